@@ -1,0 +1,72 @@
+# `make help` lists the commands. Each one first sets up whatever is missing.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+# Two test workers, each with a Spark session of its own, fit into 8 GB.
+WORKERS ?= 2
+TESTS ?=
+CODE := clvspark jobs tools tests bench
+
+# The folders of CODE that exist: ruff refuses the others.
+present = $(wildcard $(CODE))
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## set up whatever is missing: .venv, packages, Java, JARs (nothing to do: under a second)
+	@PYTHON="$(PYTHON)" tools/setup/bootstrap.sh
+
+.PHONY: demo
+demo: setup ## run the whole pipeline on the demo data and open the report
+	@$(BIN)/clvspark demo
+
+.PHONY: test
+test: setup ## run the tests (TESTS=path for some of them, WORKERS=n for more at once)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(TESTS)
+
+.PHONY: check
+check: style types layers dead duplicates ## all static checks (with --keep-going, past the first fault)
+
+.PHONY: style
+style: setup
+	@$(BIN)/ruff check $(present)
+	@$(BIN)/ruff format --check --quiet $(present)
+
+.PHONY: types
+types: setup
+	@$(BIN)/mypy
+
+.PHONY: layers
+layers: setup
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: dead
+dead: setup
+	@$(BIN)/vulture $(present)
+
+.PHONY: duplicates
+duplicates: setup
+	@$(BIN)/pylint --score=no --disable=all --enable=duplicate-code --ignore=__init__.py clvspark
+
+.PHONY: format
+format: setup ## format the code and mend what can be mended
+	@$(BIN)/ruff check --fix --quiet $(present) || true
+	@$(BIN)/ruff format $(present)
+
+.PHONY: wheel
+wheel: setup ## build dist/clvspark-*.whl
+	@$(BIN)/python -m build --wheel --outdir dist .
+
+.PHONY: lock
+lock: setup ## pin the newest allowed versions in constraints.txt
+	@tools/setup/lock.sh
+
+.PHONY: clean
+clean: ## remove what the tools made (not .venv, .cache and lakehouses)
+	rm -rf build dist spark-warehouse metastore_db derby.log
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: distclean
+distclean: clean ## remove also .venv and .cache
+	rm -rf .venv .cache

@@ -1,0 +1,1 @@
+"""Audiences become lists at destinations: consent gate, holdout, outbox, delivery."""

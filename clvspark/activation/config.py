@@ -1,0 +1,51 @@
+"""Configuration of activation: where lists go, and who is held out."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from clvspark.lakehouse.config import StrictModel
+
+
+class FileDestination(StrictModel):
+    """A folder that receives one file an audience and run."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    kind: Literal["file"] = "file"
+    format: Literal["csv", "jsonl"]
+    channel: Literal["email", "push", "sms"] = Field(description="channel whose consent is needed")
+    identifier: Literal["email", "phone"]
+    hashed: bool = Field(description="send SHA-256 of the normalised identifier instead of the identifier")
+    audiences: list[str] = Field(min_length=1)
+
+
+class HoldoutConfig(StrictModel):
+    """The share of persons who are never activated, for measuring what activation is worth."""
+
+    percent: float = Field(10.0, ge=0, le=50)
+    salt: str = Field("clvspark", min_length=1, description="changing it deals the groups anew for new persons")
+
+
+class ActivationConfig(StrictModel):
+    """Destinations and holdout."""
+
+    exports: str = Field(description="folder that the files are written to")
+    destinations: list[FileDestination] = []
+    holdout: HoldoutConfig = HoldoutConfig()  # type: ignore[call-arg]
+
+    @field_validator("exports")
+    @classmethod
+    def _plain_folder(cls, exports: str) -> str:
+        if ".." in PurePosixPath(exports).parts or ":" in exports:
+            raise ValueError("must be a plain folder without '..' or a scheme")
+        return exports
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        ids = [destination.id for destination in self.destinations]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two destinations have the same id")
+        return self

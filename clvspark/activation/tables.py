@@ -1,0 +1,49 @@
+"""Contracts of the tables `activation.*`."""
+
+from clvspark.lakehouse.table import Column, Table
+
+_AUDIENCE = Column("audience_id", "string", key=True, references="audiences.definition")
+_DESTINATION = Column("destination_id", "string", key=True)
+
+HOLDOUT = Table(
+    "activation.holdout",
+    "Group of every person who came up for activation; the group never changes.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("split_group", "string", required=True, check="split_group IN ('treatment', 'holdout')"),
+        Column("assigned_on", "date", "as_of date of the first assignment", required=True),
+    ),
+)
+OUTBOX = Table(
+    "activation.outbox",
+    "One instruction to a destination: add a person to a list, or remove them.",
+    (
+        Column("outbox_id", "string", "digest of destination, audience, person and sequence", key=True),
+        Column("destination_id", "string", required=True),
+        Column("audience_id", "string", required=True),
+        Column("person_id", "string", required=True, references="identity.person"),
+        Column("sequence", "int", "number of the instruction for this person and list", check="sequence >= 1"),
+        Column("operation", "string", required=True, check="operation IN ('add', 'remove')"),
+        Column("status", "string", required=True, check="status IN ('pending', 'delivered', 'cancelled')"),
+        Column("created_on", "date", "as_of date", required=True),
+        Column("delivered_on", "date", "as_of date of the delivery"),
+    ),
+    change_feed=True,
+)
+DELIVERY = Table(
+    "activation.delivery",
+    "What one destination received for one audience on a date, and who was left out and why.",
+    (
+        _DESTINATION,
+        _AUDIENCE,
+        Column("as_of_date", "date", key=True),
+        Column("members", "bigint", "of the audience"),
+        Column("without_consent", "bigint"),
+        Column("without_identifier", "bigint", "consenting, but nothing to address them by"),
+        Column("held_out", "bigint", "consenting and addressable, in the holdout"),
+        Column("added", "bigint"),
+        Column("removed", "bigint"),
+        Column("file_name", "string", "NULL where nothing changed"),
+    ),
+)
+TABLES = (HOLDOUT, OUTBOX, DELIVERY)

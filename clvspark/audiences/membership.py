@@ -1,0 +1,78 @@
+"""Memberships over time: who entered, who left, who stayed."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.audiences.tables import ESTIMATE, MEMBERSHIP, MEMBERSHIP_EVENT
+
+_KEY = ["audience_id", "person_id"]
+
+
+def update_membership(before: DataFrame, members: DataFrame, *, as_of: date) -> DataFrame:
+    """The whole of audiences.membership after an evaluation.
+
+    In: the table before; ``audience_id, version, person_id`` of today's members. A member who stays keeps the
+    day of entry; one who leaves is kept as exited; one who comes back enters anew.
+    """
+    day = F.lit(as_of)
+    old = before.select(
+        *_KEY,
+        F.col("status").alias("_status"),
+        F.col("version").alias("_version"),
+        F.col("qualified_on").alias("_since"),
+        F.col("exited_on").alias("_until"),
+    )
+    both = members.join(old, on=_KEY, how="full_outer")
+    inside, was_inside = F.col("version").isNotNull(), F.coalesce(F.col("_status") == "realized", F.lit(False))
+    return both.select(
+        *_KEY,
+        F.when(inside, "realized").otherwise("exited").alias("status"),
+        F.coalesce("version", "_version").alias("version"),
+        F.when(inside & ~was_inside, day).otherwise(F.col("_since")).alias("qualified_on"),
+        F.when(inside, None).when(was_inside, day).otherwise(F.col("_until")).alias("exited_on"),
+    ).select(*MEMBERSHIP.names)
+
+
+def list_transitions(before: DataFrame, after: DataFrame, *, as_of: date) -> DataFrame:
+    """Entries and exits between two states of audiences.membership, as audiences.membership_event."""
+    was = before.where("status = 'realized'").select(*_KEY, F.lit(True).alias("_was"))
+    now = after.select(*_KEY, "version", (F.col("status") == "realized").alias("_is"))
+    moved = now.join(was, on=_KEY, how="left").where(F.col("_is") != F.coalesce("_was", F.lit(False)))
+    transition = F.when(F.col("_is"), "enter").otherwise("exit")
+    identity = F.concat_ws("|", *_KEY, transition, F.lit(str(as_of)), F.col("version").cast("string"))
+    return moved.select(
+        F.sha2(identity, 256).alias("event_id"),
+        *_KEY,
+        transition.alias("transition"),
+        F.lit(as_of).alias("happened_on"),
+        "version",
+    ).select(*MEMBERSHIP_EVENT.names)
+
+
+def estimate_audiences(
+    audiences: DataFrame, members: DataFrame, profiles: DataFrame, transitions: DataFrame, *, as_of: date
+) -> DataFrame:
+    """Size, value and e-mail reach of every audience, as audiences.estimate; an empty one has size 0.
+
+    In: ``audience_id`` of every audience; members; profiles; today's transitions.
+    """
+    known = profiles.select(
+        "person_id", "clv", (F.coalesce("consent_email", F.lit(False)) & F.col("email").isNotNull()).alias("_reach")
+    )
+    sizes = members.join(known, on="person_id").groupBy("audience_id").agg(
+        F.count(F.lit(1)).alias("profiles_matched"),
+        F.count_if("_reach").alias("contactable_email"),
+        F.sum("clv").alias("clv"),
+    )
+    moves = transitions.groupBy("audience_id").agg(
+        F.count_if(F.col("transition") == "enter").alias("entered"),
+        F.count_if(F.col("transition") == "exit").alias("exited"),
+    )
+    read = F.broadcast(profiles.agg(F.count(F.lit(1)).alias("profiles_read")))
+    both = audiences.join(sizes, on="audience_id", how="left").join(moves, on="audience_id", how="left")
+    counted = both.crossJoin(read).fillna(0, subset=["profiles_matched", "contactable_email", "clv", "entered", "exited"])
+    return counted.withColumn("as_of_date", F.lit(as_of)).select(*ESTIMATE.names)

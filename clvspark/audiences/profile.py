@@ -1,0 +1,91 @@
+"""The wide profile that rules are evaluated on: one row a person, one column for each thing a rule may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.audiences.rules import Condition, Event
+
+CHANNELS = ["email", "push", "sms"]
+VALUE_COLUMNS = (
+    "p_alive expected_purchases expected_spend residual_value historical_value clv simple_clv lifecycle_stage"
+).split()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The tables that profiles are made of, and `consent` as `privacy.consent_by_channel` gives it."""
+
+    persons: DataFrame
+    values: DataFrame
+    deciles: DataFrame
+    consent: DataFrame
+    surveys: DataFrame
+    happenings: DataFrame
+
+
+def build_profiles(evidence: Evidence, conditions: Sequence[Condition], *, as_of: date) -> DataFrame:
+    """Profile of every person as of `as_of`.
+
+    In: identity.person; clv.customer_value; audiences.decile; consent by channel; survey responses with
+    person_id; ``person_id, type, at`` of everything that happened. Out: one row a person; a column is NULL
+    where nothing is known.
+    """
+    now = F.col("as_of_date") == F.lit(as_of)
+    values = evidence.values.where(now).select("person_id", *VALUE_COLUMNS)
+    profiles = (
+        evidence.persons.select("person_id", "given_name", "surname", "city", "postcode", "records", "email")
+        .join(values, on="person_id", how="left")
+        .join(_previous_values(evidence.values, as_of), on="person_id", how="left")
+        .join(_wide_deciles(evidence.deciles.where(now)), on="person_id", how="left")
+        .join(evidence.consent, on="person_id", how="left")
+        .join(_newest_survey(evidence.surveys, as_of), on="person_id", how="left")
+    )
+    events = sorted({event_column(c) for c in conditions if isinstance(c, Event)})
+    if events:
+        wanted = {event_column(c): c for c in conditions if isinstance(c, Event)}
+        counts = _count_events(evidence.happenings, wanted, as_of)
+        profiles = profiles.join(counts, on="person_id", how="left").fillna(0, subset=events)
+    return profiles
+
+
+def event_column(event: Event) -> str:
+    """Name of the profile's column that counts an event within its window."""
+    return f"count_{event.type}_{event.within_days or 'all'}"
+
+
+def _previous_values(values: DataFrame, as_of: date) -> DataFrame:
+    """Residual value on the newest earlier date of clv.customer_value."""
+    earlier = values.where(F.col("as_of_date") < F.lit(as_of))
+    newest = F.max_by("residual_value", "as_of_date").alias("previous_residual_value")
+    return earlier.groupBy("person_id").agg(newest)
+
+
+def _wide_deciles(deciles: DataFrame) -> DataFrame:
+    ranked = deciles.groupBy("person_id").agg(
+        F.map_from_entries(F.collect_list(F.struct("metric", "decile"))).alias("deciles")
+    )
+    return ranked.select("person_id", "deciles")
+
+
+def _newest_survey(surveys: DataFrame, as_of: date) -> DataFrame:
+    before = surveys.where(F.col("answered_at") < F.lit(as_of).cast("timestamp"))
+    newest = F.max(F.struct("answered_at", "response_id", "score")).alias("newest")
+    days = F.date_diff(F.lit(as_of), F.to_date("newest.answered_at")).alias("survey_days_ago")
+    return before.groupBy("person_id").agg(newest).select("person_id", F.col("newest.score").alias("survey_score"), days)
+
+
+def _count_events(happenings: DataFrame, wanted: dict[str, Event], as_of: date) -> DataFrame:
+    past = happenings.where(F.col("at") < F.lit(as_of).cast("timestamp"))
+    counts = []
+    for name, event in wanted.items():
+        inside = F.col("type") == event.type
+        if event.within_days:
+            inside &= F.col("at") >= F.lit(as_of - timedelta(days=event.within_days)).cast("timestamp")
+        counts.append(F.count_if(inside).alias(name))
+    return past.groupBy("person_id").agg(*counts)

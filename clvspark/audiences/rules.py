@@ -1,0 +1,188 @@
+"""The rule language: what an audience is made of. Rules are parsed into these types, never evaluated as code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from clvspark.lakehouse.config import StrictModel
+
+Metric = Literal[
+    "revenue_month_1",
+    "revenue_month_3",
+    "revenue_month_6",
+    "revenue_month_9",
+    "revenue_month_12",
+    "revenue_all",
+    "clv",
+    "residual_value",
+]
+ValueName = Literal[
+    "p_alive", "expected_purchases", "expected_spend", "residual_value", "historical_value", "clv", "simple_clv"
+]
+Attribute = Literal["given_name", "surname", "city", "postcode", "records"]
+Channel = Literal["email", "push", "sms"]
+
+
+class Decile(StrictModel):
+    """The person's decile by a metric; 1 is the best."""
+
+    metric: Metric
+    at_least: int = Field(1, ge=1, le=10)
+    at_most: int = Field(10, ge=1, le=10)
+
+
+class Value(StrictModel):
+    """A predicted or past value of the person, bounds inclusive."""
+
+    name: ValueName
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("give 'at_least', 'at_most' or both")
+        return self
+
+
+class Decline(StrictModel):
+    """Residual value fell by at least this share since the values of `clv.decline_days` before."""
+
+    at_least: float = Field(gt=0, le=1)
+    from_value: float = Field(0.0, ge=0, description="only persons who were worth at least this before")
+
+
+class Stage(StrictModel):
+    """The person's lifecycle stage."""
+
+    any_of: list[Literal["new", "growing", "core", "slipping", "lapsed"]] = Field(min_length=1)
+
+
+class Consent(StrictModel):
+    """Marketing consent for a channel."""
+
+    channel: Channel
+
+
+class Survey(StrictModel):
+    """The person's newest survey score, within so many days."""
+
+    score_at_least: int = Field(0, ge=0, le=10)
+    score_at_most: int = Field(10, ge=0, le=10)
+    within_days: int | None = Field(None, ge=1)
+
+
+class Event(StrictModel):
+    """How often something happened to the person within so many days (all time without)."""
+
+    type: Literal["order", "refund", "visit", "email_opened", "email_clicked", "coupon_redeemed"]
+    at_least: int | None = Field(None, ge=1)
+    at_most: int | None = Field(None, ge=0)
+    within_days: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("give 'at_least', 'at_most' or both; 'at_most: 0' means never")
+        return self
+
+
+class AttributeIs(StrictModel):
+    """An attribute of the golden record is one of some values."""
+
+    name: Attribute
+    any_of: list[str | int] = Field(min_length=1)
+
+
+class InAudience(StrictModel):
+    """Membership of another audience."""
+
+    id: str
+
+
+class Leaf(StrictModel):
+    """One condition: a mapping with exactly one of these keys."""
+
+    decile: Decile | None = None
+    value: Value | None = None
+    decline: Decline | None = None
+    stage: Stage | None = None
+    consent: Consent | None = None
+    survey: Survey | None = None
+    event: Event | None = None
+    attribute: AttributeIs | None = None
+    audience: InAudience | None = None
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if sum(value is not None for value in dict(self).values()) != 1:
+            raise ValueError(f"exactly one of {', '.join(type(self).model_fields)} is allowed here")
+        return self
+
+    @property
+    def condition(self) -> Condition:
+        """The one condition that is set."""
+        return next(value for value in dict(self).values() if value is not None)
+
+
+class Group(StrictModel):
+    """Conditions of which all, any or none hold; exactly one of the keys."""
+
+    all: list[Rule] | None = Field(None, min_length=1)
+    any: list[Rule] | None = Field(None, min_length=1)
+    none: list[Rule] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(members is not None for members in (self.all, self.any, self.none)) != 1:
+            raise ValueError("exactly one of 'all', 'any', 'none' is allowed here")
+        return self
+
+    @property
+    def members(self) -> list[Rule]:
+        """The conditions of the group."""
+        return self.all or self.any or self.none or []
+
+
+def _shape(rule: object) -> str:
+    keys = set(rule) if isinstance(rule, dict) else set()
+    return "group" if isinstance(rule, Group) or keys & {"all", "any", "none"} else "leaf"
+
+
+Condition = Decile | Value | Decline | Stage | Consent | Survey | Event | AttributeIs | InAudience
+Rule = Annotated[Annotated[Group, Tag("group")] | Annotated[Leaf, Tag("leaf")], Discriminator(_shape)]
+Group.model_rebuild()
+
+
+class AudienceDefinition(StrictModel):
+    """One audience: who is in (`include`) and who is out all the same (`exclude`)."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str
+    description: str = ""
+    version: int = Field(1, ge=1)
+    owner: str = ""
+    include: Rule
+    exclude: Rule | None = None
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """Every condition of the rule, in reading order."""
+        rules = [self.include, *([self.exclude] if self.exclude else [])]
+        return [condition for rule in rules for condition in _walk(rule)]
+
+    @property
+    def references(self) -> set[str]:
+        """Ids of the audiences that the rule builds on."""
+        return {condition.id for condition in self.conditions if isinstance(condition, InAudience)}
+
+
+def _walk(rule: Rule) -> Iterator[Condition]:
+    if isinstance(rule, Leaf):
+        yield rule.condition
+    else:
+        for member in rule.members:
+            yield from _walk(member)

@@ -1,0 +1,59 @@
+"""Fit the transaction and spend models on counts of distinct purchase histories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.clv.models import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+from clvspark.clv.models.errors import ClvModelError
+from clvspark.lakehouse.errors import TrainingError
+
+TransactionModel = BetaGeoModel | ModifiedBetaGeoModel | ParetoNBDModel
+TRANSACTION_MODELS: dict[str, type[TransactionModel]] = {
+    model.__name__: model for model in (BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel)
+}
+TIME_UNIT = "week"
+DAYS_PER_UNIT = 7.0
+Value = Literal["revenue", "margin"]
+
+
+@dataclass(frozen=True)
+class ValueModels:
+    """The transaction model that counts purchases and the spend model that prices them."""
+
+    transaction: TransactionModel
+    spend: GammaGammaModel
+
+
+def model_columns(summary: DataFrame, value: Value) -> DataFrame:
+    """`frequency`, `recency` and `T` in weeks, `monetary_value` in the value chosen, beside the summary's columns."""
+    money = "monetary_margin" if value == "margin" else "monetary_value"
+    return summary.withColumns(
+        {
+            "recency": F.col("recency_days") / DAYS_PER_UNIT,
+            "T": F.col("t_days") / DAYS_PER_UNIT,
+            "monetary_value": F.col(money),
+        }
+    )
+
+
+def fit_transaction_model(name: str, summary: DataFrame) -> TransactionModel:
+    """Fit one model on history.clv_summary with `model_columns`; TrainingError says why it could not."""
+    return _fitted(TRANSACTION_MODELS[name](time_unit=TIME_UNIT), summary.select("frequency", "recency", "T"))
+
+
+def fit_spend_model(summary: DataFrame) -> GammaGammaModel:
+    """Fit Gamma-Gamma on repeat buyers whose mean spend is positive."""
+    repeaters = summary.where("frequency > 0 AND monetary_value > 0")
+    return _fitted(GammaGammaModel(time_unit=TIME_UNIT), repeaters.select("frequency", "monetary_value"))
+
+
+def _fitted(model: Any, frame: DataFrame) -> Any:
+    try:
+        return model.fit(frame)
+    except ClvModelError as error:
+        raise TrainingError(f"{type(model).__name__} could not be fitted: {error}") from error

@@ -1,0 +1,158 @@
+"""Maximum likelihood in log-parameters: several starts, L-BFGS-B, Newton, and a verdict.
+
+The verdict is the Newton decrement: how much log-likelihood a quadratic model of the surface
+still promises. It does not depend on the units of the data or on the number of customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from clvspark.clv.models.errors import ConvergenceError
+from clvspark.clv.models.summary import FloatArray
+
+Objective = Callable[[FloatArray], tuple[float, FloatArray]]
+"""log-parameters -> (log-likelihood per customer, its gradient)."""
+
+MAX_LOG_DISTANCE = 14.0
+"""A parameter further than e**14 from its natural scale has run off to zero or infinity."""
+
+MAX_LOG_STANDARD_ERROR = 10.0
+"""Beyond this a parameter is not known to within e**20: the data do not identify it."""
+
+MAX_PROMISED_GAIN = 1e-4
+"""Total log-likelihood that may be left on the table."""
+
+NEWTON_STEPS = 8
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """A verified maximum: where it is, how high, and how sharp."""
+
+    log_params: FloatArray
+    mean_log_likelihood: float
+    log_covariance: FloatArray
+    n_iterations: int
+
+
+def maximise(
+    objective: Objective,
+    starts: Sequence[FloatArray],
+    *,
+    names: Sequence[str],
+    n_customers: float,
+    screening: Objective | None = None,
+) -> Maximum:
+    """Find the parameters that maximise the likelihood, or raise `ConvergenceError`.
+
+    `starts[0]` also sets the natural scale of each parameter, from which the bounds are counted.
+    `screening` (the same likelihood on fewer rows) chooses the best start cheaply.
+    """
+    bounds = [(v - MAX_LOG_DISTANCE, v + MAX_LOG_DISTANCE) for v in starts[0]]
+    n_iterations = 0
+    if screening is not None:
+        screened = [_climb(screening, start, bounds) for start in starts]
+        n_iterations += sum(run[2] for run in screened)
+        starts = [max(screened, key=lambda run: run[1])[0]]
+    runs = [_climb(objective, start, bounds) for start in starts]
+    n_iterations += sum(run[2] for run in runs)
+    best = max(runs, key=lambda run: run[1])[0]
+    _refuse_runaways(best, bounds, names)
+    log_params, value, hessian, steps = _polish(objective, best, n_customers, names)
+    covariance: FloatArray = np.linalg.inv(hessian * n_customers).astype(np.float64)
+    _refuse_unidentified(covariance, names)
+    return Maximum(log_params, value, covariance, n_iterations + steps)
+
+
+def _climb(
+    objective: Objective, start: FloatArray, bounds: list[tuple[float, float]]
+) -> tuple[FloatArray, float, int]:
+    def negative(log_params: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = objective(log_params)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            # A finite wall: the line search backs off instead of spreading NaN.
+            return 1e10, np.zeros_like(log_params)
+        return -value, -gradient
+
+    low, high = np.array(bounds).T
+    run = minimize(
+        negative,
+        np.clip(start, low, high),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": 500, "maxfun": 1000, "ftol": 1e-13, "gtol": 1e-8, "maxcor": 20},
+    )
+    return np.asarray(run.x, dtype=np.float64), -float(run.fun), int(run.nit)
+
+
+def _polish(
+    objective: Objective, log_params: FloatArray, n_customers: float, names: Sequence[str]
+) -> tuple[FloatArray, float, FloatArray, int]:
+    """Newton steps from the optimiser's answer until no gain is promised."""
+    value, gradient = objective(log_params)
+    promised, steps = np.inf, 0
+    while steps < NEWTON_STEPS:
+        steps += 1
+        hessian = negative_hessian(objective, log_params)
+        if np.linalg.eigvalsh(hessian)[0] <= 0:
+            raise ConvergenceError(
+                f"the likelihood is flat or saddle-shaped in ({', '.join(names)}); these data do "
+                "not identify the model: add customers or a longer history, or fit another model"
+            )
+        direction = np.linalg.solve(hessian, gradient)
+        promised = 0.5 * float(gradient @ direction) * n_customers
+        candidate, candidate_gradient = objective(log_params + direction)
+        if not candidate > value:
+            break
+        log_params, value, gradient = log_params + direction, candidate, candidate_gradient
+        if promised < MAX_PROMISED_GAIN * 1e-4:
+            break
+    if not promised < MAX_PROMISED_GAIN:
+        raise ConvergenceError(
+            f"stopped {promised:.3g} below the maximum log-likelihood it expects, after "
+            f"{steps} Newton steps in ({', '.join(names)}); allowed: {MAX_PROMISED_GAIN}; "
+            "check the summary for outliers, or fit another model"
+        )
+    return log_params, value, hessian, steps
+
+
+def negative_hessian(objective: Objective, log_params: FloatArray) -> FloatArray:
+    """Negative Hessian per customer, by central differences of the analytic gradient."""
+    width = 1e-4
+    columns = []
+    for unit in np.eye(len(log_params)):
+        ahead = objective(log_params + width * unit)[1]
+        behind = objective(log_params - width * unit)[1]
+        columns.append((behind - ahead) / (2 * width))
+    hessian = np.array(columns)
+    return np.asarray(0.5 * (hessian + hessian.T), dtype=np.float64)
+
+
+def _refuse_runaways(
+    log_params: FloatArray, bounds: list[tuple[float, float]], names: Sequence[str]
+) -> None:
+    for name, value, (low, high) in zip(names, log_params, bounds, strict=True):
+        if value < low + 0.5 or value > high - 0.5:
+            where = "zero" if value < low + 0.5 else "infinity"
+            raise ConvergenceError(
+                f"parameter {name} runs off to {where}: the likelihood has no interior maximum; "
+                "the data show too little variety between customers for this model; add "
+                "customers or a longer history, or fit a model with fewer assumptions"
+            )
+
+
+def _refuse_unidentified(covariance: FloatArray, names: Sequence[str]) -> None:
+    errors = np.sqrt(np.diag(covariance))
+    vague = [n for n, e in zip(names, errors, strict=True) if not e < MAX_LOG_STANDARD_ERROR]
+    if vague:
+        raise ConvergenceError(
+            f"parameter(s) {', '.join(vague)} not identified: the standard error of the logarithm "
+            f"exceeds {MAX_LOG_STANDARD_ERROR:g}; add customers or a longer history, or fit "
+            "another model"
+        )

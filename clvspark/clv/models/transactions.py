@@ -1,0 +1,134 @@
+"""The questions asked of every purchase model, and how rows reach the formulas."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from clvspark.clv.models.base import LifetimeModel
+from clvspark.clv.models.errors import DegenerateDataError, InvalidArgumentError
+from clvspark.clv.models.summary import FloatArray, Groups, check_transaction_columns
+from clvspark.clv.models.units import continuous_discount_rate
+
+TRIPLE = ("frequency", "recency", "T")
+
+
+class TransactionModel(LifetimeModel):
+    """A model of when customers buy and when they stop, fitted to (frequency, recency, T).
+
+    A summary has one row per customer: frequency (repeat purchase days), recency (last - first
+    purchase) and T (cut-off - first purchase), both in `time_unit`, and optionally weight
+    (customers per row). Predictions give a Series for a pandas frame, the frame with one more
+    column for a Spark frame, and an array for a mapping of arrays.
+    """
+
+    fit_columns: ClassVar[tuple[str, ...]] = TRIPLE
+
+    def expected_probability_alive(self, summary: Any) -> Any:
+        """Probability that each customer is still active at T (column `p_alive`)."""
+        return self._predict(summary, "p_alive", TRIPLE, self._probability_alive)
+
+    def expected_purchases(self, summary: Any, *, future_t: float) -> Any:
+        """Expected purchases of each customer in (T, T + future_t] (`expected_purchases`)."""
+        future_t = _duration("future_t", future_t)
+
+        def score(x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
+            return self._expected_purchases(x, t_x, age, future_t)
+
+        return self._predict(summary, "expected_purchases", TRIPLE, score)
+
+    def expected_purchases_new_customer(self, *, t: ArrayLike) -> Any:
+        """Expected repeat purchases of a new customer in the first `t` time units, E[X(t)].
+
+        A number for a number, an array for an array of durations.
+        """
+        self._theta()
+        durations = np.asarray(t, dtype=np.float64)
+        if not np.all(np.isfinite(durations) & (durations >= 0)):
+            raise InvalidArgumentError("t: must be finite numbers >= 0, in the model's time unit")
+        values = [self._purchases_new_customer(float(one)) for one in durations.ravel()]
+        return values[0] if durations.ndim == 0 else np.array(values).reshape(durations.shape)
+
+    def discounted_expected_residual_transactions(
+        self, summary: Any, *, annual_discount_rate: float, horizon: float | None = None
+    ) -> Any:
+        """Present value at T of the expected future purchases of each customer (DERT).
+
+        The effective annual rate is converted to the model's time unit and compounded
+        continuously. Without `horizon` (in time units) the whole future counts, and the rate must
+        be > 0, because the undiscounted sum may be infinite. Column
+        `discounted_expected_transactions`.
+        """
+        delta = continuous_discount_rate(annual_discount_rate, self.time_unit)
+        limit = math.inf if horizon is None else _duration("horizon", horizon)
+        if delta == 0 and math.isinf(limit):
+            raise InvalidArgumentError(
+                "annual_discount_rate: must be > 0 for an unlimited future; give a positive rate "
+                "or a finite horizon"
+            )
+
+        def score(x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
+            return self._discounted_purchases(x, t_x, age, delta, limit)
+
+        return self._predict(summary, "discounted_expected_transactions", TRIPLE, score)
+
+    def probability_of_n_purchases(self, *, n: ArrayLike, t: float) -> FloatArray:
+        """P(X(t) = n) that a new customer makes n repeat purchases in the first t time units."""
+        self._theta()
+        counts = np.atleast_1d(np.asarray(n, dtype=np.float64))
+        if not np.all((counts >= 0) & (counts == np.floor(counts)) & np.isfinite(counts)):
+            raise InvalidArgumentError("n: must be whole numbers >= 0")
+        return self._count_pmf(counts, _duration("t", t))
+
+    def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:
+        check_transaction_columns(columns)
+
+    def _select_groups(self, groups: Groups) -> Groups:
+        if not np.any(groups["frequency"] > 0):
+            raise DegenerateDataError(
+                "summary.frequency: 0 for every customer; at least some repeat purchases are "
+                "needed to estimate rates; lengthen the history"
+            )
+        return groups
+
+    @staticmethod
+    def _purchase_rate(groups: Groups) -> float:
+        """Repeat purchases per customer and time unit, for starting values."""
+        return groups.mean("frequency") / groups.mean("T")
+
+    @abstractmethod
+    def _probability_alive(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
+        """P(alive at T | x, t_x, T)."""
+
+    @abstractmethod
+    def _expected_purchases(
+        self, x: FloatArray, t_x: FloatArray, age: FloatArray, t: float
+    ) -> FloatArray:
+        """E[purchases in (T, T + t] | x, t_x, T]."""
+
+    @abstractmethod
+    def _discounted_purchases(
+        self, x: FloatArray, t_x: FloatArray, age: FloatArray, delta: float, horizon: float
+    ) -> FloatArray:
+        """Discounted expected purchases in (T, T + horizon], given x, t_x, T."""
+
+    @abstractmethod
+    def _purchases_new_customer(self, t: float) -> float:
+        """E[X(t)] of a customer drawn from the population."""
+
+    @abstractmethod
+    def _count_pmf(self, n: FloatArray, t: float) -> FloatArray:
+        """P(X(t) = n) of a customer drawn from the population."""
+
+
+def _duration(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise InvalidArgumentError(
+            f"{name}: must be a finite number >= 0 in the model's time unit; got {value!r}"
+        )
+    return float(value)

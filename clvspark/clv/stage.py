@@ -1,0 +1,138 @@
+"""Fit: `history.clv_summary` -> `clv.model`, `clv.backtest`. Score: -> `clv.customer_value`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.clv.config import ClvConfig
+from clvspark.clv.fit import (
+    DAYS_PER_UNIT,
+    TRANSACTION_MODELS,
+    ValueModels,
+    fit_spend_model,
+    fit_transaction_model,
+    model_columns,
+)
+from clvspark.clv.models import GammaGammaModel
+from clvspark.clv.registry import open_registry
+from clvspark.clv.score import score_customers
+from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
+from clvspark.clv.validate import backtest_model, join_holdout
+from clvspark.history.tables import CLV_SUMMARY
+from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.errors import MissingInputError
+
+FIT_STAGE, SCORE_STAGE = "fit", "score"
+
+
+def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
+    """Backtest every model on the holdout, choose the champion, fit all on everything before `as_of`.
+
+    A model that cannot be fitted raises TrainingError before anything is written: the old champion stays.
+    """
+    with lake.run(FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)) as run:
+        if not run.is_current:
+            _fit(run, lake, config, as_of)
+    return run.report
+
+
+def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
+    """Value every person with the champion, as of `as_of` and as of `decline_days` before."""
+    reads = (CLV_SUMMARY, MODEL)
+    with lake.run(SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE,)) as run:
+        if not run.is_current:
+            run.step("scoring persons")
+            model_id, models = _champion(lake, as_of)
+            dates = [as_of - timedelta(days=config.decline_days), as_of]
+            summary = _summaries(lake, config, dates).where(F.col("as_of_date").isin(dates))
+            values = score_customers(summary, models, config=config, model_id=model_id)
+            run.overwrite(CUSTOMER_VALUE, values)
+    return run.report
+
+
+def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
+    start = as_of - timedelta(days=config.holdout_days)
+    summary = _summaries(lake, config, [start, as_of])
+    now = summary.where(F.col("as_of_date") == F.lit(as_of)).persist()
+    before = summary.where(F.col("as_of_date") == F.lit(start)).persist()
+    holdout = join_holdout(before, now).persist()
+    measures: dict[str, dict[str, float]] = {}
+    for name in config.models:
+        run.step(f"backtesting {name}")
+        calibrated = fit_transaction_model(name, before)
+        measures[name] = backtest_model(calibrated, holdout, holdout_weeks=config.holdout_days / DAYS_PER_UNIT)
+        measures[name]["log_likelihood"] = calibrated.log_likelihood_
+    champion = _choose_champion(measures, config)
+    run.step("fitting on everything")
+    fitted: dict[str, Any] = {name: fit_transaction_model(name, now) for name in config.models}
+    fitted["GammaGammaModel"] = fit_spend_model(now)
+    run.step("registering the models")
+    rows = []
+    with open_registry(config, lake.storage.local_root) as registry:
+        for name, model in fitted.items():
+            document, best = model.to_dict(), name in (champion, "GammaGammaModel")
+            version = registry.register(name, document, measures.get(name, {}), as_of=as_of, champion=best)
+            rows.append(_model_row(name, document, as_of, best, version))
+    run.overwrite(BACKTEST, _backtest_rows(lake, measures, as_of, config.holdout_days))
+    run.overwrite(MODEL, lake.spark.createDataFrame(rows, MODEL.schema))
+    for df in (now, before, holdout):
+        df.unpersist()
+
+
+def _summaries(lake: Lakehouse, config: ClvConfig, dates: list[date]) -> DataFrame:
+    """Summaries with the models' columns; MissingInputError where one of the dates is not kept."""
+    summary = model_columns(lake.read(CLV_SUMMARY), config.value)
+    kept = {row[0] for row in lake.read(CLV_SUMMARY).select("as_of_date").distinct().collect()}
+    absent = [str(day) for day in dates if day not in kept]
+    if absent:
+        raise MissingInputError(
+            f"{CLV_SUMMARY.name} has no persons as of {', '.join(absent)}. Add the lag to "
+            "'history.summary_lags_days' or choose a date with earlier purchases, then run: clvspark history"
+        )
+    return summary
+
+
+def _choose_champion(measures: dict[str, dict[str, float]], config: ClvConfig) -> str:
+    sign = -1 if config.champion_by == "log_likelihood" else 1
+    return min(measures, key=lambda name: (sign * measures[name][config.champion_by], name))
+
+
+def _model_row(name: str, document: dict[str, Any], as_of: date, champion: bool, version: str) -> tuple[Any, ...]:
+    text = json.dumps(document, sort_keys=True)
+    return (
+        hashlib.sha256(text.encode()).hexdigest()[:16],
+        as_of,
+        "transaction" if name in TRANSACTION_MODELS else "spend",
+        name,
+        champion,
+        document["params"],
+        document["standard_errors"],
+        document["log_likelihood"],
+        int(document["n_customers"]),
+        text,
+        version,
+    )
+
+
+def _backtest_rows(lake: Lakehouse, measures: dict[str, dict[str, float]], as_of: date, days: int) -> DataFrame:
+    rows = [(as_of, model, name, value, days) for model, found in measures.items() for name, value in found.items()]
+    return lake.spark.createDataFrame(rows, BACKTEST.schema)
+
+
+def _champion(lake: Lakehouse, as_of: date) -> tuple[str, ValueModels]:
+    rows = lake.read(MODEL).where((F.col("as_of_date") == F.lit(as_of)) & F.col("is_champion")).collect()
+    found = {row["kind"]: row for row in rows}
+    if set(found) != {"transaction", "spend"}:
+        raise MissingInputError(f"clv.model has no champion as of {as_of}. Run first: clvspark fit --as-of {as_of}")
+    transaction = TRANSACTION_MODELS[found["transaction"]["name"]]
+    models = ValueModels(
+        transaction.from_dict(json.loads(found["transaction"]["document"])),
+        GammaGammaModel.from_dict(json.loads(found["spend"]["document"])),
+    )
+    return found["transaction"]["model_id"], models

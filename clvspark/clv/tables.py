@@ -1,0 +1,55 @@
+"""Contracts of the tables `clv.*`."""
+
+from clvspark.lakehouse.table import Column, Table
+
+_MONEY = "lakehouse currency"
+
+MODEL = Table(
+    "clv.model",
+    "Fitted models with their parameters, enough to score without unpickling anything.",
+    (
+        Column("model_id", "string", "digest of the document", key=True),
+        Column("as_of_date", "date", "first day not seen by the fit", key=True),
+        Column("kind", "string", required=True, check="kind IN ('transaction', 'spend')"),
+        Column("name", "string", "class of clvspark.clv", required=True),
+        Column("is_champion", "boolean", "scores; chosen on the holdout", required=True),
+        Column("parameters", "map<string,double>", required=True),
+        Column("standard_errors", "map<string,double>", "Wald, delta method"),
+        Column("log_likelihood", "double", "in the model's time unit"),
+        Column("customers", "bigint", check="customers >= 0"),
+        Column("document", "string", "JSON of the model", required=True),
+        Column("registry_version", "string", "version in the MLflow registry"),
+    ),
+)
+BACKTEST = Table(
+    "clv.backtest",
+    "How well a model fitted before a date predicted what came after it.",
+    (
+        Column("as_of_date", "date", "end of the holdout", key=True),
+        Column("model", "string", key=True),
+        Column("measure", "string", key=True),
+        Column("value", "double"),
+        Column("holdout_days", "int", unit="day", required=True),
+    ),
+)
+CUSTOMER_VALUE = Table(
+    "clv.customer_value",
+    "What a person has been worth and is expected to be worth, on a date.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("as_of_date", "date", key=True),
+        Column("p_alive", "double", "probability that the person will ever buy again", check="p_alive BETWEEN 0 AND 1"),
+        Column("expected_purchases", "double", "purchase days within the horizon", check="expected_purchases >= 0"),
+        Column("expected_spend", "double", "value of one future purchase day", unit=_MONEY),
+        Column("residual_value", "double", "discounted value of the horizon", unit=_MONEY),
+        Column("historical_value", "double", "value of all purchases so far", unit=_MONEY),
+        Column("clv", "double", "historical_value + residual_value", unit=_MONEY),
+        Column("simple_clv", "double", "purchase value x purchases a year x relationship years", unit=_MONEY),
+        Column("lifecycle_stage", "string", "new, growing, core, slipping or lapsed", required=True),
+        Column("horizon_days", "int", unit="day", required=True),
+        Column("model_id", "string", "transaction model", required=True, references="clv.model"),
+    ),
+    cluster_by=("person_id",),
+    change_feed=True,
+)
+TABLES = (MODEL, BACKTEST, CUSTOMER_VALUE)

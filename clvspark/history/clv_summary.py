@@ -1,0 +1,58 @@
+"""Days of persons become the sufficient statistics of the CLV models: x, t_x, T and spend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.history.tables import CLV_SUMMARY
+
+_MONEY = "decimal(18,2)"
+
+
+def summarise_purchases(days: DataFrame, *, as_of_dates: Sequence[date]) -> DataFrame:
+    """Purchase summary of every person who bought before each date.
+
+    In: history.person_day. Out: history.clv_summary, one row a person and as_of_date. The last day counted
+    is the day before `as_of_date`, so that T of a purchase on that day is 0. Several purchases on one day
+    count once (Fader, Hardie & Lee 2005). Spend is the mean over repeat days: the first one is left out, as
+    it opens the relationship. Refunds lower the spend of the day they happen on.
+    """
+    dates = F.explode(F.array(*(F.lit(day) for day in sorted(set(as_of_dates))))).alias("as_of_date")
+    past = days.where("orders > 0 OR refunds > 0").select("*", dates).where("day < as_of_date")
+    bought = F.col("orders") > 0
+    first = F.min(F.when(bought, F.col("day")))
+    summary = past.groupBy("person_id", "as_of_date").agg(
+        first.alias("first_purchase_on"),
+        F.max(F.when(bought, F.col("day"))).alias("last_purchase_on"),
+        F.count_if(bought).alias("purchase_days"),
+        F.sum("orders").cast("int").alias("orders"),
+        F.sum("net_revenue").cast(_MONEY).alias("historical_revenue"),
+        F.sum("margin").cast(_MONEY).alias("historical_margin"),
+        F.min_by("net_revenue", F.when(bought, F.col("day"))).alias("first_revenue"),
+        F.min_by("margin", F.when(bought, F.col("day"))).alias("first_margin"),
+    )
+    frequency = (F.col("purchase_days") - 1).cast("int")
+    last_counted = F.date_sub("as_of_date", 1)
+    columns = {
+        "frequency": frequency,
+        "recency_days": F.date_diff("last_purchase_on", "first_purchase_on"),
+        "t_days": F.date_diff(last_counted, F.col("first_purchase_on")),
+        "monetary_value": _mean_repeat("historical_revenue", "first_revenue"),
+        "monetary_margin": _mean_repeat("historical_margin", "first_margin"),
+    }
+    return summary.where("purchase_days > 0").withColumns(columns).select(*CLV_SUMMARY.names)
+
+
+def summary_dates(as_of: date, lags_days: Sequence[int]) -> list[date]:
+    """The dates of `as_of` minus each lag."""
+    return sorted({as_of - timedelta(days=lag) for lag in lags_days})
+
+
+def _mean_repeat(total: str, first: str) -> Column:
+    repeats = F.col("purchase_days") - 1
+    mean = (F.col(total).cast("double") - F.col(first).cast("double")) / repeats
+    return F.when(repeats > 0, mean).otherwise(F.lit(0.0))

@@ -1,0 +1,16 @@
+"""Configuration of the histories."""
+
+from pydantic import Field
+
+from clvspark.lakehouse.config import StrictModel
+
+
+class HistoryConfig(StrictModel):
+    """What counts as margin, and for which dates purchase summaries are kept."""
+
+    default_margin_rate: float = Field(
+        0.3, ge=0, le=1, description="margin / net revenue of lines whose product has no cost"
+    )
+    summary_lags_days: list[int] = Field(
+        [0, 91, 182], description="CLV summaries are kept as of `as_of` minus each of these"
+    )

@@ -1,0 +1,55 @@
+"""History: `sources.event` and `identity.person_link` -> `history.*`."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import functions as F
+
+from clvspark.history.clv_summary import summarise_purchases, summary_dates
+from clvspark.history.config import HistoryConfig
+from clvspark.history.orders import attach_person, build_interactions, build_orders
+from clvspark.history.person_day import summarise_person_days
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
+from clvspark.identity.tables import PERSON_LINK
+from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.errors import ContractError
+from clvspark.sources.tables import EVENT, PRODUCT
+
+STAGE = "history"
+
+
+def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
+    """Bring history.* up to the events and identities; summaries are kept for `as_of` and its lags."""
+    reads = (EVENT, PRODUCT, PERSON_LINK)
+    with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
+        if not run.is_current:
+            _build(run, lake, config, as_of)
+    return run.report
+
+
+def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
+    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    events = attach_person(lake.read(EVENT), current)
+    run.overwrite(ORDER, build_orders(events, lake.read(PRODUCT), default_margin_rate=config.default_margin_rate))
+    run.overwrite(INTERACTION, build_interactions(events))
+    run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
+    dates = summary_dates(as_of, config.summary_lags_days)
+    run.overwrite(CLV_SUMMARY, summarise_purchases(lake.read(PERSON_DAY), as_of_dates=dates))
+    _reconcile(run, lake)
+
+
+def _reconcile(run: Run, lake: Lakehouse) -> None:
+    """Record revenue of persons and of anonymous sales; raise unless it equals the revenue of the events."""
+    events = lake.read(EVENT).where("event_type IN ('order', 'refund')").agg(F.sum("net_revenue")).first()
+    anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
+    orders = lake.read(ORDER).agg(F.sum("net_revenue"), anonymous).first()
+    landed, total, unknown = (events[0] or 0), (orders[0] or 0), (orders[1] or 0)  # type: ignore[index]
+    if landed != total:
+        raise ContractError(
+            f"{ORDER.name}: net_revenue is {total}, the events have {landed}. An order_id is shared between "
+            "systems: give order_id a prefix in the configuration of the sources."
+        )
+    run.metric("revenue", float(total))
+    run.metric("revenue_of_persons", float(total - unknown))
+    run.metric("revenue_anonymous", float(unknown))

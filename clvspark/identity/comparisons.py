@@ -1,0 +1,150 @@
+"""Settings become Splink's comparisons and settings: one comparison for each kind of attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import splink.comparison_level_library as cll
+import splink.comparison_library as cl
+from splink import SettingsCreator, block_on
+
+from clvspark.identity.settings import Attribute, IdentitySettings, Kind
+
+
+Columns = dict[Kind, str]
+# Compared together where the records have both: people of one household share a surname and a home, so the two
+# are far from independent, and counted apart they would outweigh a different given name.
+_HOUSEHOLD: tuple[Kind, ...] = ("surname", "postcode", "street")
+
+
+def splink_settings(settings: IdentitySettings) -> SettingsCreator:
+    """Settings of a Splink model that deduplicates standardised records."""
+    columns = {a.kind: a.column for a in settings.compared}
+    comparisons = {a.kind: a for a in settings.compared}
+    joint = []
+    if "surname" in columns and "postcode" in columns:
+        joint.append(_household(comparisons["surname"], columns))
+        comparisons = {kind: a for kind, a in comparisons.items() if kind not in _HOUSEHOLD}
+    return SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="unique_id",
+        comparisons=[*(_COMPARISONS[kind](a, columns) for kind, a in comparisons.items()), *joint],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in settings.blocking_rules],
+        retain_intermediate_calculation_columns=False,
+        retain_matching_columns=False,
+    )
+
+
+def _custom(attribute: Attribute, *levels: Any) -> cl.CustomComparison:
+    return cl.CustomComparison(
+        output_column_name=attribute.column,
+        comparison_levels=[cll.NullLevel(attribute.column), *levels, cll.ElseLevel()],
+    )
+
+
+def _exact(attribute: Attribute) -> Any:
+    level = cll.ExactMatchLevel(attribute.column)
+    if not attribute.term_frequency:
+        return level
+    return level.configure(tf_adjustment_column=attribute.column)
+
+
+def _swapped(columns: Columns) -> list[Any]:
+    """Given name and surname exchanged, where there are both."""
+    names = [columns.get("given_name"), columns.get("surname")]
+    return [cll.ColumnsReversedLevel(*names, symmetrical=True)] if all(names) else []
+
+
+def _given_name(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
+    name = attribute.column
+    initial = f'length("{name}_l") = 1 OR length("{name}_r") = 1'
+    same_initial = f'"{name}_initial_l" = "{name}_initial_r" AND ({initial})'
+    return _custom(
+        attribute,
+        _exact(attribute),
+        *_swapped(columns),
+        cll.ArrayIntersectLevel(f"{name}_forms", min_intersection=1),
+        cll.JaroWinklerLevel(name, 0.92),
+        cll.CustomLevel(same_initial, label_for_charts="same initial"),
+        cll.JaroWinklerLevel(name, 0.8),
+    )
+
+
+def _surname(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
+    name = attribute.column
+    return _custom(
+        attribute,
+        _exact(attribute),
+        *_swapped(columns),
+        cll.JaroWinklerLevel(name, 0.92),
+        cll.JaroWinklerLevel(name, 0.8),
+    )
+
+
+def _birth_date(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    name = attribute.column
+    one_off = cll.DamerauLevenshteinLevel(name, 1)
+    year = cll.ExactMatchLevel(f"{name}_year")
+    return _custom(attribute, _exact(attribute), one_off, year)
+
+
+def _email(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    name = attribute.column
+    local = f"regexp_extract(\"{name}_{{}}\", '^[^@]+', 0)"
+    same_local = f"{local.format('l')} = {local.format('r')}"
+    return _custom(
+        attribute,
+        _exact(attribute),
+        cll.CustomLevel(same_local, label_for_charts="same part before @"),
+        cll.JaroWinklerLevel(name, 0.92),
+    )
+
+
+def _code(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    return _custom(attribute, _exact(attribute), cll.DamerauLevenshteinLevel(attribute.column, 1))
+
+
+def _household(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
+    """Surname and home as one comparison."""
+    surname, postcode = attribute.column, columns["postcode"]
+    named = cll.Or(cll.JaroWinklerLevel(surname, 0.92), *_swapped(columns))
+    close = cll.DamerauLevenshteinLevel(postcode, 1)
+    home = cll.And(close, cll.JaroWinklerLevel(columns["street"], 0.92)) if "street" in columns else close
+    unknown = cll.NullLevel(postcode)
+    return cl.CustomComparison(
+        output_column_name="household",
+        comparison_levels=[
+            cll.And(cll.NullLevel(surname), unknown).configure(is_null_level=True),
+            cll.And(home, named),
+            cll.And(close, named),
+            home,
+            close,
+            cll.And(cll.ExactMatchLevel(surname), unknown).configure(tf_adjustment_column=surname),
+            cll.And(cll.Or(*_swapped(columns), cll.JaroWinklerLevel(surname, 0.88)), unknown),
+            cll.ExactMatchLevel(surname).configure(tf_adjustment_column=surname),
+            cll.Or(*_swapped(columns), cll.JaroWinklerLevel(surname, 0.88)),
+            cll.ElseLevel(),
+        ],
+    )
+
+
+def _postcode(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    area = cll.ExactMatchLevel(f"{attribute.column}_area")
+    return _custom(attribute, _exact(attribute), cll.DamerauLevenshteinLevel(attribute.column, 1), area)
+
+
+def _street(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    return _custom(attribute, _exact(attribute), cll.JaroWinklerLevel(attribute.column, 0.92))
+
+
+_COMPARISONS: dict[Kind, Callable[[Attribute, Columns], cl.CustomComparison]] = {
+    "given_name": _given_name,
+    "surname": _surname,
+    "birth_date": _birth_date,
+    "email": _email,
+    "phone": _code,
+    "postcode": _postcode,
+    "street": _street,
+    "identifier": _code,
+}

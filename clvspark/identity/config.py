@@ -1,0 +1,16 @@
+"""Configuration of the room: the settings, and where the truth of a simulation lies, if there is one."""
+
+from pydantic import Field
+
+from clvspark.identity.settings import IdentitySettings
+from clvspark.lakehouse.config import StrictModel
+
+
+class IdentityConfig(StrictModel):
+    """Identity resolution of sources.customer_record."""
+
+    settings: IdentitySettings
+    retrain: bool = Field(False, description="train anew although a champion model exists")
+    truth: str | None = Field(
+        None, description="Parquet of source_system, source_record_id, person_key; used to evaluate only"
+    )

@@ -1,0 +1,186 @@
+"""Resolve: `sources.customer_record` -> `identity.*`."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from functools import reduce
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.identity.config import IdentityConfig
+from clvspark.identity.evaluate import evaluate_clusters
+from clvspark.identity.golden_record import build_golden_records
+from clvspark.identity.link import add_term_frequencies
+from clvspark.identity.ledger import assign_person_ids, list_changes, update_links
+from clvspark.identity.resolver import IdentityResolver
+from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.shared_identifiers import (
+    blank_shared_identifiers,
+    describe_shared_identifiers,
+    find_shared_identifiers,
+)
+from clvspark.identity.standardise import standardise_records
+from clvspark.identity.tables import (
+    MODEL,
+    PAIR,
+    PERSON,
+    PERSON_CHANGE,
+    PERSON_LINK,
+    REVIEW,
+    SHARED_IDENTIFIER,
+    TABLES,
+)
+from clvspark.identity.train import IdentityModel
+from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.errors import MissingInputError
+from clvspark.sources.tables import CUSTOMER_RECORD
+
+STAGE = "resolve"
+
+
+def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
+    """Bring identity.* up to the customer records. A champion model, once trained, links until `retrain`."""
+    with lake.run(STAGE, as_of=as_of, config=config, reads=(CUSTOMER_RECORD,), writes=TABLES) as run:
+        if not run.is_current:
+            _resolve(run, lake, config, as_of)
+    return run.report
+
+
+def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> None:
+    settings = config.settings
+    resolver = IdentityResolver(lake.spark, settings)
+    records = lake.read(CUSTOMER_RECORD)
+    run.step("standardising records")
+    standard = standardise_records(records, settings).localCheckpoint()
+    shared = find_shared_identifiers(standard, settings)
+    evidence = standard if shared is None else blank_shared_identifiers(standard, shared.persist())
+    model = _champion(run, lake, config, resolver, evidence, as_of)
+    if model is not None:
+        evidence = add_term_frequencies(evidence, model).localCheckpoint()
+    run.step("scoring pairs")
+    pairs = _no_pairs(lake) if model is None else resolver.link(evidence, model)
+    run.overwrite(PAIR, pairs.select(*PAIR.names))
+    run.step("clustering")
+    clusters = resolver.cluster(evidence, lake.read(PAIR), model).localCheckpoint()
+    links = _publish_links(run, lake, resolver, evidence, clusters, as_of)
+    run.overwrite(PERSON, build_golden_records(records, _contacts(standard, settings), links))
+    identifiers = lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema) if shared is None else shared
+    run.overwrite(SHARED_IDENTIFIER, identifiers if shared is None else describe_shared_identifiers(shared))
+    run.overwrite(REVIEW, _reviews(resolver, evidence, clusters, lake, model))
+    _measure(run, lake, config, links)
+
+
+def _champion(
+    run: Run, lake: Lakehouse, config: IdentityConfig, resolver: IdentityResolver, evidence: DataFrame, as_of: date
+) -> IdentityModel | None:
+    """The champion of identity.model, trained now if there is none or it is to be trained anew."""
+    if not config.settings.compared:
+        run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
+        return None
+    if lake.exists(MODEL) and not config.retrain:
+        row = lake.read(MODEL).where("is_champion").first()
+        if row is not None:
+            return IdentityModel(json.loads(row["settings"]), row["records_sampled"])
+    run.step("training the linkage model")
+    model = resolver.train(evidence)
+    row = (model.model_id, as_of, model.records_sampled, json.dumps(model.settings), True)
+    retired = lake.read_or_empty(MODEL).where(F.col("model_id") != model.model_id).withColumn("is_champion", F.lit(False))
+    run.overwrite(MODEL, retired.unionByName(lake.spark.createDataFrame([row], MODEL.schema)).localCheckpoint())
+    return model
+
+
+def _publish_links(
+    run: Run, lake: Lakehouse, resolver: IdentityResolver, evidence: DataFrame, clusters: DataFrame, as_of: date
+) -> DataFrame:
+    """Write person ids to the ledger; return the current links with ``unique_id`` and ``person_id``."""
+    before = lake.read_or_empty(PERSON_LINK).localCheckpoint()
+    newest = before.agg(F.max("valid_from")).first()[0]  # type: ignore[index]
+    changed_on = max(as_of, newest) if newest else as_of
+    unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
+    current = before.where("valid_to IS NULL").select(unique_id, "person_id", "valid_from")
+    named = clusters.select("unique_id", F.col("person_id").alias("cluster"))
+    assigned = assign_person_ids(named, current, changed_on=changed_on).localCheckpoint()
+    evidence_of = _strongest_links(lake.read(PAIR), resolver.trusted_pairs(evidence), assigned)
+    described = assigned.join(evidence_of, on="unique_id", how="left").select(
+        F.substring_index("unique_id", ":", 1).alias("source_system"),
+        F.expr("substring(unique_id, instr(unique_id, ':') + 1)").alias("source_record_id"),
+        "person_id",
+        F.coalesce("reason", F.lit("single")).alias("reason"),
+        F.coalesce("probability", F.lit(1.0)).alias("probability"),
+    )
+    run.overwrite(PERSON_LINK, update_links(before, described, changed_on=changed_on))
+    run.merge(PERSON_CHANGE, list_changes(assigned, current, changed_on=changed_on))
+    return assigned
+
+
+def _strongest_links(pairs: DataFrame, trusted: DataFrame | None, assigned: DataFrame) -> DataFrame:
+    """Reason and probability of the best link of each record to another record of its person."""
+    scored = pairs.select("unique_id_l", "unique_id_r", "match_probability", F.lit("match").alias("reason"))
+    if trusted is not None:
+        sure = F.lit("trusted_identifier").alias("reason")
+        scored = scored.unionByName(trusted.select("unique_id_l", "unique_id_r", "match_probability", sure))
+    person = assigned.select("unique_id", "person_id")
+    left = person.select(F.col("unique_id").alias("unique_id_l"), F.col("person_id").alias("_l"))
+    right = person.select(F.col("unique_id").alias("unique_id_r"), F.col("person_id").alias("_r"))
+    held = scored.join(left, on="unique_id_l").join(right, on="unique_id_r").where("_l = _r")
+    ends = F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")
+    best = F.max(F.struct(F.col("match_probability").alias("probability"), "reason")).alias("best")
+    return held.select(ends, "match_probability", "reason").groupBy("unique_id").agg(best).select("unique_id", "best.*")
+
+
+def _reviews(
+    resolver: IdentityResolver, evidence: DataFrame, clusters: DataFrame, lake: Lakehouse, model: IdentityModel | None
+) -> DataFrame:
+    """What the guards did, as identity.review."""
+    cut = clusters.where("raised_cut").agg(F.count(F.lit(1)).cast("int").alias("records")).where("records > 0")
+    limit = resolver.settings.max_person_records
+    detail = f"records of groups beyond {limit} records, taken apart by a higher cut"
+    parts = [cut.select(F.lit("oversized_component").alias("review_id"), F.lit("oversized_component").alias("guard"), "records", F.lit(detail).alias("detail"))]
+    if model is not None:
+        hot = resolver.hot_blocks(evidence)
+        text = f"block with more than {resolver.settings.max_block_records} records, not compared"
+        parts.append(
+            hot.select(
+                F.concat(F.lit("block:"), F.hex("key")).alias("review_id"),
+                F.lit("hot_block").alias("guard"),
+                F.col("records").cast("int").alias("records"),
+                F.lit(text).alias("detail"),
+            )
+        )
+    return reduce(DataFrame.unionByName, parts).select(*REVIEW.names)
+
+
+def _contacts(standard: DataFrame, settings: IdentitySettings) -> DataFrame:
+    """Standardised e-mail and phone, NULL where the settings do not have them."""
+    column = {attribute.kind: attribute.column for attribute in settings.attributes}
+    found = [
+        (F.col(column[kind]) if kind in column else F.lit(None).cast("string")).alias(kind)
+        for kind in ("email", "phone")
+    ]
+    return standard.select("unique_id", *found)
+
+
+def _no_pairs(lake: Lakehouse) -> DataFrame:
+    return lake.spark.createDataFrame([], PAIR.schema)
+
+
+def _measure(run: Run, lake: Lakehouse, config: IdentityConfig, links: DataFrame) -> None:
+    counts = links.agg(F.count(F.lit(1)), F.count_distinct("person_id")).first()
+    run.metric("records", counts[0])  # type: ignore[index]
+    run.metric("persons", counts[1])  # type: ignore[index]
+    if config.truth is None:
+        return
+    if not Path(config.truth).exists():
+        raise MissingInputError(f"identity.truth: {config.truth} does not exist; simulate again or drop the key.")
+    truth = lake.spark.read.parquet(config.truth).select(
+        F.concat_ws(":", "source_system", "source_record_id").alias("unique_id"), F.col("person_key").alias("true_id")
+    )
+    quality = evaluate_clusters(links.select("unique_id", "person_id"), truth)
+    run.metric("pairwise_precision", quality.precision)
+    run.metric("pairwise_recall", quality.recall)
+    run.metric("pairwise_f1", quality.f1)
+    run.metric("largest_person", quality.largest_cluster)
+    run.metric("largest_true_person", quality.largest_true_cluster)

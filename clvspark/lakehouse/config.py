@@ -1,0 +1,167 @@
+"""Strict typed configuration: YAML in, frozen models out, all faults of a file reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from clvspark.lakehouse.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """Base of all configuration: unknown keys are faults, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class SparkConfig(StrictModel):
+    """How the Spark session is built. Under spark-submit leave `master` empty."""
+
+    master: str | None = None
+    driver_memory: str = Field("4g", pattern=r"^\d+[gm]$")
+    shuffle_partitions: int | None = Field(None, ge=1, description="None: cores locally, AQE on clusters")
+    conf: dict[str, str] = Field(default_factory=dict)
+
+
+class LakehouseConfig(StrictModel):
+    """Where the tables live: a folder (path mode) or a catalog (catalog mode), exactly one of them."""
+
+    root: str | None = Field(None, description="folder of the Delta tables (path mode)")
+    catalog: str | None = Field(None, pattern=r"^\w+$", description="catalog of the schemas (catalog mode)")
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+
+    @field_validator("root")
+    @classmethod
+    def _no_escape(cls, root: str | None) -> str | None:
+        if root is not None and (".." in Path(root).parts or root.startswith("file:")):
+            raise ValueError("must be a plain folder without '..' or 'file:'")
+        return root
+
+    @model_validator(mode="after")
+    def _one_mode(self) -> LakehouseConfig:
+        if (self.root is None) == (self.catalog is None):
+            raise ValueError("set either 'root' (path mode) or 'catalog' (catalog mode)")
+        return self
+
+
+def load_config(path: str | Path, model: type[Model]) -> Model:
+    """Read a YAML file, with the files it `extends`, into `model`; ConfigError lists every fault."""
+    path = Path(path)
+    return parse_config(read_yaml(path), model, where=str(path))
+
+
+def parse_config(data: Any, model: type[Model], *, where: str) -> Model:
+    """Validate plain data as `model`; ConfigError lists every fault with key, allowed values, next step."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [_sentence(fault, model) for fault in error.errors(include_url=False)]
+        raise ConfigError(where, faults) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping.
+
+    The mapping of the file named by its key ``extends`` is merged beneath it; ``!include FILE`` stands for the
+    content of another file, ``!include FOLDER/*.yaml`` for the list of the contents of several, by name.
+    """
+    data = _parse_yaml(path)
+    base = data.pop("extends", None)
+    return data if base is None else merge(read_yaml(referenced(path, str(base))), data)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML and ``!include``, nothing that runs code."""
+
+    path: Path
+
+
+def _include(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    target = referenced(loader.path, str(loader.construct_scalar(node)))
+    if "*" not in target.name:
+        return read_yaml(target)
+    found = sorted(target.parent.glob(target.name))
+    if not found:
+        raise ConfigError(str(loader.path), [f"!include {node.value}: no file matches"])
+    return [read_yaml(file) for file in found]
+
+
+_Loader.add_constructor("!include", _include)
+
+
+def _parse_yaml(path: Path) -> dict[str, Any]:
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        loader.path = path
+        data = loader.get_single_data()
+    except FileNotFoundError:
+        raise ConfigError(str(path), ["the file does not exist; pass --config FILE"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"cannot be read: {type(error).__name__}"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(str(path), [f"{at}not valid YAML ({getattr(error, 'problem', error)})"]) from None
+    if not isinstance(data, dict):
+        raise ConfigError(str(path), ["must be a mapping of keys to values"])
+    return data
+
+
+def referenced(path: Path, name: str) -> Path:
+    """Resolve a file named inside the configuration file `path`; it must lie in the same tree."""
+    parts = Path(name).parts
+    if Path(name).is_absolute() or ".." in parts[1:] or ":" in name:
+        raise ConfigError(str(path), [f"{name!r}: name a file relative to this one"])
+    return path.parent / name
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge two nested mappings; values of `over` win, lists are replaced whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = merge(base[key], value) if both else value
+    return merged
+
+
+def _sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "(file)"
+    if fault["type"] == "extra_forbidden":
+        allowed = _allowed_keys(model, fault["loc"][:-1])
+        close = difflib.get_close_matches(str(fault["loc"][-1]), allowed, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return f"{key}: unknown key.{hint} Allowed: {', '.join(allowed) or 'none'}."
+    if fault["type"] == "missing":
+        return f"{key}: is required; add it."
+    message = fault["msg"].removeprefix("Value error, ")
+    given = fault.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}."
+
+
+def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Keys allowed at `loc`, found by walking the annotations of nested models."""
+    models: list[type[BaseModel]] = [model]
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        fields = [m.model_fields[str(part)].annotation for m in models if str(part) in m.model_fields]
+        found = [nested for annotation in fields for nested in _models_in(annotation)]
+        models = found or models
+    return sorted({field.alias or name for m in models for name, field in m.model_fields.items()})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) is Literal:
+        return []
+    return [nested for arg in typing.get_args(annotation) for nested in _models_in(arg)]

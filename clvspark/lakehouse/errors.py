@@ -1,0 +1,51 @@
+"""Every error that clvspark raises on purpose: what, where, what is allowed, and the next step."""
+
+from __future__ import annotations
+
+
+class ClvsparkError(Exception):
+    """Base of all errors meant to be read by a person; the command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(ClvsparkError):
+    """The configuration is wrong; all faults of a file are listed in one message."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, faults: list[str]) -> None:
+        """Keep the faults, one sentence each, found in the file `where`."""
+        self.faults = faults
+        noun = "fault" if len(faults) == 1 else "faults"
+        super().__init__("\n  - ".join([f"{where}: {len(faults)} {noun}", *faults]))
+
+
+class MissingInputError(ClvsparkError):
+    """A landing folder, file or table that a stage needs is not there."""
+
+    exit_code = 3
+
+
+class ContractError(ClvsparkError):
+    """A data frame breaks the contract of the table it was to be written to; nothing was written."""
+
+    exit_code = 4
+
+
+class LockedError(ClvsparkError):
+    """Another process writes to this lakehouse."""
+
+    exit_code = 5
+
+
+class VersionError(ClvsparkError):
+    """The lakehouse was written by a newer clvspark."""
+
+    exit_code = 6
+
+
+class TrainingError(ClvsparkError):
+    """A model could not be trained on the data given; the previous model stays in use."""
+
+    exit_code = 7

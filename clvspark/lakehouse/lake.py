@@ -1,0 +1,162 @@
+"""The lakehouse: tables behind their contracts, one writer, every stage in the run log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse.config import LakehouseConfig
+from clvspark.lakehouse.contract import verify_contract
+from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
+from clvspark.lakehouse.lock import writer_lock
+from clvspark.lakehouse.run import Run
+from clvspark.lakehouse.run_log import RunLog
+from clvspark.lakehouse.storage import Storage
+from clvspark.lakehouse.table import Table
+
+FORMAT_VERSION = 1
+_FORMAT_PROPERTY = "clvspark.format"
+
+Progress = Callable[[str], None]
+
+
+class Lakehouse:
+    """All tables of one installation, in path or in catalog mode.
+
+    Parameters
+    ----------
+    tables : contracts by name; a table that is not among them cannot be reached.
+    progress : called with a short sentence whenever a stage begins a step.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        config: LakehouseConfig,
+        tables: Mapping[str, Table],
+        progress: Progress | None = None,
+    ) -> None:
+        """Bind a session to a lakehouse; VersionError if a newer clvspark wrote it."""
+        self.spark = spark
+        self.config = config
+        self.tables = tables
+        self.progress: Progress = progress or (lambda _: None)
+        self.storage = Storage(spark, config)
+        self.log = RunLog(self)
+        self._refuse_newer_format()
+
+    @contextmanager
+    def writing(self, command: str) -> Iterator[None]:
+        """Hold the lakehouse for writing; LockedError if another process does (path mode)."""
+        with ExitStack() as stack:
+            if self.storage.local_root is not None:
+                stack.enter_context(writer_lock(self.storage.local_root, command))
+            try:
+                yield
+            finally:
+                self.log.flush()
+
+    def table(self, name: str) -> DataFrame:
+        """Read a table by its name, e.g. ``clv.customer_value``."""
+        if name not in self.tables:
+            raise MissingInputError(f"There is no table {name!r}. Tables: {', '.join(sorted(self.tables))}.")
+        return self.read(self.tables[name])
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been written."""
+        return self.storage.exists(table.name)
+
+    def read(self, table: Table, *, version: int | None = None) -> DataFrame:
+        """Read a table in the order of its contract; MissingInputError if no stage has written it."""
+        if not self.exists(table):
+            raise MissingInputError(
+                f"{table.name} does not exist yet. Run the stage that writes it first, or all: clvspark run"
+            )
+        return self.storage.read(table.name, version=version).select(*table.names)
+
+    def read_or_empty(self, table: Table) -> DataFrame:
+        """Read a table, or an empty data frame of its contract before the first write."""
+        return self.read(table) if self.exists(table) else self.spark.createDataFrame([], table.schema)
+
+    def version(self, table: Table) -> int | None:
+        """Newest version of a table, None before its first write."""
+        return self.storage.version(table.name)
+
+    def run(
+        self,
+        stage: str,
+        *,
+        as_of: date | None,
+        config: BaseModel,
+        reads: Sequence[Table],
+        writes: Sequence[Table],
+        files: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Open a run of a stage; ``run.is_current`` says that nothing it depends on has changed."""
+        return Run(self, stage, as_of, config, reads, writes, files or {})
+
+    def overwrite(self, table: Table, df: DataFrame, *, where: str | None = None) -> int:
+        """Replace the table, or its rows for which `where` holds; return the number of rows written."""
+        return self._write(table, df, "overwrite", where)
+
+    def append(self, table: Table, df: DataFrame) -> int:
+        """Add rows; return their number. Keys are verified within `df` only."""
+        return self._write(table, df, "append", None)
+
+    def merge(self, table: Table, df: DataFrame) -> int:
+        """Insert new keys and update known ones; return the number of rows of `df`."""
+        if not self.exists(table):
+            return self.overwrite(table, df)
+        conformed = table.conform(df).persist()
+        try:
+            rows = verify_contract(conformed, table)
+            if rows:
+                on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
+                target = self.storage.delta(table.name).alias("t")
+                merge = target.merge(conformed.alias("s"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll()
+                merge.execute()
+            return rows
+        finally:
+            conformed.unpersist()
+
+    def _write(self, table: Table, df: DataFrame, mode: Literal["append", "overwrite"], where: str | None) -> int:
+        conformed = table.conform(df).persist()
+        try:
+            rows = verify_contract(conformed, table)
+            if where is not None and conformed.where(~F.expr(where)).limit(1).count():
+                raise ContractError(f"{table.name}: rows outside ({where}) were to be replaced. Nothing was written.")
+            self._create_if_missing(table)
+            writer = conformed.write.mode(mode)
+            if where is not None:
+                writer = writer.option("replaceWhere", where)
+            elif mode == "overwrite":
+                writer = writer.option("overwriteSchema", "true")
+            self.storage.save(writer, table.name)
+            return rows
+        finally:
+            conformed.unpersist()
+
+    def _create_if_missing(self, table: Table) -> None:
+        if self.exists(table):
+            return
+        properties = {_FORMAT_PROPERTY: str(FORMAT_VERSION)}
+        if table.change_feed:
+            properties["delta.enableChangeDataFeed"] = "true"
+        self.storage.create(table, properties)
+
+    def _refuse_newer_format(self) -> None:
+        written = [name for name in ("ops.run", "sources.event") if self.storage.exists(name)]
+        for name in written[:1]:
+            detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(name)}").collect()
+            found = {row["key"]: row["value"] for row in detail}.get(_FORMAT_PROPERTY, "1")
+            if int(found) > FORMAT_VERSION:
+                raise VersionError(
+                    f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
+                    "Upgrade clvspark, or open another lakehouse."
+                )

@@ -1,0 +1,50 @@
+"""One writer at a time on a local lakehouse.
+
+Delta's log on a local file system is only safe within one JVM, so path mode takes an operating-system
+lock for as long as a command writes. The lock goes with the process, also when it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from clvspark.lakehouse.errors import LockedError
+
+
+@contextmanager
+def writer_lock(root: Path, command: str) -> Iterator[None]:
+    """Hold the lakehouse at `root` for writing; raise LockedError naming the holder if it is taken."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    holder = root / "_writer.json"
+    lock = FileLock(root / "_writer.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockedError(_describe(root, holder)) from None
+    try:
+        holder.write_text(
+            json.dumps({"pid": os.getpid(), "command": command, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        )
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(root: Path, holder: Path) -> str:
+    try:
+        held = json.loads(holder.read_text())
+        by = f"process {held['pid']} ({held['command']}) since {held['since']}"
+    except (OSError, ValueError, KeyError):
+        by = "another process"
+    return (
+        f"The lakehouse {root} is locked for writing: the lock is held by {by}. "
+        "Wait for it to end, then run the command again."
+    )

@@ -1,0 +1,135 @@
+"""One run of one stage: what it read and wrote, and whether it had anything to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib import resources
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import BaseModel
+from pyspark.sql import DataFrame
+
+from clvspark.lakehouse.table import Table
+
+if TYPE_CHECKING:
+    from clvspark.lakehouse.lake import Lakehouse
+
+Status = Literal["success", "unchanged", "failed"]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a stage did: seconds, rows by table, and named metrics."""
+
+    stage: str
+    status: Status
+    seconds: float
+    rows: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Run:
+    """Context of one stage; writes go through it so that the run log knows them.
+
+    A run is current, and its stage has nothing to do, when the last successful run of the same stage and
+    `as_of` saw the same configuration, code, input files and input table versions, and its outputs are
+    still at the versions it left.
+    """
+
+    def __init__(
+        self,
+        lake: Lakehouse,
+        stage: str,
+        as_of: date | None,
+        config: BaseModel,
+        reads: Sequence[Table],
+        writes: Sequence[Table],
+        files: Mapping[str, str],
+    ) -> None:
+        """Take the fingerprint of everything that the stage depends on."""
+        self.lake, self.stage, self.as_of = lake, stage, as_of
+        self.run_id = str(uuid.uuid4())
+        self.started_at = datetime.now(UTC)
+        self.input_versions = {t.name: lake.log.version(t) for t in reads if lake.exists(t)}
+        self.fingerprint = _digest(
+            stage, str(as_of), config.model_dump(mode="json"), code_digest(), self.input_versions, dict(files)
+        )
+        self._writes = {table.name: table for table in writes}
+        self._clock = time.monotonic()
+        self._rows: dict[str, int] = {}
+        self._metrics: dict[str, float] = {}
+        self.is_current = self._has_nothing_to_do()
+        self.report = RunReport(stage, "unchanged", 0.0)
+
+    def _has_nothing_to_do(self) -> bool:
+        last = self.lake.log.last_success(self.stage, self.as_of)
+        if last is None or last.fingerprint != self.fingerprint or self.lake.log.force:
+            return False
+        return all(self.lake.log.version(t) == last.output_versions.get(n) for n, t in self._writes.items())
+
+    def __enter__(self) -> Self:
+        """Announce the stage."""
+        self.lake.progress(self.stage)
+        return self
+
+    def step(self, name: str) -> None:
+        """Announce a step of long work."""
+        self.lake.progress(f"{self.stage}: {name}")
+
+    def metric(self, name: str, value: float) -> None:
+        """Record a number of this run; it is kept in ops.metric."""
+        self._metrics[name] = float(value)
+
+    def overwrite(self, table: Table, df: DataFrame, *, where: str | None = None) -> int:
+        """Replace a table of this stage, or its rows for which `where` holds."""
+        self.step(table.name)
+        return self._wrote(table, self.lake.overwrite(table, df, where=where))
+
+    def append(self, table: Table, df: DataFrame) -> int:
+        """Add rows to a table of this stage."""
+        self.step(table.name)
+        return self._wrote(table, self.lake.append(table, df))
+
+    def merge(self, table: Table, df: DataFrame) -> int:
+        """Insert or update rows of a table of this stage."""
+        self.step(table.name)
+        return self._wrote(table, self.lake.merge(table, df))
+
+    def _wrote(self, table: Table, rows: int) -> int:
+        if table.name not in self._writes:
+            raise ValueError(f"stage {self.stage} did not declare that it writes {table.name}")
+        self._rows[table.name] = self._rows.get(table.name, 0) + rows
+        self.lake.log.forget_version(table)
+        return rows
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Put the run into the run log, also when it failed."""
+        status: Status = "failed" if kind else "unchanged" if self.is_current else "success"
+        seconds = time.monotonic() - self._clock
+        self.report = RunReport(self.stage, status, seconds, self._rows, self._metrics)
+        outputs = {n: self.lake.log.version(t) for n, t in self._writes.items() if self.lake.exists(t)}
+        self.lake.log.record(self, self.report, outputs, kind.__name__ if kind else None)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Digest of the package's own sources, so that changed code is never taken for an unchanged run."""
+    digest = hashlib.sha256()
+    with resources.as_file(resources.files("clvspark")) as package:
+        for source in sorted(package.rglob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()

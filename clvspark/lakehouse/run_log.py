@@ -1,0 +1,140 @@
+"""The run log: `ops.run` and `ops.metric`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse.table import Column, Table
+
+if TYPE_CHECKING:
+    from clvspark.lakehouse.lake import Lakehouse
+    from clvspark.lakehouse.run import Run, RunReport
+
+RUN = Table(
+    "ops.run",
+    "Every run of every stage: what it saw, what it left, how long it took.",
+    (
+        Column("run_id", "string", key=True),
+        Column("stage", "string", required=True),
+        Column("as_of_date", "date", "date the stage computed for; NULL where it has none"),
+        Column("status", "string", "success, unchanged or failed", required=True),
+        Column("started_at", "timestamp", required=True),
+        Column("ended_at", "timestamp", required=True),
+        Column("seconds", "double", unit="s", check="seconds >= 0"),
+        Column("fingerprint", "string", "digest of configuration, code, files and input versions"),
+        Column("input_versions", "string", "JSON: table name to version read"),
+        Column("output_versions", "string", "JSON: table name to version left"),
+        Column("rows_written", "string", "JSON: table name to rows"),
+        Column("error", "string", "class of the error of a failed run"),
+    ),
+)
+METRIC = Table(
+    "ops.metric",
+    "Named numbers that a run reported.",
+    (
+        Column("run_id", "string", key=True, references="ops.run"),
+        Column("name", "string", key=True),
+        Column("stage", "string", required=True),
+        Column("value", "double"),
+        Column("recorded_at", "timestamp", required=True),
+    ),
+)
+TABLES = (RUN, METRIC)
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """What the newest successful run of a stage left behind."""
+
+    fingerprint: str
+    output_versions: dict[str, int]
+
+
+class RunLog:
+    """Reads and writes the run log; runs without work are kept in memory until `flush`."""
+
+    def __init__(self, lake: Lakehouse) -> None:
+        """Nothing is read before it is asked for."""
+        self._lake = lake
+        self._last: dict[tuple[str, str], LastRun] | None = None
+        self._versions: dict[str, int | None] = {}
+        self._runs: list[dict[str, Any]] = []
+        self._metrics: list[dict[str, Any]] = []
+        self.force = False
+
+    def version(self, table: Table) -> int | None:
+        """Version of a table, remembered until the table is written through a run."""
+        if table.name not in self._versions:
+            self._versions[table.name] = self._lake.version(table)
+        return self._versions[table.name]
+
+    def forget_version(self, table: Table) -> None:
+        """Forget the remembered version of a table that was just written."""
+        self._versions.pop(table.name, None)
+
+    def forget_versions(self) -> None:
+        """Forget all remembered versions, where others may have written meanwhile."""
+        self._versions.clear()
+
+    def last_success(self, stage: str, as_of: date | None) -> LastRun | None:
+        """The newest run of the stage for `as_of` that did its work."""
+        if self._last is None:
+            self._last = self._read_last()
+        return self._last.get((stage, str(as_of)))
+
+    def record(self, run: Run, report: RunReport, outputs: dict[str, int | None], error: str | None) -> None:
+        """Note a finished run; it is written at once if it did any work."""
+        now = datetime.now(UTC)
+        self._runs.append(
+            {
+                "run_id": run.run_id,
+                "stage": run.stage,
+                "as_of_date": run.as_of,
+                "status": report.status,
+                "started_at": run.started_at,
+                "ended_at": now,
+                "seconds": report.seconds,
+                "fingerprint": run.fingerprint,
+                "input_versions": json.dumps(run.input_versions),
+                "output_versions": json.dumps(outputs),
+                "rows_written": json.dumps(report.rows),
+                "error": error,
+            }
+        )
+        self._metrics += [
+            {"run_id": run.run_id, "name": name, "stage": run.stage, "value": value, "recorded_at": now}
+            for name, value in report.metrics.items()
+        ]
+        if report.status != "unchanged":
+            self.flush()
+        if report.status == "success" and self._last is not None:
+            done = LastRun(run.fingerprint, {n: v for n, v in outputs.items() if v is not None})
+            self._last[run.stage, str(run.as_of)] = done
+
+    def flush(self) -> None:
+        """Write what is still in memory: one commit a table."""
+        for table, rows in ((RUN, self._runs), (METRIC, self._metrics)):
+            if rows:
+                data = [tuple(row[name] for name in table.names) for row in rows]
+                self._lake.append(table, self._lake.spark.createDataFrame(data, table.schema).coalesce(1))
+                rows.clear()
+
+    def _read_last(self) -> dict[tuple[str, str], LastRun]:
+        if not self._lake.exists(RUN):
+            return {}
+        newest = (
+            self._lake.read(RUN)
+            .where("status = 'success'")
+            .groupBy("stage", "as_of_date")
+            .agg(F.max_by(F.struct("fingerprint", "output_versions"), "ended_at").alias("last"))
+            .select("stage", "as_of_date", "last.*")
+        )
+        return {
+            (row["stage"], str(row["as_of_date"])): LastRun(row["fingerprint"], json.loads(row["output_versions"]))
+            for row in newest.collect()
+        }

@@ -1,0 +1,62 @@
+"""The Spark session with Delta: one builder for a laptop, spark-submit and a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from pyspark.sql import SparkSession
+
+from clvspark.lakehouse import runtime
+from clvspark.lakehouse.config import SparkConfig
+
+_DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # A snapshot of a small table read in 50 partitions costs more than the table.
+    "spark.databricks.delta.snapshotPartitions": "2",
+}
+_ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.ui.showConsoleProgress": "false",
+    # Exceptions and plans may carry literals of the data.
+    "spark.redaction.regex": "(?i)secret|password|token|pepper|access[.]key",
+}
+
+
+def build_session(config: SparkConfig, *, app_name: str = "clvspark") -> SparkSession:
+    """Return the active session, or build one that can read and write Delta.
+
+    Without a `master` in the configuration the one of spark-submit is used, else ``local[*]``.
+    """
+    runtime.prepare_environment()
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in {**_DELTA, **_ALWAYS, **_sizing(config), **config.conf}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    for name in ("py4j", "DataFrameQueryContextLogger"):  # the latter would log whole plans with their literals
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return spark
+
+
+def _sizing(config: SparkConfig) -> dict[str, str]:
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    master = config.master or (None if submitted else "local[*]")
+    sizing: dict[str, str] = {}
+    if not submitted:
+        sizing["spark.driver.memory"] = config.driver_memory
+        sizing["spark.jars"] = ",".join(str(jar) for jar in runtime.jar_paths())
+    if master:
+        sizing["spark.master"] = master
+    if master and master.startswith("local"):
+        sizing |= {"spark.ui.enabled": "false", "spark.driver.host": "localhost"}
+        sizing |= {"spark.driver.bindAddress": "127.0.0.1"}
+        sizing["spark.sql.shuffle.partitions"] = str(config.shuffle_partitions or os.cpu_count() or 2)
+        # Small local stages are cheaper to plan once than to re-plan after every shuffle.
+        sizing["spark.sql.sources.parallelPartitionDiscovery.threshold"] = "1000"
+    elif config.shuffle_partitions:
+        sizing["spark.sql.shuffle.partitions"] = str(config.shuffle_partitions)
+    return sizing

@@ -1,0 +1,88 @@
+"""Where a table lies, in path mode and in catalog mode, and the Delta calls that differ between the two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+
+from clvspark.lakehouse.config import LakehouseConfig
+from clvspark.lakehouse.table import Table
+
+
+class Storage:
+    """Maps `schema.table` to ``root/schema/table`` or to ``catalog.schema.table``."""
+
+    def __init__(self, spark: SparkSession, config: LakehouseConfig) -> None:
+        """Bind a session to the lakehouse that `config` describes."""
+        self.spark = spark
+        self.catalog = config.catalog
+        self.root = str(Path(config.root).absolute()) if config.root and "://" not in config.root else config.root
+
+    @property
+    def local_root(self) -> Path | None:
+        """The folder of a lakehouse on a local file system, else None."""
+        return Path(self.root) if self.root and "://" not in self.root else None
+
+    def identifier(self, name: str) -> str:
+        """SQL identifier of a table in either mode."""
+        return f"`{self.catalog}`.{name}" if self.catalog else f"delta.`{self.root}/{name.replace('.', '/')}`"
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has been created."""
+        if self.catalog:
+            return self.spark.catalog.tableExists(f"{self.catalog}.{name}")
+        local = self.local_root
+        if local is not None:
+            return (local / name.replace(".", "/") / "_delta_log").is_dir()
+        return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name.replace('.', '/')}")
+
+    def read(self, name: str, *, version: int | None = None) -> DataFrame:
+        """Read the table, or one of its earlier versions."""
+        at = "" if version is None else f" VERSION AS OF {int(version)}"
+        return self.spark.sql(f"SELECT * FROM {self.identifier(name)}{at}")
+
+    def changes(self, name: str, *, since: int) -> DataFrame:
+        """Rows changed after version `since`, from the change data feed."""
+        reader = self.spark.read.option("readChangeFeed", "true").option("startingVersion", since + 1)
+        return self._load(reader, name)
+
+    def _load(self, reader: object, name: str) -> DataFrame:
+        if self.catalog:
+            return reader.table(f"{self.catalog}.{name}")  # type: ignore[attr-defined]
+        return reader.format("delta").load(f"{self.root}/{name.replace('.', '/')}")  # type: ignore[attr-defined]
+
+    def delta(self, name: str) -> DeltaTable:
+        """The table as DeltaTable, for MERGE and DELETE."""
+        if self.catalog:
+            return DeltaTable.forName(self.spark, f"{self.catalog}.{name}")
+        return DeltaTable.forPath(self.spark, f"{self.root}/{name.replace('.', '/')}")
+
+    def version(self, name: str) -> int | None:
+        """Newest version of the table, None before its first write."""
+        if not self.exists(name):
+            return None
+        return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
+
+    def save(self, writer: DataFrameWriter, name: str) -> None:
+        """Finish a write into the table."""
+        writer = writer.format("delta")
+        if self.catalog:
+            writer.saveAsTable(f"{self.catalog}.{name}")
+        else:
+            writer.save(f"{self.root}/{name.replace('.', '/')}")
+
+    def create(self, table: Table, properties: dict[str, str]) -> None:
+        """Create an empty table of the contract, clustered as it says."""
+        if self.catalog:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.{table.room}")
+        builder = DeltaTable.createIfNotExists(self.spark).addColumns(table.schema).comment(table.comment)
+        for key, value in properties.items():
+            builder = builder.property(key, value)
+        if table.cluster_by:
+            builder = builder.clusterBy(*table.cluster_by)
+        if self.catalog:
+            builder.tableName(f"{self.catalog}.{table.name}").execute()
+        else:
+            builder.location(f"{self.root}/{table.name.replace('.', '/')}").execute()

@@ -1,0 +1,137 @@
+"""The contract of a table: what every read and write is held to, and what the data dictionary is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
+
+from clvspark.lakehouse.errors import ContractError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a contract.
+
+    Parameters
+    ----------
+    type : Spark DDL type, e.g. ``decimal(18,2)``.
+    key : part of the primary key; a key column is never NULL.
+    required : may not be NULL.
+    check : SQL predicate that every non-NULL value must satisfy.
+    unit, comment, references : for the data dictionary.
+    pii : kind of personal data held (``name``, ``email`` ...), or None.
+    """
+
+    name: str
+    type: str
+    comment: str = ""
+    key: bool = False
+    required: bool = False
+    check: str | None = None
+    unit: str | None = None
+    pii: str | None = None
+    references: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Contract of one Delta table: `schema.table`, its columns, key and checks."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    cluster_by: tuple[str, ...] = ()
+    change_feed: bool = False
+    checks: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a contract that contradicts itself."""
+        if self.name.count(".") != 1:
+            raise ContractError(f"{self.name}: a table is named 'schema.table'")
+        if len(set(self.names)) != len(self.names):
+            raise ContractError(f"{self.name}: a column is declared twice")
+        unknown = set(self.cluster_by) - set(self.names)
+        if unknown:
+            raise ContractError(f"{self.name}: cluster_by names no column: {sorted(unknown)}")
+
+    @property
+    def room(self) -> str:
+        """The room, and schema, that owns the table."""
+        return self.name.split(".")[0]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in the order of the contract."""
+        return [column.name for column in self.columns]
+
+    @property
+    def key(self) -> list[str]:
+        """Names of the primary key's columns."""
+        return [column.name for column in self.columns if column.key]
+
+    @property
+    def required(self) -> list[str]:
+        """Names of the columns that may not be NULL, keys included."""
+        return [column.name for column in self.columns if column.key or column.required]
+
+    @property
+    def predicates(self) -> dict[str, str]:
+        """All row checks by name: SQL predicates that a row must not make false."""
+        of_columns = {column.name: column.check for column in self.columns if column.check}
+        return {**of_columns, **self.checks}
+
+    @cached_property
+    def schema(self) -> StructType:
+        """Spark schema; needs an active session to parse the types."""
+        ddl = ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+        parsed = StructType.fromDDL(ddl)
+        return StructType(
+            [
+                StructField(spark.name, spark.dataType, True, {"comment": ours.comment})
+                for spark, ours in zip(parsed.fields, self.columns, strict=True)
+            ]
+        )
+
+    def column(self, name: str) -> Column:
+        """Return the contract of one column."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ContractError(f"{self.name} has no column {name!r}; it has {', '.join(self.names)}")
+
+    def conform(self, df: DataFrame) -> DataFrame:
+        """Select the contract's columns in its order; a missing, extra or retyped column is an error."""
+        # Compared by name of the type: whether an array may hold NULLs is not part of a contract.
+        actual = {spark.name: spark.dataType.simpleString() for spark in df.schema.fields}
+        faults = [f"column {name} is missing" for name in self.names if name not in actual]
+        faults += [f"column {name} is not in the contract" for name in actual if name not in self.names]
+        faults += [
+            f"column {spark.name} is {actual[spark.name]}, "
+            f"the contract says {spark.dataType.simpleString()}"
+            for spark in self.schema.fields
+            if spark.name in actual and actual[spark.name] != spark.dataType.simpleString()
+        ]
+        if faults:
+            raise ContractError(f"{self.name}: {'; '.join(faults)}. Nothing was written.")
+        return df.select(
+            *(F.col(spark.name).alias(spark.name, metadata=spark.metadata) for spark in self.schema.fields)
+        )
+
+    def rows(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+        """Build a data frame of this contract from literal rows; a column not given is NULL.
+
+        Values may be strings; they are cast to the contract's type. Meant for tests and examples.
+        """
+        texts = StructType.fromDDL(", ".join(f"`{name}` string" for name in self.names))
+        simple = [c for c in self.columns if "<" not in c.type]
+        if len(simple) < len(self.columns):
+            return spark.createDataFrame([tuple(row.get(n) for n in self.names) for row in rows], self.schema)
+        data = [tuple(None if row.get(n) is None else str(row[n]) for n in self.names) for row in rows]
+        df = spark.createDataFrame(data, texts)
+        return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))

@@ -1,0 +1,1 @@
+"""What people did after activation: responses, experiments, incremental value."""

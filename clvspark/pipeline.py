@@ -1,0 +1,54 @@
+"""The stages by name, in the order of the flow; the command line, the jobs and the stream all run them here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+
+from clvspark.activation import stage as activation
+from clvspark.audiences import stage as audiences
+from clvspark.catalogue import TABLES
+from clvspark.clv import stage as clv
+from clvspark.config import Config
+from clvspark.history import stage as history
+from clvspark.identity import stage as identity
+from clvspark.lakehouse import Lakehouse, RunReport, build_session
+from clvspark.lakehouse.lake import Progress
+from clvspark.measurement import stage as measurement
+from clvspark.reporting import stage as reporting
+from clvspark.sources import stage as sources
+
+StageFunction = Callable[[Lakehouse, Config, date], RunReport]
+
+STAGES: dict[str, StageFunction] = {
+    "ingest": lambda lake, config, as_of: sources.run(lake, config.sources, as_of),
+    "resolve": lambda lake, config, as_of: identity.run(lake, config.identity, as_of),
+    "history": lambda lake, config, as_of: history.run(lake, config.history, as_of),
+    "fit": lambda lake, config, as_of: clv.run_fit(lake, config.clv, as_of),
+    "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
+    "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),
+    "activate": lambda lake, config, as_of: activation.run(lake, config.activation, as_of),
+    "responses": lambda lake, config, as_of: measurement.run_responses(lake, config.measurement, as_of),
+    "measure": lambda lake, config, as_of: measurement.run_measure(lake, config.measurement, as_of),
+    "report": lambda lake, config, as_of: reporting.run(lake, config.reporting, as_of),
+}
+
+
+def open_lakehouse(config: Config, *, progress: Progress | None = None) -> Lakehouse:
+    """Build the session and open the lakehouse that `config` describes."""
+    return Lakehouse(build_session(config.spark), config.lakehouse, TABLES, progress)
+
+
+def run_stages(
+    lake: Lakehouse, config: Config, names: Iterable[str], *, as_of: date, force: bool = False
+) -> Iterator[RunReport]:
+    """Run the stages named, in the order given, and yield each report as soon as it is there.
+
+    The lakehouse is held for writing all the while; the first error ends the run. `force` runs a stage although
+    nothing it depends on has changed.
+    """
+    names = list(names)
+    with lake.writing(" ".join(names) if len(names) < len(STAGES) else "run"):
+        lake.log.force = force
+        for name in names:
+            yield STAGES[name](lake, config, as_of)

@@ -1,0 +1,1 @@
+"""Privacy: redaction of personal data, tokens of identifiers, consent."""

@@ -1,0 +1,52 @@
+"""Consent of a person by channel, from what their records said."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+ANY = "any"
+# From the most to the least restrictive; the first that any record says holds for the person.
+RESTRICTIVENESS = ("n", "p", "u", "y")
+
+
+def resolve_consent(statements: DataFrame, links: DataFrame, *, purpose: str, until: Column) -> DataFrame:
+    """Consent of each person for each channel.
+
+    In: sources.consent; current links (source_system, source_record_id, person_id). Out: one row a person and
+    channel that was ever spoken of, ``person_id, channel, val``. Within a record the newest statement before
+    `until` counts, the more restrictive of two at the same instant; over the records of a person the most
+    restrictive one.
+    """
+    rank = F.array_position(F.array(*(F.lit(val) for val in RESTRICTIVENESS)), F.col("val"))
+    made = statements.where((F.col("purpose") == purpose) & (F.col("recorded_at") < until))
+    newest = made.groupBy("source_system", "source_record_id", "channel").agg(
+        F.max_by(rank, F.struct("recorded_at", -rank)).alias("rank")
+    )
+    people = links.select("source_system", "source_record_id", "person_id")
+    strictest = (
+        newest.join(people, on=["source_system", "source_record_id"], how="inner")
+        .groupBy("person_id", "channel")
+        .agg(F.min("rank").alias("rank"))
+    )
+    values = F.array(*(F.lit(val) for val in RESTRICTIVENESS))
+    return strictest.select("person_id", "channel", F.element_at(values, F.col("rank").cast("int")).alias("val"))
+
+
+def consent_by_channel(consent: DataFrame, channels: list[str]) -> DataFrame:
+    """One row a person: a boolean ``consent_<channel>`` for each channel.
+
+    True needs a yes for the channel, or for any channel where the channel itself was never spoken of; a no to
+    either overrules it. No statement is no consent.
+    """
+    wide = consent.groupBy("person_id").agg(
+        *(F.max(F.when(F.col("channel") == name, F.col("val"))).alias(f"_{name}") for name in (ANY, *channels))
+    )
+    columns = [_allowed(name).alias(f"consent_{name}") for name in channels]
+    return wide.select("person_id", *columns)
+
+
+def _allowed(channel: str) -> Column:
+    specific, general = F.col(f"_{channel}"), F.col(f"_{ANY}")
+    refused = (specific == "n") | (general == "n")
+    return F.coalesce(F.coalesce(specific, general) == "y", F.lit(False)) & ~F.coalesce(refused, F.lit(False))

@@ -1,0 +1,86 @@
+"""The right to be forgotten: a person's rows go, their sales stay as anonymous sums, a tombstone stays for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse.errors import MissingInputError
+from clvspark.privacy.tables import TOMBSTONE
+
+LINKS = "identity.person_link"
+# Sales keep their amounts, or the books would change; they lose the person.
+_ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
+_SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
+
+
+def record_digest(system: Column, record: Column) -> Column:
+    """Digest of a record's id, as in privacy.tombstone."""
+    return F.sha2(F.concat_ws(":", system, record), 256)
+
+
+def drop_erased(records: DataFrame, tombstones: DataFrame) -> DataFrame:
+    """Rows of ``source_system, source_record_id`` whose record was not erased."""
+    marked = records.withColumn("_digest", record_digest(F.col("source_system"), F.col("source_record_id")))
+    gone = tombstones.select(F.col("record_sha256").alias("_digest"))
+    return marked.join(F.broadcast(gone), on="_digest", how="left_anti").drop("_digest")
+
+
+def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date) -> dict[str, int]:
+    """Erase the persons of the records ``system:id``; return the rows touched by table.
+
+    Every record of such a person goes, from every table that names records or persons, in this order: tombstones
+    first, so that an interrupted erasure is finished by the next one and nothing is ingested again.
+    Raises MissingInputError where none of the records is known.
+    """
+    with lake.writing("forget"):
+        found = _records_of_persons(lake, records).localCheckpoint()
+        if not found.limit(1).count():
+            raise MissingInputError("None of the records is known. Give them as SYSTEM:ID, e.g. crm:C0000000000001.")
+        digest = record_digest(F.col("source_system"), F.col("source_record_id"))
+        stones = found.select(digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")).distinct()
+        lake.merge(TOMBSTONE, stones)
+        touched = {name: _erase_from(lake, table, found) for name, table in lake.tables.items() if lake.exists(table)}
+    return {name: rows for name, rows in touched.items() if rows}
+
+
+def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
+    """``source_system, source_record_id, person_id, unique_id`` of all records of the persons named."""
+    unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
+    links = lake.table(LINKS).select("source_system", "source_record_id", "person_id", unique_id)
+    persons = links.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
+    return links.join(F.broadcast(persons), on="person_id", how="left_semi").distinct()
+
+
+def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
+    key = _matching_key(table)
+    if key is None:
+        return 0
+    condition = " AND ".join(f"t.`{ours}` = s.`{theirs}`" for ours, theirs in key.items())
+    source = found.select(*key.values()).distinct()
+    target = lake.storage.delta(table.name)
+    rows = lake.read(table).alias("t").join(source.alias("s"), F.expr(condition), "left_semi").count()
+    if not rows:
+        return 0
+    merge = target.alias("t").merge(F.broadcast(source).alias("s"), condition)
+    if table.name in _ANONYMISED:
+        sale = _SALE[table.name]
+        merge = merge.whenMatchedUpdate(sale, {_ANONYMISED[table.name]: "NULL"}).whenMatchedDelete()
+    else:
+        merge = merge.whenMatchedDelete()
+    merge.execute()
+    lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
+    target.vacuum()
+    return rows
+
+
+def _matching_key(table: Table) -> dict[str, str] | None:
+    """Columns of the table that name a record or a person, and theirs of the erased records."""
+    names = set(table.names)
+    if {"source_system", "source_record_id"} <= names:
+        return {"source_system": "source_system", "source_record_id": "source_record_id"}
+    return {"person_id": "person_id"} if "person_id" in names else None

@@ -1,0 +1,14 @@
+"""Identifiers as destinations want them: trimmed, lower-cased, hashed."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+_SHA256 = r"^[0-9a-f]{64}$"
+
+
+def hash_identifier(identifier: Column) -> Column:
+    """SHA-256 in hex of the trimmed, lower-cased identifier; one that is hashed already is left as it is."""
+    clean = F.lower(F.trim(identifier))
+    return F.when(clean.rlike(_SHA256), clean).otherwise(F.sha2(clean, 256))

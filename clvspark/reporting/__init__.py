@@ -1,0 +1,1 @@
+"""The star schema and the page that people read."""

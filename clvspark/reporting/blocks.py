@@ -1,0 +1,84 @@
+"""What a section of the page is made of: tables, charts and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number of the headline strip."""
+
+    label: str
+    value: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of texts; the first `left` columns are words, the others numbers.
+
+    Parameters
+    ----------
+    marked : numbers of the rows to set off, e.g. the champion's.
+    has_total : the last row adds up the others.
+    """
+
+    kind: ClassVar[str] = "grid"
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+    hint: str = ""
+    marked: frozenset[int] = frozenset()
+    has_total: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite chart with a title that says what it shows and a hint how to read it."""
+
+    kind: ClassVar[str] = "chart"
+    id: str
+    title: str
+    hint: str
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence in the place of a chart or beside one."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+Block = Grid | Chart | Note
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page under one heading."""
+
+    id: str
+    title: str
+    lead: str
+    blocks: Sequence[Block]
+
+    @property
+    def layout(self) -> list[tuple[Block, bool]]:
+        """Each block with whether it takes the whole width; two narrow ones in a row share it."""
+        placed: list[tuple[Block, bool]] = []
+        waiting = False  # for a neighbour
+        for number, block in enumerate(self.blocks):
+            follower = self.blocks[number + 1] if number + 1 < len(self.blocks) else None
+            paired = waiting or (follower is not None and _is_narrow(follower))
+            placed.append((block, not (_is_narrow(block) and paired)))
+            waiting = _is_narrow(block) and paired and not waiting
+        return placed
+
+
+def _is_narrow(block: Block) -> bool:
+    return isinstance(block, Chart) or (isinstance(block, Grid) and len(block.columns) <= 4)

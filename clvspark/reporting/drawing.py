@@ -1,0 +1,86 @@
+"""What all charts of the page share: colours, fonts, axes, size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+Rows = list[dict[str, Any]]
+
+# Okabe & Ito's colours keep apart for all kinds of colour vision, and in print by lightness.
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+SKY, ORANGE, GREY, PALE = "#56B4E9", "#E69F00", "#8A8F98", "#C5C9CF"
+INK, RULE = "#1B1F24", "#E3E5E8"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+CONFIG: dict[str, Any] = {
+    "background": None,
+    "font": _FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": 600,
+        "gridColor": RULE,
+        "domainColor": GREY,
+        "tickColor": GREY,
+        "titlePadding": 10,
+    },
+    "axisY": {"domain": False, "ticks": False},
+    "legend": {
+        "orient": "top",
+        "direction": "horizontal",
+        "title": None,
+        "labelColor": INK,
+        "labelFontSize": 12,
+        "labelLimit": 0,
+        "columns": 1,
+        "offset": 6,
+        "symbolType": "square",
+    },
+    "text": {"color": INK, "fontSize": 12},
+}
+
+ROW_HEIGHT = 34
+# A name may have a second line.
+NAME_AXIS = alt.Axis(
+    title=None,
+    labelLimit=190,
+    labelPadding=6,
+    grid=False,
+    labelExpr="split(datum.label, '\\n')",
+    labelBaseline="middle",
+)
+COUNT_AXIS = alt.Axis(format=",.0f", tickCount=4, tickMinStep=1)
+
+
+def make_chart(rows: Rows) -> alt.Chart:
+    return alt.Chart(alt.Data(values=rows))
+
+
+def finish_chart(
+    chart: alt.Chart | alt.LayerChart, *, height: int | alt.Step, description: str
+) -> dict[str, Any]:
+    sized = chart.properties(
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        description=description,
+    )
+    spec: dict[str, Any] = sized.to_dict()
+    # Looks are given once for the page; the address of the schema would be a link to outside.
+    return {key: value for key, value in spec.items() if key not in ("$schema", "config")}
+
+
+def room_for_numbers(rows: Rows) -> alt.Scale:
+    """Scale from 0 that leaves room for a number behind the longest bar."""
+    return alt.Scale(
+        domain=[0, max((row["value"] or 0 for row in rows), default=0) * 1.14 or 1], nice=False
+    )
+
+
+def colour_by(field: str, domain: list[str], colours: list[str]) -> alt.Color:
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=domain, range=colours), sort=domain)

@@ -1,0 +1,196 @@
+"""All that the page shows, read from tables that stay small whatever the number of persons."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
+from clvspark.history.tables import CLV_SUMMARY
+from clvspark.identity.tables import PERSON
+from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.lakehouse.table import Table
+from clvspark.measurement.tables import EXPERIMENT
+from clvspark.reporting import tables
+from clvspark.reporting.config import ReportingConfig
+from clvspark.sources.tables import QUARANTINE
+
+Rows = list[dict[str, Any]]
+
+MANY_RECORDS = 10
+_MOST_ROWS = (
+    2_000  # of one table on a page; only lists and campaigns could be more than a few dozen
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The numbers of one date as plain rows, named after the tables they come from."""
+
+    as_of: date
+    currency: str
+    window_days: int
+    profile: Rows = field(default_factory=list)
+    deciles: Rows = field(default_factory=list)
+    audiences: Rows = field(default_factory=list)
+    overlap: Rows = field(default_factory=list)
+    activation: Rows = field(default_factory=list)
+    responses: Rows = field(default_factory=list)
+    models: Rows = field(default_factory=list)
+    backtest: Rows = field(default_factory=list)
+    experiments: Rows = field(default_factory=list)
+    quarantine: Rows = field(default_factory=list)
+    record_counts: Rows = field(default_factory=list)
+    runs: Rows = field(default_factory=list)
+    metrics: dict[tuple[str, str], float] = field(default_factory=dict)
+    first_day: date | None = None
+    last_day: date | None = None
+    horizon_days: int | None = None
+    value_kind: str = "value"
+
+    def metric(self, stage: str, name: str) -> float | None:
+        """Number that the newest successful run of a stage reported, None where none did."""
+        return self.metrics.get((stage, name))
+
+    def deciles_of(self, metric: str) -> Rows:
+        """The deciles of one metric, best first."""
+        return [row for row in self.deciles if row["metric"] == metric]
+
+
+def read_figures(lake: Lakehouse, config: ReportingConfig, as_of: date) -> Figures:
+    """Read the numbers of `as_of`; tables that do not exist yet count as empty.
+
+    The queries are independent and small, so a few run side by side.
+    """
+    queries = {
+        "calendar": lake.read_or_empty(tables.DIM_DATE).agg(
+            F.min("date").alias("first"), F.max("date").alias("last")
+        ),
+        "profile": _of(lake, tables.FACT_PROFILE, as_of),
+        "deciles": _of(lake, tables.FACT_CLV_DECILE, as_of).orderBy("metric", "decile"),
+        "audiences": _audiences(lake, as_of),
+        "overlap": _of(lake, tables.FACT_AUDIENCE_OVERLAP, as_of),
+        "activation": _activation(lake, as_of),
+        "responses": _responses(lake, as_of),
+        "models": _of(lake, MODEL, as_of).drop("document").orderBy("kind", "name"),
+        "backtest": _of(lake, BACKTEST, as_of).orderBy("model", "measure"),
+        "experiments": _of(lake, EXPERIMENT, as_of).orderBy("audience_id", "outcome"),
+        "quarantine": _quarantine(lake),
+        "record_counts": _record_counts(lake),
+        "value": _values(lake, as_of),
+        "runs": _newest_runs(lake, as_of),
+        "metrics": _newest_metrics(lake, as_of),
+    }
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = dict(zip(queries, pool.map(_collect, queries.values()), strict=True))
+    calendar, value = found.pop("calendar")[0], found.pop("value")[0]
+    metrics = {(row["stage"], row["name"]): row["value"] for row in found.pop("metrics")}
+    return Figures(
+        as_of=as_of,
+        currency=lake.config.currency,
+        window_days=config.window_days,
+        first_day=calendar["first"],
+        last_day=calendar["last"],
+        horizon_days=value["horizon_days"],
+        value_kind=name_value(value["historical"], value["revenue"], value["margin"]),
+        runs=[{**row, "rows": json.loads(row.pop("rows_written"))} for row in found.pop("runs")],
+        metrics=metrics,
+        **found,
+    )
+
+
+def name_value(historical: float | None, revenue: float | None, margin: float | None) -> str:
+    """Return what the historical value adds up: ``margin``, ``revenue``, or ``value`` if neither.
+
+    The tables say what was valued, so the page cannot name another definition than the one that
+    was applied.
+    """
+    if historical is None:
+        return "value"
+    for name, amount in (("margin", margin), ("revenue", revenue)):
+        if amount is not None and abs(historical - amount) < 0.01 + abs(amount) * 1e-9:
+            return name
+    return "value"
+
+
+def _collect(df: DataFrame) -> Rows:
+    return [row.asDict(recursive=True) for row in df.limit(_MOST_ROWS).collect()]
+
+
+def _is(as_of: date) -> Column:
+    return F.col("as_of_date") == F.lit(as_of)
+
+
+def _of(lake: Lakehouse, table: Table, as_of: date) -> DataFrame:
+    return lake.read_or_empty(table).where(_is(as_of))
+
+
+def _audiences(lake: Lakehouse, as_of: date) -> DataFrame:
+    names = lake.read_or_empty(tables.DIM_AUDIENCE).select("audience_id", "name", "description")
+    sizes = _of(lake, tables.FACT_PROFILE_BY_AUDIENCE, as_of)
+    return sizes.join(names, on="audience_id", how="left").orderBy(
+        F.desc("count_of_profiles"), "audience_id"
+    )
+
+
+def _activation(lake: Lakehouse, as_of: date) -> DataFrame:
+    lists = _of(lake, tables.FACT_ACTIVATION, as_of)
+    return lists.orderBy("destination_id", F.desc("members"), "audience_id")
+
+
+def _responses(lake: Lakehouse, as_of: date) -> DataFrame:
+    names = lake.read_or_empty(tables.DIM_CAMPAIGN).select("campaign_id", "name", "starts_on")
+    return _of(lake, tables.FACT_RESPONSE, as_of).join(names, on="campaign_id", how="left")
+
+
+def _quarantine(lake: Lakehouse) -> DataFrame:
+    groups = lake.read_or_empty(QUARANTINE).groupBy("source_system", "target_table", "reason")
+    counted = groups.agg(F.count(F.lit(1)).alias("rows"), F.sum("net_revenue").alias("net_revenue"))
+    return counted.orderBy(F.desc("rows"), "source_system", "target_table", "reason")
+
+
+def _record_counts(lake: Lakehouse) -> DataFrame:
+    capped = F.least("records", F.lit(MANY_RECORDS)).alias("records")
+    return (
+        lake.read_or_empty(PERSON)
+        .groupBy(capped)
+        .agg(F.count(F.lit(1)).alias("persons"))
+        .orderBy("records")
+    )
+
+
+def _values(lake: Lakehouse, as_of: date) -> DataFrame:
+    """One row: the horizon, and the sums that tell which value was modelled."""
+    values = _of(lake, CUSTOMER_VALUE, as_of).agg(
+        F.max("horizon_days").alias("horizon_days"), F.sum("historical_value").alias("historical")
+    )
+    sums = _of(lake, CLV_SUMMARY, as_of).agg(
+        F.sum("historical_revenue").cast("double").alias("revenue"),
+        F.sum("historical_margin").cast("double").alias("margin"),
+    )
+    return values.crossJoin(sums)
+
+
+def _newest_runs(lake: Lakehouse, as_of: date) -> DataFrame:
+    """The newest run of each stage that did its work for `as_of` or for no date."""
+    done = (
+        lake.read_or_empty(RUN)
+        .where("status = 'success'")
+        .where(_is(as_of) | F.col("as_of_date").isNull())
+    )
+    newest = F.max_by(
+        F.struct("run_id", "started_at", "seconds", "rows_written"), "ended_at"
+    ).alias("newest")
+    return done.groupBy("stage").agg(newest).select("stage", "newest.*").orderBy("started_at")
+
+
+def _newest_metrics(lake: Lakehouse, as_of: date) -> DataFrame:
+    metrics = lake.read_or_empty(METRIC).select("run_id", "stage", "name", "value")
+    return metrics.join(_newest_runs(lake, as_of).select("run_id"), on="run_id", how="leftsemi")

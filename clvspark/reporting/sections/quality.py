@@ -1,0 +1,165 @@
+"""Whether the numbers can be believed: identities against the truth, models against the holdout."""
+
+from __future__ import annotations
+
+from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
+from clvspark.reporting.charts import draw_columns, draw_predicted
+from clvspark.reporting.figures import MANY_RECORDS, Figures
+from clvspark.reporting.formats import decimal, percent, significant, total, whole
+
+_MEASURES = {
+    "customers": ("Customers", whole),
+    "predicted_purchases": ("Predicted purchases", whole),
+    "actual_purchases": ("Actual purchases", whole),
+    "total_error": ("Error of the total", percent),
+    "mae": ("MAE a customer", lambda value: decimal(value, 4)),
+    "rmse": ("RMSE a customer", lambda value: decimal(value, 4)),
+    "top_decile_share": ("Held by top decile", percent),
+}
+
+
+def describe_identity(figures: Figures) -> Section:
+    """Records to persons, and agreement with the truth where there is one."""
+    lead = "How many records became how many persons, and how often that was right."
+    blocks: list[Block] = [_quality(figures)]
+    if figures.record_counts:
+        title = "Persons by the number of records they have"
+        hint = (
+            "One record: known to one system only. More: the same person found in several systems."
+        )
+        data = [
+            {
+                "name": f"{row['records']}{' or more' if row['records'] == MANY_RECORDS else ''}",
+                "value": row["persons"],
+            }
+            for row in figures.record_counts
+        ]
+        spec = draw_columns(data, x_title="Records of a person", unit="Persons", description=title)
+        blocks.append(Chart("records", title, hint, spec))
+    return Section("identity", "Identity", lead, blocks)
+
+
+def describe_models(figures: Figures) -> Section:
+    """Backtest and parameters of the fitted models; the champion is marked."""
+    lead = (
+        "Each model was fitted on what was known before a holdout period, then judged by what "
+        "customers bought in it. "
+        "The champion (★) predicts best by the measure that is configured, and values everybody."
+    )
+    if not figures.models and not figures.backtest:
+        return Section(
+            "models", "Model fit", lead, [Note(f"No model was fitted as of {figures.as_of} yet.")]
+        )
+    blocks = [*_backtest(figures), *_parameters(figures)]
+    return Section("models", "Model fit", lead, blocks)
+
+
+def _quality(figures: Figures) -> Block:
+    known = {
+        name: figures.metric("resolve", name)
+        for name in (
+            "pairwise_precision",
+            "pairwise_recall",
+            "pairwise_f1",
+            "largest_person",
+            "largest_true_person",
+        )
+    }
+    persons = total(figures.profile, "count_of_profiles")
+    if known["pairwise_f1"] is None:
+        return Note(
+            f"{whole(total(figures.profile, 'records'))} records are {whole(persons)} persons. "
+            "No truth is known to "
+            "compare with (identity.truth), so precision and recall cannot be stated."
+        )
+    rows = [
+        [
+            "Precision: pairs put together that belong together",
+            percent(known["pairwise_precision"], 2),
+        ],
+        [
+            "Recall: pairs that belong together and were put together",
+            percent(known["pairwise_recall"], 2),
+        ],
+        ["F1: both in one number", decimal(known["pairwise_f1"], 4)],
+        ["Records of the largest person", whole(known["largest_person"])],
+        ["Records of the largest person in truth", whole(known["largest_true_person"])],
+    ]
+    hint = "The truth was used for judging only; the model never saw it."
+    return Grid(
+        "Agreement with the truth, over pairs of records", ["Measure", "Value"], rows, hint=hint
+    )
+
+
+def _champions(figures: Figures) -> set[str]:
+    return {
+        row["name"] for row in figures.models if row["is_champion"] and row["kind"] == "transaction"
+    }
+
+
+def _starred(name: str, champions: set[str]) -> str:
+    return f"{name} ★" if name in champions else name
+
+
+def _backtest(figures: Figures) -> list[Block]:
+    found: dict[str, dict[str, float]] = {}
+    for row in figures.backtest:
+        found.setdefault(row["model"], {})[row["measure"]] = row["value"]
+    if not found:
+        return [Note("No model was judged on a holdout.")]
+    champions, names = _champions(figures), sorted(found)
+    rows = [
+        [
+            _starred(name, champions),
+            *(show(found[name].get(measure)) for measure, (_, show) in _MEASURES.items()),
+        ]
+        for name in names
+    ]
+    days = max(row["holdout_days"] for row in figures.backtest)
+    columns = ["Model", *(title for title, _ in _MEASURES.values())]
+    marked = frozenset(number for number, name in enumerate(names) if name in champions)
+    hint = (
+        "MAE and RMSE are in purchases; 'held by top decile' is the share of the actual "
+        "purchases made by the tenth of customers with the highest prediction."
+    )
+    grid = Grid(
+        f"Holdout of {days} days: predicted against actual", columns, rows, marked=marked, hint=hint
+    )
+    data = [
+        {
+            "name": name,
+            "value": found[name].get("predicted_purchases"),
+            "series": "champion" if name in champions else "other model",
+        }
+        for name in names
+    ]
+    actual = max(measures.get("actual_purchases") or 0 for measures in found.values())
+    title = f"Purchases predicted for the {days} days of the holdout, by model"
+    text = (
+        f"The line is what customers really bought: {whole(actual)}. The closer a bar ends to "
+        "it, the better."
+    )
+    spec = draw_predicted(data, actual, unit="Purchases", description=title)
+    return [grid, Chart("holdout", title, text, spec)]
+
+
+def _parameters(figures: Figures) -> list[Block]:
+    champions = _champions(figures)
+    rows = [
+        [
+            _starred(model["name"], champions),
+            name,
+            significant(value),
+            significant((model["standard_errors"] or {}).get(name), 3),
+        ]
+        for model in figures.models
+        for name, value in model["parameters"].items()
+    ]
+    if not rows:
+        return []
+    fits = "; ".join(
+        f"{m['name']} {decimal(m['log_likelihood'])} on {whole(m['customers'])} customers"
+        for m in figures.models
+    )
+    columns = ["Model", "Parameter", "Estimate", "Standard error"]
+    return [Grid("Fitted parameters", columns, rows, left=2, hint=f"Log-likelihood: {fits}.")]

@@ -1,0 +1,119 @@
+"""Report: every room -> `reporting.*` and one HTML page."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import reduce
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.activation.tables import DELIVERY
+from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP
+from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
+from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
+from clvspark.identity.tables import PERSON, PERSON_LINK
+from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse.run_log import METRIC
+from clvspark.lakehouse.table import Table
+from clvspark.measurement.tables import EXPERIMENT, RESPONSE
+from clvspark.reporting import dimensions, facts, tables
+from clvspark.reporting.config import ReportingConfig
+from clvspark.reporting.page import render_page
+from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER
+
+STAGE = "report"
+READS = (
+    ORDER,
+    INTERACTION,
+    PERSON_DAY,
+    PERSON,
+    CUSTOMER_VALUE,
+    BACKTEST,
+    MODEL,
+    DECILE,
+    DEFINITION,
+    ESTIMATE,
+    MEMBERSHIP,
+    DELIVERY,
+    RESPONSE,
+    EXPERIMENT,
+    CAMPAIGN,
+    CAMPAIGN_MEMBER,
+)
+
+
+def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
+    """Refresh the star schema for `as_of` and render the page."""
+    page = Path(config.page)
+    with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=tables.TABLES) as run:
+        run.is_current = run.is_current and page.exists()
+        if not run.is_current:
+            run.overwrite(tables.DIM_DATE, dimensions.build_dim_date(lake.read(PERSON_DAY)))
+            run.overwrite(tables.DIM_AUDIENCE, dimensions.build_dim_audience(lake.read(DEFINITION)))
+            run.overwrite(tables.DIM_CAMPAIGN, dimensions.build_dim_campaign(lake.read(CAMPAIGN)))
+            run.overwrite(tables.DIM_CHANNEL, dimensions.build_dim_channel(lake.read(ORDER), lake.read(INTERACTION)))
+            for table, df in _build_facts(lake, config, as_of).items():
+                run.overwrite(table, df, where=f"as_of_date = DATE'{as_of}'")
+            run.step("rendering the page")
+            render_page(lake, config, as_of, page)
+    return run.report
+
+
+def _build_facts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> dict[Table, DataFrame]:
+    now = F.col("as_of_date") == F.lit(as_of)
+    values, deciles = lake.read(CUSTOMER_VALUE).where(now), lake.read(DECILE).where(now)
+    members = lake.read(MEMBERSHIP).where("status = 'realized'")
+    responses = lake.read(RESPONSE).where(now)
+    return {
+        tables.FACT_PROFILE: facts.build_fact_profile(values, lake.read(PERSON), as_of=as_of),
+        tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(lake.read(ESTIMATE).where(now)),
+        tables.FACT_AUDIENCE_OVERLAP: facts.build_fact_audience_overlap(members, as_of=as_of),
+        tables.FACT_CLV_DECILE: facts.build_fact_clv_decile(deciles, values, _revenue_after(lake, config, as_of)),
+        tables.FACT_RESPONSE: facts.build_fact_response(
+            _contacts(lake, config, as_of), responses, deciles, as_of=as_of
+        ),
+        tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
+        tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),
+    }
+
+
+def _revenue_after(lake: Lakehouse, config: ReportingConfig, as_of: date) -> DataFrame:
+    """Net revenue of each person in the window after `as_of`."""
+    end = as_of + timedelta(days=config.window_days)
+    days = lake.read(PERSON_DAY).where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
+    return days.groupBy("person_id").agg(F.sum("net_revenue").cast("double").alias("revenue_after"))
+
+
+def _contacts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> DataFrame:
+    """``person_id, campaign_id`` of messages sent, and of members of campaigns that ran, in the window."""
+    end = as_of + timedelta(days=config.window_days)
+    sent = lake.read(INTERACTION).where(
+        (F.col("interaction_type") == "email_sent")
+        & (F.col("occurred_at") >= F.lit(as_of).cast("timestamp"))
+        & (F.col("occurred_at") < F.lit(end).cast("timestamp"))
+    )
+    running = lake.read(CAMPAIGN).where((F.col("starts_on") < F.lit(end)) & (F.col("ends_on") >= F.lit(as_of)))
+    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    addressed = (
+        lake.read(CAMPAIGN_MEMBER)
+        .join(running.select("campaign_id"), on="campaign_id")
+        .join(links.select("source_system", "source_record_id", "person_id"), on=["source_system", "source_record_id"])
+    )
+    columns = ["person_id", "campaign_id"]
+    return sent.select(*columns).unionByName(addressed.select(*columns))
+
+
+def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
+    """Backtest measures, fitted parameters, and the newest identity metrics."""
+    now = F.col("as_of_date") == F.lit(as_of)
+    backtest = lake.read(BACKTEST).where(now).select("model", "measure", "value")
+    fitted = lake.read(MODEL).where(now)
+    parameters = fitted.select(F.col("name").alias("model"), F.explode("parameters").alias("measure", "value"))
+    likelihood = fitted.select(F.col("name").alias("model"), F.lit("log_likelihood_of_fit").alias("measure"), F.col("log_likelihood").alias("value"))
+    newest = F.max_by("value", "recorded_at").alias("value")
+    identity = lake.read(METRIC).where("stage = 'resolve'").groupBy(F.col("name").alias("measure")).agg(newest)
+    parts = [backtest, parameters, likelihood, identity.select(F.lit("identity").alias("model"), "measure", "value")]
+    found = reduce(DataFrame.unionByName, parts).withColumn("as_of_date", F.lit(as_of))
+    return found.select(*tables.FACT_MODEL_QUALITY.names)

@@ -1,0 +1,146 @@
+"""Contracts of the tables `reporting.*`: a star schema under the names that reporting tools know."""
+
+from clvspark.lakehouse.table import Column, Table
+
+_AS_OF = Column("as_of_date", "date", key=True)
+_MONEY = "lakehouse currency"
+
+DIM_DATE = Table(
+    "reporting.dim_date",
+    "Calendar of all days with an order.",
+    (
+        Column("date", "date", key=True),
+        Column("year", "int"),
+        Column("quarter", "int"),
+        Column("month", "int"),
+        Column("iso_week", "int"),
+        Column("day_of_week", "int", "1 Monday to 7 Sunday", check="day_of_week BETWEEN 1 AND 7"),
+    ),
+)
+DIM_AUDIENCE = Table(
+    "reporting.dim_audience",
+    "Audiences by their newest version.",
+    (
+        Column("audience_id", "string", key=True),
+        Column("name", "string", required=True),
+        Column("description", "string"),
+        Column("version", "int"),
+        Column("owner", "string"),
+    ),
+)
+DIM_CAMPAIGN = Table(
+    "reporting.dim_campaign",
+    "Campaigns.",
+    (
+        Column("campaign_id", "string", key=True),
+        Column("name", "string"),
+        Column("channel", "string"),
+        Column("starts_on", "date"),
+        Column("ends_on", "date"),
+    ),
+)
+DIM_CHANNEL = Table(
+    "reporting.dim_channel", "Channels that anything happened on.", (Column("channel", "string", key=True),)
+)
+FACT_PROFILE = Table(
+    "reporting.fact_profile",
+    "Persons on a date: how many, from how many records, in which stage.",
+    (
+        _AS_OF,
+        Column("lifecycle_stage", "string", key=True),
+        Column("count_of_profiles", "bigint", required=True),
+        Column("count_of_single_identity_profiles", "bigint", required=True),
+        Column("records", "bigint"),
+        Column("customer_equity", "double", "residual value of all persons", unit=_MONEY),
+        Column("historical_value", "double", unit=_MONEY),
+    ),
+)
+FACT_PROFILE_BY_AUDIENCE = Table(
+    "reporting.fact_profile_by_audience",
+    "Members, reach and value of an audience on a date.",
+    (
+        _AS_OF,
+        Column("audience_id", "string", key=True),
+        Column("count_of_profiles", "bigint", required=True),
+        Column("contactable_email", "bigint"),
+        Column("clv", "double", unit=_MONEY),
+        Column("entered", "bigint"),
+        Column("exited", "bigint"),
+    ),
+)
+FACT_AUDIENCE_OVERLAP = Table(
+    "reporting.fact_audience_overlap",
+    "Persons in both of two audiences on a date.",
+    (
+        _AS_OF,
+        Column("audience_id", "string", key=True),
+        Column("other_audience_id", "string", key=True),
+        Column("count_of_profiles", "bigint", required=True),
+    ),
+)
+FACT_CLV_DECILE = Table(
+    "reporting.fact_clv_decile",
+    "Persons and value of each decile of each metric on a date.",
+    (
+        _AS_OF,
+        Column("metric", "string", key=True),
+        Column("decile", "int", key=True, check="decile BETWEEN 1 AND 10"),
+        Column("count_of_profiles", "bigint", required=True),
+        Column("value", "double", "sum of the metric", unit=_MONEY),
+        Column("min_value", "double", unit=_MONEY),
+        Column("p_alive", "double", "mean"),
+        Column("expected_purchases", "double", "mean within the horizon"),
+        Column("residual_value", "double", "sum", unit=_MONEY),
+        Column("revenue_after", "double", "net revenue within the measurement window after the date", unit=_MONEY),
+    ),
+)
+FACT_RESPONSE = Table(
+    "reporting.fact_response",
+    "Contacts and responses by campaign and decile of CLV, in the window after a date.",
+    (
+        _AS_OF,
+        Column("campaign_id", "string", key=True),
+        Column("clv_decile", "int", "0: not ranked on as_of_date", key=True),
+        Column("contacted", "bigint", "persons that the campaign was sent to"),
+        Column("opened", "bigint", "persons"),
+        Column("clicked", "bigint", "persons"),
+        Column("redeemed", "bigint", "persons"),
+    ),
+)
+FACT_MODEL_QUALITY = Table(
+    "reporting.fact_model_quality",
+    "Every measure of model and identity quality, by date.",
+    (
+        _AS_OF,
+        Column("model", "string", key=True),
+        Column("measure", "string", key=True),
+        Column("value", "double"),
+    ),
+)
+FACT_ACTIVATION = Table(
+    "reporting.fact_activation",
+    "What destinations received on a date.",
+    (
+        _AS_OF,
+        Column("destination_id", "string", key=True),
+        Column("audience_id", "string", key=True),
+        Column("members", "bigint"),
+        Column("without_consent", "bigint"),
+        Column("held_out", "bigint"),
+        Column("added", "bigint"),
+        Column("removed", "bigint"),
+    ),
+)
+TABLES = (
+    DIM_DATE,
+    DIM_AUDIENCE,
+    DIM_CAMPAIGN,
+    DIM_CHANNEL,
+    FACT_PROFILE,
+    FACT_PROFILE_BY_AUDIENCE,
+    FACT_AUDIENCE_OVERLAP,
+    FACT_CLV_DECILE,
+    FACT_RESPONSE,
+    FACT_MODEL_QUALITY,
+    FACT_ACTIVATION,
+)

@@ -1,0 +1,27 @@
+"""The part of the landing rows that could not be mapped, in the shape of `sources.quarantine`."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse.table import Table
+from clvspark.sources.tables import QUARANTINE
+
+
+def build_quarantine(mapped: DataFrame, table: Table) -> DataFrame:
+    """Bad rows of a mapped frame as rows of sources.quarantine; equal rows are told apart by a counter."""
+    bad = mapped.where(F.size("_reasons") > 0)
+    same = Window.partitionBy("_file", "_raw").orderBy(F.col("_reasons")[0])
+    revenue = F.col("net_revenue") if "net_revenue" in table.names else F.lit(None)
+    identity = F.concat_ws("|", F.lit(table.name), "_file", "_raw", F.row_number().over(same).cast("string"))
+    return bad.select(
+        F.sha2(identity, 256).alias("quarantine_id"),
+        F.col("_system").alias("source_system"),
+        F.lit(table.name).alias("target_table"),
+        F.col("_file").alias("file_name"),
+        F.col("_reasons")[0].alias("reason"),
+        F.col("_reasons").alias("reasons"),
+        revenue.cast("decimal(18,2)").alias("net_revenue"),
+        F.col("_raw").alias("raw"),
+    ).select(*QUARANTINE.names)

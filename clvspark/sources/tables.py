@@ -1,0 +1,141 @@
+"""Contracts of the tables `sources.*`."""
+
+from clvspark.lakehouse.table import Column, Table
+
+_SYSTEM = Column("source_system", "string", "system the row came from", key=True)
+_RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
+_EVENT_TYPES = (
+    "order refund visit email_sent email_delivered email_opened email_clicked email_bounced "
+    "email_unsubscribed coupon_redeemed call"
+).split()
+_INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
+
+
+def _one_of(column: str, values: list[str]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+CUSTOMER_RECORD = Table(
+    "sources.customer_record",
+    "One record of one person in one source system.",
+    (
+        _SYSTEM,
+        _RECORD,
+        Column("full_name", "string", "name as one text, where the system keeps it so", pii="name"),
+        Column("given_name", "string", pii="name"),
+        Column("surname", "string", pii="name"),
+        Column("birth_date", "date", pii="birth_date"),
+        Column("email", "string", pii="email"),
+        Column("phone", "string", pii="phone"),
+        Column("mobile", "string", pii="phone"),
+        Column("street", "string", pii="address"),
+        Column("city", "string", pii="address"),
+        Column("postcode", "string", pii="address"),
+        Column("loyalty_card", "string", "card number as another system noted it", pii="identifier"),
+        Column("device_id", "string", pii="identifier"),
+        Column("created_at", "timestamp", "when the system created the record"),
+        Column("attributes", "map<string,string>", "other attributes, e.g. demographics"),
+    ),
+)
+EVENT = Table(
+    "sources.event",
+    "One thing that happened; an order has one row for each of its lines.",
+    (
+        Column("event_id", "string", key=True),
+        Column("event_type", "string", required=True, check=_one_of("event_type", _EVENT_TYPES)),
+        Column("source_system", "string", required=True),
+        Column("source_record_id", "string", "NULL: anonymous", references="sources.customer_record"),
+        Column("occurred_at", "timestamp", required=True, check=f"occurred_at {_INSTANT}"),
+        Column("channel", "string", required=True),
+        Column("order_id", "string", "order that the line belongs to"),
+        Column("product_id", "string", references="sources.product"),
+        Column("quantity", "int", check="quantity >= 0"),
+        Column("net_revenue", "decimal(18,2)", "after discounts", unit="lakehouse currency"),
+        Column("campaign_id", "string", references="sources.campaign"),
+        Column("store_id", "string"),
+        Column("session_id", "string"),
+    ),
+    checks={
+        "order_is_complete": "event_type NOT IN ('order', 'refund') OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
+        "revenue_sign": "net_revenue IS NULL OR (event_type = 'refund' AND net_revenue <= 0) OR net_revenue >= 0",
+    },
+    cluster_by=("source_system", "source_record_id"),
+    change_feed=True,
+)
+SURVEY_RESPONSE = Table(
+    "sources.survey_response",
+    "One answer to a satisfaction survey.",
+    (
+        Column("response_id", "string", key=True),
+        Column("source_system", "string", "system of the record that answered", required=True),
+        Column("source_record_id", "string", required=True, references="sources.customer_record"),
+        Column("answered_at", "timestamp", required=True, check=f"answered_at {_INSTANT}"),
+        Column("channel", "string"),
+        Column("score", "int", "likelihood to recommend", required=True, check="score BETWEEN 0 AND 10"),
+        Column("comment", "string", pii="free_text"),
+    ),
+)
+CONSENT = Table(
+    "sources.consent",
+    "One statement of consent of one record, for a channel and a purpose.",
+    (
+        Column("consent_id", "string", key=True),
+        Column("source_system", "string", required=True),
+        Column("source_record_id", "string", required=True, references="sources.customer_record"),
+        Column("channel", "string", required=True, check=_one_of("channel", ["any", "email", "push", "sms"])),
+        Column("purpose", "string", required=True),
+        Column("val", "string", "y yes, n no, p pending, u unknown", required=True, check="val IN ('y','n','p','u')"),
+        Column("reason", "string"),
+        Column("recorded_at", "timestamp", required=True, check=f"recorded_at {_INSTANT}"),
+    ),
+)
+PRODUCT = Table(
+    "sources.product",
+    "One product with its cost.",
+    (
+        Column("product_id", "string", key=True),
+        Column("name", "string"),
+        Column("category", "string"),
+        Column("list_price", "decimal(18,2)", unit="lakehouse currency", check="list_price >= 0"),
+        Column("unit_cost", "decimal(18,2)", unit="lakehouse currency", check="unit_cost >= 0"),
+    ),
+)
+CAMPAIGN = Table(
+    "sources.campaign",
+    "One campaign and its window.",
+    (
+        Column("campaign_id", "string", key=True),
+        Column("name", "string"),
+        Column("channel", "string"),
+        Column("starts_on", "date", required=True),
+        Column("ends_on", "date", "last day, inclusive", required=True),
+        Column("cost_per_contact", "decimal(18,2)", unit="lakehouse currency", check="cost_per_contact >= 0"),
+        Column("offer", "string"),
+    ),
+    checks={"window": "ends_on >= starts_on"},
+)
+CAMPAIGN_MEMBER = Table(
+    "sources.campaign_member",
+    "A record that a campaign was addressed to, where the sending system says so without an event.",
+    (Column("campaign_id", "string", key=True, references="sources.campaign"), _SYSTEM, _RECORD),
+)
+QUARANTINE = Table(
+    "sources.quarantine",
+    "One landing row that could not become what it should, with the reasons.",
+    (
+        Column("quarantine_id", "string", key=True),
+        Column("source_system", "string", required=True),
+        Column("target_table", "string", required=True),
+        Column("file_name", "string", required=True),
+        Column("reason", "string", "the first reason", required=True),
+        Column("reasons", "array<string>", "all reasons", required=True),
+        Column("net_revenue", "decimal(18,2)", "amount of the row where readable", unit="lakehouse currency"),
+        Column("raw", "string", "the row as it was read", pii="free_text"),
+    ),
+)
+
+TARGETS = {
+    table.name.split(".")[1]: table
+    for table in (CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE, CONSENT, PRODUCT, CAMPAIGN, CAMPAIGN_MEMBER)
+}
+TABLES = (*TARGETS.values(), QUARANTINE)

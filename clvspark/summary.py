@@ -1,0 +1,309 @@
+"""What is told at the end of a run: from records to files, with every sum reconciled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from rich.markup import escape
+
+from clvspark import console
+from clvspark.clv.tables import BACKTEST, MODEL
+from clvspark.config import Config
+from clvspark.history.tables import ORDER
+from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.reporting.tables import DIM_AUDIENCE, FACT_CLV_DECILE, FACT_PROFILE_BY_AUDIENCE
+from clvspark.sources.tables import EVENT, QUARANTINE
+
+CENT = Decimal("0.01")
+Metrics = dict[tuple[str, str], float]
+
+
+def print_summary(
+    lake: Lakehouse, config: Config, as_of: date, reports: Sequence[RunReport]
+) -> None:
+    """Print what the pipeline left for `as_of`, whether or not its stages had work this time."""
+    metrics = read_metrics(lake, as_of)
+    _print_identity(metrics)
+    _print_revenue(lake, metrics)
+    _print_quarantine(lake, config, metrics)
+    _print_models(lake, config, as_of)
+    _print_deciles(lake, config, as_of)
+    _print_audiences(lake, as_of)
+    _print_files(config, as_of)
+    _print_seconds(reports)
+    page = Path(config.reporting.page)
+    console.out.print(
+        "Next step: open the page in a browser, or see the tables: clvspark status. The page: "
+        f"{escape(str(page))}",
+        soft_wrap=True,
+    )
+
+
+def read_metrics(lake: Lakehouse, as_of: date) -> Metrics:
+    """Numbers by stage and name, of the newest run that did its work for `as_of` or for no date."""
+    concerns = F.col("as_of_date").isNull() | _is(as_of)
+    runs = lake.read_or_empty(RUN).where("status = 'success'").where(concerns)
+    newest = runs.groupBy("stage").agg(F.max_by("run_id", "ended_at").alias("run_id"))
+    rows = (
+        lake.read_or_empty(METRIC)
+        .join(newest.select("run_id"), on="run_id", how="leftsemi")
+        .collect()
+    )
+    return {(row["stage"], row["name"]): row["value"] for row in rows}
+
+
+def _is(as_of: date) -> Column:
+    return F.col("as_of_date") == F.lit(as_of)
+
+
+def _print_identity(metrics: Metrics) -> None:
+    found = {name: value for (stage, name), value in metrics.items() if stage == "resolve"}
+    if not found:
+        return
+    rows = [("records", _whole(found.get("records"))), ("persons", _whole(found.get("persons")))]
+    if "pairwise_f1" in found:
+        rows += [
+            (name, f"{found[f'pairwise_{name}']:.4f}") for name in ("precision", "recall", "f1")
+        ]
+        rows += [
+            ("records of the largest person", _whole(found.get("largest_person"))),
+            ("records of the largest person in truth", _whole(found.get("largest_true_person"))),
+        ]
+    else:
+        rows.append(("precision and recall", "no truth is known"))
+    console.table("Who is who", ["measure", "value"], rows)
+
+
+def reconcile(
+    landing: Decimal | None, sums: dict[str, Decimal]
+) -> list[tuple[str, Decimal | None, Decimal | None]]:
+    """Rows of the revenue table: what is compared, and its two sides.
+
+    In: revenue received; sums ``events``, ``orders`` (order and refund events only),
+    ``quarantine``, ``persons``
+    and ``anonymous``.
+    """
+    return [
+        ("landing = sources.event + quarantine", landing, sums["events"] + sums["quarantine"]),
+        (
+            "sources.event = history: persons + anonymous",
+            sums["orders"],
+            sums["persons"] + sums["anonymous"],
+        ),
+    ]
+
+
+def _print_revenue(lake: Lakehouse, metrics: Metrics) -> None:
+    sums = _revenue_sums(lake)
+    received = metrics.get(("ingest", "revenue_received"))
+    # The run log keeps doubles; they hold sums below 10 trillion exactly to the cent.
+    landing = None if received is None else Decimal(repr(received)).quantize(CENT)
+    names = {
+        "landing files": landing,
+        "sources.event": sums["events"],
+        "sources.quarantine, where readable": sums["quarantine"],
+        "history.order of persons": sums["persons"],
+        "history.order, anonymous": sums["anonymous"],
+    }
+    console.table(
+        f"Revenue, {lake.config.currency}",
+        ["where", "net revenue"],
+        [(n, _money(v)) for n, v in names.items()],
+    )
+    rows = [
+        (what, _money(left), _money(right), _verdict(left, right))
+        for what, left, right in reconcile(landing, sums)
+    ]
+    console.table("Revenue reconciled", ["what", "left", "right", "difference"], rows)
+
+
+def _revenue_sums(lake: Lakehouse) -> dict[str, Decimal]:
+    """Sums in decimals, never through floating point."""
+    revenue = F.col("net_revenue")
+    events = _first(
+        lake.read_or_empty(EVENT).agg(
+            F.sum(revenue).alias("events"),
+            F.sum(F.when(F.col("event_type").isin("order", "refund"), revenue)).alias("orders"),
+        )
+    )
+    quarantine = _first(lake.read_or_empty(QUARANTINE).agg(F.sum(revenue).alias("quarantine")))
+    known = F.col("person_id").isNotNull()
+    orders = _first(
+        lake.read_or_empty(ORDER).agg(
+            F.sum(F.when(known, revenue)).alias("persons"),
+            F.sum(F.when(~known, revenue)).alias("anonymous"),
+        )
+    )
+    return {name: value or Decimal(0) for name, value in {**events, **quarantine, **orders}.items()}
+
+
+def _first(df: DataFrame) -> dict[str, Any]:
+    return df.collect()[0].asDict()
+
+
+def _print_quarantine(lake: Lakehouse, config: Config, metrics: Metrics) -> None:
+    groups = lake.read_or_empty(QUARANTINE).groupBy("target_table", "reason")
+    counted = groups.agg(F.count(F.lit(1)).alias("rows"), F.sum("net_revenue").alias("revenue"))
+    found = counted.orderBy(F.desc("rows"), "target_table", "reason").limit(30).collect()
+    rows = [
+        (f"{r['target_table']}: {escape(r['reason'])}", r["rows"], _money(r["revenue"]))
+        for r in found
+    ]
+    columns = ["table and reason", "rows", f"readable revenue ({lake.config.currency})"]
+    console.table("Rows in quarantine", columns, rows or [("none", 0, "-")])
+    rejected, planted = metrics.get(("ingest", "rows_quarantined")), _planted_rows(config)
+    if rejected is not None and planted is not None:
+        console.out.print(
+            f"Broken rows planted by the simulation: {planted:,}; rows in quarantine: "
+            f"{rejected:,.0f}.\n"
+        )
+
+
+def _planted_rows(config: Config) -> int | None:
+    """Broken rows that the simulation noted beside the truth, None where there is no such note."""
+    if config.identity.truth is None:
+        return None
+    note = Path(config.identity.truth).with_name("planted.json")
+    if not note.is_file():
+        return None
+    return sum(
+        int(entry["rows"]) for entry in json.loads(note.read_text(encoding="utf-8"))["by_file"]
+    )
+
+
+def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
+    models = (
+        lake.read_or_empty(MODEL)
+        .where(_is(as_of))
+        .drop("document")
+        .orderBy("kind", "name")
+        .collect()
+    )
+    parameters = [
+        (
+            f"{m['name']} *" if m["is_champion"] and m["kind"] == "transaction" else m["name"],
+            ", ".join(f"{name} {value:.5g}" for name, value in m["parameters"].items()),
+            f"{m['log_likelihood']:,.2f}" if m["log_likelihood"] is not None else "-",
+        )
+        for m in models
+    ]
+    champion = {m["name"] for m in models if m["is_champion"] and m["kind"] == "transaction"}
+    console.table(
+        "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, left=2
+    )
+    measures: dict[str, dict[str, float]] = {}
+    for row in lake.read_or_empty(BACKTEST).where(_is(as_of)).orderBy("model").collect():
+        measures.setdefault(row["model"], {})[row["measure"]] = row["value"]
+    rows = [
+        (
+            f"{name} *" if name in champion else name,
+            _whole(found.get("predicted_purchases")),
+            _whole(found.get("actual_purchases")),
+            _percent(found.get("total_error")),
+            found.get("mae"),
+            _percent(found.get("top_decile_share")),
+        )
+        for name, found in measures.items()
+    ]
+    columns = ["model", "predicted", "actual", "error of the total", "MAE", "held by top decile"]
+    console.table(f"Purchases in the holdout of {config.clv.holdout_days} days", columns, rows)
+
+
+def _print_deciles(lake: Lakehouse, config: Config, as_of: date) -> None:
+    deciles = (
+        lake.read_or_empty(FACT_CLV_DECILE)
+        .where(_is(as_of))
+        .where("metric = 'clv'")
+        .orderBy("decile")
+        .collect()
+    )
+    rows = [
+        (
+            str(d["decile"]),
+            d["count_of_profiles"],
+            f"{d['value'] / d['count_of_profiles']:,.2f}",
+            _whole(d["value"]),
+            _percent(d["p_alive"]),
+            _whole(d["residual_value"]),
+            _whole(d["revenue_after"]),
+        )
+        for d in deciles
+    ]
+    columns = [
+        "decile",
+        "persons",
+        "CLV a person",
+        "CLV",
+        "P(alive)",
+        f"residual value, {config.clv.horizon_days} d",
+    ]
+    columns.append(f"revenue, {config.reporting.window_days} d after")
+    console.table(
+        f"Deciles of CLV ({config.clv.value}, {lake.config.currency}), 1 is the best", columns, rows
+    )
+
+
+def _print_audiences(lake: Lakehouse, as_of: date) -> None:
+    names = lake.read_or_empty(DIM_AUDIENCE).select("audience_id", "name")
+    sizes = (
+        lake.read_or_empty(FACT_PROFILE_BY_AUDIENCE)
+        .where(_is(as_of))
+        .join(names, on="audience_id", how="left")
+    )
+    rows = [
+        (
+            escape(a["name"] or a["audience_id"]),
+            a["count_of_profiles"],
+            a["contactable_email"],
+            _whole(a["clv"]),
+        )
+        for a in sizes.orderBy(F.desc("count_of_profiles"), "audience_id").collect()
+    ]
+    columns = ["audience", "members", "reach by e-mail", f"CLV ({lake.config.currency})"]
+    console.table("Audiences", columns, rows or [("none", 0, 0, "-")])
+
+
+def _print_files(config: Config, as_of: date) -> None:
+    """Files of the date's deliveries, as their manifests list them."""
+    rows: list[tuple[str, object]] = []
+    for destination in config.activation.destinations:
+        folder = Path(config.activation.exports) / destination.id / str(as_of)
+        manifest = folder / "manifest.json"
+        if manifest.is_file():
+            files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+            rows += [(escape(str(folder / file["name"])), file["rows"]) for file in files]
+    console.table("Files written", ["file", "rows"], rows or [("none: no list has changed", 0)])
+
+
+def _print_seconds(reports: Sequence[RunReport]) -> None:
+    rows: list[tuple[str, str, str]] = [
+        (report.stage, report.status, f"{report.seconds:,.1f}") for report in reports
+    ]
+    rows.append(("all stages", "", f"{sum(report.seconds for report in reports):,.1f}"))
+    console.table("Seconds", ["stage", "status", "seconds"], rows, left=2)
+
+
+def _verdict(left: Decimal | None, right: Decimal | None) -> str:
+    if left is None or right is None:
+        return "not known"
+    return f"{left - right:,.2f}" + (" (equal)" if left == right else " (NOT EQUAL)")
+
+
+def _money(value: Decimal | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value * 100:,.1f} %"

@@ -1,0 +1,6 @@
+"""spark-submit jobs/ingest_sources.py --config conf/local.yaml --as-of 2026-01-01"""
+
+from clvspark.cli import run_stage
+
+if __name__ == "__main__":
+    run_stage("ingest")

@@ -1,0 +1,66 @@
+"""CDNOW, the data on which the literature prints its estimates, read from the Lifetimes wheel."""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+
+import pandas as pd
+import pytest
+
+from clvspark.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+
+CALIBRATION_END = pd.Timestamp("1997-09-30")
+
+
+def summarise(log: pd.DataFrame) -> pd.DataFrame:
+    """Summary in weeks up to the cut-off, with the purchase days of the holdout after it."""
+    days = log.groupby(["customer_id", "day"], as_index=False)["spend"].sum()
+    calibration = days[days["day"] <= CALIBRATION_END]
+    by_customer = calibration.groupby("customer_id")["day"]
+    first, last = by_customer.min(), by_customer.max()
+    repeats = calibration[calibration["day"] > calibration["customer_id"].map(first)]
+    later = days[days["day"] > CALIBRATION_END].groupby("customer_id").size()
+    summary = pd.DataFrame(
+        {
+            "frequency": by_customer.size() - 1,
+            "recency": (last - first).dt.days / 7,
+            "T": (CALIBRATION_END - first).dt.days / 7,
+            "monetary_value": repeats.groupby("customer_id")["spend"].mean(),
+            "holdout": later,
+        },
+        index=first.index,
+    )
+    return summary.fillna({"monetary_value": 0.0, "holdout": 0})
+
+
+@pytest.fixture(scope="session")
+def cdnow() -> pd.DataFrame:
+    path = distribution("Lifetimes").locate_file("lifetimes/datasets/CDNOW_sample.txt")
+    log = pd.read_csv(
+        str(path),
+        sep=r"\s+",
+        header=None,
+        names=["master_id", "customer_id", "day", "quantity", "spend"],
+        dtype={"day": str},
+    )
+    return summarise(log.assign(day=pd.to_datetime(log["day"], format="%Y%m%d")))
+
+
+@pytest.fixture(scope="session")
+def beta_geo(cdnow: pd.DataFrame) -> BetaGeoModel:
+    return BetaGeoModel(time_unit="week").fit(cdnow)
+
+
+@pytest.fixture(scope="session")
+def modified_beta_geo(cdnow: pd.DataFrame) -> ModifiedBetaGeoModel:
+    return ModifiedBetaGeoModel(time_unit="week").fit(cdnow)
+
+
+@pytest.fixture(scope="session")
+def pareto_nbd(cdnow: pd.DataFrame) -> ParetoNBDModel:
+    return ParetoNBDModel(time_unit="week").fit(cdnow)
+
+
+@pytest.fixture(scope="session")
+def gamma_gamma(cdnow: pd.DataFrame) -> GammaGammaModel:
+    return GammaGammaModel().fit(cdnow)
