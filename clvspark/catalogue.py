@@ -8,11 +8,23 @@ from clvspark.identity.tables import TABLES as IDENTITY
 from clvspark.lakehouse.run_log import TABLES as OPS
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import TABLES as MEASUREMENT
+from clvspark.privacy.tables import TABLES as PRIVACY
 from clvspark.reporting.tables import TABLES as REPORTING
 from clvspark.sources.tables import TABLES as SOURCES
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for room in (SOURCES, IDENTITY, HISTORY, CLV, AUDIENCES, ACTIVATION, MEASUREMENT, REPORTING, OPS)
+    for room in (
+        SOURCES,
+        IDENTITY,
+        HISTORY,
+        CLV,
+        AUDIENCES,
+        ACTIVATION,
+        MEASUREMENT,
+        REPORTING,
+        PRIVACY,
+        OPS,
+    )
     for table in room
 }

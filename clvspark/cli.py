@@ -27,10 +27,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="configuration file", envvar="CLVSPARK_CONFIG")]
+ConfigFile = Annotated[
+    Path, typer.Option("--config", "-c", help="configuration file", envvar="CLVSPARK_CONFIG")
+]
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="first day not known; default: as_of of the configuration"),
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        help="first day not known; default: as_of of the configuration",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="run although nothing has changed")]
 Seed = Annotated[int, typer.Option(help="equal seeds give equal data")]
@@ -51,7 +57,9 @@ HELP = {
 }
 
 
-def _execute(config: Config, names: Sequence[str], as_of: datetime | None, force: bool) -> list[RunReport]:
+def _execute(
+    config: Config, names: Sequence[str], as_of: datetime | None, force: bool
+) -> list[RunReport]:
     """Run stages with progress, one printed line each."""
     from clvspark.pipeline import open_lakehouse, run_stages
 
@@ -66,7 +74,9 @@ def _execute(config: Config, names: Sequence[str], as_of: datetime | None, force
 
 
 def _stage_command(name: str) -> Callable[..., None]:
-    def command(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = False) -> None:
+    def command(
+        config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = False
+    ) -> None:
         from clvspark.config import read_config
 
         _execute(read_config(config), [name], as_of, force)
@@ -90,7 +100,9 @@ def run(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = 
 @app.command()
 def demo(
     seed: Seed = 20260401,
-    customers: Annotated[int | None, typer.Option(help="only the first N of the 23,570 customers")] = None,
+    customers: Annotated[
+        int | None, typer.Option(help="only the first N of the 23,570 customers")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="throw the last demo away first")] = False,
 ) -> None:
     """Simulate the demo's landing files if they are missing, run the whole pipeline, print what came out."""
@@ -108,7 +120,9 @@ def demo(
             spark = build_session(config.spark)
             show("simulating the landing files")
             summary = simulate_demo(spark, DEMO_FOLDER, seed=seed, customers=customers)
-        console.out.print(f"simulated {summary.records:,} records of {summary.persons:,} persons in {DEMO_FOLDER}/landing")
+        console.out.print(
+            f"simulated {summary.records:,} records of {summary.persons:,} persons in {DEMO_FOLDER}/landing"
+        )
     _run_and_summarise(config, None, force=False)
 
 
@@ -136,14 +150,18 @@ def simulate(
         spark = build_session(SparkConfig(driver_memory=driver_memory))  # type: ignore[call-arg]
         show(f"simulating {persons:,} persons")
         summary = simulate_population(spark, out, persons=persons, seed=seed, overwrite=overwrite)
-    console.out.print(f"simulated {summary.records:,} records of {summary.persons:,} persons in {out}/landing")
+    console.out.print(
+        f"simulated {summary.records:,} records of {summary.persons:,} persons in {out}/landing"
+    )
 
 
 @app.command()
 def stream(
     config: ConfigFile = DEFAULT_CONFIG,
     as_of: AsOf = None,
-    available_now: Annotated[bool, typer.Option("--available-now", help="take what is there, then stop")] = False,
+    available_now: Annotated[
+        bool, typer.Option("--available-now", help="take what is there, then stop")
+    ] = False,
     every: Annotated[str, typer.Option(help="interval of the micro-batches")] = "30 seconds",
 ) -> None:
     """Watch the landing folder; every drop runs from ingest to activation (Structured Streaming)."""
@@ -161,7 +179,9 @@ def stream(
 
 @app.command()
 def forget(
-    record: Annotated[list[str], typer.Option(help="record of the person, as SYSTEM:ID; may be repeated")],
+    record: Annotated[
+        list[str], typer.Option(help="record of the person, as SYSTEM:ID; may be repeated")
+    ],
     config: ConfigFile = DEFAULT_CONFIG,
     requested_on: AsOf = None,
 ) -> None:
@@ -245,6 +265,8 @@ def _guarded(call: Callable[[], Any]) -> None:
         if debugging:
             raise
         # The message of a foreign error may quote data, so only its kind is shown.
-        console.err.print(f"[bold red]{type(error).__name__}[/]: an unexpected fault. Set CLVSPARK_DEBUG=1 to see the traceback.")
+        console.err.print(
+            f"[bold red]{type(error).__name__}[/]: an unexpected fault. Set CLVSPARK_DEBUG=1 to see the traceback."
+        )
         code = 70
     sys.exit(code if isinstance(code, int) else 0)

@@ -36,15 +36,23 @@ class Config(StrictModel):
 
     @model_validator(mode="after")
     def _rooms_agree(self) -> Self:
-        needed = {"holdout_days": self.clv.holdout_days, "decline_days": self.clv.decline_days, "as_of itself": 0}
-        absent = {name: lag for name, lag in needed.items() if lag not in self.history.summary_lags_days}
+        needed = {
+            "holdout_days": self.clv.holdout_days,
+            "decline_days": self.clv.decline_days,
+            "as_of itself": 0,
+        }
+        absent = {
+            name: lag for name, lag in needed.items() if lag not in self.history.summary_lags_days
+        }
         if absent:
             lags = ", ".join(f"{lag} ({name})" for name, lag in absent.items())
             raise ValueError(f"history.summary_lags_days must hold {lags}")
         known = {definition.id for definition in self.audiences.definitions}
         unknown = {name for d in self.activation.destinations for name in d.audiences} - known
         if unknown:
-            raise ValueError(f"activation.destinations name audiences that are not defined: {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"activation.destinations name audiences that are not defined: {', '.join(sorted(unknown))}"
+            )
         if self.measurement.holdout_percent != self.activation.holdout.percent:
             raise ValueError("measurement.holdout_percent must equal activation.holdout.percent")
         return self

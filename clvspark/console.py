@@ -25,7 +25,7 @@ err = Console(stderr=True, highlight=False)
 def progress() -> Iterator[Callable[[str], None]]:
     """Show the step at hand: a spinner in a terminal, nothing in a pipe."""
     with err.status("starting Spark", spinner="dots") as status:
-        yield lambda step: status.update(step)
+        yield status.update
 
 
 def fail(error: Exception) -> None:
@@ -37,11 +37,19 @@ def fail(error: Exception) -> None:
 def print_report(report: RunReport) -> None:
     """One line a stage: status, seconds, rows."""
     rows = ", ".join(f"{name.split('.')[1]} {count:,}" for name, count in report.rows.items())
-    mark = {"success": "[green]done[/]", "unchanged": "[cyan]unchanged[/]"}.get(report.status, "[red]failed[/]")
-    out.print(f"{report.stage:>10}  {mark:<18} {report.seconds:6.1f} s  {rows}", overflow="ellipsis", no_wrap=True)
+    mark = {"success": "[green]done[/]", "unchanged": "[cyan]unchanged[/]"}.get(
+        report.status, "[red]failed[/]"
+    )
+    out.print(
+        f"{report.stage:>10}  {mark:<18} {report.seconds:6.1f} s  {rows}",
+        overflow="ellipsis",
+        no_wrap=True,
+    )
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> None:
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1
+) -> None:
     """Print a table; the first `left` columns are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for number, name in enumerate(columns):
@@ -59,7 +67,7 @@ def _text(cell: object) -> str:
     if isinstance(cell, int):
         return f"{cell:,}"
     if isinstance(cell, float):
-        return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"  # noqa: PLR2004 - small numbers need digits
+        return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"
     return str(cell)
 
 
@@ -67,13 +75,27 @@ def print_status(lake: Lakehouse) -> None:
     """Tables with rows, versions and the last run of each stage."""
     from clvspark.lakehouse.run_log import RUN
 
-    existing = [(name, contract) for name, contract in sorted(lake.tables.items()) if lake.exists(contract)]
-    rows = [(name, lake.read(contract).count(), lake.version(contract), contract.comment) for name, contract in existing]
+    existing = [
+        (name, contract) for name, contract in sorted(lake.tables.items()) if lake.exists(contract)
+    ]
+    rows = [
+        (name, lake.read(contract).count(), lake.version(contract), contract.comment)
+        for name, contract in existing
+    ]
     if not rows:
         out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
         return
     table("Tables", ["table", "rows", "version", "what it holds"], rows)
     if lake.exists(RUN):
         runs = lake.read(RUN).orderBy("started_at", ascending=False).limit(12).collect()
-        shown = [(f"{r['started_at']:%Y-%m-%d %H:%M:%S}", r["stage"], str(r["as_of_date"]), r["status"], r["seconds"]) for r in runs]
+        shown = [
+            (
+                f"{r['started_at']:%Y-%m-%d %H:%M:%S}",
+                r["stage"],
+                str(r["as_of_date"]),
+                r["status"],
+                r["seconds"],
+            )
+            for r in runs
+        ]
         table("Last runs", ["started (UTC)", "stage", "as of", "status", "seconds"], shown, left=4)

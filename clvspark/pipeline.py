@@ -28,7 +28,9 @@ STAGES: dict[str, StageFunction] = {
     "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
     "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),
     "activate": lambda lake, config, as_of: activation.run(lake, config.activation, as_of),
-    "responses": lambda lake, config, as_of: measurement.run_responses(lake, config.measurement, as_of),
+    "responses": lambda lake, config, as_of: measurement.run_responses(
+        lake, config.measurement, as_of
+    ),
     "measure": lambda lake, config, as_of: measurement.run_measure(lake, config.measurement, as_of),
     "report": lambda lake, config, as_of: reporting.run(lake, config.reporting, as_of),
 }

@@ -7,7 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from pyspark.sql import DataFrame
-from pyspark.sql.types import BinaryType, LongType, StringType, StructField, StructType, TimestampType
+from pyspark.sql.types import (
+    BinaryType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
 
 from clvspark.config import Config
 from clvspark.lakehouse import Lakehouse, RunReport
@@ -42,7 +49,9 @@ def stream_landing(
     """
     root = lake.storage.local_root
     if root is None:
-        raise ConfigError("lakehouse", ["the stream keeps its checkpoint in 'root'; catalog mode has none yet"])
+        raise ConfigError(
+            "lakehouse", ["the stream keeps its checkpoint in 'root'; catalog mode has none yet"]
+        )
 
     def on_batch(batch: DataFrame, _: int) -> None:
         if batch.select("path").limit(1).count():
@@ -57,7 +66,9 @@ def stream_landing(
         .load(resolve_landing(config.sources.landing))
         .select("path")
     )
-    writer = files.writeStream.foreachBatch(on_batch).option("checkpointLocation", str(Path(root) / "_stream"))
+    writer = files.writeStream.foreachBatch(on_batch).option(
+        "checkpointLocation", str(Path(root) / "_stream")
+    )
     writer = writer.trigger(processingTime=every) if every else writer.trigger(availableNow=True)
     query = writer.start()
     try:

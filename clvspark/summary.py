@@ -189,7 +189,7 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
     )
     parameters = [
         (
-            f"{m['name']} *" if m["is_champion"] and m["kind"] == "transaction" else m["name"],
+            f"* {m['name']}" if m["is_champion"] and m["kind"] == "transaction" else m["name"],
             ", ".join(f"{name} {value:.5g}" for name, value in m["parameters"].items()),
             f"{m['log_likelihood']:,.2f}" if m["log_likelihood"] is not None else "-",
         )
@@ -204,7 +204,7 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
         measures.setdefault(row["model"], {})[row["measure"]] = row["value"]
     rows = [
         (
-            f"{name} *" if name in champion else name,
+            f"* {name}" if name in champion else name,
             _whole(found.get("predicted_purchases")),
             _whole(found.get("actual_purchases")),
             _percent(found.get("total_error")),
@@ -213,7 +213,7 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
         )
         for name, found in measures.items()
     ]
-    columns = ["model", "predicted", "actual", "error of the total", "MAE", "held by top decile"]
+    columns = ["model", "predicted", "actual", "error", "MAE", "top decile"]
     console.table(f"Purchases in the holdout of {config.clv.holdout_days} days", columns, rows)
 
 
@@ -243,9 +243,9 @@ def _print_deciles(lake: Lakehouse, config: Config, as_of: date) -> None:
         "CLV a person",
         "CLV",
         "P(alive)",
-        f"residual value, {config.clv.horizon_days} d",
+        f"next {config.clv.horizon_days} days",
     ]
-    columns.append(f"revenue, {config.reporting.window_days} d after")
+    columns.append(f"revenue, {config.reporting.window_days} days after")
     console.table(
         f"Deciles of CLV ({config.clv.value}, {lake.config.currency}), 1 is the best", columns, rows
     )
@@ -284,6 +284,8 @@ def _print_files(config: Config, as_of: date) -> None:
 
 
 def _print_seconds(reports: Sequence[RunReport]) -> None:
+    if not reports:
+        return
     rows: list[tuple[str, str, str]] = [
         (report.stage, report.status, f"{report.seconds:,.1f}") for report in reports
     ]

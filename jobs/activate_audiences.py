@@ -1,4 +1,7 @@
-"""spark-submit jobs/activate_audiences.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Tell the destinations what changed.
+
+spark-submit jobs/activate_audiences.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

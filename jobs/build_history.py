@@ -1,4 +1,7 @@
-"""spark-submit jobs/build_history.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Events become histories.
+
+spark-submit jobs/build_history.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/build_report.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Refresh the star schema and the page.
+
+spark-submit jobs/build_report.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/fit_models.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Fit the CLV models.
+
+spark-submit jobs/fit_models.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/ingest_sources.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Landing files become typed records and events.
+
+spark-submit jobs/ingest_sources.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/join_responses.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Join responses to audiences.
+
+spark-submit jobs/join_responses.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/measure_activation.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Judge treatment against holdout.
+
+spark-submit jobs/measure_activation.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/resolve_identities.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Records become persons.
+
+spark-submit jobs/resolve_identities.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

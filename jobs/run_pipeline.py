@@ -1,4 +1,7 @@
-"""spark-submit jobs/run_pipeline.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Run every stage.
+
+spark-submit jobs/run_pipeline.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -1,4 +1,7 @@
-"""spark-submit jobs/score_customers.py --config conf/local.yaml --as-of 2026-01-01"""
+"""Value every person.
+
+spark-submit jobs/score_customers.py --config conf/local.yaml --as-of 2026-01-01
+"""
 
 from clvspark.cli import run_stage
 

@@ -18,7 +18,9 @@ class FileDestination(StrictModel):
     format: Literal["csv", "jsonl"]
     channel: Literal["email", "push", "sms"] = Field(description="channel whose consent is needed")
     identifier: Literal["email", "phone"]
-    hashed: bool = Field(description="send SHA-256 of the normalised identifier instead of the identifier")
+    hashed: bool = Field(
+        description="send SHA-256 of the normalised identifier instead of the identifier"
+    )
     audiences: list[str] = Field(min_length=1)
 
 
@@ -26,14 +28,16 @@ class HoldoutConfig(StrictModel):
     """The share of persons who are never activated, for measuring what activation is worth."""
 
     percent: float = Field(10.0, ge=0, le=50)
-    salt: str = Field("clvspark", min_length=1, description="changing it deals the groups anew for new persons")
+    salt: str = Field(
+        "clvspark", min_length=1, description="changing it deals the groups anew for new persons"
+    )
 
 
 class ActivationConfig(StrictModel):
     """Destinations and holdout."""
 
     exports: str = Field(description="folder that the files are written to")
-    destinations: list[FileDestination] = []
+    destinations: list[FileDestination] = Field(default_factory=list)
     holdout: HoldoutConfig = HoldoutConfig()  # type: ignore[call-arg]
 
     @field_validator("exports")

@@ -29,7 +29,9 @@ class ExportedFile:
     sha256: str
 
 
-def build_payload(instructions: DataFrame, contacts: DataFrame, destination: FileDestination) -> DataFrame:
+def build_payload(
+    instructions: DataFrame, contacts: DataFrame, destination: FileDestination
+) -> DataFrame:
     """Rows of the export: operation, identifier as the destination wants it, value facts.
 
     In: pending instructions; contacts: one row a person with the identifier, clv and ``clv_decile``. A removal
@@ -50,7 +52,9 @@ def build_payload(instructions: DataFrame, contacts: DataFrame, destination: Fil
     )
 
 
-def export_files(payload: DataFrame, folder: Path, destination: FileDestination, *, as_of: date) -> list[ExportedFile]:
+def export_files(
+    payload: DataFrame, folder: Path, destination: FileDestination, *, as_of: date
+) -> list[ExportedFile]:
     """Write ``<folder>/<destination>/<as_of>/<audience>.<format>`` and ``manifest.json``.
 
     Spark writes to a temporary sibling, which is renamed when the manifest is complete; a second run of the same
@@ -83,7 +87,9 @@ def _parts(folder: Path) -> list[tuple[str, int, Path]]:
     return found
 
 
-def _name_part(part: tuple[str, int, Path], work: Path, destination: FileDestination) -> ExportedFile:
+def _name_part(
+    part: tuple[str, int, Path], work: Path, destination: FileDestination
+) -> ExportedFile:
     audience, number, path = part
     name = f"{audience}{f'_{number}' if number else ''}.{_SUFFIX[destination.format]}"
     path.chmod(0o600)
@@ -96,14 +102,19 @@ def _name_part(part: tuple[str, int, Path], work: Path, destination: FileDestina
     return ExportedFile(audience, name, lines - (destination.format == "csv"), digest.hexdigest())
 
 
-def _write_manifest(work: Path, destination: FileDestination, as_of: date, files: list[ExportedFile]) -> None:
+def _write_manifest(
+    work: Path, destination: FileDestination, as_of: date, files: list[ExportedFile]
+) -> None:
     manifest = {
         "destination": destination.id,
         "as_of_date": str(as_of),
         "format": destination.format,
-        "identifier": f"{destination.identifier}_sha256" if destination.hashed else destination.identifier,
+        "identifier": f"{destination.identifier}_sha256"
+        if destination.hashed
+        else destination.identifier,
         "files": [
-            {"name": f.name, "audience_id": f.audience_id, "rows": f.rows, "sha256": f.sha256} for f in files
+            {"name": f.name, "audience_id": f.audience_id, "rows": f.rows, "sha256": f.sha256}
+            for f in files
         ],
     }
     (work / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -16,14 +16,18 @@ def split_group(config: HoldoutConfig) -> Column:
     return F.when(bucket < round(config.percent * _BUCKETS / 100), "holdout").otherwise("treatment")
 
 
-def judge_members(members: DataFrame, contacts: DataFrame, destination: FileDestination) -> DataFrame:
+def judge_members(
+    members: DataFrame, contacts: DataFrame, destination: FileDestination
+) -> DataFrame:
     """Verdict on every member of the destination's audiences.
 
     In: ``audience_id, person_id`` of the members; contacts: one row a person with email, phone, split_group and
     ``consent_<channel>``. Out: the members with ``verdict``: eligible, without_consent, without_identifier or
     held_out.
     """
-    joined = members.where(F.col("audience_id").isin(*destination.audiences)).join(contacts, on="person_id", how="left")
+    joined = members.where(F.col("audience_id").isin(*destination.audiences)).join(
+        contacts, on="person_id", how="left"
+    )
     consenting = F.coalesce(F.col(f"consent_{destination.channel}"), F.lit(False))
     verdict = (
         F.when(~consenting, "without_consent")

@@ -19,20 +19,29 @@ def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -
     A person on the list who is no longer eligible (left the audience, withdrew consent, was held out) is
     removed. The key follows from the list, the person and the sequence: written twice, it is one instruction.
     """
-    last = outbox.where("status <> 'cancelled'").groupBy(*_LIST).agg(
-        F.max_by("operation", "sequence").alias("_operation")
+    last = (
+        outbox.where("status <> 'cancelled'")
+        .groupBy(*_LIST)
+        .agg(F.max_by("operation", "sequence").alias("_operation"))
     )
     counted = outbox.groupBy(*_LIST).agg(F.max("sequence").alias("_sequence"))
     wanted = eligible.withColumn("_wanted", F.lit(True))
     both = wanted.join(last, on=_LIST, how="full_outer").join(counted, on=_LIST, how="left")
-    should, holds = F.coalesce("_wanted", F.lit(False)), F.coalesce(F.col("_operation") == "add", F.lit(False))
+    should, holds = (
+        F.coalesce("_wanted", F.lit(False)),
+        F.coalesce(F.col("_operation") == "add", F.lit(False)),
+    )
     sequence = (F.coalesce("_sequence", F.lit(0)) + 1).cast("int")
-    return both.where(should != holds).select(
-        F.sha2(F.concat_ws("|", *_LIST, sequence.cast("string")), 256).alias("outbox_id"),
-        *_LIST,
-        sequence.alias("sequence"),
-        F.when(should, "add").otherwise("remove").alias("operation"),
-        F.lit("pending").alias("status"),
-        F.lit(as_of).alias("created_on"),
-        F.lit(None).cast("date").alias("delivered_on"),
-    ).select(*OUTBOX.names)
+    return (
+        both.where(should != holds)
+        .select(
+            F.sha2(F.concat_ws("|", *_LIST, sequence.cast("string")), 256).alias("outbox_id"),
+            *_LIST,
+            sequence.alias("sequence"),
+            F.when(should, "add").otherwise("remove").alias("operation"),
+            F.lit("pending").alias("status"),
+            F.lit(as_of).alias("created_on"),
+            F.lit(None).cast("date").alias("delivered_on"),
+        )
+        .select(*OUTBOX.names)
+    )

@@ -37,20 +37,35 @@ def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
 
 def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) -> None:
     _refuse_unknown_audiences(lake, config)
-    members = lake.read(MEMBERSHIP).where("status = 'realized'").select("audience_id", "person_id").persist()
+    members = (
+        lake.read(MEMBERSHIP)
+        .where("status = 'realized'")
+        .select("audience_id", "person_id")
+        .persist()
+    )
     run.overwrite(HOLDOUT, _assign_groups(lake, members, config, as_of))
     contacts = _gather_contacts(lake, as_of).persist()
     verdicts = [
-        judge_members(members, contacts, destination).withColumn("destination_id", F.lit(destination.id))
+        judge_members(members, contacts, destination).withColumn(
+            "destination_id", F.lit(destination.id)
+        )
         for destination in config.destinations
     ]
-    none = lake.spark.createDataFrame([], "audience_id string, person_id string, verdict string, destination_id string")
+    none = lake.spark.createDataFrame(
+        [], "audience_id string, person_id string, verdict string, destination_id string"
+    )
     judged = reduce(DataFrame.unionByName, verdicts, none).persist()
     before = lake.read_or_empty(OUTBOX).localCheckpoint()
-    eligible = judged.where("verdict = 'eligible'").select("destination_id", "audience_id", "person_id")
+    eligible = judged.where("verdict = 'eligible'").select(
+        "destination_id", "audience_id", "person_id"
+    )
     run.merge(OUTBOX, write_instructions(before, eligible, as_of=as_of))
     files = _drain(run, lake, config, contacts, as_of)
-    run.overwrite(DELIVERY, _deliveries(lake, judged, files, config, as_of), where=f"as_of_date = DATE'{as_of}'")
+    run.overwrite(
+        DELIVERY,
+        _deliveries(lake, judged, files, config, as_of),
+        where=f"as_of_date = DATE'{as_of}'",
+    )
     for df in (members, contacts, judged):
         df.unpersist()
 
@@ -67,11 +82,17 @@ def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None
         raise ConfigError("activation", faults)
 
 
-def _assign_groups(lake: Lakehouse, members: DataFrame, config: ActivationConfig, as_of: date) -> DataFrame:
+def _assign_groups(
+    lake: Lakehouse, members: DataFrame, config: ActivationConfig, as_of: date
+) -> DataFrame:
     """Groups of everyone seen before, unchanged, and of the new ones."""
     before = lake.read_or_empty(HOLDOUT).localCheckpoint()
     new = members.select("person_id").distinct().join(before, on="person_id", how="left_anti")
-    dealt = new.select("person_id", split_group(config.holdout).alias("split_group"), F.lit(as_of).alias("assigned_on"))
+    dealt = new.select(
+        "person_id",
+        split_group(config.holdout).alias("split_group"),
+        F.lit(as_of).alias("assigned_on"),
+    )
     return before.unionByName(dealt).select(*HOLDOUT.names)
 
 
@@ -90,7 +111,11 @@ def _gather_contacts(lake: Lakehouse, as_of: date) -> DataFrame:
         .join(consent_by_channel(consent, _CHANNELS), on="person_id", how="left")
         .join(lake.read(HOLDOUT).select("person_id", "split_group"), on="person_id", how="left")
         .join(values, on="person_id", how="left")
-        .join(deciles.select("person_id", F.col("decile").alias("clv_decile")), on="person_id", how="left")
+        .join(
+            deciles.select("person_id", F.col("decile").alias("clv_decile")),
+            on="person_id",
+            how="left",
+        )
     )
 
 
@@ -102,7 +127,9 @@ def _drain(
     files: dict[tuple[str, str], ExportedFile] = {}
     for destination in config.destinations:
         run.step(f"exporting to {destination.id}")
-        payload = build_payload(pending.where(F.col("destination_id") == destination.id), contacts, destination)
+        payload = build_payload(
+            pending.where(F.col("destination_id") == destination.id), contacts, destination
+        )
         for file in export_files(payload, Path(config.exports), destination, as_of=as_of):
             files[destination.id, file.audience_id] = file
     status = {"status": F.lit("delivered"), "delivered_on": F.lit(as_of)}
@@ -120,15 +147,29 @@ def _deliveries(
     as_of: date,
 ) -> DataFrame:
     """Rows of activation.delivery: one a destination and audience, also where nobody qualified."""
-    pairs = [(d.id, name, _file_name(files, d, name)) for d in config.destinations for name in d.audiences]
-    lists = lake.spark.createDataFrame(pairs, "destination_id string, audience_id string, file_name string")
+    pairs = [
+        (d.id, name, _file_name(files, d, name))
+        for d in config.destinations
+        for name in d.audiences
+    ]
+    lists = lake.spark.createDataFrame(
+        pairs, "destination_id string, audience_id string, file_name string"
+    )
     counts = judged.groupBy("destination_id", "audience_id").agg(
         F.count(F.lit(1)).alias("members"),
-        *(F.count_if(F.col("verdict") == v).alias(v) for v in ("without_consent", "without_identifier", "held_out")),
+        *(
+            F.count_if(F.col("verdict") == v).alias(v)
+            for v in ("without_consent", "without_identifier", "held_out")
+        ),
     )
-    told = lake.read(OUTBOX).where(F.col("delivered_on") == F.lit(as_of)).groupBy("destination_id", "audience_id").agg(
-        F.count_if(F.col("operation") == "add").alias("added"),
-        F.count_if(F.col("operation") == "remove").alias("removed"),
+    told = (
+        lake.read(OUTBOX)
+        .where(F.col("delivered_on") == F.lit(as_of))
+        .groupBy("destination_id", "audience_id")
+        .agg(
+            F.count_if(F.col("operation") == "add").alias("added"),
+            F.count_if(F.col("operation") == "remove").alias("removed"),
+        )
     )
     keys = ["destination_id", "audience_id"]
     rows = lists.join(counts, on=keys, how="left").join(told, on=keys, how="left")

@@ -10,7 +10,9 @@ HOLDOUT = Table(
     "Group of every person who came up for activation; the group never changes.",
     (
         Column("person_id", "string", key=True, references="identity.person"),
-        Column("split_group", "string", required=True, check="split_group IN ('treatment', 'holdout')"),
+        Column(
+            "split_group", "string", required=True, check="split_group IN ('treatment', 'holdout')"
+        ),
         Column("assigned_on", "date", "as_of date of the first assignment", required=True),
     ),
 )
@@ -18,13 +20,25 @@ OUTBOX = Table(
     "activation.outbox",
     "One instruction to a destination: add a person to a list, or remove them.",
     (
-        Column("outbox_id", "string", "digest of destination, audience, person and sequence", key=True),
+        Column(
+            "outbox_id", "string", "digest of destination, audience, person and sequence", key=True
+        ),
         Column("destination_id", "string", required=True),
         Column("audience_id", "string", required=True),
         Column("person_id", "string", required=True, references="identity.person"),
-        Column("sequence", "int", "number of the instruction for this person and list", check="sequence >= 1"),
+        Column(
+            "sequence",
+            "int",
+            "number of the instruction for this person and list",
+            check="sequence >= 1",
+        ),
         Column("operation", "string", required=True, check="operation IN ('add', 'remove')"),
-        Column("status", "string", required=True, check="status IN ('pending', 'delivered', 'cancelled')"),
+        Column(
+            "status",
+            "string",
+            required=True,
+            check="status IN ('pending', 'delivered', 'cancelled')",
+        ),
         Column("created_on", "date", "as_of date", required=True),
         Column("delivered_on", "date", "as_of date of the delivery"),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from clvspark.audiences.rules import AudienceDefinition
 from clvspark.lakehouse.config import StrictModel
@@ -14,7 +14,7 @@ from clvspark.lakehouse.config import StrictModel
 class AudiencesConfig(StrictModel):
     """The audiences to evaluate."""
 
-    definitions: list[AudienceDefinition] = []
+    definitions: list[AudienceDefinition] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -25,7 +25,9 @@ class AudiencesConfig(StrictModel):
         for definition in self.definitions:
             unknown = sorted(definition.references - set(ids))
             if unknown:
-                raise ValueError(f"audience {definition.id} builds on {', '.join(unknown)}, which is not defined")
+                raise ValueError(
+                    f"audience {definition.id} builds on {', '.join(unknown)}, which is not defined"
+                )
         _ = self.in_order
         return self
 
@@ -37,4 +39,6 @@ class AudiencesConfig(StrictModel):
         try:
             return [by_id[name] for name in TopologicalSorter(graph).static_order()]
         except CycleError as error:
-            raise ValueError(f"audiences build on each other in a circle: {' -> '.join(error.args[1])}") from None
+            raise ValueError(
+                f"audiences build on each other in a circle: {' -> '.join(error.args[1])}"
+            ) from None

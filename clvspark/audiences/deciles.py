@@ -14,7 +14,9 @@ LOOK_BACK_MONTHS = (1, 3, 6, 9, 12)
 _BUCKETS = 64
 
 
-def sum_look_backs(days: DataFrame, *, as_of: date, months: Sequence[int] = LOOK_BACK_MONTHS) -> DataFrame:
+def sum_look_backs(
+    days: DataFrame, *, as_of: date, months: Sequence[int] = LOOK_BACK_MONTHS
+) -> DataFrame:
     """Net revenue of each person in each window ``[as_of - N months, as_of)`` and over all time.
 
     In: history.person_day. Out: ``person_id, metric, value``; only positive values, so that people who did not
@@ -25,12 +27,17 @@ def sum_look_backs(days: DataFrame, *, as_of: date, months: Sequence[int] = LOOK
     windows = {f"revenue_month_{n}": F.col("day") >= F.add_months(end, -n) for n in months}
     windows["revenue_all"] = F.lit(True)
     sums = past.groupBy("person_id").agg(
-        *(F.sum(F.when(inside, F.col("net_revenue"))).cast("double").alias(name) for name, inside in windows.items())
+        *(
+            F.sum(F.when(inside, F.col("net_revenue"))).cast("double").alias(name)
+            for name, inside in windows.items()
+        )
     )
     return sums.unpivot("person_id", list(windows), "metric", "value").where("value > 0")
 
 
-def list_values(values: DataFrame, *, as_of: date, metrics: Sequence[str] = ("clv", "residual_value")) -> DataFrame:
+def list_values(
+    values: DataFrame, *, as_of: date, metrics: Sequence[str] = ("clv", "residual_value")
+) -> DataFrame:
     """Predicted metrics of clv.customer_value on `as_of` as ``person_id, metric, value``."""
     now = values.where(F.col("as_of_date") == F.lit(as_of))
     return now.select("person_id", *metrics).unpivot("person_id", list(metrics), "metric", "value")
@@ -55,11 +62,18 @@ def rank_deciles(values: DataFrame, *, as_of: date) -> DataFrame:
         (F.sum("_size").over(ahead) - F.col("_size")).alias("_start"),
         F.sum("_size").over(Window.partitionBy("metric")).alias("_total"),
     )
-    within = Window.partitionBy("metric", "_bucket").orderBy(F.desc("value"), F.xxhash64("person_id"), "person_id")
+    within = Window.partitionBy("metric", "_bucket").orderBy(
+        F.desc("value"), F.xxhash64("person_id"), "person_id"
+    )
     rank = (F.col("_start") + F.row_number().over(within)).alias("rank")
     ranked = placed.join(F.broadcast(starts), on=["metric", "_bucket"]).select("*", rank)
     return ranked.select(
-        "person_id", "metric", F.lit(as_of).alias("as_of_date"), "value", "rank", ntile("rank", "_total").alias("decile")
+        "person_id",
+        "metric",
+        F.lit(as_of).alias("as_of_date"),
+        "value",
+        "rank",
+        ntile("rank", "_total").alias("decile"),
     ).select(*DECILE.names)
 
 

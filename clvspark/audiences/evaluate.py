@@ -24,11 +24,14 @@ def evaluate_audiences(profiles: DataFrame, definitions: Sequence[AudienceDefini
         profiles = profiles.withColumn(_member_column(definition.id), compile_audience(definition))
     entries = [
         F.when(
-            F.col(_member_column(d.id)), F.struct(F.lit(d.id).alias("audience_id"), F.lit(d.version).alias("version"))
+            F.col(_member_column(d.id)),
+            F.struct(F.lit(d.id).alias("audience_id"), F.lit(d.version).alias("version")),
         )
         for d in definitions
     ]
-    members = profiles.select("person_id", F.explode(F.array_compact(F.array(*entries))).alias("_in"))
+    members = profiles.select(
+        "person_id", F.explode(F.array_compact(F.array(*entries))).alias("_in")
+    )
     return members.select("_in.audience_id", "_in.version", "person_id")
 
 
@@ -81,6 +84,8 @@ _COMPILERS: dict[type[Condition], Callable[[Any], Column]] = {
     rules.Consent: lambda rule: F.col(f"consent_{rule.channel}"),
     rules.Survey: _survey,
     rules.Event: lambda rule: _between(F.col(event_column(rule)), rule.at_least, rule.at_most),
-    rules.AttributeIs: lambda rule: F.col(rule.name).cast("string").isin(*(str(value) for value in rule.any_of)),
+    rules.AttributeIs: lambda rule: (
+        F.col(rule.name).cast("string").isin(*(str(value) for value in rule.any_of))
+    ),
     rules.InAudience: lambda rule: F.col(_member_column(rule.id)),
 }

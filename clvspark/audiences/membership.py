@@ -27,7 +27,10 @@ def update_membership(before: DataFrame, members: DataFrame, *, as_of: date) -> 
         F.col("exited_on").alias("_until"),
     )
     both = members.join(old, on=_KEY, how="full_outer")
-    inside, was_inside = F.col("version").isNotNull(), F.coalesce(F.col("_status") == "realized", F.lit(False))
+    inside, was_inside = (
+        F.col("version").isNotNull(),
+        F.coalesce(F.col("_status") == "realized", F.lit(False)),
+    )
     return both.select(
         *_KEY,
         F.when(inside, "realized").otherwise("exited").alias("status"),
@@ -41,9 +44,13 @@ def list_transitions(before: DataFrame, after: DataFrame, *, as_of: date) -> Dat
     """Entries and exits between two states of audiences.membership, as audiences.membership_event."""
     was = before.where("status = 'realized'").select(*_KEY, F.lit(True).alias("_was"))
     now = after.select(*_KEY, "version", (F.col("status") == "realized").alias("_is"))
-    moved = now.join(was, on=_KEY, how="left").where(F.col("_is") != F.coalesce("_was", F.lit(False)))
+    moved = now.join(was, on=_KEY, how="left").where(
+        F.col("_is") != F.coalesce("_was", F.lit(False))
+    )
     transition = F.when(F.col("_is"), "enter").otherwise("exit")
-    identity = F.concat_ws("|", *_KEY, transition, F.lit(str(as_of)), F.col("version").cast("string"))
+    identity = F.concat_ws(
+        "|", *_KEY, transition, F.lit(str(as_of)), F.col("version").cast("string")
+    )
     return moved.select(
         F.sha2(identity, 256).alias("event_id"),
         *_KEY,
@@ -54,25 +61,40 @@ def list_transitions(before: DataFrame, after: DataFrame, *, as_of: date) -> Dat
 
 
 def estimate_audiences(
-    audiences: DataFrame, members: DataFrame, profiles: DataFrame, transitions: DataFrame, *, as_of: date
+    audiences: DataFrame,
+    members: DataFrame,
+    profiles: DataFrame,
+    transitions: DataFrame,
+    *,
+    as_of: date,
 ) -> DataFrame:
     """Size, value and e-mail reach of every audience, as audiences.estimate; an empty one has size 0.
 
     In: ``audience_id`` of every audience; members; profiles; today's transitions.
     """
     known = profiles.select(
-        "person_id", "clv", (F.coalesce("consent_email", F.lit(False)) & F.col("email").isNotNull()).alias("_reach")
+        "person_id",
+        "clv",
+        (F.coalesce("consent_email", F.lit(False)) & F.col("email").isNotNull()).alias("_reach"),
     )
-    sizes = members.join(known, on="person_id").groupBy("audience_id").agg(
-        F.count(F.lit(1)).alias("profiles_matched"),
-        F.count_if("_reach").alias("contactable_email"),
-        F.sum("clv").alias("clv"),
+    sizes = (
+        members.join(known, on="person_id")
+        .groupBy("audience_id")
+        .agg(
+            F.count(F.lit(1)).alias("profiles_matched"),
+            F.count_if("_reach").alias("contactable_email"),
+            F.sum("clv").alias("clv"),
+        )
     )
     moves = transitions.groupBy("audience_id").agg(
         F.count_if(F.col("transition") == "enter").alias("entered"),
         F.count_if(F.col("transition") == "exit").alias("exited"),
     )
     read = F.broadcast(profiles.agg(F.count(F.lit(1)).alias("profiles_read")))
-    both = audiences.join(sizes, on="audience_id", how="left").join(moves, on="audience_id", how="left")
-    counted = both.crossJoin(read).fillna(0, subset=["profiles_matched", "contactable_email", "clv", "entered", "exited"])
+    both = audiences.join(sizes, on="audience_id", how="left").join(
+        moves, on="audience_id", how="left"
+    )
+    counted = both.crossJoin(read).fillna(
+        0, subset=["profiles_matched", "contactable_email", "clv", "entered", "exited"]
+    )
     return counted.withColumn("as_of_date", F.lit(as_of)).select(*ESTIMATE.names)

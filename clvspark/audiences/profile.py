@@ -12,9 +12,16 @@ from pyspark.sql import functions as F
 from clvspark.audiences.rules import Condition, Event
 
 CHANNELS = ["email", "push", "sms"]
-VALUE_COLUMNS = (
-    "p_alive expected_purchases expected_spend residual_value historical_value clv simple_clv lifecycle_stage"
-).split()
+VALUE_COLUMNS = [
+    "p_alive",
+    "expected_purchases",
+    "expected_spend",
+    "residual_value",
+    "historical_value",
+    "clv",
+    "simple_clv",
+    "lifecycle_stage",
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,9 @@ class Evidence:
     happenings: DataFrame
 
 
-def build_profiles(evidence: Evidence, conditions: Sequence[Condition], *, as_of: date) -> DataFrame:
+def build_profiles(
+    evidence: Evidence, conditions: Sequence[Condition], *, as_of: date
+) -> DataFrame:
     """Profile of every person as of `as_of`.
 
     In: identity.person; clv.customer_value; audiences.decile; consent by channel; survey responses with
@@ -39,7 +48,9 @@ def build_profiles(evidence: Evidence, conditions: Sequence[Condition], *, as_of
     now = F.col("as_of_date") == F.lit(as_of)
     values = evidence.values.where(now).select("person_id", *VALUE_COLUMNS)
     profiles = (
-        evidence.persons.select("person_id", "given_name", "surname", "city", "postcode", "records", "email")
+        evidence.persons.select(
+            "person_id", "given_name", "surname", "city", "postcode", "records", "email"
+        )
         .join(values, on="person_id", how="left")
         .join(_previous_values(evidence.values, as_of), on="person_id", how="left")
         .join(_wide_deciles(evidence.deciles.where(now)), on="person_id", how="left")
@@ -77,7 +88,11 @@ def _newest_survey(surveys: DataFrame, as_of: date) -> DataFrame:
     before = surveys.where(F.col("answered_at") < F.lit(as_of).cast("timestamp"))
     newest = F.max(F.struct("answered_at", "response_id", "score")).alias("newest")
     days = F.date_diff(F.lit(as_of), F.to_date("newest.answered_at")).alias("survey_days_ago")
-    return before.groupBy("person_id").agg(newest).select("person_id", F.col("newest.score").alias("survey_score"), days)
+    return (
+        before.groupBy("person_id")
+        .agg(newest)
+        .select("person_id", F.col("newest.score").alias("survey_score"), days)
+    )
 
 
 def _count_events(happenings: DataFrame, wanted: dict[str, Event], as_of: date) -> DataFrame:
@@ -86,6 +101,8 @@ def _count_events(happenings: DataFrame, wanted: dict[str, Event], as_of: date) 
     for name, event in wanted.items():
         inside = F.col("type") == event.type
         if event.within_days:
-            inside &= F.col("at") >= F.lit(as_of - timedelta(days=event.within_days)).cast("timestamp")
+            inside &= F.col("at") >= F.lit(as_of - timedelta(days=event.within_days)).cast(
+                "timestamp"
+            )
         counts.append(F.count_if(inside).alias(name))
     return past.groupBy("person_id").agg(*counts)

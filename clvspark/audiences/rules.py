@@ -20,7 +20,13 @@ Metric = Literal[
     "residual_value",
 ]
 ValueName = Literal[
-    "p_alive", "expected_purchases", "expected_spend", "residual_value", "historical_value", "clv", "simple_clv"
+    "p_alive",
+    "expected_purchases",
+    "expected_spend",
+    "residual_value",
+    "historical_value",
+    "clv",
+    "simple_clv",
 ]
 Attribute = Literal["given_name", "surname", "city", "postcode", "records"]
 Channel = Literal["email", "push", "sms"]
@@ -52,7 +58,9 @@ class Decline(StrictModel):
     """Residual value fell by at least this share since the values of `clv.decline_days` before."""
 
     at_least: float = Field(gt=0, le=1)
-    from_value: float = Field(0.0, ge=0, description="only persons who were worth at least this before")
+    from_value: float = Field(
+        0.0, ge=0, description="only persons who were worth at least this before"
+    )
 
 
 class Stage(StrictModel):
@@ -153,7 +161,9 @@ def _shape(rule: object) -> str:
 
 
 Condition = Decile | Value | Decline | Stage | Consent | Survey | Event | AttributeIs | InAudience
-Rule = Annotated[Annotated[Group, Tag("group")] | Annotated[Leaf, Tag("leaf")], Discriminator(_shape)]
+Rule = Annotated[
+    Annotated[Group, Tag("group")] | Annotated[Leaf, Tag("leaf")], Discriminator(_shape)
+]
 Group.model_rebuild()
 
 

@@ -12,7 +12,14 @@ from clvspark.audiences.deciles import list_values, rank_deciles, sum_look_backs
 from clvspark.audiences.evaluate import evaluate_audiences
 from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
 from clvspark.audiences.profile import CHANNELS, Evidence, build_profiles
-from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP, MEMBERSHIP_EVENT, TABLES
+from clvspark.audiences.tables import (
+    DECILE,
+    DEFINITION,
+    ESTIMATE,
+    MEMBERSHIP,
+    MEMBERSHIP_EVENT,
+    TABLES,
+)
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
@@ -21,7 +28,16 @@ from clvspark.privacy.consent import consent_by_channel, resolve_consent
 from clvspark.sources.tables import CONSENT, SURVEY_RESPONSE
 
 STAGE = "audiences"
-READS = (PERSON, PERSON_LINK, CUSTOMER_VALUE, PERSON_DAY, ORDER, INTERACTION, CONSENT, SURVEY_RESPONSE)
+READS = (
+    PERSON,
+    PERSON_LINK,
+    CUSTOMER_VALUE,
+    PERSON_DAY,
+    ORDER,
+    INTERACTION,
+    CONSENT,
+    SURVEY_RESPONSE,
+)
 
 
 def run(lake: Lakehouse, config: AudiencesConfig, as_of: date) -> RunReport:
@@ -36,16 +52,20 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     values = sum_look_backs(lake.read(PERSON_DAY), as_of=as_of).unionByName(
         list_values(lake.read(CUSTOMER_VALUE), as_of=as_of)
     )
-    run.overwrite(DECILE, rank_deciles(values.persist(), as_of=as_of), where=f"as_of_date = DATE'{as_of}'")
+    run.overwrite(
+        DECILE, rank_deciles(values.persist(), as_of=as_of), where=f"as_of_date = DATE'{as_of}'"
+    )
     run.merge(DEFINITION, _definition_rows(lake, config))
     run.step("evaluating rules")
-    conditions = [condition for definition in config.definitions for condition in definition.conditions]
+    conditions = [
+        condition for definition in config.definitions for condition in definition.conditions
+    ]
     profiles = build_profiles(_gather_evidence(lake, as_of), conditions, as_of=as_of).persist()
     members = evaluate_audiences(profiles, config.in_order).persist()
     before = lake.read_or_empty(MEMBERSHIP).localCheckpoint()
     after = update_membership(before, members, as_of=as_of).persist()
     transitions = list_transitions(before, after, as_of=as_of).persist()
-    run.overwrite(MEMBERSHIP, after)
+    run.overwrite(MEMBERSHIP, after, cached=True)
     run.merge(MEMBERSHIP_EVENT, transitions)
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
     estimates = estimate_audiences(audiences, members, profiles, transitions, as_of=as_of)
@@ -59,10 +79,18 @@ def _gather_evidence(lake: Lakehouse, as_of: date) -> Evidence:
     until = F.lit(as_of).cast("timestamp")
     consent = resolve_consent(lake.read(CONSENT), links, purpose="marketing", until=until)
     people = links.select("source_system", "source_record_id", "person_id")
-    orders = lake.read(ORDER).where("person_id IS NOT NULL").select(
-        "person_id", F.when(F.col("is_purchase"), "order").otherwise("refund").alias("type"), F.col("ordered_at").alias("at")
+    orders = (
+        lake.read(ORDER)
+        .where("person_id IS NOT NULL")
+        .select(
+            "person_id",
+            F.when(F.col("is_purchase"), "order").otherwise("refund").alias("type"),
+            F.col("ordered_at").alias("at"),
+        )
     )
-    others = lake.read(INTERACTION).select("person_id", F.col("interaction_type").alias("type"), F.col("occurred_at").alias("at"))
+    others = lake.read(INTERACTION).select(
+        "person_id", F.col("interaction_type").alias("type"), F.col("occurred_at").alias("at")
+    )
     return Evidence(
         persons=lake.read(PERSON),
         values=lake.read(CUSTOMER_VALUE),

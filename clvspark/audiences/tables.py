@@ -10,7 +10,12 @@ DECILE = Table(
     "Rank of a person by a metric, in tenths; 1 is the best.",
     (
         _PERSON,
-        Column("metric", "string", "revenue_month_1/3/6/9/12, revenue_all, clv or residual_value", key=True),
+        Column(
+            "metric",
+            "string",
+            "revenue_month_1/3/6/9/12, revenue_all, clv or residual_value",
+            key=True,
+        ),
         _AS_OF,
         Column("value", "double", unit="lakehouse currency"),
         Column("rank", "bigint", "1 is the best; ties by a hash of the person", check="rank >= 1"),
@@ -37,7 +42,13 @@ MEMBERSHIP = Table(
     (
         Column("audience_id", "string", key=True, references="audiences.definition"),
         _PERSON,
-        Column("status", "string", "realized or exited", required=True, check="status IN ('realized', 'exited')"),
+        Column(
+            "status",
+            "string",
+            "realized or exited",
+            required=True,
+            check="status IN ('realized', 'exited')",
+        ),
         Column("version", "int", "of the definition", required=True),
         Column("qualified_on", "date", "as_of date of the last entry", required=True),
         Column("exited_on", "date", "as_of date of the exit; NULL while realized"),

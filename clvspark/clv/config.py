@@ -29,11 +29,17 @@ class ClvConfig(StrictModel):
     annual_discount_rate: float = Field(0.1, ge=0, lt=10)
     models: list[ModelName] = Field(["BetaGeoModel", "ParetoNBDModel"], min_length=1)
     holdout_days: int = Field(182, ge=7, description="must be one of history.summary_lags_days")
-    champion_by: Measure = Field("mae", description="measure on the holdout that chooses the champion")
-    decline_days: int = Field(91, ge=7, description="values are also kept as of so many days before")
+    champion_by: Measure = Field(
+        "mae", description="measure on the holdout that chooses the champion"
+    )
+    decline_days: int = Field(
+        91, ge=7, description="values are also kept as of so many days before"
+    )
     simple_relationship_years: float = Field(3.0, gt=0)
     lifecycle: LifecycleConfig = LifecycleConfig()  # type: ignore[call-arg]
-    mlflow_uri: str | None = Field(None, description="tracking server; None: SQLite inside the lakehouse folder")
+    mlflow_uri: str | None = Field(
+        None, description="tracking server; None: SQLite inside the lakehouse folder"
+    )
     experiment: str = "clvspark"
 
     @model_validator(mode="after")

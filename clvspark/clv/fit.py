@@ -43,13 +43,17 @@ def model_columns(summary: DataFrame, value: Value) -> DataFrame:
 
 def fit_transaction_model(name: str, summary: DataFrame) -> TransactionModel:
     """Fit one model on history.clv_summary with `model_columns`; TrainingError says why it could not."""
-    return _fitted(TRANSACTION_MODELS[name](time_unit=TIME_UNIT), summary.select("frequency", "recency", "T"))
+    return _fitted(
+        TRANSACTION_MODELS[name](time_unit=TIME_UNIT), summary.select("frequency", "recency", "T")
+    )
 
 
 def fit_spend_model(summary: DataFrame) -> GammaGammaModel:
     """Fit Gamma-Gamma on repeat buyers whose mean spend is positive."""
     repeaters = summary.where("frequency > 0 AND monetary_value > 0")
-    return _fitted(GammaGammaModel(time_unit=TIME_UNIT), repeaters.select("frequency", "monetary_value"))
+    return _fitted(
+        GammaGammaModel(time_unit=TIME_UNIT), repeaters.select("frequency", "monetary_value")
+    )
 
 
 def _fitted(model: Any, frame: DataFrame) -> Any:

@@ -11,8 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
-
 from clvspark.clv.config import ClvConfig
 
 if TYPE_CHECKING:
@@ -45,10 +43,18 @@ class Registry:
         """Find the experiment, or create it with its artifacts in `artifacts`."""
         self._client = client
         found = client.get_experiment_by_name(experiment)
-        self._experiment = found.experiment_id if found else client.create_experiment(experiment, artifacts)
+        self._experiment = (
+            found.experiment_id if found else client.create_experiment(experiment, artifacts)
+        )
 
     def register(
-        self, name: str, document: dict[str, Any], measures: dict[str, float], *, as_of: date, champion: bool
+        self,
+        name: str,
+        document: dict[str, Any],
+        measures: dict[str, float],
+        *,
+        as_of: date,
+        champion: bool,
     ) -> str:
         """Log one fitted model with its measures, register a version, return the version.
 
@@ -56,16 +62,26 @@ class Registry:
         """
         run = self._client.create_run(self._experiment, run_name=f"{name} {as_of}")
         run_id = run.info.run_id
-        for key, value in {"model": name, "as_of_date": str(as_of), "time_unit": document["time_unit"]}.items():
+        for key, value in {
+            "model": name,
+            "as_of_date": str(as_of),
+            "time_unit": document["time_unit"],
+        }.items():
             self._client.log_param(run_id, key, value)
-        for key, value in {**document["params"], "log_likelihood": document["log_likelihood"], **measures}.items():
+        for key, value in {
+            **document["params"],
+            "log_likelihood": document["log_likelihood"],
+            **measures,
+        }.items():
             self._client.log_metric(run_id, key, float(value))
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.json"
             file.write_text(json.dumps(document, indent=2), encoding="utf-8")
             self._client.log_artifact(run_id, str(file))
         self._client.set_terminated(run_id)
-        return self._version(f"clvspark.{name}", f"{run.info.artifact_uri}/model.json", run_id, champion)
+        return self._version(
+            f"clvspark.{name}", f"{run.info.artifact_uri}/model.json", run_id, champion
+        )
 
     def _version(self, name: str, source: str, run_id: str, champion: bool) -> str:
         if not self._client.search_registered_models(f"name = '{name}'"):

@@ -19,12 +19,15 @@ _CENT = 0.01
 _KEYS = ["frequency", "recency", "T"]
 
 
-def score_customers(summary: DataFrame, models: ValueModels, *, config: ClvConfig, model_id: str) -> DataFrame:
+def score_customers(
+    summary: DataFrame, models: ValueModels, *, config: ClvConfig, model_id: str
+) -> DataFrame:
     """Value of every person of history.clv_summary, on each of its dates.
 
     In: summaries with the columns of `model_columns`. Out: clv.customer_value.
     """
-    schema = "person_id string, as_of_date date, p_alive double, expected_purchases double, expected_spend double, residual_value double"
+    numbers = ("p_alive", "expected_purchases", "expected_spend", "residual_value")
+    schema = "person_id string, as_of_date date, " + ", ".join(f"{name} double" for name in numbers)
 
     def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
@@ -32,7 +35,9 @@ def score_customers(summary: DataFrame, models: ValueModels, *, config: ClvConfi
 
     needed = ["person_id", "as_of_date", *_KEYS, "monetary_value"]
     scored = summary.select(*needed).mapInPandas(score, schema)
-    historical = F.col("historical_margin" if config.value == "margin" else "historical_revenue").cast("double")
+    historical = F.col(
+        "historical_margin" if config.value == "margin" else "historical_revenue"
+    ).cast("double")
     facts = summary.select(
         "person_id",
         "as_of_date",
@@ -64,8 +69,12 @@ def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> 
         {
             "person_id": batch["person_id"],
             "as_of_date": batch["as_of_date"],
-            "p_alive": np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)[at],
-            "expected_purchases": np.asarray(model.expected_purchases(histories, future_t=horizon))[at],
+            "p_alive": np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)[
+                at
+            ],
+            "expected_purchases": np.asarray(model.expected_purchases(histories, future_t=horizon))[
+                at
+            ],
             "expected_spend": spend,
             "residual_value": np.asarray(discounted)[at] * spend,
         }
@@ -97,4 +106,6 @@ def lifecycle_stage(bounds: LifecycleConfig) -> Column:
         (F.col("_purchases") >= bounds.core_from_purchases, "core"),
     ]
     otherwise = F.lit("growing")
-    return reduce(lambda rest, rule: F.when(rule[0], rule[1]).otherwise(rest), reversed(rules), otherwise)
+    return reduce(
+        lambda rest, rule: F.when(rule[0], rule[1]).otherwise(rest), reversed(rules), otherwise
+    )

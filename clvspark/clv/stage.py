@@ -36,7 +36,9 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 
     A model that cannot be fitted raises TrainingError before anything is written: the old champion stays.
     """
-    with lake.run(FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)) as run:
+    with lake.run(
+        FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)
+    ) as run:
         if not run.is_current:
             _fit(run, lake, config, as_of)
     return run.report
@@ -45,7 +47,9 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Value every person with the champion, as of `as_of` and as of `decline_days` before."""
     reads = (CLV_SUMMARY, MODEL)
-    with lake.run(SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE,)) as run:
+    with lake.run(
+        SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE,)
+    ) as run:
         if not run.is_current:
             run.step("scoring persons")
             model_id, models = _champion(lake, as_of)
@@ -66,7 +70,9 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     for name in config.models:
         run.step(f"backtesting {name}")
         calibrated = fit_transaction_model(name, before)
-        measures[name] = backtest_model(calibrated, holdout, holdout_weeks=config.holdout_days / DAYS_PER_UNIT)
+        measures[name] = backtest_model(
+            calibrated, holdout, holdout_weeks=config.holdout_days / DAYS_PER_UNIT
+        )
         measures[name]["log_likelihood"] = calibrated.log_likelihood_
     champion = _choose_champion(measures, config)
     run.step("fitting on everything")
@@ -75,10 +81,12 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     run.step("registering the models")
     rows = []
     with open_registry(config, lake.storage.local_root) as registry:
-        for name, model in fitted.items():
-            document, best = model.to_dict(), name in (champion, "GammaGammaModel")
-            version = registry.register(name, document, measures.get(name, {}), as_of=as_of, champion=best)
-            rows.append(_model_row(name, document, as_of, best, version))
+        for fitted_name, model in fitted.items():
+            document, best = model.to_dict(), fitted_name in (champion, "GammaGammaModel")
+            version = registry.register(
+                fitted_name, document, measures.get(fitted_name, {}), as_of=as_of, champion=best
+            )
+            rows.append(_model_row(fitted_name, document, as_of, best, version))
     run.overwrite(BACKTEST, _backtest_rows(lake, measures, as_of, config.holdout_days))
     run.overwrite(MODEL, lake.spark.createDataFrame(rows, MODEL.schema))
     for df in (now, before, holdout):
@@ -103,7 +111,9 @@ def _choose_champion(measures: dict[str, dict[str, float]], config: ClvConfig) -
     return min(measures, key=lambda name: (sign * measures[name][config.champion_by], name))
 
 
-def _model_row(name: str, document: dict[str, Any], as_of: date, champion: bool, version: str) -> tuple[Any, ...]:
+def _model_row(
+    name: str, document: dict[str, Any], as_of: date, champion: bool, version: str
+) -> tuple[Any, ...]:
     text = json.dumps(document, sort_keys=True)
     return (
         hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -120,16 +130,28 @@ def _model_row(name: str, document: dict[str, Any], as_of: date, champion: bool,
     )
 
 
-def _backtest_rows(lake: Lakehouse, measures: dict[str, dict[str, float]], as_of: date, days: int) -> DataFrame:
-    rows = [(as_of, model, name, value, days) for model, found in measures.items() for name, value in found.items()]
+def _backtest_rows(
+    lake: Lakehouse, measures: dict[str, dict[str, float]], as_of: date, days: int
+) -> DataFrame:
+    rows = [
+        (as_of, model, name, value, days)
+        for model, found in measures.items()
+        for name, value in found.items()
+    ]
     return lake.spark.createDataFrame(rows, BACKTEST.schema)
 
 
 def _champion(lake: Lakehouse, as_of: date) -> tuple[str, ValueModels]:
-    rows = lake.read(MODEL).where((F.col("as_of_date") == F.lit(as_of)) & F.col("is_champion")).collect()
+    rows = (
+        lake.read(MODEL)
+        .where((F.col("as_of_date") == F.lit(as_of)) & F.col("is_champion"))
+        .collect()
+    )
     found = {row["kind"]: row for row in rows}
     if set(found) != {"transaction", "spend"}:
-        raise MissingInputError(f"clv.model has no champion as of {as_of}. Run first: clvspark fit --as-of {as_of}")
+        raise MissingInputError(
+            f"clv.model has no champion as of {as_of}. Run first: clvspark fit --as-of {as_of}"
+        )
     transaction = TRANSACTION_MODELS[found["transaction"]["name"]]
     models = ValueModels(
         transaction.from_dict(json.loads(found["transaction"]["document"])),

@@ -38,14 +38,31 @@ CUSTOMER_VALUE = Table(
     (
         Column("person_id", "string", key=True, references="identity.person"),
         Column("as_of_date", "date", key=True),
-        Column("p_alive", "double", "probability that the person will ever buy again", check="p_alive BETWEEN 0 AND 1"),
-        Column("expected_purchases", "double", "purchase days within the horizon", check="expected_purchases >= 0"),
+        Column(
+            "p_alive",
+            "double",
+            "probability that the person will ever buy again",
+            check="p_alive BETWEEN 0 AND 1",
+        ),
+        Column(
+            "expected_purchases",
+            "double",
+            "purchase days within the horizon",
+            check="expected_purchases >= 0",
+        ),
         Column("expected_spend", "double", "value of one future purchase day", unit=_MONEY),
         Column("residual_value", "double", "discounted value of the horizon", unit=_MONEY),
         Column("historical_value", "double", "value of all purchases so far", unit=_MONEY),
         Column("clv", "double", "historical_value + residual_value", unit=_MONEY),
-        Column("simple_clv", "double", "purchase value x purchases a year x relationship years", unit=_MONEY),
-        Column("lifecycle_stage", "string", "new, growing, core, slipping or lapsed", required=True),
+        Column(
+            "simple_clv",
+            "double",
+            "purchase value x purchases a year x relationship years",
+            unit=_MONEY,
+        ),
+        Column(
+            "lifecycle_stage", "string", "new, growing, core, slipping or lapsed", required=True
+        ),
         Column("horizon_days", "int", unit="day", required=True),
         Column("model_id", "string", "transaction model", required=True, references="clv.model"),
     ),

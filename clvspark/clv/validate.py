@@ -10,8 +10,6 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.fit import TransactionModel
 
-MEASURES = ("customers", "predicted_purchases", "actual_purchases", "total_error", "mae", "rmse", "top_decile_share")
-
 
 def join_holdout(calibration: DataFrame, end: DataFrame) -> DataFrame:
     """Calibration summaries with ``actual``: purchase days between the two dates.
@@ -24,7 +22,9 @@ def join_holdout(calibration: DataFrame, end: DataFrame) -> DataFrame:
     return joined.withColumn("actual", (F.col("_later") - F.col("frequency")).cast("double"))
 
 
-def backtest_model(model: TransactionModel, holdout: DataFrame, *, holdout_weeks: float) -> dict[str, float]:
+def backtest_model(
+    model: TransactionModel, holdout: DataFrame, *, holdout_weeks: float
+) -> dict[str, float]:
     """Measures of one model on the holdout.
 
     In: rows of `join_holdout` with the model's columns. Out: customers, predicted and actual purchases,
@@ -39,20 +39,27 @@ def backtest_model(model: TransactionModel, holdout: DataFrame, *, holdout_weeks
 
     columns = holdout.select("person_id", "frequency", "recency", "T", "actual")
     predicted = columns.mapInPandas(
-        predict, "person_id string, frequency int, recency double, T double, actual double, predicted double"
+        predict,
+        "person_id string, frequency int, recency double, T double, actual double, predicted double",
     ).persist()
     error = F.col("predicted") - F.col("actual")
-    found = predicted.agg(
-        F.count(F.lit(1)).alias("customers"),
-        F.sum("predicted").alias("predicted_purchases"),
-        F.sum("actual").alias("actual_purchases"),
-        F.avg(F.abs(error)).alias("mae"),
-        F.sqrt(F.avg(error * error)).alias("rmse"),
-        F.percentile_approx("predicted", 0.9, 100_000).alias("_bar"),
-    ).first()
-    measures = {name: float(found[name] or 0) for name in found.asDict() if not name.startswith("_")}  # type: ignore[union-attr,index]
+    found = (
+        predicted.agg(
+            F.count(F.lit(1)).alias("customers"),
+            F.sum("predicted").alias("predicted_purchases"),
+            F.sum("actual").alias("actual_purchases"),
+            F.avg(F.abs(error)).alias("mae"),
+            F.sqrt(F.avg(error * error)).alias("rmse"),
+            F.percentile_approx("predicted", 0.9, 100_000).alias("_bar"),
+        )
+        .collect()[0]
+        .asDict()
+    )
+    measures = {
+        name: float(value or 0) for name, value in found.items() if not name.startswith("_")
+    }
     actual = measures["actual_purchases"]
-    top = _actual_of_top(predicted, int(measures["customers"]) // 10, found["_bar"])  # type: ignore[index]
+    top = _actual_of_top(predicted, int(measures["customers"]) // 10, found["_bar"])
     predicted.unpersist()
     measures["total_error"] = abs(measures["predicted_purchases"] / actual - 1) if actual else 0.0
     measures["top_decile_share"] = top / actual if actual else 0.0

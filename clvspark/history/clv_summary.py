@@ -21,7 +21,9 @@ def summarise_purchases(days: DataFrame, *, as_of_dates: Sequence[date]) -> Data
     count once (Fader, Hardie & Lee 2005). Spend is the mean over repeat days: the first one is left out, as
     it opens the relationship. Refunds lower the spend of the day they happen on.
     """
-    dates = F.explode(F.array(*(F.lit(day) for day in sorted(set(as_of_dates))))).alias("as_of_date")
+    dates = F.explode(F.array(*(F.lit(day) for day in sorted(set(as_of_dates))))).alias(
+        "as_of_date"
+    )
     past = days.where("orders > 0 OR refunds > 0").select("*", dates).where("day < as_of_date")
     bought = F.col("orders") > 0
     first = F.min(F.when(bought, F.col("day")))

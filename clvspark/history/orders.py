@@ -20,7 +20,9 @@ def attach_person(events: DataFrame, links: DataFrame) -> DataFrame:
     return events.join(people, on=["source_system", "source_record_id"], how="left")
 
 
-def build_orders(events: DataFrame, products: DataFrame, *, default_margin_rate: float) -> DataFrame:
+def build_orders(
+    events: DataFrame, products: DataFrame, *, default_margin_rate: float
+) -> DataFrame:
     """Add up the lines of each order.
 
     In: sources.event with person_id; sources.product. Out: history.order, one row an order.
@@ -30,7 +32,11 @@ def build_orders(events: DataFrame, products: DataFrame, *, default_margin_rate:
         F.broadcast(products.select("product_id", "unit_cost")), on="product_id", how="left"
     )
     assumed = F.col("net_revenue") * F.lit(1 - default_margin_rate)
-    known = F.col("unit_cost") * F.col("quantity") * F.when(F.col("event_type") == "refund", -1).otherwise(1)
+    known = (
+        F.col("unit_cost")
+        * F.col("quantity")
+        * F.when(F.col("event_type") == "refund", -1).otherwise(1)
+    )
     cost = F.coalesce(known.cast(_MONEY), assumed.cast(_MONEY))
     orders = lines.groupBy("order_id").agg(
         F.min("person_id").alias("person_id"),

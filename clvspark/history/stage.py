@@ -31,7 +31,10 @@ def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
 def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
     current = lake.read(PERSON_LINK).where("valid_to IS NULL")
     events = attach_person(lake.read(EVENT), current)
-    run.overwrite(ORDER, build_orders(events, lake.read(PRODUCT), default_margin_rate=config.default_margin_rate))
+    run.overwrite(
+        ORDER,
+        build_orders(events, lake.read(PRODUCT), default_margin_rate=config.default_margin_rate),
+    )
     run.overwrite(INTERACTION, build_interactions(events))
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
     dates = summary_dates(as_of, config.summary_lags_days)
@@ -41,7 +44,12 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
 
 def _reconcile(run: Run, lake: Lakehouse) -> None:
     """Record revenue of persons and of anonymous sales; raise unless it equals the revenue of the events."""
-    events = lake.read(EVENT).where("event_type IN ('order', 'refund')").agg(F.sum("net_revenue")).first()
+    events = (
+        lake.read(EVENT)
+        .where("event_type IN ('order', 'refund')")
+        .agg(F.sum("net_revenue"))
+        .first()
+    )
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
     orders = lake.read(ORDER).agg(F.sum("net_revenue"), anonymous).first()
     landed, total, unknown = (events[0] or 0), (orders[0] or 0), (orders[1] or 0)  # type: ignore[index]

@@ -5,4 +5,10 @@ from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.train import IdentityModel
 
-__all__ = ["IdentityModel", "IdentityResolver", "IdentitySettings", "PairwiseQuality", "evaluate_clusters"]
+__all__ = [
+    "IdentityModel",
+    "IdentityResolver",
+    "IdentitySettings",
+    "PairwiseQuality",
+    "evaluate_clusters",
+]

@@ -11,7 +11,6 @@ from splink import SettingsCreator, block_on
 
 from clvspark.identity.settings import Attribute, IdentitySettings, Kind
 
-
 Columns = dict[Kind, str]
 # Compared together where the records have both: people of one household share a surname and a home, so the two
 # are far from independent, and counted apart they would outweigh a different given name.
@@ -30,7 +29,9 @@ def splink_settings(settings: IdentitySettings) -> SettingsCreator:
         link_type="dedupe_only",
         unique_id_column_name="unique_id",
         comparisons=[*(_COMPARISONS[kind](a, columns) for kind, a in comparisons.items()), *joint],
-        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in settings.blocking_rules],
+        blocking_rules_to_generate_predictions=[
+            block_on(*rule) for rule in settings.blocking_rules
+        ],
         retain_intermediate_calculation_columns=False,
         retain_matching_columns=False,
     )
@@ -52,8 +53,8 @@ def _exact(attribute: Attribute) -> Any:
 
 def _swapped(columns: Columns) -> list[Any]:
     """Given name and surname exchanged, where there are both."""
-    names = [columns.get("given_name"), columns.get("surname")]
-    return [cll.ColumnsReversedLevel(*names, symmetrical=True)] if all(names) else []
+    given, surname = columns.get("given_name"), columns.get("surname")
+    return [cll.ColumnsReversedLevel(given, surname, symmetrical=True)] if given and surname else []
 
 
 def _given_name(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
@@ -110,7 +111,11 @@ def _household(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
     surname, postcode = attribute.column, columns["postcode"]
     named = cll.Or(cll.JaroWinklerLevel(surname, 0.92), *_swapped(columns))
     close = cll.DamerauLevenshteinLevel(postcode, 1)
-    home = cll.And(close, cll.JaroWinklerLevel(columns["street"], 0.92)) if "street" in columns else close
+    home = (
+        cll.And(close, cll.JaroWinklerLevel(columns["street"], 0.92))
+        if "street" in columns
+        else close
+    )
     unknown = cll.NullLevel(postcode)
     return cl.CustomComparison(
         output_column_name="household",
@@ -131,7 +136,9 @@ def _household(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
 
 def _postcode(attribute: Attribute, _: Columns) -> cl.CustomComparison:
     area = cll.ExactMatchLevel(f"{attribute.column}_area")
-    return _custom(attribute, _exact(attribute), cll.DamerauLevenshteinLevel(attribute.column, 1), area)
+    return _custom(
+        attribute, _exact(attribute), cll.DamerauLevenshteinLevel(attribute.column, 1), area
+    )
 
 
 def _street(attribute: Attribute, _: Columns) -> cl.CustomComparison:

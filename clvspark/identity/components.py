@@ -40,20 +40,32 @@ def _label_in_one_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordB
     left, right = edges["unique_id_l"].to_numpy(), edges["unique_id_r"].to_numpy()
     # Sorted codes make the smallest code of a component the smallest id.
     codes, ids = pd.factorize(np.concatenate([left, right]), sort=True)
-    matrix = coo_array((np.ones(len(left), dtype=np.int8), (codes[: len(left)], codes[len(left) :])), (len(ids),) * 2)
+    matrix = coo_array(
+        (np.ones(len(left), dtype=np.int8), (codes[: len(left)], codes[len(left) :])),
+        (len(ids),) * 2,
+    )
     _, labels = connected_components(matrix, directed=False)
     _, first = np.unique(labels, return_index=True)
-    table = pa.table({"unique_id": pa.array(ids, pa.string()), "component": pa.array(ids[first[labels]], pa.string())})
+    table = pa.table(
+        {
+            "unique_id": pa.array(ids, pa.string()),
+            "component": pa.array(ids[first[labels]], pa.string()),
+        }
+    )
     yield from table.to_batches(max_chunksize=50_000)
 
 
 def _label_by_stars(pairs: DataFrame) -> DataFrame:
     """Alternating large-star and small-star until nothing moves (Kiveris et al. 2014, SoCC, algorithm 1)."""
-    stars = pairs.select(F.col("unique_id_l").alias("u"), F.col("unique_id_r").alias("v")).where("u <> v")
+    stars = pairs.select(F.col("unique_id_l").alias("u"), F.col("unique_id_r").alias("v")).where(
+        "u <> v"
+    )
     before = None
     while True:
         stars = _small_star(_large_star(stars)).localCheckpoint()
-        state = stars.agg(F.count(F.lit(1)), F.sum(F.xxhash64("u", "v").cast("decimal(38,0)"))).first()
+        state = stars.agg(
+            F.count(F.lit(1)), F.sum(F.xxhash64("u", "v").cast("decimal(38,0)"))
+        ).first()
         if state == before:
             break
         before = state
@@ -66,7 +78,11 @@ def _large_star(edges: DataFrame) -> DataFrame:
     both = edges.unionByName(edges.select(F.col("v").alias("u"), F.col("u").alias("v")))
     around = both.groupBy("u").agg(F.collect_set("v").alias("near"))
     center = F.least("u", F.array_min("near"))
-    return around.select("u", F.explode("near").alias("v"), center.alias("m")).where("v > u").selectExpr("v u", "m v")
+    return (
+        around.select("u", F.explode("near").alias("v"), center.alias("m"))
+        .where("v > u")
+        .selectExpr("v u", "m v")
+    )
 
 
 def _small_star(edges: DataFrame) -> DataFrame:

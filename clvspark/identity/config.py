@@ -12,5 +12,6 @@ class IdentityConfig(StrictModel):
     settings: IdentitySettings
     retrain: bool = Field(False, description="train anew although a champion model exists")
     truth: str | None = Field(
-        None, description="Parquet of source_system, source_record_id, person_key; used to evaluate only"
+        None,
+        description="Parquet of source_system, source_record_id, person_key; used to evaluate only",
     )

@@ -34,8 +34,18 @@ def evaluate_clusters(clusters: DataFrame, truth: DataFrame) -> PairwiseQuality:
     cells = joined.groupBy("person_id", "true_id").agg(F.count(F.lit(1)).alias("n"))
     pairs = F.sum(F.expr("n * (n - 1) / 2"))
     found = cells.agg(pairs.alias("both"), F.sum("n").alias("records")).first()
-    linked = cells.groupBy("person_id").agg(F.sum("n").alias("n")).agg(pairs.alias("pairs"), F.max("n")).first()
-    true = cells.groupBy("true_id").agg(F.sum("n").alias("n")).agg(pairs.alias("pairs"), F.max("n")).first()
+    linked = (
+        cells.groupBy("person_id")
+        .agg(F.sum("n").alias("n"))
+        .agg(pairs.alias("pairs"), F.max("n"))
+        .first()
+    )
+    true = (
+        cells.groupBy("true_id")
+        .agg(F.sum("n").alias("n"))
+        .agg(pairs.alias("pairs"), F.max("n"))
+        .first()
+    )
     both = float(found["both"] or 0)  # type: ignore[index]
     return PairwiseQuality(
         precision=both / linked[0] if linked[0] else 1.0,  # type: ignore[index]

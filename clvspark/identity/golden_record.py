@@ -7,7 +7,16 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.tables import PERSON
 
-_ATTRIBUTES = ("given_name", "surname", "birth_date", "email", "phone", "street", "city", "postcode")
+_ATTRIBUTES = (
+    "given_name",
+    "surname",
+    "birth_date",
+    "email",
+    "phone",
+    "street",
+    "city",
+    "postcode",
+)
 
 
 def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFrame) -> DataFrame:
@@ -17,7 +26,9 @@ def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFra
     ``unique_id`` and person_id. Out: identity.person. The newest record that has an attribute gives it; a whole
     name goes before an initial. Ties fall to the smallest record id, so that the order of rows plays no part.
     """
-    clean = standard.select("unique_id", F.col("email").alias("_email"), F.col("phone").alias("_phone"))
+    clean = standard.select(
+        "unique_id", F.col("email").alias("_email"), F.col("phone").alias("_phone")
+    )
     known = (
         records.withColumn("unique_id", F.concat_ws(":", "source_system", "source_record_id"))
         .join(links.select("unique_id", "person_id"), on="unique_id", how="inner")
@@ -45,8 +56,16 @@ def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFra
 def _best(name: str) -> Column:
     value = F.col(name)
     whole = F.length(value.cast("string")) > 1
-    newest = F.struct(whole, F.coalesce("created_at", F.lit("1900-01-01").cast("timestamp")), F.hash("unique_id"), F.col("unique_id"))
-    return F.max_by(F.struct(value.alias("value"), F.col("unique_id").alias("origin")), F.when(value.isNotNull(), newest))
+    newest = F.struct(
+        whole,
+        F.coalesce("created_at", F.lit("1900-01-01").cast("timestamp")),
+        F.hash("unique_id"),
+        F.col("unique_id"),
+    )
+    return F.max_by(
+        F.struct(value.alias("value"), F.col("unique_id").alias("origin")),
+        F.when(value.isNotNull(), newest),
+    )
 
 
 def _split_full_name() -> tuple[Column, Column]:

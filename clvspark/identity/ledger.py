@@ -91,7 +91,9 @@ def list_changes(assigned: DataFrame, current: DataFrame, *, changed_on: date) -
     In: assigned: ``unique_id``, ``person_id`` now; current: ``unique_id``, ``person_id`` before.
     """
     before = current.select("unique_id", F.col("person_id").alias("old"))
-    moves = assigned.select("unique_id", F.col("person_id").alias("new")).join(before, on="unique_id", how="left")
+    moves = assigned.select("unique_id", F.col("person_id").alias("new")).join(
+        before, on="unique_id", how="left"
+    )
     old_ids = before.select(F.col("old").alias("id")).distinct()
     new_ids = assigned.select(F.col("person_id").alias("id")).distinct()
     born = new_ids.join(old_ids, on="id", how="left_anti").withColumn("_born", F.lit(True))
@@ -105,12 +107,18 @@ def list_changes(assigned: DataFrame, current: DataFrame, *, changed_on: date) -
     ended = moves.where("old <> new").select("old", "new").distinct()
     ended = ended.join(gone, ended["old"] == gone["id"], "inner")
     absorbed = ended.select(
-        F.col("old").alias("person_id"), F.lit("absorbed").alias("change_type"), F.col("new").alias("other_person_id")
+        F.col("old").alias("person_id"),
+        F.lit("absorbed").alias("change_type"),
+        F.col("new").alias("other_person_id"),
     )
     merged = ended.select(
-        F.col("new").alias("person_id"), F.lit("merged").alias("change_type"), F.col("old").alias("other_person_id")
+        F.col("new").alias("person_id"),
+        F.lit("merged").alias("change_type"),
+        F.col("old").alias("other_person_id"),
     )
-    identity = F.concat_ws("|", "person_id", "change_type", "other_person_id", F.lit(str(changed_on)))
+    identity = F.concat_ws(
+        "|", "person_id", "change_type", "other_person_id", F.lit(str(changed_on))
+    )
     changes = created.unionByName(absorbed).unionByName(merged)
     return changes.select(
         F.sha2(identity, 256).alias("change_id"), "*", F.lit(changed_on).alias("changed_on")

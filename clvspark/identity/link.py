@@ -44,8 +44,11 @@ def block_keys(rules: list[list[str]]) -> Column:
 
 def count_blocks(keyed: DataFrame) -> DataFrame:
     """Records of each block: one row a key, with ``records``."""
-    return keyed.select(F.explode("keys").alias("key")).where("key IS NOT NULL").groupBy("key").agg(
-        F.count(F.lit(1)).alias("records")
+    return (
+        keyed.select(F.explode("keys").alias("key"))
+        .where("key IS NOT NULL")
+        .groupBy("key")
+        .agg(F.count(F.lit(1)).alias("records"))
     )
 
 
@@ -71,20 +74,32 @@ def add_term_frequencies(standard: DataFrame, model: IdentityModel) -> DataFrame
     )
     if not wanted or f"tf_{wanted[0]}" in standard.columns:
         return standard
-    cells = F.array(*(F.struct(F.lit(name).alias("name"), F.col(name).alias("value")) for name in wanted))
+    cells = F.array(
+        *(F.struct(F.lit(name).alias("name"), F.col(name).alias("value")) for name in wanted)
+    )
     long = standard.select("unique_id", F.inline(cells)).where("value IS NOT NULL")
-    known = {row["name"]: row["n"] for row in long.groupBy("name").agg(F.count(F.lit(1)).alias("n")).collect()}
+    known = {
+        row["name"]: row["n"]
+        for row in long.groupBy("name").agg(F.count(F.lit(1)).alias("n")).collect()
+    }
     same = F.count(F.lit(1)).over(Window.partitionBy("name", "value")).alias("n")
     counted = long.select("unique_id", "name", same)
     shares = [
-        F.max(F.when(F.col("name") == name, F.col("n") / F.lit(known.get(name, 1)))).alias(f"tf_{name}")
+        F.max(F.when(F.col("name") == name, F.col("n") / F.lit(known.get(name, 1)))).alias(
+            f"tf_{name}"
+        )
         for name in wanted
     ]
     return standard.join(counted.groupBy("unique_id").agg(*shares), on="unique_id", how="left")
 
 
 def score_pairs(
-    keyed: DataFrame, model: IdentityModel, *, min_weight: float | None, shards: int, conflicting: Sequence[str] = ()
+    keyed: DataFrame,
+    model: IdentityModel,
+    *,
+    min_weight: float | None,
+    shards: int,
+    conflicting: Sequence[str] = (),
 ) -> DataFrame:
     """Score every pair of records that share a block key.
 
@@ -94,8 +109,12 @@ def score_pairs(
     """
     owned = F.transform("keys", lambda key: F.pmod(key, F.lit(shards)).cast("int"))
     spread = keyed.withColumn("_shard", F.explode(F.array_distinct(F.array_compact(owned))))
-    settings = json.dumps({**model.settings, "retain_intermediate_calculation_columns": bool(conflicting)})
-    contradicts = " + ".join(f'CAST("mw_{name}" < {_CONTRADICTION} AS INT)' for name in conflicting) or "0"
+    settings = json.dumps(
+        {**model.settings, "retain_intermediate_calculation_columns": bool(conflicting)}
+    )
+    contradicts = (
+        " + ".join(f'CAST("mw_{name}" < {_CONTRADICTION} AS INT)' for name in conflicting) or "0"
+    )
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         received = list(batches)
@@ -107,7 +126,11 @@ def score_pairs(
 
 
 def _score_shard(
-    received: pa.Table, settings: dict[str, Any], min_weight: float | None, shards: int, contradicts: str
+    received: pa.Table,
+    settings: dict[str, Any],
+    min_weight: float | None,
+    shards: int,
+    contradicts: str,
 ) -> Iterator[pa.RecordBatch]:
     from splink import DuckDBAPI, Linker
 
@@ -123,7 +146,9 @@ def _score_shard(
         pairs = api.register("blocked", dataset_display_name="blocked")
         linker.table_management.register_blocked_pairs_for_predict(pairs)
         scored = linker.inference.predict(threshold_match_weight=min_weight, warning_mode="never")
-        result = connection.sql(_RESULT.format(table=scored.physical_name, contradicts=contradicts)).to_arrow_table()
+        result = connection.sql(
+            _RESULT.format(table=scored.physical_name, contradicts=contradicts)
+        ).to_arrow_table()
     yield from result.cast(_SCHEMA).to_batches(max_chunksize=50_000)
 
 

@@ -29,11 +29,15 @@ def split_components(
     def split(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         received = [batch for batch in batches if batch.num_rows]
         if received:
-            frame = pa.Table.from_batches(received).to_pandas().sort_values("component", kind="stable")
+            frame = (
+                pa.Table.from_batches(received).to_pandas().sort_values("component", kind="stable")
+            )
             yield from _split_all(frame, cut_weight, clip_weight, max_records).to_batches()
 
     shards = pairs.repartition("component")
-    return shards.select("component", "unique_id_l", "unique_id_r", "match_weight").mapInArrow(split, _SCHEMA)
+    return shards.select("component", "unique_id_l", "unique_id_r", "match_weight").mapInArrow(
+        split, _SCHEMA
+    )
 
 
 def _split_all(pairs: pd.DataFrame, cut: float, clip: float, max_records: int) -> pa.Table:
@@ -57,7 +61,12 @@ def _split_all(pairs: pd.DataFrame, cut: float, clip: float, max_records: int) -
         clusters += ids[first[inverse]].tolist()
         raised += cut_higher.tolist()
     columns = {"unique_id": unique_ids, "cluster": clusters, "raised_cut": raised}
-    return pa.table(columns, schema=pa.schema([("unique_id", pa.string()), ("cluster", pa.string()), ("raised_cut", pa.bool_())]))
+    return pa.table(
+        columns,
+        schema=pa.schema(
+            [("unique_id", pa.string()), ("cluster", pa.string()), ("raised_cut", pa.bool_())]
+        ),
+    )
 
 
 def average_linkage(

@@ -49,7 +49,9 @@ class IdentityResolver:
 
     def hot_blocks(self, records: DataFrame) -> DataFrame:
         """Block keys with more than `max_block_records` records: ``key, records``. They are not compared."""
-        keyed = self.standardise(records).select(linking.block_keys(self.settings.blocking_rules).alias("keys"))
+        keyed = self.standardise(records).select(
+            linking.block_keys(self.settings.blocking_rules).alias("keys")
+        )
         return linking.count_blocks(keyed).where(F.col("records") > self.settings.max_block_records)
 
     def link(self, records: DataFrame, model: IdentityModel) -> DataFrame:
@@ -59,28 +61,37 @@ class IdentityResolver:
         keyed = linking.add_term_frequencies(standard, model).withColumn("keys", keys)
         hot = self.hot_blocks(standard)
         cool = linking.drop_hot_keys(keyed, hot)
-        return linking.score_pairs(cool, model, min_weight=self.settings.link_weight, shards=self._shards(standard))
+        return linking.score_pairs(
+            cool, model, min_weight=self.settings.link_weight, shards=self._shards(standard)
+        )
 
     def trusted_pairs(self, records: DataFrame) -> DataFrame | None:
         """Pairs that share a trusted identifier, each record with the smallest of its value; None without any."""
         standard = self.standardise(records)
         parts = []
         for name in self.settings.trusted_identifiers:
-            known = standard.where(F.col(name).isNotNull()).select("unique_id", F.col(name).alias("_value"))
+            known = standard.where(F.col(name).isNotNull()).select(
+                "unique_id", F.col(name).alias("_value")
+            )
             smallest = known.groupBy("_value").agg(F.min("unique_id").alias("unique_id_l"))
             pairs = known.join(smallest, on="_value").where("unique_id_l < unique_id")
             parts.append(pairs.select("unique_id_l", F.col("unique_id").alias("unique_id_r")))
         if not parts:
             return None
         weight = F.lit(self.settings.clip_weight).alias("match_weight")
-        return reduce(DataFrame.unionByName, parts).distinct().select(
-            "*", weight, F.lit(1.0).alias("match_probability")
+        return (
+            reduce(DataFrame.unionByName, parts)
+            .distinct()
+            .select("*", weight, F.lit(1.0).alias("match_probability"))
         )
 
-    def cluster(self, records: DataFrame, pairs: DataFrame, model: IdentityModel | None = None) -> DataFrame:
+    def cluster(
+        self, records: DataFrame, pairs: DataFrame, model: IdentityModel | None = None
+    ) -> DataFrame:
         """Persons: ``unique_id``, ``person_id`` (the smallest unique_id of the person), ``raised_cut``.
 
-        Components of the pairs; with a `model`, all pairs of every component are scored and average linkage takes apart what does not hold together. Without one, components are persons.
+        Components of the pairs; with a `model`, all pairs of every component are scored, and average linkage
+        takes apart what does not hold together. Without one, components are persons.
         """
         standard = self.standardise(records)
         trusted = self.trusted_pairs(standard)
@@ -90,9 +101,13 @@ class IdentityResolver:
         components = self._components(edges)
         inside = self._pairs_inside(standard, components, model)
         if trusted is not None:
-            certain = trusted.select("unique_id_l", "unique_id_r", F.col("match_weight").alias("_trusted"))
+            certain = trusted.select(
+                "unique_id_l", "unique_id_r", F.col("match_weight").alias("_trusted")
+            )
             inside = inside.join(certain, on=["unique_id_l", "unique_id_r"], how="left")
-            inside = inside.withColumn("match_weight", F.coalesce("_trusted", "match_weight")).drop("_trusted")
+            inside = inside.withColumn("match_weight", F.coalesce("_trusted", "match_weight")).drop(
+                "_trusted"
+            )
         clusters = split_components(
             inside,
             cut_weight=self.settings.cut_weight,
@@ -112,12 +127,18 @@ class IdentityResolver:
         bar = self.settings.link_weight
         while True:
             sizes = components.groupBy("component").agg(F.count(F.lit(1)).alias("n"))
-            large = components.join(sizes.where(F.col("n") > _MAX_COMPONENT), on="component").select("unique_id")
+            large = components.join(
+                sizes.where(F.col("n") > _MAX_COMPONENT), on="component"
+            ).select("unique_id")
             if bar >= 4 * self.settings.clip_weight or not large.limit(1).count():
                 return components
             bar += _WEIGHT_STEP
             large = large.localCheckpoint()
-            within = edges.join(large.withColumnRenamed("unique_id", "unique_id_l"), on="unique_id_l", how="left_semi")
+            within = edges.join(
+                large.withColumnRenamed("unique_id", "unique_id_l"),
+                on="unique_id_l",
+                how="left_semi",
+            )
             finer = label_components(within.where(F.col("match_weight") >= bar))
             rest = components.join(large, on="unique_id", how="left_anti")
             components = rest.unionByName(finer).localCheckpoint()
@@ -129,12 +150,19 @@ class IdentityResolver:
         if model is None:
             certain = F.lit(self.settings.clip_weight).alias("match_weight")
             star = components.where("unique_id <> component")
-            ends = [F.col("component").alias("unique_id_l"), F.col("unique_id").alias("unique_id_r")]
+            ends = [
+                F.col("component").alias("unique_id_l"),
+                F.col("unique_id").alias("unique_id_r"),
+            ]
             return star.select("component", *ends, certain)
         keys = components.select("unique_id", F.array(F.xxhash64("component")).alias("keys"))
         keyed = linking.add_term_frequencies(standard, model).join(keys, on="unique_id")
         scored = linking.score_pairs(
-            keyed, model, min_weight=None, shards=self._shards(standard), conflicting=self._conflicting()
+            keyed,
+            model,
+            min_weight=None,
+            shards=self._shards(standard),
+            conflicting=self._conflicting(),
         )
         left = components.withColumnRenamed("unique_id", "unique_id_l")
         return scored.join(left, on="unique_id_l").select(

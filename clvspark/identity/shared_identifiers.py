@@ -20,7 +20,9 @@ def find_shared_identifiers(standard: DataFrame, settings: IdentitySettings) -> 
     bounded = [a for a in settings.attributes if a.max_distinct_names is not None]
     if given is None or not bounded:
         return None
-    return reduce(DataFrame.unionByName, [_shared(standard, attribute, given) for attribute in bounded])
+    return reduce(
+        DataFrame.unionByName, [_shared(standard, attribute, given) for attribute in bounded]
+    )
 
 
 def _shared(standard: DataFrame, attribute: Attribute, given: str) -> DataFrame:
@@ -30,20 +32,28 @@ def _shared(standard: DataFrame, attribute: Attribute, given: str) -> DataFrame:
         F.count(F.lit(1)).cast("int").alias("records"),
     )
     shared = counted.where(F.col("distinct_names") > F.lit(attribute.max_distinct_names))
-    return shared.select(F.lit(attribute.column).alias("kind"), "value", "distinct_names", "records")
+    return shared.select(
+        F.lit(attribute.column).alias("kind"), "value", "distinct_names", "records"
+    )
 
 
 def blank_shared_identifiers(standard: DataFrame, shared: DataFrame) -> DataFrame:
     """Standardised records without the identifiers that are no evidence; `shared` is small and broadcast."""
     kinds = [row["kind"] for row in shared.select("kind").distinct().collect()]
     for kind in kinds:
-        values = F.broadcast(shared.where(F.col("kind") == kind).select(F.col("value").alias("_value")))
+        values = F.broadcast(
+            shared.where(F.col("kind") == kind).select(F.col("value").alias("_value"))
+        )
         joined = standard.join(values, standard[kind] == values["_value"], how="left")
-        standard = joined.withColumn(kind, F.when(F.col("_value").isNull(), F.col(kind))).drop("_value")
+        standard = joined.withColumn(kind, F.when(F.col("_value").isNull(), F.col(kind))).drop(
+            "_value"
+        )
     return standard
 
 
 def describe_shared_identifiers(shared: DataFrame) -> DataFrame:
     """The identifiers without their values, as identity.shared_identifier."""
     digest = F.sha2("value", 256).alias("identifier_sha256")
-    return shared.select("kind", digest, "distinct_names", "records").select(*SHARED_IDENTIFIER.names)
+    return shared.select("kind", digest, "distinct_names", "records").select(
+        *SHARED_IDENTIFIER.names
+    )

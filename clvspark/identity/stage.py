@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from clvspark.identity.config import IdentityConfig
 from clvspark.identity.evaluate import evaluate_clusters
 from clvspark.identity.golden_record import build_golden_records
-from clvspark.identity.link import add_term_frequencies
 from clvspark.identity.ledger import assign_person_ids, list_changes, update_links
+from clvspark.identity.link import add_term_frequencies
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import (
@@ -43,7 +43,9 @@ STAGE = "resolve"
 
 def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
     """Bring identity.* up to the customer records. A champion model, once trained, links until `retrain`."""
-    with lake.run(STAGE, as_of=as_of, config=config, reads=(CUSTOMER_RECORD,), writes=TABLES) as run:
+    with lake.run(
+        STAGE, as_of=as_of, config=config, reads=(CUSTOMER_RECORD,), writes=TABLES
+    ) as run:
         if not run.is_current:
             _resolve(run, lake, config, as_of)
     return run.report
@@ -67,14 +69,23 @@ def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> 
     clusters = resolver.cluster(evidence, lake.read(PAIR), model).localCheckpoint()
     links = _publish_links(run, lake, resolver, evidence, clusters, as_of)
     run.overwrite(PERSON, build_golden_records(records, _contacts(standard, settings), links))
-    identifiers = lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema) if shared is None else shared
-    run.overwrite(SHARED_IDENTIFIER, identifiers if shared is None else describe_shared_identifiers(shared))
-    run.overwrite(REVIEW, _reviews(resolver, evidence, clusters, lake, model))
+    identifiers = (
+        lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema) if shared is None else shared
+    )
+    run.overwrite(
+        SHARED_IDENTIFIER, identifiers if shared is None else describe_shared_identifiers(shared)
+    )
+    run.overwrite(REVIEW, _reviews(resolver, evidence, clusters, model))
     _measure(run, lake, config, links)
 
 
 def _champion(
-    run: Run, lake: Lakehouse, config: IdentityConfig, resolver: IdentityResolver, evidence: DataFrame, as_of: date
+    run: Run,
+    lake: Lakehouse,
+    config: IdentityConfig,
+    resolver: IdentityResolver,
+    evidence: DataFrame,
+    as_of: date,
 ) -> IdentityModel | None:
     """The champion of identity.model, trained now if there is none or it is to be trained anew."""
     if not config.settings.compared:
@@ -86,14 +97,24 @@ def _champion(
             return IdentityModel(json.loads(row["settings"]), row["records_sampled"])
     run.step("training the linkage model")
     model = resolver.train(evidence)
-    row = (model.model_id, as_of, model.records_sampled, json.dumps(model.settings), True)
-    retired = lake.read_or_empty(MODEL).where(F.col("model_id") != model.model_id).withColumn("is_champion", F.lit(False))
-    run.overwrite(MODEL, retired.unionByName(lake.spark.createDataFrame([row], MODEL.schema)).localCheckpoint())
+    trained = (model.model_id, as_of, model.records_sampled, json.dumps(model.settings), True)
+    retired = (
+        lake.read_or_empty(MODEL)
+        .where(F.col("model_id") != model.model_id)
+        .withColumn("is_champion", F.lit(False))
+    )
+    new = lake.spark.createDataFrame([trained], MODEL.schema)
+    run.overwrite(MODEL, retired.unionByName(new).localCheckpoint())
     return model
 
 
 def _publish_links(
-    run: Run, lake: Lakehouse, resolver: IdentityResolver, evidence: DataFrame, clusters: DataFrame, as_of: date
+    run: Run,
+    lake: Lakehouse,
+    resolver: IdentityResolver,
+    evidence: DataFrame,
+    clusters: DataFrame,
+    as_of: date,
 ) -> DataFrame:
     """Write person ids to the ledger; return the current links with ``unique_id`` and ``person_id``."""
     before = lake.read_or_empty(PERSON_LINK).localCheckpoint()
@@ -118,27 +139,50 @@ def _publish_links(
 
 def _strongest_links(pairs: DataFrame, trusted: DataFrame | None, assigned: DataFrame) -> DataFrame:
     """Reason and probability of the best link of each record to another record of its person."""
-    scored = pairs.select("unique_id_l", "unique_id_r", "match_probability", F.lit("match").alias("reason"))
+    scored = pairs.select(
+        "unique_id_l", "unique_id_r", "match_probability", F.lit("match").alias("reason")
+    )
     if trusted is not None:
         sure = F.lit("trusted_identifier").alias("reason")
-        scored = scored.unionByName(trusted.select("unique_id_l", "unique_id_r", "match_probability", sure))
+        scored = scored.unionByName(
+            trusted.select("unique_id_l", "unique_id_r", "match_probability", sure)
+        )
     person = assigned.select("unique_id", "person_id")
     left = person.select(F.col("unique_id").alias("unique_id_l"), F.col("person_id").alias("_l"))
     right = person.select(F.col("unique_id").alias("unique_id_r"), F.col("person_id").alias("_r"))
     held = scored.join(left, on="unique_id_l").join(right, on="unique_id_r").where("_l = _r")
     ends = F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")
     best = F.max(F.struct(F.col("match_probability").alias("probability"), "reason")).alias("best")
-    return held.select(ends, "match_probability", "reason").groupBy("unique_id").agg(best).select("unique_id", "best.*")
+    return (
+        held.select(ends, "match_probability", "reason")
+        .groupBy("unique_id")
+        .agg(best)
+        .select("unique_id", "best.*")
+    )
 
 
 def _reviews(
-    resolver: IdentityResolver, evidence: DataFrame, clusters: DataFrame, lake: Lakehouse, model: IdentityModel | None
+    resolver: IdentityResolver,
+    evidence: DataFrame,
+    clusters: DataFrame,
+    model: IdentityModel | None,
 ) -> DataFrame:
     """What the guards did, as identity.review."""
-    cut = clusters.where("raised_cut").agg(F.count(F.lit(1)).cast("int").alias("records")).where("records > 0")
+    cut = (
+        clusters.where("raised_cut")
+        .agg(F.count(F.lit(1)).cast("int").alias("records"))
+        .where("records > 0")
+    )
     limit = resolver.settings.max_person_records
     detail = f"records of groups beyond {limit} records, taken apart by a higher cut"
-    parts = [cut.select(F.lit("oversized_component").alias("review_id"), F.lit("oversized_component").alias("guard"), "records", F.lit(detail).alias("detail"))]
+    parts = [
+        cut.select(
+            F.lit("oversized_component").alias("review_id"),
+            F.lit("oversized_component").alias("guard"),
+            "records",
+            F.lit(detail).alias("detail"),
+        )
+    ]
     if model is not None:
         hot = resolver.hot_blocks(evidence)
         text = f"block with more than {resolver.settings.max_block_records} records, not compared"
@@ -174,9 +218,12 @@ def _measure(run: Run, lake: Lakehouse, config: IdentityConfig, links: DataFrame
     if config.truth is None:
         return
     if not Path(config.truth).exists():
-        raise MissingInputError(f"identity.truth: {config.truth} does not exist; simulate again or drop the key.")
+        raise MissingInputError(
+            f"identity.truth: {config.truth} does not exist; simulate again or drop the key."
+        )
     truth = lake.spark.read.parquet(config.truth).select(
-        F.concat_ws(":", "source_system", "source_record_id").alias("unique_id"), F.col("person_key").alias("true_id")
+        F.concat_ws(":", "source_system", "source_record_id").alias("unique_id"),
+        F.col("person_key").alias("true_id"),
     )
     quality = evaluate_clusters(links.select("unique_id", "person_id"), truth)
     run.metric("pairwise_precision", quality.precision)

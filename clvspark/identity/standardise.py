@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 import phonenumbers
+from anyascii import anyascii
 from email_validator import EmailNotValidError, validate_email
 from nicknames import NickNamer
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from anyascii import anyascii
 
 from clvspark.identity.settings import Attribute, IdentitySettings, derived_columns
 
@@ -34,13 +34,16 @@ def standardise_records(records: DataFrame, settings: IdentitySettings) -> DataF
     birth date ``_year``, a postcode ``_area``. All texts; a value that cannot be understood is NULL.
     """
     texts = [
-        F.coalesce(*(F.nullif(F.col(c).cast("string"), F.lit("")) for c in (a.column, *a.fallbacks))).alias(a.column)
+        F.coalesce(
+            *(F.nullif(F.col(c).cast("string"), F.lit("")) for c in (a.column, *a.fallbacks))
+        ).alias(a.column)
         for a in settings.attributes
     ]
     full = [F.col(settings.full_name).alias("_full_name")] if settings.full_name else []
     narrow = records.select(record_id(settings).alias("unique_id"), *texts, *full)
     schema = "unique_id string, " + ", ".join(
-        f"`{name}` {'array<string>' if name.endswith('_forms') else 'string'}" for name in standard_columns(settings)
+        f"`{name}` {'array<string>' if name.endswith('_forms') else 'string'}"
+        for name in standard_columns(settings)
     )
 
     def standardise(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -67,13 +70,19 @@ def standardise_batch(batch: pd.DataFrame, settings: IdentitySettings) -> pd.Dat
     for attribute in settings.attributes:
         values = batch[attribute.column]
         if split and attribute.kind in ("given_name", "surname"):
-            part = pd.Series([name[attribute.kind == "surname"] for name in split], index=batch.index, dtype=object)
+            part = pd.Series(
+                [name[attribute.kind == "surname"] for name in split],
+                index=batch.index,
+                dtype=object,
+            )
             values = values.where(values.notna(), part)
         out |= _standardise_column(values, attribute, settings.country)
     return pd.DataFrame(out, columns=["unique_id", *standard_columns(settings)])
 
 
-def _standardise_column(values: pd.Series, attribute: Attribute, country: str) -> dict[str, pd.Series]:
+def _standardise_column(
+    values: pd.Series, attribute: Attribute, country: str
+) -> dict[str, pd.Series]:
     name = attribute.column
     clean = _apply(values, lambda value: _CLEANERS[attribute.kind](value, country))
     if attribute.kind == "given_name":
@@ -93,7 +102,9 @@ def _standardise_column(values: pd.Series, attribute: Attribute, country: str) -
 
 
 def _apply(values: pd.Series, function: Callable[[Any], Any]) -> pd.Series:
-    return pd.Series([None if pd.isna(v) else function(v) for v in values], index=values.index, dtype=object)
+    return pd.Series(
+        [None if pd.isna(v) else function(v) for v in values], index=values.index, dtype=object
+    )
 
 
 def split_name(full: str | None) -> tuple[str | None, str | None]:
@@ -104,7 +115,7 @@ def split_name(full: str | None) -> tuple[str | None, str | None]:
         surname, _, given = full.partition(",")
         return given.strip() or None, surname.strip() or None
     words = [word for word in full.split() if word.lower().strip(".") not in _HONORIFICS]
-    if len(words) < 2:  # noqa: PLR2004 - a name of one word
+    if len(words) < 2:
         return (words[0] if words else None), None
     return " ".join(words[:-1]), words[-1]
 
@@ -119,7 +130,7 @@ def clean_name(value: str, _: str = "") -> str | None:
 @lru_cache(_CACHE)
 def name_forms(given: str) -> list[str]:
     """The given name and every name it may be short for."""
-    first = given.split()[0]
+    first = given.split(maxsplit=1)[0]
     return sorted({first, *_nicknames.canonicals_of(first)})
 
 

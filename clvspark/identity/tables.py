@@ -4,14 +4,25 @@ from clvspark.lakehouse.table import Column, Table
 
 _SYSTEM = Column("source_system", "string", key=True)
 _RECORD = Column("source_record_id", "string", key=True, references="sources.customer_record")
-_PERSON = Column("person_id", "string", "the person, stable over runs", required=True, references="identity.person")
+_PERSON = Column(
+    "person_id",
+    "string",
+    "the person, stable over runs",
+    required=True,
+    references="identity.person",
+)
 _PROBABILITY = "BETWEEN 0 AND 1"
 
 PAIR = Table(
     "identity.pair",
     "Two records that may be one person, with the evidence for it.",
     (
-        Column("unique_id_l", "string", "source_system:source_record_id of the smaller record", key=True),
+        Column(
+            "unique_id_l",
+            "string",
+            "source_system:source_record_id of the smaller record",
+            key=True,
+        ),
         Column("unique_id_r", "string", key=True),
         Column("match_weight", "double", "log2 of the Bayes factor, prior included", unit="bit"),
         Column("match_probability", "double", check=f"match_probability {_PROBABILITY}"),
@@ -25,7 +36,9 @@ PERSON_LINK = Table(
         _SYSTEM,
         _RECORD,
         Column("valid_from", "date", "as_of date of the run that linked it", key=True),
-        Column("valid_to", "date", "NULL: current; else the as_of date of the run that relinked it"),
+        Column(
+            "valid_to", "date", "NULL: current; else the as_of date of the run that relinked it"
+        ),
         _PERSON,
         Column("reason", "string", "trusted_identifier, match or single", required=True),
         Column(
@@ -52,7 +65,11 @@ PERSON = Table(
         Column("postcode", "string", pii="address"),
         Column("records", "int", "records of the person", check="records >= 1"),
         Column("source_systems", "array<string>", "systems that know the person"),
-        Column("provenance", "map<string,string>", "attribute to source_system:source_record_id it came from"),
+        Column(
+            "provenance",
+            "map<string,string>",
+            "attribute to source_system:source_record_id it came from",
+        ),
     ),
     change_feed=True,
 )
@@ -62,8 +79,16 @@ PERSON_CHANGE = Table(
     (
         Column("change_id", "string", key=True),
         _PERSON,
-        Column("change_type", "string", check="change_type IN ('created', 'absorbed', 'merged', 'split')"),
-        Column("other_person_id", "string", "absorbed: the survivor; merged: the absorbed; split: the origin"),
+        Column(
+            "change_type",
+            "string",
+            check="change_type IN ('created', 'absorbed', 'merged', 'split')",
+        ),
+        Column(
+            "other_person_id",
+            "string",
+            "absorbed: the survivor; merged: the absorbed; split: the origin",
+        ),
         Column("changed_on", "date", "as_of date of the run", required=True),
     ),
     change_feed=True,

@@ -62,18 +62,25 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
         logging.getLogger(logger).setLevel(logging.ERROR)
     with duckdb.connect(":memory:") as connection:
         api = DuckDBAPI(connection=connection)
-        linker = Linker(api.register(sample, dataset_display_name="sample"), splink_settings(settings))
+        linker = Linker(
+            api.register(sample, dataset_display_name="sample"), splink_settings(settings)
+        )
         estimate = linker.training
         try:
             estimate.estimate_probability_two_random_records_match(
-                [block_on(*rule) for rule in training.deterministic_rules], recall=training.deterministic_recall
+                [block_on(*rule) for rule in training.deterministic_rules],
+                recall=training.deterministic_recall,
             )
-            estimate.estimate_u_using_random_sampling(max_pairs=training.u_max_pairs, seed=training.seed)
+            estimate.estimate_u_using_random_sampling(
+                max_pairs=training.u_max_pairs, seed=training.seed
+            )
             for rule in training.em_rules:
                 estimate.estimate_parameters_using_expectation_maximisation(
                     block_on(*rule), estimate_without_term_frequencies=True
                 )
-        except Exception as error:  # Splink raises many kinds, some of them with data in the message
+        except (
+            Exception
+        ) as error:  # Splink raises many kinds, some of them with data in the message
             raise TrainingError(
                 f"The linkage model could not be trained ({type(error).__name__}): {len(sample)} records may hold too "
                 "few pairs for 'identity.training'. Give other 'deterministic_rules' or 'em_rules'."

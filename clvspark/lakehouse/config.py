@@ -27,7 +27,9 @@ class SparkConfig(StrictModel):
 
     master: str | None = None
     driver_memory: str = Field("4g", pattern=r"^\d+[gm]$")
-    shuffle_partitions: int | None = Field(None, ge=1, description="None: cores locally, AQE on clusters")
+    shuffle_partitions: int | None = Field(
+        None, ge=1, description="None: cores locally, AQE on clusters"
+    )
     conf: dict[str, str] = Field(default_factory=dict)
 
 
@@ -35,7 +37,9 @@ class LakehouseConfig(StrictModel):
     """Where the tables live: a folder (path mode) or a catalog (catalog mode), exactly one of them."""
 
     root: str | None = Field(None, description="folder of the Delta tables (path mode)")
-    catalog: str | None = Field(None, pattern=r"^\w+$", description="catalog of the schemas (catalog mode)")
+    catalog: str | None = Field(
+        None, pattern=r"^\w+$", description="catalog of the schemas (catalog mode)"
+    )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
 
     @field_validator("root")
@@ -109,7 +113,9 @@ def _parse_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError(str(path), [f"{at}not valid YAML ({getattr(error, 'problem', error)})"]) from None
+        raise ConfigError(
+            str(path), [f"{at}not valid YAML ({getattr(error, 'problem', error)})"]
+        ) from None
     if not isinstance(data, dict):
         raise ConfigError(str(path), ["must be a mapping of keys to values"])
     return data
@@ -153,7 +159,9 @@ def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[st
     for part in loc:
         if isinstance(part, int):
             continue
-        fields = [m.model_fields[str(part)].annotation for m in models if str(part) in m.model_fields]
+        fields = [
+            m.model_fields[str(part)].annotation for m in models if str(part) in m.model_fields
+        ]
         found = [nested for annotation in fields for nested in _models_in(annotation)]
         models = found or models
     return sorted({field.alias or name for m in models for name, field in m.model_fields.items()})

@@ -20,14 +20,19 @@ def verify_contract(df: DataFrame, table: Table) -> int:
     measures = [F.count(F.lit(1)).alias("_rows"), *(c.alias(n) for n, c in violations.items())]
     if table.key:
         grouped = df.groupBy(*table.key).agg(*measures)
-        totals = [F.sum("_rows").alias("_rows"), F.count_if(F.col("_rows") > 1).alias("_duplicates")]
+        totals = [
+            F.sum("_rows").alias("_rows"),
+            F.count_if(F.col("_rows") > 1).alias("_duplicates"),
+        ]
         found = grouped.agg(*totals, *(F.sum(F.col(f"`{n}`")).alias(n) for n in violations)).first()
     else:
         found = df.agg(*measures, F.lit(0).alias("_duplicates")).first()
     counts = {name: int(value or 0) for name, value in found.asDict().items()}  # type: ignore[union-attr]
     faults = [f"{table.name}.{name}: {counts[name]} rows" for name in violations if counts[name]]
     if counts["_duplicates"]:
-        faults.append(f"{table.name}: {counts['_duplicates']} keys ({', '.join(table.key)}) occur more than once")
+        faults.append(
+            f"{table.name}: {counts['_duplicates']} keys ({', '.join(table.key)}) occur more than once"
+        )
     if faults:
         raise ContractError("; ".join(faults) + ". Nothing was written.")
     return counts["_rows"]

@@ -9,14 +9,13 @@ from typing import Literal
 
 from pydantic import BaseModel
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.contract import verify_contract
-from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
+from clvspark.lakehouse.errors import MissingInputError, VersionError
 from clvspark.lakehouse.lock import writer_lock
 from clvspark.lakehouse.run import Run
-from clvspark.lakehouse.run_log import RunLog
+from clvspark.lakehouse.run_log import RUN, RunLog
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
 
@@ -65,7 +64,9 @@ class Lakehouse:
     def table(self, name: str) -> DataFrame:
         """Read a table by its name, e.g. ``clv.customer_value``."""
         if name not in self.tables:
-            raise MissingInputError(f"There is no table {name!r}. Tables: {', '.join(sorted(self.tables))}.")
+            raise MissingInputError(
+                f"There is no table {name!r}. Tables: {', '.join(sorted(self.tables))}."
+            )
         return self.read(self.tables[name])
 
     def exists(self, table: Table) -> bool:
@@ -82,7 +83,9 @@ class Lakehouse:
 
     def read_or_empty(self, table: Table) -> DataFrame:
         """Read a table, or an empty data frame of its contract before the first write."""
-        return self.read(table) if self.exists(table) else self.spark.createDataFrame([], table.schema)
+        return (
+            self.read(table) if self.exists(table) else self.spark.createDataFrame([], table.schema)
+        )
 
     def version(self, table: Table) -> int | None:
         """Newest version of a table, None before its first write."""
@@ -101,13 +104,19 @@ class Lakehouse:
         """Open a run of a stage; ``run.is_current`` says that nothing it depends on has changed."""
         return Run(self, stage, as_of, config, reads, writes, files or {})
 
-    def overwrite(self, table: Table, df: DataFrame, *, where: str | None = None) -> int:
-        """Replace the table, or its rows for which `where` holds; return the number of rows written."""
-        return self._write(table, df, "overwrite", where)
+    def overwrite(
+        self, table: Table, df: DataFrame, *, where: str | None = None, cached: bool = False
+    ) -> int:
+        """Replace the table, or its rows for which `where` holds; return the number of rows written.
+
+        `df` is verified and then written, so it is kept in memory meanwhile, unless it comes from a cache
+        (`cached`).
+        """
+        return self._write(table, df, "overwrite", where, cached)
 
     def append(self, table: Table, df: DataFrame) -> int:
         """Add rows; return their number. Keys are verified within `df` only."""
-        return self._write(table, df, "append", None)
+        return self._write(table, df, "append", None, cached=False)
 
     def merge(self, table: Table, df: DataFrame) -> int:
         """Insert new keys and update known ones; return the number of rows of `df`."""
@@ -119,44 +128,68 @@ class Lakehouse:
             if rows:
                 on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
                 target = self.storage.delta(table.name).alias("t")
-                merge = target.merge(conformed.alias("s"), on).whenMatchedUpdateAll().whenNotMatchedInsertAll()
+                merge = (
+                    target.merge(conformed.alias("s"), on)
+                    .whenMatchedUpdateAll()
+                    .whenNotMatchedInsertAll()
+                )
                 merge.execute()
             return rows
         finally:
             conformed.unpersist()
 
-    def _write(self, table: Table, df: DataFrame, mode: Literal["append", "overwrite"], where: str | None) -> int:
-        conformed = table.conform(df).persist()
+    def _write(
+        self,
+        table: Table,
+        df: DataFrame,
+        mode: Literal["append", "overwrite"],
+        where: str | None,
+        cached: bool,
+    ) -> int:
+        conformed = table.conform(df)
+        if not cached:
+            conformed.persist()
         try:
             rows = verify_contract(conformed, table)
-            if where is not None and conformed.where(~F.expr(where)).limit(1).count():
-                raise ContractError(f"{table.name}: rows outside ({where}) were to be replaced. Nothing was written.")
-            self._create_if_missing(table)
+            created = self._create_if_missing(table)
             writer = conformed.write.mode(mode)
-            if where is not None:
+            if where is not None and not created:
+                # Delta refuses rows outside the condition.
                 writer = writer.option("replaceWhere", where)
             elif mode == "overwrite":
                 writer = writer.option("overwriteSchema", "true")
+            if created and table.change_feed:
+                writer = writer.option("delta.enableChangeDataFeed", "true")
             self.storage.save(writer, table.name)
             return rows
         finally:
-            conformed.unpersist()
+            if not cached:
+                conformed.unpersist()
 
-    def _create_if_missing(self, table: Table) -> None:
+    def _create_if_missing(self, table: Table) -> bool:
+        """Prepare the first write; true if there was none before.
+
+        Only what a writer cannot say is created by a statement of its own: clustering, and the format of the
+        lakehouse on the run log.
+        """
         if self.exists(table):
-            return
-        properties = {_FORMAT_PROPERTY: str(FORMAT_VERSION)}
-        if table.change_feed:
-            properties["delta.enableChangeDataFeed"] = "true"
-        self.storage.create(table, properties)
+            return False
+        if table.cluster_by or table is RUN:
+            properties = {_FORMAT_PROPERTY: str(FORMAT_VERSION)}
+            if table.change_feed:
+                properties["delta.enableChangeDataFeed"] = "true"
+            self.storage.create(table, properties)
+        else:
+            self.storage.create_schema(table)
+        return True
 
     def _refuse_newer_format(self) -> None:
-        written = [name for name in ("ops.run", "sources.event") if self.storage.exists(name)]
-        for name in written[:1]:
-            detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(name)}").collect()
-            found = {row["key"]: row["value"] for row in detail}.get(_FORMAT_PROPERTY, "1")
-            if int(found) > FORMAT_VERSION:
-                raise VersionError(
-                    f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
-                    "Upgrade clvspark, or open another lakehouse."
-                )
+        if not self.storage.exists(RUN.name):
+            return
+        detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(RUN.name)}").collect()
+        found = {row["key"]: row["value"] for row in detail}.get(_FORMAT_PROPERTY, "1")
+        if int(found) > FORMAT_VERSION:
+            raise VersionError(
+                f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
+                "Upgrade clvspark, or open another lakehouse."
+            )

@@ -30,7 +30,13 @@ def writer_lock(root: Path, command: str) -> Iterator[None]:
         raise LockedError(_describe(root, holder)) from None
     try:
         holder.write_text(
-            json.dumps({"pid": os.getpid(), "command": command, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+            json.dumps(
+                {
+                    "pid": os.getpid(),
+                    "command": command,
+                    "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+                }
+            )
         )
         yield
     finally:

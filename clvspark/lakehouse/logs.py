@@ -7,7 +7,10 @@ import re
 
 _PATTERNS = (
     (re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"), "<email>"),
-    (re.compile(r"(?i)\b(password|secret|token|pepper|api[_-]?key)\b(\s*[=:]\s*)\S+"), r"\1\2<redacted>"),
+    (
+        re.compile(r"(?i)\b(password|secret|token|pepper|api[_-]?key)\b(\s*[=:]\s*)\S+"),
+        r"\1\2<redacted>",
+    ),
     (re.compile(r"(?<![\w.:/-])\+?\d[\d ()-]{7,16}\d(?![\w.:/-])"), "<number>"),
 )
 

@@ -60,7 +60,12 @@ class Run:
         self.started_at = datetime.now(UTC)
         self.input_versions = {t.name: lake.log.version(t) for t in reads if lake.exists(t)}
         self.fingerprint = _digest(
-            stage, str(as_of), config.model_dump(mode="json"), code_digest(), self.input_versions, dict(files)
+            stage,
+            str(as_of),
+            config.model_dump(mode="json"),
+            code_digest(),
+            self.input_versions,
+            dict(files),
         )
         self._writes = {table.name: table for table in writes}
         self._clock = time.monotonic()
@@ -73,7 +78,9 @@ class Run:
         last = self.lake.log.last_success(self.stage, self.as_of)
         if last is None or last.fingerprint != self.fingerprint or self.lake.log.force:
             return False
-        return all(self.lake.log.version(t) == last.output_versions.get(n) for n, t in self._writes.items())
+        return all(
+            self.lake.log.version(t) == last.output_versions.get(n) for n, t in self._writes.items()
+        )
 
     def __enter__(self) -> Self:
         """Announce the stage."""
@@ -88,10 +95,12 @@ class Run:
         """Record a number of this run; it is kept in ops.metric."""
         self._metrics[name] = float(value)
 
-    def overwrite(self, table: Table, df: DataFrame, *, where: str | None = None) -> int:
+    def overwrite(
+        self, table: Table, df: DataFrame, *, where: str | None = None, cached: bool = False
+    ) -> int:
         """Replace a table of this stage, or its rows for which `where` holds."""
         self.step(table.name)
-        return self._wrote(table, self.lake.overwrite(table, df, where=where))
+        return self._wrote(table, self.lake.overwrite(table, df, where=where, cached=cached))
 
     def append(self, table: Table, df: DataFrame) -> int:
         """Add rows to a table of this stage."""
@@ -117,7 +126,9 @@ class Run:
         status: Status = "failed" if kind else "unchanged" if self.is_current else "success"
         seconds = time.monotonic() - self._clock
         self.report = RunReport(self.stage, status, seconds, self._rows, self._metrics)
-        outputs = {n: self.lake.log.version(t) for n, t in self._writes.items() if self.lake.exists(t)}
+        outputs = {
+            n: self.lake.log.version(t) for n, t in self._writes.items() if self.lake.exists(t)
+        }
         self.lake.log.record(self, self.report, outputs, kind.__name__ if kind else None)
 
 
@@ -130,6 +141,7 @@ def code_digest() -> str:
     """Digest of the package's own sources, so that changed code is never taken for an unchanged run."""
     digest = hashlib.sha256()
     with resources.as_file(resources.files("clvspark")) as package:
-        for source in sorted(package.rglob("*.py")):
-            digest.update(source.read_bytes())
+        for source in sorted(package.rglob("*")):
+            if source.suffix in {".py", ".j2", ".css"}:
+                digest.update(source.read_bytes())
     return digest.hexdigest()

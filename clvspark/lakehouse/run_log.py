@@ -87,7 +87,9 @@ class RunLog:
             self._last = self._read_last()
         return self._last.get((stage, str(as_of)))
 
-    def record(self, run: Run, report: RunReport, outputs: dict[str, int | None], error: str | None) -> None:
+    def record(
+        self, run: Run, report: RunReport, outputs: dict[str, int | None], error: str | None
+    ) -> None:
         """Note a finished run; it is written at once if it did any work."""
         now = datetime.now(UTC)
         self._runs.append(
@@ -107,7 +109,13 @@ class RunLog:
             }
         )
         self._metrics += [
-            {"run_id": run.run_id, "name": name, "stage": run.stage, "value": value, "recorded_at": now}
+            {
+                "run_id": run.run_id,
+                "name": name,
+                "stage": run.stage,
+                "value": value,
+                "recorded_at": now,
+            }
             for name, value in report.metrics.items()
         ]
         if report.status != "unchanged":
@@ -121,7 +129,9 @@ class RunLog:
         for table, rows in ((RUN, self._runs), (METRIC, self._metrics)):
             if rows:
                 data = [tuple(row[name] for name in table.names) for row in rows]
-                self._lake.append(table, self._lake.spark.createDataFrame(data, table.schema).coalesce(1))
+                self._lake.append(
+                    table, self._lake.spark.createDataFrame(data, table.schema).coalesce(1)
+                )
                 rows.clear()
 
     def _read_last(self) -> dict[tuple[str, str], LastRun]:
@@ -135,6 +145,8 @@ class RunLog:
             .select("stage", "as_of_date", "last.*")
         )
         return {
-            (row["stage"], str(row["as_of_date"])): LastRun(row["fingerprint"], json.loads(row["output_versions"]))
+            (row["stage"], str(row["as_of_date"])): LastRun(
+                row["fingerprint"], json.loads(row["output_versions"])
+            )
             for row in newest.collect()
         }

@@ -19,9 +19,10 @@ _DELTA = {
 _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.sql.adaptive.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
-    # Exceptions and plans may carry literals of the data.
+    # Long plans are costly to print, and their literals may be data.
+    "spark.sql.maxPlanStringLength": "1000",
+    "spark.sql.debug.maxToStringFields": "10",
     "spark.redaction.regex": "(?i)secret|password|token|pepper|access[.]key",
 }
 
@@ -37,7 +38,10 @@ def build_session(config: SparkConfig, *, app_name: str = "clvspark") -> SparkSe
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    for name in ("py4j", "DataFrameQueryContextLogger"):  # the latter would log whole plans with their literals
+    for name in (
+        "py4j",
+        "DataFrameQueryContextLogger",
+    ):  # the latter would log whole plans with their literals
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return spark
 
@@ -54,9 +58,11 @@ def _sizing(config: SparkConfig) -> dict[str, str]:
     if master and master.startswith("local"):
         sizing |= {"spark.ui.enabled": "false", "spark.driver.host": "localhost"}
         sizing |= {"spark.driver.bindAddress": "127.0.0.1"}
-        sizing["spark.sql.shuffle.partitions"] = str(config.shuffle_partitions or os.cpu_count() or 2)
-        # Small local stages are cheaper to plan once than to re-plan after every shuffle.
-        sizing["spark.sql.sources.parallelPartitionDiscovery.threshold"] = "1000"
+        sizing["spark.sql.shuffle.partitions"] = str(
+            config.shuffle_partitions or os.cpu_count() or 2
+        )
+        # With as many partitions as cores there is nothing to adapt; planning once is cheaper.
+        sizing["spark.sql.adaptive.enabled"] = "false"
     elif config.shuffle_partitions:
         sizing["spark.sql.shuffle.partitions"] = str(config.shuffle_partitions)
     return sizing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -90,7 +90,7 @@ class Table:
     def schema(self) -> StructType:
         """Spark schema; needs an active session to parse the types."""
         ddl = ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
-        parsed = StructType.fromDDL(ddl)
+        parsed = cast("StructType", StructType.fromDDL(ddl))
         return StructType(
             [
                 StructField(spark.name, spark.dataType, True, {"comment": ours.comment})
@@ -110,7 +110,9 @@ class Table:
         # Compared by name of the type: whether an array may hold NULLs is not part of a contract.
         actual = {spark.name: spark.dataType.simpleString() for spark in df.schema.fields}
         faults = [f"column {name} is missing" for name in self.names if name not in actual]
-        faults += [f"column {name} is not in the contract" for name in actual if name not in self.names]
+        faults += [
+            f"column {name} is not in the contract" for name in actual if name not in self.names
+        ]
         faults += [
             f"column {spark.name} is {actual[spark.name]}, "
             f"the contract says {spark.dataType.simpleString()}"
@@ -120,7 +122,10 @@ class Table:
         if faults:
             raise ContractError(f"{self.name}: {'; '.join(faults)}. Nothing was written.")
         return df.select(
-            *(F.col(spark.name).alias(spark.name, metadata=spark.metadata) for spark in self.schema.fields)
+            *(
+                F.col(spark.name).alias(spark.name, metadata=spark.metadata)
+                for spark in self.schema.fields
+            )
         )
 
     def rows(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
@@ -128,10 +133,14 @@ class Table:
 
         Values may be strings; they are cast to the contract's type. Meant for tests and examples.
         """
-        texts = StructType.fromDDL(", ".join(f"`{name}` string" for name in self.names))
+        texts = ", ".join(f"`{name}` string" for name in self.names)
         simple = [c for c in self.columns if "<" not in c.type]
         if len(simple) < len(self.columns):
-            return spark.createDataFrame([tuple(row.get(n) for n in self.names) for row in rows], self.schema)
-        data = [tuple(None if row.get(n) is None else str(row[n]) for n in self.names) for row in rows]
+            return spark.createDataFrame(
+                [tuple(row.get(n) for n in self.names) for row in rows], self.schema
+            )
+        data = [
+            tuple(None if row.get(n) is None else str(row[n]) for n in self.names) for row in rows
+        ]
         df = spark.createDataFrame(data, texts)
         return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))

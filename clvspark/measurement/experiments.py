@@ -37,7 +37,9 @@ def sum_outcomes(people: DataFrame, days: DataFrame, *, as_of: date, window_days
     )
 
 
-def compare_groups(sums: list[dict[str, Any]], config: MeasurementConfig, *, as_of: date) -> list[dict[str, Any]]:
+def compare_groups(
+    sums: list[dict[str, Any]], config: MeasurementConfig, *, as_of: date
+) -> list[dict[str, Any]]:
     """Rows of measurement.experiment from `sum_outcomes`; audiences with too small a group are left out."""
     groups: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in sums:
@@ -50,7 +52,12 @@ def compare_groups(sums: list[dict[str, Any]], config: MeasurementConfig, *, as_
 
 
 def _compare(
-    audience: str, outcome: str, treated: dict[str, Any], held: dict[str, Any], config: MeasurementConfig, as_of: date
+    audience: str,
+    outcome: str,
+    treated: dict[str, Any],
+    held: dict[str, Any],
+    config: MeasurementConfig,
+    as_of: date,
 ) -> dict[str, Any]:
     difference = treated["mean"] - held["mean"]
     margin = welch_margin(treated["variance"], treated["n"], held["variance"], held["n"])

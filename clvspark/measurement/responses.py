@@ -9,17 +9,32 @@ from pyspark.sql import functions as F
 
 from clvspark.measurement.tables import RESPONSE
 
-RESPONSE_TYPES = ("email_opened", "email_clicked", "email_bounced", "email_unsubscribed", "coupon_redeemed", "visit")
+RESPONSE_TYPES = (
+    "email_opened",
+    "email_clicked",
+    "email_bounced",
+    "email_unsubscribed",
+    "coupon_redeemed",
+    "visit",
+)
 
 
 def within_window(at: Column, *, as_of: date, window_days: int) -> Column:
     """Whether an instant lies in ``[as_of, as_of + window_days)``."""
-    start, end = F.lit(as_of).cast("timestamp"), F.lit(as_of + timedelta(days=window_days)).cast("timestamp")
+    start, end = (
+        F.lit(as_of).cast("timestamp"),
+        F.lit(as_of + timedelta(days=window_days)).cast("timestamp"),
+    )
     return (at >= start) & (at < end)
 
 
 def join_responses(
-    interactions: DataFrame, members: DataFrame, deciles: DataFrame, *, as_of: date, window_days: int
+    interactions: DataFrame,
+    members: DataFrame,
+    deciles: DataFrame,
+    *,
+    as_of: date,
+    window_days: int,
 ) -> DataFrame:
     """Responses of the window.
 
@@ -30,7 +45,9 @@ def join_responses(
         F.col("interaction_type").isin(*RESPONSE_TYPES)
         & within_window(F.col("occurred_at"), as_of=as_of, window_days=window_days)
     )
-    audiences = members.groupBy("person_id").agg(F.array_sort(F.collect_set("audience_id")).alias("audience_ids"))
+    audiences = members.groupBy("person_id").agg(
+        F.array_sort(F.collect_set("audience_id")).alias("audience_ids")
+    )
     ranks = deciles.where((F.col("as_of_date") == F.lit(as_of)) & (F.col("metric") == "clv"))
     joined = made.join(audiences, on="person_id", how="left").join(
         ranks.select("person_id", F.col("decile").alias("clv_decile")), on="person_id", how="left"

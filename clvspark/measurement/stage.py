@@ -24,7 +24,9 @@ RESPONSES_STAGE, MEASURE_STAGE = "responses", "measure"
 def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Join the responses of the window after `as_of` to audiences and deciles."""
     reads = (INTERACTION, MEMBERSHIP, DECILE)
-    with lake.run(RESPONSES_STAGE, as_of=as_of, config=config, reads=reads, writes=(RESPONSE,)) as run:
+    with lake.run(
+        RESPONSES_STAGE, as_of=as_of, config=config, reads=reads, writes=(RESPONSE,)
+    ) as run:
         if not run.is_current:
             found = join_responses(
                 lake.read(INTERACTION),
@@ -42,11 +44,21 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
     reads, writes = (MEMBERSHIP, HOLDOUT, PERSON_DAY), (EXPERIMENT, INCREMENTAL_VALUE)
     with lake.run(MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
         if not run.is_current:
-            people = _members(lake, as_of).join(lake.read(HOLDOUT).select("person_id", "split_group"), on="person_id")
-            sums = sum_outcomes(people, lake.read(PERSON_DAY), as_of=as_of, window_days=config.window_days)
-            experiments = compare_groups([row.asDict() for row in sums.collect()], config, as_of=as_of)
+            people = _members(lake, as_of).join(
+                lake.read(HOLDOUT).select("person_id", "split_group"), on="person_id"
+            )
+            sums = sum_outcomes(
+                people, lake.read(PERSON_DAY), as_of=as_of, window_days=config.window_days
+            )
+            experiments = compare_groups(
+                [row.asDict() for row in sums.collect()], config, as_of=as_of
+            )
             run.overwrite(EXPERIMENT, _rows(lake, EXPERIMENT, experiments), where=_of(as_of))
-            run.overwrite(INCREMENTAL_VALUE, _rows(lake, INCREMENTAL_VALUE, incremental_values(experiments)), where=_of(as_of))
+            run.overwrite(
+                INCREMENTAL_VALUE,
+                _rows(lake, INCREMENTAL_VALUE, incremental_values(experiments)),
+                where=_of(as_of),
+            )
     return run.report
 
 
@@ -59,7 +71,9 @@ def _members(lake: Lakehouse, as_of: date) -> DataFrame:
 
 
 def _rows(lake: Lakehouse, table: Table, rows: list[dict[str, Any]]) -> DataFrame:
-    return lake.spark.createDataFrame([tuple(row[name] for name in table.names) for row in rows], table.schema)
+    return lake.spark.createDataFrame(
+        [tuple(row[name] for name in table.names) for row in rows], table.schema
+    )
 
 
 def _of(as_of: date) -> str:

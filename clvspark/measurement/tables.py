@@ -25,7 +25,9 @@ EXPERIMENT = Table(
     (
         _AS_OF,
         Column("audience_id", "string", key=True, references="audiences.definition"),
-        Column("outcome", "string", "margin, revenue or purchases a person in the window", key=True),
+        Column(
+            "outcome", "string", "margin, revenue or purchases a person in the window", key=True
+        ),
         Column("window_days", "int", unit="day", required=True),
         Column("treatment_persons", "bigint", required=True),
         Column("holdout_persons", "bigint", required=True),

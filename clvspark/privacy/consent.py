@@ -10,7 +10,9 @@ ANY = "any"
 RESTRICTIVENESS = ("n", "p", "u", "y")
 
 
-def resolve_consent(statements: DataFrame, links: DataFrame, *, purpose: str, until: Column) -> DataFrame:
+def resolve_consent(
+    statements: DataFrame, links: DataFrame, *, purpose: str, until: Column
+) -> DataFrame:
     """Consent of each person for each channel.
 
     In: sources.consent; current links (source_system, source_record_id, person_id). Out: one row a person and
@@ -30,7 +32,9 @@ def resolve_consent(statements: DataFrame, links: DataFrame, *, purpose: str, un
         .agg(F.min("rank").alias("rank"))
     )
     values = F.array(*(F.lit(val) for val in RESTRICTIVENESS))
-    return strictest.select("person_id", "channel", F.element_at(values, F.col("rank").cast("int")).alias("val"))
+    return strictest.select(
+        "person_id", "channel", F.element_at(values, F.col("rank").cast("int")).alias("val")
+    )
 
 
 def consent_by_channel(consent: DataFrame, channels: list[str]) -> DataFrame:
@@ -40,7 +44,10 @@ def consent_by_channel(consent: DataFrame, channels: list[str]) -> DataFrame:
     either overrules it. No statement is no consent.
     """
     wide = consent.groupBy("person_id").agg(
-        *(F.max(F.when(F.col("channel") == name, F.col("val"))).alias(f"_{name}") for name in (ANY, *channels))
+        *(
+            F.max(F.when(F.col("channel") == name, F.col("val"))).alias(f"_{name}")
+            for name in (ANY, *channels)
+        )
     )
     columns = [_allowed(name).alias(f"consent_{name}") for name in channels]
     return wide.select("person_id", *columns)
@@ -49,4 +56,6 @@ def consent_by_channel(consent: DataFrame, channels: list[str]) -> DataFrame:
 def _allowed(channel: str) -> Column:
     specific, general = F.col(f"_{channel}"), F.col(f"_{ANY}")
     refused = (specific == "n") | (general == "n")
-    return F.coalesce(F.coalesce(specific, general) == "y", F.lit(False)) & ~F.coalesce(refused, F.lit(False))
+    return F.coalesce(F.coalesce(specific, general) == "y", F.lit(False)) & ~F.coalesce(
+        refused, F.lit(False)
+    )

@@ -5,29 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy.tables import TOMBSTONE
+from clvspark.privacy.tombstones import record_digest
 
 LINKS = "identity.person_link"
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
-
-
-def record_digest(system: Column, record: Column) -> Column:
-    """Digest of a record's id, as in privacy.tombstone."""
-    return F.sha2(F.concat_ws(":", system, record), 256)
-
-
-def drop_erased(records: DataFrame, tombstones: DataFrame) -> DataFrame:
-    """Rows of ``source_system, source_record_id`` whose record was not erased."""
-    marked = records.withColumn("_digest", record_digest(F.col("source_system"), F.col("source_record_id")))
-    gone = tombstones.select(F.col("record_sha256").alias("_digest"))
-    return marked.join(F.broadcast(gone), on="_digest", how="left_anti").drop("_digest")
 
 
 def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date) -> dict[str, int]:
@@ -40,11 +29,19 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     with lake.writing("forget"):
         found = _records_of_persons(lake, records).localCheckpoint()
         if not found.limit(1).count():
-            raise MissingInputError("None of the records is known. Give them as SYSTEM:ID, e.g. crm:C0000000000001.")
+            raise MissingInputError(
+                "None of the records is known. Give them as SYSTEM:ID, e.g. crm:C0000000000001."
+            )
         digest = record_digest(F.col("source_system"), F.col("source_record_id"))
-        stones = found.select(digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")).distinct()
+        stones = found.select(
+            digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
+        ).distinct()
         lake.merge(TOMBSTONE, stones)
-        touched = {name: _erase_from(lake, table, found) for name, table in lake.tables.items() if lake.exists(table)}
+        touched = {
+            name: _erase_from(lake, table, found)
+            for name, table in lake.tables.items()
+            if lake.exists(table)
+        }
     return {name: rows for name, rows in touched.items() if rows}
 
 
@@ -63,7 +60,9 @@ def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
     condition = " AND ".join(f"t.`{ours}` = s.`{theirs}`" for ours, theirs in key.items())
     source = found.select(*key.values()).distinct()
     target = lake.storage.delta(table.name)
-    rows = lake.read(table).alias("t").join(source.alias("s"), F.expr(condition), "left_semi").count()
+    rows = (
+        lake.read(table).alias("t").join(source.alias("s"), F.expr(condition), "left_semi").count()
+    )
     if not rows:
         return 0
     merge = target.alias("t").merge(F.broadcast(source).alias("s"), condition)

@@ -143,35 +143,26 @@ def draw_stacked_bars(
 
 
 def draw_predicted(rows: Rows, actual: float, *, unit: str, description: str) -> dict[str, Any]:
-    """Lying bars of predictions against one line of what came true. In: ``name, series, value``."""
-    order = [row["name"] for row in rows]
-    y = alt.Y("name:N", sort=order, axis=NAME_AXIS)
-    x = alt.X(
-        "value:Q", title=unit, axis=COUNT_AXIS, scale=room_for_numbers([*rows, {"value": actual}])
-    )
+    """Lying bars of predictions and one line of what came true. In: ``name, series, value``."""
+    y = alt.Y("name:N", sort=[row["name"] for row in rows], axis=NAME_AXIS)
+    scale = room_for_numbers([*rows, {"value": actual}])
+    x = alt.X("value:Q", title=unit, axis=COUNT_AXIS, scale=scale)
     series = ["champion", "other model"]
-    bars = (
-        make_chart(rows)
-        .mark_bar(height={"band": 0.62})
-        .encode(
-            x=x,
-            y=y,
-            color=colour_by("series", series, [BLUE, SKY]),
-            tooltip=["name:N", alt.Tooltip("value:Q", title="predicted", format=",.0f")],
-        )
-    )
-    texts = (
-        make_chart(rows)
-        .mark_text(align="left", dx=5)
-        .encode(x=x, y=y, text=alt.Text("value:Q", format=",.0f"))
-    )
-    line = (
-        make_chart([{"value": actual}])
-        .mark_rule(color=VERMILION, strokeWidth=3)
-        .encode(x=x, tooltip=[alt.Tooltip("value:Q", title="actual", format=",.0f")])
-    )
+    tip = alt.Tooltip("value:Q", title="predicted", format=",.0f")
+    colour = colour_by("series", series, [BLUE, SKY])
+    bars = make_chart(rows).mark_bar(height={"band": 0.62})
+    line = make_chart([{"value": actual}]).mark_rule(color=VERMILION, strokeWidth=3)
+    # The numbers stand inside the bars, where the line cannot cross them.
+    ink = alt.when("datum.series === 'champion'").then(alt.value("white"))
+    texts = make_chart(rows).mark_text(align="right", dx=-8)
     return finish_chart(
-        bars + line + texts, height=alt.Step(ROW_HEIGHT + 8), description=description
+        bars.encode(x=x, y=y, color=colour, tooltip=["name:N", tip])
+        + line.encode(x=x, tooltip=[alt.Tooltip("value:Q", title="actual", format=",.0f")])
+        + texts.encode(
+            x=x, y=y, text=alt.Text("value:Q", format=",.0f"), color=ink.otherwise(alt.value(INK))
+        ),
+        height=alt.Step(ROW_HEIGHT + 8),
+        description=description,
     )
 
 

@@ -10,7 +10,9 @@ from clvspark.reporting.tables import DIM_AUDIENCE, DIM_CAMPAIGN, DIM_CHANNEL, D
 
 def build_dim_date(days: DataFrame) -> DataFrame:
     """Every calendar day from the first to the last of history.person_day."""
-    span = days.agg(F.min("day").alias("first"), F.max("day").alias("last")).where("first IS NOT NULL")
+    span = days.agg(F.min("day").alias("first"), F.max("day").alias("last")).where(
+        "first IS NOT NULL"
+    )
     calendar = span.select(F.explode(F.sequence("first", "last")).alias("date"))
     return calendar.select(
         "date",
@@ -26,7 +28,12 @@ def build_dim_audience(definitions: DataFrame) -> DataFrame:
     """The newest version of each audience."""
     columns = ["name", "description", "version", "owner"]
     newest = F.max_by(F.struct(*columns), "version").alias("newest")
-    return definitions.groupBy("audience_id").agg(newest).select("audience_id", "newest.*").select(*DIM_AUDIENCE.names)
+    return (
+        definitions.groupBy("audience_id")
+        .agg(newest)
+        .select("audience_id", "newest.*")
+        .select(*DIM_AUDIENCE.names)
+    )
 
 
 def build_dim_campaign(campaigns: DataFrame) -> DataFrame:
@@ -36,4 +43,9 @@ def build_dim_campaign(campaigns: DataFrame) -> DataFrame:
 
 def build_dim_channel(orders: DataFrame, interactions: DataFrame) -> DataFrame:
     """Every channel of orders and interactions."""
-    return orders.select("channel").unionByName(interactions.select("channel")).distinct().select(*DIM_CHANNEL.names)
+    return (
+        orders.select("channel")
+        .unionByName(interactions.select("channel"))
+        .distinct()
+        .select(*DIM_CHANNEL.names)
+    )

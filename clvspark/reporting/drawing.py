@@ -58,16 +58,17 @@ COUNT_AXIS = alt.Axis(format=",.0f", tickCount=4, tickMinStep=1)
 
 
 def make_chart(rows: Rows) -> alt.Chart:
+    """Chart of literal rows; no file or address is ever read."""
     return alt.Chart(alt.Data(values=rows))
 
 
 def finish_chart(
     chart: alt.Chart | alt.LayerChart, *, height: int | alt.Step, description: str
 ) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart, as wide as its place."""
     sized = chart.properties(
         width="container",
         height=height,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         description=description,
     )
     spec: dict[str, Any] = sized.to_dict()
@@ -83,4 +84,5 @@ def room_for_numbers(rows: Rows) -> alt.Scale:
 
 
 def colour_by(field: str, domain: list[str], colours: list[str]) -> alt.Color:
+    """One colour for each name of `domain`, in this order."""
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=domain, range=colours), sort=domain)

@@ -86,12 +86,11 @@ def read_figures(lake: Lakehouse, config: ReportingConfig, as_of: date) -> Figur
         "record_counts": _record_counts(lake),
         "value": _values(lake, as_of),
         "runs": _newest_runs(lake, as_of),
-        "metrics": _newest_metrics(lake, as_of),
     }
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = dict(zip(queries, pool.map(_collect, queries.values()), strict=True))
     calendar, value = found.pop("calendar")[0], found.pop("value")[0]
-    metrics = {(row["stage"], row["name"]): row["value"] for row in found.pop("metrics")}
+    runs = found.pop("runs")
     return Figures(
         as_of=as_of,
         currency=lake.config.currency,
@@ -100,8 +99,12 @@ def read_figures(lake: Lakehouse, config: ReportingConfig, as_of: date) -> Figur
         last_day=calendar["last"],
         horizon_days=value["horizon_days"],
         value_kind=name_value(value["historical"], value["revenue"], value["margin"]),
-        runs=[{**row, "rows": json.loads(row.pop("rows_written"))} for row in found.pop("runs")],
-        metrics=metrics,
+        runs=[{**row, "rows": json.loads(row["rows_written"])} for row in runs],
+        metrics={
+            (row["stage"], name): value
+            for row in runs
+            for name, value in (row["metrics"] or {}).items()
+        },
         **found,
     )
 
@@ -179,18 +182,12 @@ def _values(lake: Lakehouse, as_of: date) -> DataFrame:
 
 
 def _newest_runs(lake: Lakehouse, as_of: date) -> DataFrame:
-    """The newest run of each stage that did its work for `as_of` or for no date."""
-    done = (
-        lake.read_or_empty(RUN)
-        .where("status = 'success'")
-        .where(_is(as_of) | F.col("as_of_date").isNull())
-    )
-    newest = F.max_by(
-        F.struct("run_id", "started_at", "seconds", "rows_written"), "ended_at"
-    ).alias("newest")
-    return done.groupBy("stage").agg(newest).select("stage", "newest.*").orderBy("started_at")
-
-
-def _newest_metrics(lake: Lakehouse, as_of: date) -> DataFrame:
-    metrics = lake.read_or_empty(METRIC).select("run_id", "stage", "name", "value")
-    return metrics.join(_newest_runs(lake, as_of).select("run_id"), on="run_id", how="leftsemi")
+    """The newest run of each stage that did its work for `as_of` or no date, with metrics."""
+    concerns = _is(as_of) | F.col("as_of_date").isNull()
+    done = lake.read_or_empty(RUN).where("status = 'success'").where(concerns)
+    facts = F.struct("run_id", "started_at", "seconds", "rows_written")
+    newest = done.groupBy("stage").agg(F.max_by(facts, "ended_at").alias("newest"))
+    pairs = F.map_from_entries(F.collect_list(F.struct("name", "value"))).alias("metrics")
+    metrics = lake.read_or_empty(METRIC).groupBy("run_id").agg(pairs)
+    runs = newest.select("stage", "newest.*").join(metrics, on="run_id", how="left")
+    return runs.orderBy("started_at")

@@ -45,8 +45,8 @@ _SECTIONS = (
 _DRAW = """
 for (const place of document.querySelectorAll("[data-chart]")) {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const options = {mode: "vega-lite", renderer: "svg", actions: false, ast: true, config:
-  read("chart-config")};
+  const looks = {renderer: "svg", actions: false, logLevel: 1, config: read("chart-config")};
+  const options = {mode: "vega-lite", ast: true, ...looks};
   vegaEmbed(place, read(place.dataset.chart), options).catch(() => {
     place.textContent = "This chart cannot be drawn here; the tables have its numbers.";
   });
@@ -68,11 +68,14 @@ def build_html(figures: Figures, *, title: str) -> str:
     """Return the page as text; everything that comes from data or configuration is escaped."""
     sections = [describe(figures) for describe in _SECTIONS]
     library, script = _chart_library(), _DRAW
+    first, last = figures.first_day, figures.last_day
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
     template = _environment().get_template("report.html.j2")
     return template.render(
         title=title,
-        figures=figures,
+        as_of=figures.as_of,
+        currency=figures.currency,
+        period=f"History from {first} to {last}." if first else "",
         tiles=build_tiles(figures),
         sections=sections,
         specs=_specs(sections),

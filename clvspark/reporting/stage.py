@@ -53,7 +53,10 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
             run.overwrite(tables.DIM_DATE, dimensions.build_dim_date(lake.read(PERSON_DAY)))
             run.overwrite(tables.DIM_AUDIENCE, dimensions.build_dim_audience(lake.read(DEFINITION)))
             run.overwrite(tables.DIM_CAMPAIGN, dimensions.build_dim_campaign(lake.read(CAMPAIGN)))
-            run.overwrite(tables.DIM_CHANNEL, dimensions.build_dim_channel(lake.read(ORDER), lake.read(INTERACTION)))
+            run.overwrite(
+                tables.DIM_CHANNEL,
+                dimensions.build_dim_channel(lake.read(ORDER), lake.read(INTERACTION)),
+            )
             for table, df in _build_facts(lake, config, as_of).items():
                 run.overwrite(table, df, where=f"as_of_date = DATE'{as_of}'")
             run.step("rendering the page")
@@ -68,9 +71,13 @@ def _build_facts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> dict[
     responses = lake.read(RESPONSE).where(now)
     return {
         tables.FACT_PROFILE: facts.build_fact_profile(values, lake.read(PERSON), as_of=as_of),
-        tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(lake.read(ESTIMATE).where(now)),
+        tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(
+            lake.read(ESTIMATE).where(now)
+        ),
         tables.FACT_AUDIENCE_OVERLAP: facts.build_fact_audience_overlap(members, as_of=as_of),
-        tables.FACT_CLV_DECILE: facts.build_fact_clv_decile(deciles, values, _revenue_after(lake, config, as_of)),
+        tables.FACT_CLV_DECILE: facts.build_fact_clv_decile(
+            deciles, values, _revenue_after(lake, config, as_of)
+        ),
         tables.FACT_RESPONSE: facts.build_fact_response(
             _contacts(lake, config, as_of), responses, deciles, as_of=as_of
         ),
@@ -94,12 +101,17 @@ def _contacts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> DataFram
         & (F.col("occurred_at") >= F.lit(as_of).cast("timestamp"))
         & (F.col("occurred_at") < F.lit(end).cast("timestamp"))
     )
-    running = lake.read(CAMPAIGN).where((F.col("starts_on") < F.lit(end)) & (F.col("ends_on") >= F.lit(as_of)))
+    running = lake.read(CAMPAIGN).where(
+        (F.col("starts_on") < F.lit(end)) & (F.col("ends_on") >= F.lit(as_of))
+    )
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     addressed = (
         lake.read(CAMPAIGN_MEMBER)
         .join(running.select("campaign_id"), on="campaign_id")
-        .join(links.select("source_system", "source_record_id", "person_id"), on=["source_system", "source_record_id"])
+        .join(
+            links.select("source_system", "source_record_id", "person_id"),
+            on=["source_system", "source_record_id"],
+        )
     )
     columns = ["person_id", "campaign_id"]
     return sent.select(*columns).unionByName(addressed.select(*columns))
@@ -110,10 +122,26 @@ def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
     now = F.col("as_of_date") == F.lit(as_of)
     backtest = lake.read(BACKTEST).where(now).select("model", "measure", "value")
     fitted = lake.read(MODEL).where(now)
-    parameters = fitted.select(F.col("name").alias("model"), F.explode("parameters").alias("measure", "value"))
-    likelihood = fitted.select(F.col("name").alias("model"), F.lit("log_likelihood_of_fit").alias("measure"), F.col("log_likelihood").alias("value"))
+    parameters = fitted.select(
+        F.col("name").alias("model"), F.explode("parameters").alias("measure", "value")
+    )
+    likelihood = fitted.select(
+        F.col("name").alias("model"),
+        F.lit("log_likelihood_of_fit").alias("measure"),
+        F.col("log_likelihood").alias("value"),
+    )
     newest = F.max_by("value", "recorded_at").alias("value")
-    identity = lake.read(METRIC).where("stage = 'resolve'").groupBy(F.col("name").alias("measure")).agg(newest)
-    parts = [backtest, parameters, likelihood, identity.select(F.lit("identity").alias("model"), "measure", "value")]
+    identity = (
+        lake.read(METRIC)
+        .where("stage = 'resolve'")
+        .groupBy(F.col("name").alias("measure"))
+        .agg(newest)
+    )
+    parts = [
+        backtest,
+        parameters,
+        likelihood,
+        identity.select(F.lit("identity").alias("model"), "measure", "value"),
+    ]
     found = reduce(DataFrame.unionByName, parts).withColumn("as_of_date", F.lit(as_of))
     return found.select(*tables.FACT_MODEL_QUALITY.names)

@@ -40,7 +40,9 @@ DIM_CAMPAIGN = Table(
     ),
 )
 DIM_CHANNEL = Table(
-    "reporting.dim_channel", "Channels that anything happened on.", (Column("channel", "string", key=True),)
+    "reporting.dim_channel",
+    "Channels that anything happened on.",
+    (Column("channel", "string", key=True),),
 )
 FACT_PROFILE = Table(
     "reporting.fact_profile",
@@ -91,7 +93,12 @@ FACT_CLV_DECILE = Table(
         Column("p_alive", "double", "mean"),
         Column("expected_purchases", "double", "mean within the horizon"),
         Column("residual_value", "double", "sum", unit=_MONEY),
-        Column("revenue_after", "double", "net revenue within the measurement window after the date", unit=_MONEY),
+        Column(
+            "revenue_after",
+            "double",
+            "net revenue within the measurement window after the date",
+            unit=_MONEY,
+        ),
     ),
 )
 FACT_RESPONSE = Table(

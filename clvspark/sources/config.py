@@ -19,11 +19,13 @@ class FieldRule(StrictModel):
     the target's type (dates and instants by `formats`, read in `timezone`).
     """
 
-    from_: str | None = Field(None, alias="from", description="landing column; a dot reaches into nested fields")
+    from_: str | None = Field(
+        None, alias="from", description="landing column; a dot reaches into nested fields"
+    )
     join: list[str] | None = Field(None, min_length=2)
     separator: str = ":"
     value: str | int | None = None
-    transforms: list[Transform] = []
+    transforms: list[Transform] = Field(default_factory=list)
     map: dict[str, str] | None = None
     prefix: str = ""
     formats: list[str] | None = None
@@ -47,14 +49,18 @@ class Output(StrictModel):
     to: str
     fields: dict[str, FieldRule]
     attributes: list[str] = Field([], description="landing columns kept in the map `attributes`")
-    derived: bool = Field(False, description="rows repeat a key by nature; the first of each key is kept")
+    derived: bool = Field(
+        False, description="rows repeat a key by nature; the first of each key is kept"
+    )
 
     @field_validator("fields", mode="before")
     @classmethod
     def _short_form(cls, fields: object) -> object:
         if not isinstance(fields, dict):
             return fields
-        return {name: {"from": rule} if isinstance(rule, str) else rule for name, rule in fields.items()}
+        return {
+            name: {"from": rule} if isinstance(rule, str) else rule for name, rule in fields.items()
+        }
 
     @model_validator(mode="after")
     def _known_target(self) -> Self:
@@ -63,7 +69,9 @@ class Output(StrictModel):
         table = TARGETS[self.to]
         unknown = sorted(set(self.fields) - set(table.names))
         if unknown:
-            raise ValueError(f"{self.to} has no column {', '.join(unknown)}; it has {', '.join(table.names)}")
+            raise ValueError(
+                f"{self.to} has no column {', '.join(unknown)}; it has {', '.join(table.names)}"
+            )
         absent = sorted(set(table.required) - set(self.fields) - {"source_system"})
         if absent:
             raise ValueError(f"{self.to} requires {', '.join(absent)}; map them under 'fields'")
@@ -72,7 +80,9 @@ class Output(StrictModel):
     @property
     def columns(self) -> set[str]:
         """Landing columns that the output reads."""
-        return {column for rule in self.fields.values() for column in rule.columns} | set(self.attributes)
+        return {column for rule in self.fields.values() for column in rule.columns} | set(
+            self.attributes
+        )
 
 
 class LandingFile(StrictModel):
@@ -82,6 +92,7 @@ class LandingFile(StrictModel):
     format: Literal["csv", "jsonl", "parquet", "delta"]
     delimiter: str = ","
     multiline: bool = False
+    ignore: list[str] = Field([], description="columns known to be there and not used")
     unknown_columns: Literal["report", "quarantine"] = "report"
     outputs: list[Output] = Field(min_length=1)
 
@@ -109,7 +120,9 @@ class SourceSystem(StrictModel):
 class SourcesConfig(StrictModel):
     """Landing folder and the systems that drop files there."""
 
-    landing: str = Field(description="folder; 'package:NAME/FOLDER' reads data that an installed package carries")
+    landing: str = Field(
+        description="folder; 'package:NAME/FOLDER' reads data that an installed package carries"
+    )
     systems: list[SourceSystem] = Field(min_length=1)
 
     @model_validator(mode="after")

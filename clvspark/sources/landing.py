@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import reduce
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
+from clvspark.lakehouse.files import FoundFile, list_files, read_first_line
 from clvspark.sources.config import LandingFile
 
 CORRUPT = "_corrupt_record"
-
-
-@dataclass(frozen=True)
-class FoundFile:
-    """A landing file with what identifies its content."""
-
-    path: str
-    size: int
-    modified_ms: int
 
 
 def resolve_landing(landing: str) -> str:
@@ -39,27 +28,20 @@ def resolve_landing(landing: str) -> str:
     try:
         return str(metadata.distribution(name).locate_file(folder))
     except metadata.PackageNotFoundError:
-        raise MissingInputError(f"The package {name!r} is not installed. Next step: pip install {name}") from None
+        raise MissingInputError(
+            f"The package {name!r} is not installed. Next step: pip install {name}"
+        ) from None
 
 
 def find_files(spark: SparkSession, landing: str, pattern: str) -> list[FoundFile]:
-    """Files below `landing` that match the glob, by name; works on every file system that Spark reaches."""
-    jvm: Any = spark.sparkContext._jvm
-    conf = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
-    path = jvm.org.apache.hadoop.fs.Path(f"{landing}/{pattern}")
-    statuses = path.getFileSystem(conf).globStatus(path) or []
-    found = [FoundFile(s.getPath().toString(), s.getLen(), s.getModificationTime()) for s in statuses]
+    """Files below `landing` that match the glob; MissingInputError if there are none."""
+    found = list_files(spark, f"{landing}/{pattern}")
     if not found:
         raise MissingInputError(
             f"No landing file matches {landing}/{pattern}. "
             "Put the files there, or correct 'sources.landing' or the 'path' of the system."
         )
-    return sorted(found, key=lambda file: file.path)
-
-
-def digest_files(files: list[FoundFile]) -> str:
-    """One digest of names, sizes and modification times."""
-    return hashlib.sha256(repr(files).encode()).hexdigest()
+    return found
 
 
 def read_landing(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
@@ -69,7 +51,12 @@ def read_landing(spark: SparkSession, files: list[FoundFile], spec: LandingFile)
     own name (nested fields under their dotted path), and ``_file``, ``_raw``, ``_malformed``, ``_unknown``
     (columns of the file that `spec` does not name; NULL where there are none).
     """
-    readers = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_columnar, "delta": _read_columnar}
+    readers = {
+        "csv": _read_csv,
+        "jsonl": _read_jsonl,
+        "parquet": _read_columnar,
+        "delta": _read_columnar,
+    }
     return readers[spec.format](spark, files, spec)
 
 
@@ -82,12 +69,18 @@ def _read_csv(spark: SparkSession, files: list[FoundFile], spec: LandingFile) ->
         _require(spec.columns, list(header), paths[0])
         schema = StructType([StructField(name, StringType()) for name in (*header, CORRUPT)])
         reader = spark.read.schema(schema).option("header", True).option("columnPruning", False)
-        reader = reader.option("sep", spec.delimiter).option("escape", '"').option("multiLine", spec.multiline)
+        reader = (
+            reader.option("sep", spec.delimiter)
+            .option("escape", '"')
+            .option("multiLine", spec.multiline)
+        )
         df = reader.option("columnNameOfCorruptRecord", CORRUPT).csv(paths)
         cells = F.to_json(F.struct(*(F.col(f"`{name}`") for name in header)))
         raw = F.coalesce(F.col(CORRUPT), cells)
-        unknown = _names(sorted(set(header) - set(spec.columns)))
-        parts.append(_select(df, spec, raw=raw, malformed=F.col(CORRUPT).isNotNull(), unknown=unknown))
+        unknown = _names(sorted(set(header) - set(spec.columns) - set(spec.ignore)))
+        parts.append(
+            _select(df, spec, raw=raw, malformed=F.col(CORRUPT).isNotNull(), unknown=unknown)
+        )
     return reduce(DataFrame.unionByName, parts)
 
 
@@ -97,22 +90,32 @@ def _read_jsonl(spark: SparkSession, files: list[FoundFile], spec: LandingFile) 
     options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": CORRUPT}
     parsed = lines.select(F.from_json("value", schema, options).alias("_row"), "value", "_metadata")
     df = parsed.select("_row.*", "value", "_metadata")
-    top = F.array(*(F.lit(name) for name in sorted({column.split(".")[0] for column in spec.columns})))
+    top = F.array(
+        *(
+            F.lit(name)
+            for name in sorted({column.split(".")[0] for column in (*spec.columns, *spec.ignore)})
+        )
+    )
     extra = F.array_except(F.coalesce(F.json_object_keys("value"), F.array()), top)
     unknown = F.when(F.size(extra) > 0, F.array_join(F.array_sort(extra), ", "))
-    return _select(df, spec, raw=F.col("value"), malformed=F.col(CORRUPT).isNotNull(), unknown=unknown)
+    return _select(
+        df, spec, raw=F.col("value"), malformed=F.col(CORRUPT).isNotNull(), unknown=unknown
+    )
 
 
 def _read_columnar(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
     df = spark.read.format(spec.format).load([file.path for file in files])
     present = df.columns
     _require([column.split(".")[0] for column in spec.columns], present, files[0].path)
-    unknown = _names(sorted(set(present) - {column.split(".")[0] for column in spec.columns}))
+    named = {column.split(".")[0] for column in (*spec.columns, *spec.ignore)}
+    unknown = _names(sorted(set(present) - named))
     raw = F.to_json(F.struct(*(F.col(f"`{name}`") for name in present)))
     return _select(df, spec, raw=raw, malformed=F.lit(False), unknown=unknown)
 
 
-def _select(df: DataFrame, spec: LandingFile, *, raw: Column, malformed: Column, unknown: Column) -> DataFrame:
+def _select(
+    df: DataFrame, spec: LandingFile, *, raw: Column, malformed: Column, unknown: Column
+) -> DataFrame:
     flat = spec.format == "csv"
     columns = [F.col(f"`{name}`" if flat else name).alias(name) for name in spec.columns]
     extras = [raw.alias("_raw"), malformed.alias("_malformed"), unknown.alias("_unknown")]
@@ -126,7 +129,9 @@ def _names(names: list[str]) -> Column:
 def _require(wanted: list[str], present: list[str], path: str) -> None:
     missing = sorted(set(wanted) - set(present))
     if missing:
-        faults = [f"column {name!r} is missing; the file has {', '.join(present)}" for name in missing]
+        faults = [
+            f"column {name!r} is missing; the file has {', '.join(present)}" for name in missing
+        ]
         raise ConfigError(path, faults)
 
 
@@ -137,20 +142,16 @@ def _nested_schema(paths: list[str]) -> StructType:
         head, _, rest = path.partition(".")
         children[head] += [rest] if rest else []
     return StructType(
-        [StructField(name, _nested_schema(rest) if rest else StringType()) for name, rest in children.items()]
+        [
+            StructField(name, _nested_schema(rest) if rest else StringType())
+            for name, rest in children.items()
+        ]
     )
 
 
 def _header(spark: SparkSession, path: str, delimiter: str) -> tuple[str, ...]:
-    """First line of a CSV file, read on the driver through Hadoop's file system."""
-    jvm: Any = spark.sparkContext._jvm
-    conf = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
-    hadoop = jvm.org.apache.hadoop.fs.Path(path)
-    stream = hadoop.getFileSystem(conf).open(hadoop)
-    try:
-        line = jvm.java.io.BufferedReader(jvm.java.io.InputStreamReader(stream, "UTF-8")).readLine()
-    finally:
-        stream.close()
+    """Column names of a CSV file."""
+    line = read_first_line(spark, path)
     if not line:
         raise MissingInputError(f"{path} is empty: a CSV file needs a header line.")
     return tuple(next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=delimiter)))

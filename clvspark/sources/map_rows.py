@@ -38,7 +38,11 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
     values = {name: _typed(texts[name], types[name], rule) for name, rule in output.fields.items()}
     values["source_system"] = values.get("source_system", F.lit(system))
     if output.attributes:
-        pairs = [part for name in output.attributes for part in (F.lit(name), F.col(f"`{name}`").cast("string"))]
+        pairs = [
+            part
+            for name in output.attributes
+            for part in (F.lit(name), F.col(f"`{name}`").cast("string"))
+        ]
         values["attributes"] = F.create_map(*pairs)
     bad_values = [
         F.when(texts[name].isNotNull() & values[name].isNull(), F.lit(f"bad_value:{name}"))
@@ -47,15 +51,22 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
     ]
     row_faults = [
         F.when(F.col("_malformed"), F.lit("malformed_row")),
-        F.when(F.contains(F.col("_raw"), F.lit(_REPLACEMENT_CHARACTER)), F.lit("wrong_encoding")),
+        F.when(_is_garbled(F.col("_raw")), F.lit("wrong_encoding")),
     ]
     if file.unknown_columns == "quarantine":
         row_faults.append(F.when(F.col("_unknown").isNotNull(), F.lit("unknown_columns")))
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
-    mapped = raw.select(*columns, F.array_compact(F.array(*row_faults, *bad_values)).alias("_early"), "_file", "_raw")
+    mapped = raw.select(
+        *columns,
+        F.array_compact(F.array(*row_faults, *bad_values)).alias("_early"),
+        "_file",
+        "_raw",
+    )
     late = _contract_reasons(mapped, table)
     reasons = F.array_distinct(F.concat("_early", F.array_compact(F.array(*late))))
-    judged = mapped.select(*table.names, F.lit(system).alias("_system"), "_file", "_raw", reasons.alias("_reasons"))
+    judged = mapped.select(
+        *table.names, F.lit(system).alias("_system"), "_file", "_raw", reasons.alias("_reasons")
+    )
     return judged.withColumn("_raw", F.when(F.size("_reasons") > 0, F.col("_raw")))
 
 
@@ -72,7 +83,9 @@ def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     return mapped.withColumns(
         {
             "_raw": F.when(repeated, payload).otherwise(F.col("_raw")),
-            "_reasons": F.when(repeated, F.array(F.lit("duplicate_key"))).otherwise(F.col("_reasons")),
+            "_reasons": F.when(repeated, F.array(F.lit("duplicate_key"))).otherwise(
+                F.col("_reasons")
+            ),
         }
     )
 
@@ -83,7 +96,11 @@ def keep_first_of_key(mapped: DataFrame, table: Table) -> DataFrame:
     content = F.xxhash64(*(F.col(name) for name in table.names if name != "attributes"))
     best = F.max_by(F.struct(*mapped.columns), F.struct(filled, content)).alias("_best")
     good = mapped.where(F.size("_reasons") == 0)
-    return good.groupBy(*(F.col(name).alias(f"_{name}") for name in table.key)).agg(best).select("_best.*")
+    return (
+        good.groupBy(*(F.col(name).alias(f"_{name}") for name in table.key))
+        .agg(best)
+        .select("_best.*")
+    )
 
 
 def _contract_reasons(mapped: DataFrame, table: Table) -> list[Column]:
@@ -101,9 +118,14 @@ def _text(rule: FieldRule, kinds: dict[str, DataType]) -> Column:
     if rule.value is not None:
         return F.lit(rule.value)
     if rule.join:
-        return F.concat_ws(rule.separator, *(_blank_to_null(F.col(f"`{name}`").cast("string")) for name in rule.join))
+        return F.concat_ws(
+            rule.separator,
+            *(_blank_to_null(F.col(f"`{name}`").cast("string")) for name in rule.join),
+        )
     text = F.col(f"`{rule.from_}`")
-    if not (rule.transforms or rule.map or rule.prefix) and not isinstance(kinds[str(rule.from_)], StringType):
+    if not (rule.transforms or rule.map or rule.prefix) and not isinstance(
+        kinds[str(rule.from_)], StringType
+    ):
         return text
     text = _blank_to_null(text.cast("string"))
     for name in rule.transforms:
@@ -114,6 +136,11 @@ def _text(rule: FieldRule, kinds: dict[str, DataType]) -> Column:
     return F.concat(F.lit(rule.prefix), text) if rule.prefix else text
 
 
+def _is_garbled(text: Column) -> Column:
+    """Not UTF-8: readers of texts keep the bytes, readers of CSV put the replacement character."""
+    return ~F.is_valid_utf8(text) | F.contains(text, F.lit(_REPLACEMENT_CHARACTER))
+
+
 def _blank_to_null(text: Column) -> Column:
     return F.nullif(F.trim(text), F.lit(""))
 
@@ -122,7 +149,9 @@ def _typed(text: Column, kind: DataType, rule: FieldRule) -> Column:
     if isinstance(kind, TimestampType | DateType):
         instant = text.try_cast("timestamp")
         if rule.formats:
-            instant = F.coalesce(*(F.try_to_timestamp(text.cast("string"), F.lit(f)) for f in rule.formats))
+            instant = F.coalesce(
+                *(F.try_to_timestamp(text.cast("string"), F.lit(f)) for f in rule.formats)
+            )
         if rule.timezone != "UTC":
             instant = F.to_utc_timestamp(instant, rule.timezone)
         return instant.cast(kind)

@@ -14,7 +14,9 @@ def build_quarantine(mapped: DataFrame, table: Table) -> DataFrame:
     bad = mapped.where(F.size("_reasons") > 0)
     same = Window.partitionBy("_file", "_raw").orderBy(F.col("_reasons")[0])
     revenue = F.col("net_revenue") if "net_revenue" in table.names else F.lit(None)
-    identity = F.concat_ws("|", F.lit(table.name), "_file", "_raw", F.row_number().over(same).cast("string"))
+    identity = F.concat_ws(
+        "|", F.lit(table.name), "_file", "_raw", F.row_number().over(same).cast("string")
+    )
     return bad.select(
         F.sha2(identity, 256).alias("quarantine_id"),
         F.col("_system").alias("source_system"),

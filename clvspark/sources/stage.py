@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -12,13 +13,18 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import ContractError
+from clvspark.lakehouse.files import FoundFile, digest_files
+from clvspark.lakehouse.table import Table
+from clvspark.privacy.tables import TOMBSTONE
+from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.config import LandingFile, Output, SourcesConfig
-from clvspark.sources.landing import FoundFile, digest_files, find_files, read_landing, resolve_landing
+from clvspark.sources.landing import find_files, read_landing, resolve_landing
 from clvspark.sources.map_rows import BOOKKEEPING, keep_first_of_key, map_rows, quarantine_repeats
 from clvspark.sources.quarantine import build_quarantine
 from clvspark.sources.tables import EVENT, QUARANTINE, TABLES, TARGETS
 
 STAGE = "ingest"
+FATES = ("kept", "quarantined", "erased")
 
 
 @dataclass(frozen=True)
@@ -58,27 +64,35 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     mapped: dict[str, list[DataFrame]] = defaultdict(list)
     derived: dict[str, list[DataFrame]] = defaultdict(list)
     received: list[DataFrame] = []
+    tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
     for drop in drops:
         raw = read_landing(lake.spark, drop.files, drop.spec)
         for output in drop.spec.outputs:
             rows = map_rows(raw, system=drop.system, file=drop.spec, output=output)
             (derived if output.derived else mapped)[output.to].append(rows)
             if not output.derived:
-                received.append(_measure_received(raw, output))
-    frames = {name: _unite(lake, name, mapped[name], derived[name]).persist() for name in TARGETS}
+                received.append(_measure_received(raw, drop, output))
+    united = {name: _unite(lake, name, mapped[name], derived[name]) for name in TARGETS}
+    frames = {
+        name: mark_erased(df, TARGETS[name], tombstones).persist() for name, df in united.items()
+    }
     try:
         for name, df in frames.items():
-            good = df.where(F.size("_reasons") == 0)
-            run.overwrite(TARGETS[name], good.select(*TARGETS[name].names))
-        bad = [build_quarantine(df, TARGETS[name]) for name, df in frames.items()]
-        run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad))
+            good = df.where((F.size("_reasons") == 0) & ~F.col("_erased"))
+            run.overwrite(TARGETS[name], good.select(*TARGETS[name].names), cached=True)
+        bad = [
+            build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()
+        ]
+        run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad), cached=True)
         _reconcile(run, reduce(DataFrame.unionByName, received), frames)
     finally:
         for df in frames.values():
             df.unpersist()
 
 
-def _unite(lake: Lakehouse, name: str, mapped: list[DataFrame], derived: list[DataFrame]) -> DataFrame:
+def _unite(
+    lake: Lakehouse, name: str, mapped: list[DataFrame], derived: list[DataFrame]
+) -> DataFrame:
     """All rows of one target over all systems; derived rows only where no file brings the key itself."""
     table = TARGETS[name]
     nothing = lake.spark.createDataFrame([], table.schema).select(
@@ -93,40 +107,69 @@ def _unite(lake: Lakehouse, name: str, mapped: list[DataFrame], derived: list[Da
     firsts = keep_first_of_key(reduce(DataFrame.unionByName, derived), table)
     brought = rows.where(F.size("_reasons") == 0).select(*table.key)
     return rows.unionByName(
-        firsts.join(brought, on=table.key, how="left_anti").withColumn("_derived", F.lit(True)).select(*rows.columns)
+        firsts.join(brought, on=table.key, how="left_anti")
+        .withColumn("_derived", F.lit(True))
+        .select(*rows.columns)
     )
 
 
-def _measure_received(raw: DataFrame, output: Output) -> DataFrame:
-    """Rows and revenue of one kind of landing file, straight from its cells."""
+def _measure_received(raw: DataFrame, drop: Drop, output: Output) -> DataFrame:
+    """Rows and revenue of one kind of landing file, straight from its cells; one row."""
     rule = output.fields.get("net_revenue")
-    amount = F.col(f"`{rule.from_}`").try_cast("decimal(18,2)") if rule and rule.from_ else F.lit(None)
-    return raw.agg(F.count(F.lit(1)).alias("rows"), F.sum(amount.cast("decimal(18,2)")).alias("revenue"))
+    amount = (
+        F.col(f"`{rule.from_}`").try_cast("decimal(18,2)") if rule and rule.from_ else F.lit(None)
+    )
+    return raw.agg(
+        F.lit(f"{drop.system}:{drop.spec.path}").alias("drop"),
+        F.count(F.lit(1)).alias("rows"),
+        F.sum(amount.cast("decimal(18,2)")).alias("revenue"),
+        F.count("_unknown").alias("unknown_rows"),
+        F.max("_unknown").alias("unknown_names"),
+    )
+
+
+def _measure_kept(df: DataFrame, table: Table) -> DataFrame:
+    """Rows and revenue of a mapped frame by what became of them: kept, quarantined or erased."""
+    fate = (
+        F.when(F.col("_erased"), "erased")
+        .when(F.size("_reasons") > 0, "quarantined")
+        .otherwise("kept")
+    )
+    revenue = F.col("net_revenue") if "net_revenue" in table.names else F.lit(None)
+    counted = df.where("NOT _derived").groupBy(fate.alias("fate"))
+    return counted.agg(
+        F.count(F.lit(1)).alias("rows"), F.sum(revenue.cast("decimal(18,2)")).alias("revenue")
+    )
 
 
 def _reconcile(run: Run, received: DataFrame, frames: dict[str, DataFrame]) -> None:
-    """Record rows and revenue received, kept and quarantined; raise if they do not add up."""
-    landed = received.agg(F.sum("rows").alias("rows"), F.sum("revenue").alias("revenue")).first()
-    sums = []
-    for name, df in frames.items():
-        revenue = F.col("net_revenue") if "net_revenue" in TARGETS[name].names else F.lit(None)
-        bad = F.size("_reasons") > 0
-        counted = df.where("NOT _derived").groupBy(bad.alias("bad"))
-        sums.append(
-            counted.agg(F.count(F.lit(1)).alias("rows"), F.sum(revenue.cast("decimal(18,2)")).alias("revenue"))
-        )
-    parts = reduce(DataFrame.unionByName, sums).groupBy("bad").agg(F.sum("rows").alias("rows"), F.sum("revenue"))
-    found = {row["bad"]: row for row in parts.collect()}
-    rows = {bad: int(found[bad]["rows"]) if bad in found else 0 for bad in (False, True)}
-    revenue = {bad: found[bad][2] or 0 if bad in found else 0 for bad in (False, True)}
-    if landed["rows"] != rows[False] + rows[True] or (landed["revenue"] or 0) != revenue[False] + revenue[True]:
+    """Record rows and revenue received, kept, quarantined and erased; raise if they do not add up."""
+    drops = received.collect()
+    measured = [_measure_kept(df, TARGETS[name]) for name, df in frames.items()]
+    fates = reduce(DataFrame.unionByName, measured).groupBy("fate")
+    found = {
+        r["fate"]: r
+        for r in fates.agg(F.sum("rows").alias("rows"), F.sum("revenue").alias("revenue")).collect()
+    }
+    rows = {fate: int(found[fate]["rows"]) if fate in found else 0 for fate in FATES}
+    revenue = {
+        fate: found[fate]["revenue"] or Decimal(0) if fate in found else Decimal(0)
+        for fate in FATES
+    }
+    landed_rows = sum(drop["rows"] for drop in drops)
+    landed_revenue = sum((drop["revenue"] or Decimal(0) for drop in drops), Decimal(0))
+    if landed_rows != sum(rows.values()) or landed_revenue != sum(revenue.values()):
         raise ContractError(
-            f"{EVENT.name}: {landed['rows']} landing rows with revenue {landed['revenue']} became "
-            f"{rows[False]} + {rows[True]} rows with {revenue[False]} + {revenue[True]}. Report this as a fault."
+            f"{EVENT.name}: {landed_rows} landing rows with revenue {landed_revenue} became {rows} with {revenue}. "
+            "Rows were lost or counted twice: please report this."
         )
-    run.metric("rows_received", rows[False] + rows[True])
-    run.metric("rows_kept", rows[False])
-    run.metric("rows_quarantined", rows[True])
-    run.metric("revenue_received", float(landed["revenue"] or 0))
-    run.metric("revenue_kept", float(revenue[False]))
-    run.metric("revenue_quarantined", float(revenue[True]))
+    run.metric("rows_received", landed_rows)
+    run.metric("revenue_received", float(landed_revenue))
+    for fate in FATES:
+        run.metric(f"rows_{fate}", rows[fate])
+        run.metric(f"revenue_{fate}", float(revenue[fate]))
+    for drop in drops:
+        if drop["unknown_rows"]:
+            run.metric(
+                f"unknown columns in {drop['drop']}: {drop['unknown_names']}", drop["unknown_rows"]
+            )

@@ -4,10 +4,19 @@ from clvspark.lakehouse.table import Column, Table
 
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
-_EVENT_TYPES = (
-    "order refund visit email_sent email_delivered email_opened email_clicked email_bounced "
-    "email_unsubscribed coupon_redeemed call"
-).split()
+_EVENT_TYPES = [
+    "order",
+    "refund",
+    "visit",
+    "email_sent",
+    "email_delivered",
+    "email_opened",
+    "email_clicked",
+    "email_bounced",
+    "email_unsubscribed",
+    "coupon_redeemed",
+    "call",
+]
 _INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
 
 
@@ -31,7 +40,9 @@ CUSTOMER_RECORD = Table(
         Column("street", "string", pii="address"),
         Column("city", "string", pii="address"),
         Column("postcode", "string", pii="address"),
-        Column("loyalty_card", "string", "card number as another system noted it", pii="identifier"),
+        Column(
+            "loyalty_card", "string", "card number as another system noted it", pii="identifier"
+        ),
         Column("device_id", "string", pii="identifier"),
         Column("created_at", "timestamp", "when the system created the record"),
         Column("attributes", "map<string,string>", "other attributes, e.g. demographics"),
@@ -44,7 +55,9 @@ EVENT = Table(
         Column("event_id", "string", key=True),
         Column("event_type", "string", required=True, check=_one_of("event_type", _EVENT_TYPES)),
         Column("source_system", "string", required=True),
-        Column("source_record_id", "string", "NULL: anonymous", references="sources.customer_record"),
+        Column(
+            "source_record_id", "string", "NULL: anonymous", references="sources.customer_record"
+        ),
         Column("occurred_at", "timestamp", required=True, check=f"occurred_at {_INSTANT}"),
         Column("channel", "string", required=True),
         Column("order_id", "string", "order that the line belongs to"),
@@ -56,7 +69,8 @@ EVENT = Table(
         Column("session_id", "string"),
     ),
     checks={
-        "order_is_complete": "event_type NOT IN ('order', 'refund') OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
+        "order_is_complete": "event_type NOT IN ('order', 'refund') "
+        "OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
         "revenue_sign": "net_revenue IS NULL OR (event_type = 'refund' AND net_revenue <= 0) OR net_revenue >= 0",
     },
     cluster_by=("source_system", "source_record_id"),
@@ -71,7 +85,9 @@ SURVEY_RESPONSE = Table(
         Column("source_record_id", "string", required=True, references="sources.customer_record"),
         Column("answered_at", "timestamp", required=True, check=f"answered_at {_INSTANT}"),
         Column("channel", "string"),
-        Column("score", "int", "likelihood to recommend", required=True, check="score BETWEEN 0 AND 10"),
+        Column(
+            "score", "int", "likelihood to recommend", required=True, check="score BETWEEN 0 AND 10"
+        ),
         Column("comment", "string", pii="free_text"),
     ),
 )
@@ -82,9 +98,20 @@ CONSENT = Table(
         Column("consent_id", "string", key=True),
         Column("source_system", "string", required=True),
         Column("source_record_id", "string", required=True, references="sources.customer_record"),
-        Column("channel", "string", required=True, check=_one_of("channel", ["any", "email", "push", "sms"])),
+        Column(
+            "channel",
+            "string",
+            required=True,
+            check=_one_of("channel", ["any", "email", "push", "sms"]),
+        ),
         Column("purpose", "string", required=True),
-        Column("val", "string", "y yes, n no, p pending, u unknown", required=True, check="val IN ('y','n','p','u')"),
+        Column(
+            "val",
+            "string",
+            "y yes, n no, p pending, u unknown",
+            required=True,
+            check="val IN ('y','n','p','u')",
+        ),
         Column("reason", "string"),
         Column("recorded_at", "timestamp", required=True, check=f"recorded_at {_INSTANT}"),
     ),
@@ -109,7 +136,12 @@ CAMPAIGN = Table(
         Column("channel", "string"),
         Column("starts_on", "date", required=True),
         Column("ends_on", "date", "last day, inclusive", required=True),
-        Column("cost_per_contact", "decimal(18,2)", unit="lakehouse currency", check="cost_per_contact >= 0"),
+        Column(
+            "cost_per_contact",
+            "decimal(18,2)",
+            unit="lakehouse currency",
+            check="cost_per_contact >= 0",
+        ),
         Column("offer", "string"),
     ),
     checks={"window": "ends_on >= starts_on"},
@@ -129,13 +161,26 @@ QUARANTINE = Table(
         Column("file_name", "string", required=True),
         Column("reason", "string", "the first reason", required=True),
         Column("reasons", "array<string>", "all reasons", required=True),
-        Column("net_revenue", "decimal(18,2)", "amount of the row where readable", unit="lakehouse currency"),
+        Column(
+            "net_revenue",
+            "decimal(18,2)",
+            "amount of the row where readable",
+            unit="lakehouse currency",
+        ),
         Column("raw", "string", "the row as it was read", pii="free_text"),
     ),
 )
 
 TARGETS = {
     table.name.split(".")[1]: table
-    for table in (CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE, CONSENT, PRODUCT, CAMPAIGN, CAMPAIGN_MEMBER)
+    for table in (
+        CUSTOMER_RECORD,
+        EVENT,
+        SURVEY_RESPONSE,
+        CONSENT,
+        PRODUCT,
+        CAMPAIGN,
+        CAMPAIGN_MEMBER,
+    )
 }
 TABLES = (*TARGETS.values(), QUARANTINE)

@@ -119,11 +119,12 @@ def _decile_grid(figures: Figures, deciles: Rows) -> Grid:
         f"of the coming {figures.horizon_days} days" if figures.horizon_days else "of the horizon"
     )
     kind = figures.value_kind
-    caution = "" if kind == "revenue" else f", which is not {kind}"
+    caution = "" if kind == "revenue" else f" (not {kind})"
     hint = (
-        f"CLV is historical plus residual {kind}. P(alive) and expected purchases are means; expected "
-        f"purchases and residual value are those {horizon}. The last columns are the net revenue{caution} "
-        f"that these persons really brought within {days} days from {figures.as_of} on."
+        f"CLV is historical plus residual {kind}. P(alive) and expected purchases are means; "
+        f"expected purchases and residual value are those {horizon}. The last columns are the "
+        f"net revenue{caution} that these persons really brought within {days} days "
+        f"from {figures.as_of} on."
     )
     return Grid("Deciles of customer lifetime value", columns, rows, hint=hint, has_total=True)
 
@@ -180,7 +181,7 @@ def _prediction_chart(figures: Figures) -> Block:
 def _concentration(figures: Figures) -> list[Block]:
     curves = {
         "revenue so far, by revenue so far": ("revenue_all", "value"),
-        "residual value, by prediction": ("residual_value", "value"),
+        "residual value, by prediction": ("residual_value", "residual_value"),
         f"revenue {figures.window_days} days after, by prediction": (
             "residual_value",
             "revenue_after",

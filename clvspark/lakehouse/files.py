@@ -1,0 +1,54 @@
+"""Files on any file system that Spark reaches, listed and peeked at through Hadoop on the driver."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file with what identifies its content."""
+
+    path: str
+    size: int
+    modified_ms: int
+
+
+def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
+    """Files that match a glob, by name."""
+    path, system = _open_path(spark, pattern)
+    found = system.globStatus(path) or []
+    files = [FoundFile(s.getPath().toString(), s.getLen(), s.getModificationTime()) for s in found]
+    return sorted(files, key=lambda file: file.path)
+
+
+def digest_files(files: list[FoundFile]) -> str:
+    """One digest of names, sizes and modification times."""
+    return hashlib.sha256(repr(files).encode()).hexdigest()
+
+
+def read_first_line(spark: SparkSession, file: str) -> str | None:
+    """First line of a UTF-8 text file; None if it is empty."""
+    path, system = _open_path(spark, file)
+    stream = system.open(path)
+    try:
+        io = _jvm(spark).java.io
+        line = io.BufferedReader(io.InputStreamReader(stream, "UTF-8")).readLine()
+    finally:
+        stream.close()
+    return str(line) if line is not None else None
+
+
+def _open_path(spark: SparkSession, name: str) -> tuple[Any, Any]:
+    """Hadoop's path and its file system."""
+    path = _jvm(spark).org.apache.hadoop.fs.Path(name)
+    context: Any = spark.sparkContext
+    return path, path.getFileSystem(context._jsc.hadoopConfiguration())  # noqa: SLF001 - Hadoop has no Python door
+
+
+def _jvm(spark: SparkSession) -> Any:
+    return spark.sparkContext._jvm  # noqa: SLF001 - see above

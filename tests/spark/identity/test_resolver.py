@@ -1,0 +1,165 @@
+"""Trusted and shared identifiers, guards, golden records, and the measure of quality."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clvspark.identity import IdentityResolver, IdentitySettings, evaluate_clusters
+from clvspark.identity import resolver as resolving
+from clvspark.identity.golden_record import build_golden_records
+from clvspark.identity.refine import split_components
+from clvspark.identity.shared_identifiers import (
+    blank_shared_identifiers,
+    describe_shared_identifiers,
+    find_shared_identifiers,
+)
+from clvspark.sources.tables import CUSTOMER_RECORD
+
+CARDS = IdentitySettings.model_validate(
+    {
+        "attributes": [
+            {"column": "loyalty_card", "kind": "identifier", "compare": False},
+            {"column": "given_name", "kind": "given_name", "compare": False},
+            {"column": "email", "kind": "email", "compare": False, "max_distinct_names": 2},
+        ],
+        "trusted_identifiers": ["loyalty_card"],
+    }
+)
+
+
+def raw(spark: SparkSession, *rows: tuple[str, str | None, str | None, str | None]) -> DataFrame:
+    return spark.createDataFrame(
+        [("s", *row) for row in rows],
+        "source_system string, source_record_id string, loyalty_card string, given_name string, email string",
+    )
+
+
+def persons(clusters: DataFrame) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for row in clusters.collect():
+        groups.setdefault(row["person_id"], []).append(row["unique_id"].removeprefix("s:"))
+    return sorted(sorted(group) for group in groups.values())
+
+
+def test_a_trusted_identifier_alone_makes_one_person(spark: SparkSession) -> None:
+    records = raw(spark, ("1", "c-1", None, None), ("2", "C1", None, None), ("3", "c2", None, None), ("4", None, None, None))
+    resolver = IdentityResolver(spark, CARDS)
+    nothing = spark.createDataFrame([], "unique_id_l string, unique_id_r string, match_weight double")
+    assert persons(resolver.cluster(records, nothing)) == [["1", "2"], ["3"], ["4"]]
+
+
+def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> None:
+    shop, family = "shop@example.com", "lee@example.com"
+    records = raw(
+        spark, ("1", None, "ann", shop), ("2", None, "bob", shop), ("3", None, "carl", shop),
+        ("4", None, "ann", family), ("5", None, "bob", family), ("6", None, "alice", family),
+    )  # fmt: skip
+    resolver = IdentityResolver(spark, CARDS)
+    standard = resolving.standardise_records(records, CARDS)
+    shared = find_shared_identifiers(standard, CARDS).persist()
+    assert [(row["value"], row["distinct_names"], row["records"]) for row in shared.collect()] == [(shop, 3, 3)]
+    kept = blank_shared_identifiers(standard, shared).orderBy("unique_id").collect()
+    assert [row["email"] for row in kept] == [None] * 3 + [family] * 3
+    (described,) = describe_shared_identifiers(shared).collect()
+    assert shop not in str(described)
+    assert len(described["identifier_sha256"]) == 64
+    assert resolver.standardise(records).where("email IS NULL").count() == 3
+
+
+def scored(spark: SparkSession, records: int, weight: float) -> DataFrame:
+    rows = [("r00", f"r{a:02}", f"r{b:02}", weight) for a, b in combinations(range(records), 2)]
+    return spark.createDataFrame(
+        rows, "component string, unique_id_l string, unique_id_r string, match_weight double"
+    )
+
+
+def test_an_oversized_person_is_taken_apart_and_marked(spark: SparkSession) -> None:
+    split = {"cut_weight": 1.0, "clip_weight": 12.0}
+    whole = split_components(scored(spark, 6, 9.0), max_records=6, **split).collect()
+    assert {(row["cluster"], row["raised_cut"]) for row in whole} == {("r00", False)}
+    apart = split_components(scored(spark, 6, 9.0), max_records=5, **split).collect()
+    assert {row["cluster"] for row in apart} == {f"r{n:02}" for n in range(6)}
+    assert all(row["raised_cut"] for row in apart)
+
+
+def test_a_giant_component_keeps_only_its_stronger_edges(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "_MAX_COMPONENT", 3)
+    edges = [("a", "b", 20.0), ("b", "c", 1.0), ("c", "d", 20.0), ("x", "y", 1.0)]
+    df = spark.createDataFrame(edges, "unique_id_l string, unique_id_r string, match_weight double")
+    rows = IdentityResolver(spark, CARDS)._components(df).collect()
+    assert {row["unique_id"]: row["component"] for row in rows} == {
+        "a": "a", "b": "a", "c": "c", "d": "c", "x": "x", "y": "x"
+    }  # fmt: skip
+
+
+def golden(spark: SparkSession, records: list[tuple[object, ...]]) -> dict[str, object]:
+    names = ["source_system", "source_record_id", "full_name", "given_name", "surname", "city", "created_at"]
+    columns = [F.col(n) if n in names else F.lit(None).cast(t).alias(n) for n, t in _TYPES.items()]
+    df = spark.createDataFrame(records, ", ".join(f"{name} string" for name in names)).select(*columns)
+    df = df.withColumn("created_at", F.col("created_at").cast("timestamp"))
+    unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
+    clean = df.select(unique_id, F.lit("a@example.com").alias("email"), F.lit(None).cast("string").alias("phone"))
+    links = df.select(unique_id, F.lit("p1").alias("person_id"))
+    (row,) = build_golden_records(df, clean, links).collect()
+    return row.asDict()
+
+
+_TYPES = {column.name: column.type for column in CUSTOMER_RECORD.columns}
+_OLD, _NEW = "2020-01-01", "2025-01-01"
+
+
+def test_the_newest_record_gives_each_attribute_and_a_whole_name_beats_an_initial(spark: SparkSession) -> None:
+    row = golden(
+        spark,
+        [
+            ("crm", "1", None, "Jane", "Smith", "Leeds", _OLD),
+            ("app", "2", None, "J", None, "York", _NEW),
+            ("web", "3", "Jones, Janet", None, None, None, None),
+        ],
+    )
+    assert (row["given_name"], row["surname"], row["city"]) == ("Jane", "Smith", "York")
+    assert row["records"] == 3
+    assert row["source_systems"] == ["app", "crm", "web"]
+    assert row["provenance"]["given_name"] == "crm:1"
+    assert row["provenance"]["city"] == "app:2"
+    assert "phone" not in row["provenance"]
+    assert row["email"] == "a@example.com"
+
+
+@pytest.mark.parametrize(
+    ("full", "parts"),
+    [("Jane Ann Smith", ("Jane Ann", "Smith")), ("Smith, Jane", ("Jane", "Smith")), ("Jane", ("Jane", None))],
+)
+def test_whole_names_are_split_where_the_parts_are_missing(spark: SparkSession, full: str, parts) -> None:
+    row = golden(spark, [("web", "3", full, None, None, None, None)])
+    assert (row["given_name"], row["surname"]) == parts
+
+
+def test_ties_do_not_depend_on_the_order_of_rows(spark: SparkSession) -> None:
+    rows = [("crm", str(n), None, "Jane", "Smith", f"City{n}", _OLD) for n in range(5)]
+    assert golden(spark, rows) == golden(spark, rows[::-1])
+
+
+labels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=20)
+
+
+@settings(max_examples=8)
+@given(labels)
+def test_quality_agrees_with_brute_force_over_all_pairs(spark: SparkSession, pairs: list[tuple[int, int]]) -> None:
+    clusters = spark.createDataFrame([(f"r{n}", f"p{a}") for n, (a, _) in enumerate(pairs)], "unique_id string, person_id string")
+    truth = spark.createDataFrame([(f"r{n}", f"t{b}") for n, (_, b) in enumerate(pairs)], "unique_id string, true_id string")
+    found = {(i, j) for i, j in combinations(range(len(pairs)), 2) if pairs[i][0] == pairs[j][0]}
+    true = {(i, j) for i, j in combinations(range(len(pairs)), 2) if pairs[i][1] == pairs[j][1]}
+    quality = evaluate_clusters(clusters, truth)
+    assert quality.precision == pytest.approx(len(found & true) / len(found) if found else 1.0)
+    assert quality.recall == pytest.approx(len(found & true) / len(true) if true else 1.0)
+    assert quality.records == len(pairs)
+    assert quality.largest_cluster == max(sum(a == p for a, _ in pairs) for p in range(5))

@@ -1,0 +1,172 @@
+"""Reading and writing: replace, merge, change feed, versions, formats, the run log."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from pyspark.sql import DataFrame
+
+from clvspark.audiences.tables import DECILE
+from clvspark.catalogue import TABLES
+from clvspark.lakehouse import Lakehouse, LakehouseConfig, StrictModel
+from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
+from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.sources.tables import EVENT, PRODUCT
+
+MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+
+
+class Settings(StrictModel):
+    """Configuration of a stage."""
+
+    size: int = 1
+
+
+def deciles(lake: Lakehouse, day: date, *tenths: int) -> DataFrame:
+    rows = [
+        {"person_id": f"p{n}", "metric": "clv", "as_of_date": day, "value": n, "rank": 1, "decile": tenth}
+        for n, tenth in enumerate(tenths)
+    ]
+    return DECILE.rows(lake.spark, rows)
+
+
+def products(lake: Lakehouse, **prices: int) -> DataFrame:
+    rows = [{"product_id": name, "list_price": price} for name, price in prices.items()]
+    return PRODUCT.rows(lake.spark, rows)
+
+
+def found(lake: Lakehouse) -> dict[str, int]:
+    return {row["product_id"]: int(row["list_price"]) for row in lake.read(PRODUCT).collect()}
+
+
+def test_replacing_some_rows_leaves_the_others(lake: Lakehouse) -> None:
+    of_april = f"as_of_date = DATE'{APRIL}'"
+    lake.overwrite(DECILE, deciles(lake, MARCH, 1, 2), where=f"as_of_date = DATE'{MARCH}'")
+    lake.overwrite(DECILE, deciles(lake, APRIL, 3, 3, 3), where=of_april)
+    assert lake.overwrite(DECILE, deciles(lake, APRIL, 4), where=of_april) == 1
+    rows = lake.read(DECILE).orderBy("as_of_date", "person_id").collect()
+    assert [(row["as_of_date"], row["decile"]) for row in rows] == [(MARCH, 1), (MARCH, 2), (APRIL, 4)]
+    with pytest.raises(ContractError, match="rows outside"):
+        lake.overwrite(DECILE, deciles(lake, MARCH, 9), where=of_april)
+    assert lake.read(DECILE).where("decile = 9").count() == 0
+
+
+def test_merge_inserts_new_keys_and_updates_known_ones(lake: Lakehouse) -> None:
+    lake.merge(PRODUCT, products(lake, a=1, b=2))
+    lake.merge(PRODUCT, products(lake, b=3, c=4))
+    assert found(lake) == {"a": 1, "b": 3, "c": 4}
+    version = lake.version(PRODUCT)
+    assert lake.merge(PRODUCT, products(lake)) == 0
+    assert lake.version(PRODUCT) == version
+
+
+def test_a_merge_with_a_repeated_key_is_refused_before_the_write(lake: Lakehouse) -> None:
+    lake.merge(PRODUCT, products(lake, a=1))
+    twice = products(lake, a=2).unionByName(products(lake, a=3))
+    with pytest.raises(ContractError, match="occur more than once"):
+        lake.merge(PRODUCT, twice)
+    assert found(lake) == {"a": 1}
+
+
+def test_earlier_versions_can_be_read(lake: Lakehouse) -> None:
+    lake.overwrite(PRODUCT, products(lake, a=1))
+    first = lake.version(PRODUCT)
+    lake.append(PRODUCT, products(lake, b=2))
+    assert lake.version(PRODUCT) == first + 1
+    assert lake.read(PRODUCT, version=first).count() == 1
+    assert lake.read(PRODUCT).count() == 2
+
+
+def test_the_change_feed_tells_what_changed(lake: Lakehouse) -> None:
+    lake.overwrite(DECILE, deciles(lake, APRIL, 1, 2))
+    since = lake.version(DECILE)
+    changed = deciles(lake, APRIL, 1, 5).where("person_id = 'p1'")
+    lake.merge(DECILE, changed)
+    feed = lake.storage.changes("audiences.decile", since=since).select("person_id", "decile", "_change_type")
+    assert sorted(tuple(row) for row in feed.collect()) == [
+        ("p1", 2, "update_preimage"),
+        ("p1", 5, "update_postimage"),
+    ]
+
+
+def test_a_table_that_is_not_there_says_what_to_do(lake: Lakehouse) -> None:
+    with pytest.raises(MissingInputError, match=r"sources.event does not exist yet.*clvspark run"):
+        lake.read(EVENT)
+    with pytest.raises(MissingInputError, match=r"no table 'sources.evnt'.*sources.event"):
+        lake.table("sources.evnt")
+    assert lake.read_or_empty(EVENT).columns == EVENT.names
+    assert lake.version(EVENT) is None
+
+
+def test_a_lakehouse_of_a_newer_format_is_refused(lake: Lakehouse) -> None:
+    lake.append(RUN, RUN.rows(lake.spark, []))
+    where = lake.storage.identifier(RUN.name)
+    assert Lakehouse(lake.spark, lake.config, TABLES).exists(RUN)
+    lake.spark.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ('clvspark.format' = '99')")
+    with pytest.raises(VersionError, match="format 99.*Upgrade"):
+        Lakehouse(lake.spark, lake.config, TABLES)
+
+
+def stage(lake: Lakehouse, *, size: int = 1, error: Exception | None = None, as_of: date = APRIL) -> str:
+    """A stage that reads products and writes deciles; returns its status."""
+    config = Settings(size=size)
+    with lake.run("rank", as_of=as_of, config=config, reads=(PRODUCT,), writes=(DECILE,)) as run:
+        if not run.is_current:
+            if error:
+                raise error
+            run.overwrite(DECILE, deciles(lake, as_of, *range(1, size + 1)))
+            run.metric("persons", size)
+    return run.report.status
+
+
+def test_a_stage_runs_again_only_if_something_changed(lake: Lakehouse) -> None:
+    lake.overwrite(PRODUCT, products(lake, a=1))
+    with lake.writing("test"):
+        assert stage(lake) == "success"
+    version = lake.version(DECILE)
+    again = Lakehouse(lake.spark, lake.config, TABLES)
+    with again.writing("test"):
+        assert stage(again) == "unchanged"
+        assert lake.version(DECILE) == version
+        assert stage(again, size=2) == "success", "the configuration changed"
+        assert stage(again, size=2) == "unchanged"
+    lake.append(PRODUCT, products(lake, b=1))
+    later = Lakehouse(lake.spark, lake.config, TABLES)
+    with later.writing("test"):
+        assert stage(later, size=2) == "success", "an input changed"
+    lake.append(DECILE, deciles(lake, MARCH, 1))
+    last = Lakehouse(lake.spark, lake.config, TABLES)
+    with last.writing("test"):
+        assert stage(last, size=2) == "success", "an output was touched"
+        last.log.force = True
+        assert stage(last, size=2) == "success", "forced"
+    statuses = [row["status"] for row in lake.read(RUN).orderBy("started_at").collect()]
+    assert statuses == ["success", "unchanged", "success", "unchanged", "success", "success", "success"]
+
+
+def test_a_failed_run_is_logged_without_its_message(lake: Lakehouse) -> None:
+    with pytest.raises(ValueError, match="ann@example.org"), lake.writing("test"):
+        stage(lake, error=ValueError("ann@example.org"))
+    row = lake.read(RUN).collect()[0]
+    assert (row["stage"], row["status"], row["error"]) == ("rank", "failed", "ValueError")
+    assert "ann@example.org" not in str(row)
+    with lake.writing("test"):
+        assert stage(lake) == "success"
+    metrics = {row["name"]: row["value"] for row in lake.read(METRIC).collect()}
+    assert metrics == {"persons": 1.0}
+
+
+def test_a_stage_may_write_only_what_it_declared(lake: Lakehouse) -> None:
+    with (
+        pytest.raises(ValueError, match="did not declare that it writes sources.product"),
+        lake.run("rank", as_of=None, config=Settings(), reads=(), writes=(DECILE,)) as run,
+    ):
+        run.overwrite(PRODUCT, products(lake, a=1))
+
+
+def test_path_and_catalog_mode_name_tables_differently(lake: Lakehouse) -> None:
+    assert lake.storage.identifier("clv.model").startswith("delta.`/")
+    catalog = Lakehouse(lake.spark, LakehouseConfig(catalog="spark_catalog"), TABLES)
+    assert catalog.storage.identifier("clv.model") == "`spark_catalog`.clv.model"
+    assert catalog.storage.local_root is None

@@ -1,0 +1,1 @@
+"""What whole-pipeline tests share."""

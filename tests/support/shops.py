@@ -1,0 +1,178 @@
+"""A small shop in a folder: landing files, a configuration, a lakehouse; run in or out of process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from clvspark.catalogue import TABLES
+from clvspark.config import Config, read_config, shipped_config
+from clvspark.lakehouse import Lakehouse, RunReport
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[2]
+# Many small queries in a short life: compiling them well costs more than it saves.
+TINY_SPARK = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where the files of one installation lie."""
+
+    folder: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "landing"
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "truth"
+
+    @property
+    def lakehouse(self) -> Path:
+        return self.folder / "lakehouse"
+
+    @property
+    def exports(self) -> Path:
+        return self.folder / "exports"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "conf" / "shop.yaml"
+
+    def config(self) -> Config:
+        return read_config(self.config_file)
+
+
+def open_shop(folder: Path, goods: Path, **sections: dict[str, Any]) -> Shop:
+    """Set up a shop with a copy of the landing files and the truth that lie in `goods`.
+
+    Its configuration extends the demo's, of which only places differ and what `sections` say.
+    """
+    shop = Shop(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("landing", "truth"):
+        shutil.copytree(goods / name, folder / name)
+    write_config(shop, **sections)
+    return shop
+
+
+def write_config(shop: Shop, **sections: dict[str, Any]) -> None:
+    """Write the shop's configuration into a copy of the shipped ones, which it extends."""
+    if not shop.config_file.parent.exists():
+        shutil.copytree(shipped_config("demo.yaml").parent, shop.config_file.parent)
+    places: dict[str, dict[str, Any]] = {
+        "spark": {
+            "master": "local[1]",
+            "driver_memory": "1500m",
+            "shuffle_partitions": 1,
+            "conf": TINY_SPARK,
+        },
+        "lakehouse": {"root": str(shop.lakehouse)},
+        "sources": {"landing": str(shop.landing)},
+        "identity": {"truth": str(shop.truth / "record_person.parquet")},
+        "activation": {"exports": str(shop.exports)},
+        "reporting": {"page": str(shop.page)},
+    }
+    merged = {name: {**places.get(name, {}), **sections.get(name, {})} for name in places}
+    merged |= {name: section for name, section in sections.items() if name not in places}
+    text = yaml.safe_dump({"extends": "demo.yaml", **merged})
+    shop.config_file.write_text(text, encoding="utf-8")
+
+
+def copy_shop(shop: Shop, folder: Path) -> Shop:
+    """Copy a shop with its lakehouse; times are kept, so that files still count as seen."""
+    shutil.copytree(shop.folder, folder, ignore=shutil.ignore_patterns("conf"))
+    copy = Shop(folder)
+    write_config(copy)
+    return copy
+
+
+def open_lake(spark: SparkSession, shop: Shop) -> Lakehouse:
+    """Open the shop's lakehouse with the session of the tests."""
+    return Lakehouse(spark, shop.config().lakehouse, TABLES)
+
+
+def run_pipeline(
+    spark: SparkSession, shop: Shop, names: Iterable[str] | None = None
+) -> list[RunReport]:
+    """Run stages (all of them, unless named) with the session of the tests."""
+    from clvspark.pipeline import STAGES, run_stages
+
+    config = shop.config()
+    lake = open_lake(spark, shop)
+    return list(run_stages(lake, config, names or list(STAGES), as_of=config.as_of))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a program started by a test: nothing of pytest's or of a running Spark's."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYSPARK", "SPARK", "CLVSPARK", "PYTEST"))
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more}
+
+
+def command_line(*arguments: str | Path) -> list[str]:
+    """The command ``clvspark ARGUMENTS`` in this environment."""
+    return [str(Path(sys.executable).with_name("clvspark")), *map(str, arguments)]
+
+
+def clvspark(
+    *arguments: str | Path, cwd: Path, timeout: float = 400, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command line in a process of its own."""
+    return subprocess.run(
+        command_line(*arguments),
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def versions(lake: Lakehouse) -> dict[str, int | None]:
+    """Newest version of every table but the run log's."""
+    return {n: lake.version(t) for n, t in TABLES.items() if t.room != "ops"}
+
+
+def rows_of(lake: Lakehouse, table: str, *columns: str) -> list[tuple[Any, ...]]:
+    """Sorted rows of some columns of a table."""
+    found = lake.table(table).select(*columns).collect()
+    return sorted((tuple(row) for row in found), key=repr)
+
+
+def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Let `make` fill a folder once, whichever worker of the test run asks first."""
+    from filelock import FileLock
+
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "_ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            make(folder)
+            (folder / "_ready").touch()
+    return folder
+

@@ -1,0 +1,107 @@
+"""The command line: names, messages and exit codes; no command here needs Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from typer.testing import CliRunner
+
+from clvspark import __version__, cli
+from clvspark.lakehouse import errors
+
+COMMANDS = (
+    "ingest resolve history fit score audiences activate responses measure report "
+    "run demo simulate stream forget status setup"
+).split()
+
+
+def exit_code(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["clvspark", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(cli.app, [name, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_the_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["--version"], monkeypatch) == 0
+    assert capsys.readouterr().out.strip() == f"clvspark {__version__}"
+
+
+def test_a_missing_configuration_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = exit_code(["ingest", "--config", str(tmp_path / "none.yaml")], monkeypatch)
+    shown = capsys.readouterr().err
+    assert code == errors.ConfigError.exit_code
+    assert "pass --config FILE" in " ".join(shown.split())
+    assert "Traceback" not in shown
+
+
+def test_every_fault_of_a_configuration_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "clvspark.yaml"
+    file.write_text("as_off: 2026-04-01\nlakehouse: {root: ../x}\n")
+    assert exit_code(["run", "--config", str(file)], monkeypatch) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    for fault in ("Did you mean 'as_of'?", "lakehouse.root: must be a plain folder", "sources: is required"):
+        assert fault in shown
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--as-of", "yesterday"], ["simulate"]])
+def test_wrong_usage_exits_with_two(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_code(arguments, monkeypatch) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.MissingInputError("no files"), 3),
+        (errors.ContractError("broken"), 4),
+        (errors.LockedError("held"), 5),
+        (errors.VersionError("newer"), 6),
+        (errors.TrainingError("flat"), 7),
+        (KeyboardInterrupt(), 130),
+        (click.exceptions.Abort(), 130),
+        (RuntimeError("ann@example.org"), 70),
+    ],
+)
+def test_each_error_has_its_exit_code_and_shows_no_data(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CLVSPARK_DEBUG", raising=False)
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as stopped:
+        cli._guarded(fail)
+    shown = capsys.readouterr().err
+    assert stopped.value.code == code
+    assert "Traceback" not in shown
+    assert "example.org" not in shown
+
+
+def test_debugging_shows_the_error_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLVSPARK_DEBUG", "1")
+
+    def fail() -> None:
+        raise RuntimeError("whole")
+
+    with pytest.raises(RuntimeError, match="whole"):
+        cli._guarded(fail)
+
+
+def test_all_errors_have_different_codes() -> None:
+    kinds = errors.ClvsparkError.__subclasses__()
+    assert len({kind.exit_code for kind in kinds}) == len(kinds)
+    assert all(kind.exit_code for kind in kinds)

@@ -1,0 +1,166 @@
+"""Configuration files: every fault at once, references that stay in the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from clvspark.config import read_config, shipped_config
+from clvspark.lakehouse import LakehouseConfig, StrictModel, load_config
+from clvspark.lakehouse.config import merge, read_yaml
+from clvspark.lakehouse.errors import ConfigError
+
+
+class Wheel(StrictModel):
+    """A part."""
+
+    size: int = Field(20, ge=10)
+    kind: str
+
+
+class Cart(StrictModel):
+    """A whole."""
+
+    wheels: list[Wheel]
+    colour: str = "red"
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults(path: Path, model: type[StrictModel] = Cart) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, model)
+    assert str(raised.value).startswith(f"{path}: {len(raised.value.faults)} fault")
+    return raised.value.faults
+
+
+def test_all_faults_of_a_file_come_at_once(tmp_path: Path) -> None:
+    text = "color: blue\nwheels:\n  - {size: 3, kind: wood}\n  - {sizes: 30}\n"
+    found = faults(write(tmp_path, "cart.yaml", text))
+    assert found == [
+        "wheels.0.size: input should be greater than or equal to 10 (given: 3).",
+        "wheels.1.kind: is required; add it.",
+        "wheels.1.sizes: unknown key. Did you mean 'size'? Allowed: kind, size.",
+        "color: unknown key. Did you mean 'colour'? Allowed: colour, wheels.",
+    ]
+
+
+def test_a_key_unlike_any_other_lists_what_is_allowed(tmp_path: Path) -> None:
+    found = faults(write(tmp_path, "cart.yaml", "wheels: []\nzzz: 1\n"))
+    assert found == ["zzz: unknown key. Allowed: colour, wheels."]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n- b\n", "must be a mapping"),
+        ("wheels: [\n", "line 2, column 1: not valid YAML"),
+        ("wheels: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+    ],
+    ids=["list", "broken", "code"],
+)
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert message in faults(write(tmp_path, "cart.yaml", text))[0]
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    assert faults(tmp_path / "none.yaml") == ["the file does not exist; pass --config FILE"]
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cart.yaml"
+    path.write_bytes(b"colour: caf\xe9\n")
+    assert faults(path) == ["cannot be read: UnicodeDecodeError"]
+
+
+def test_a_file_extends_another_and_its_own_values_win(tmp_path: Path) -> None:
+    write(tmp_path, "base.yaml", "a: {x: 1, y: 2}\nlist: [1, 2]\n")
+    top = write(tmp_path, "top.yaml", "extends: base.yaml\na: {y: 3}\nlist: [9]\n")
+    assert read_yaml(top) == {"a": {"x": 1, "y": 3}, "list": [9]}
+
+
+def test_includes_stand_for_one_file_or_for_all_of_a_folder_by_name(tmp_path: Path) -> None:
+    write(tmp_path, "parts/b.yaml", "kind: iron\n")
+    write(tmp_path, "parts/a.yaml", "kind: wood\n")
+    top = write(tmp_path, "cart.yaml", "wheels: !include parts/*.yaml\n")
+    assert [wheel.kind for wheel in load_config(top, Cart).wheels] == ["wood", "iron"]
+    one = write(tmp_path, "one.yaml", "wheels: [!include parts/a.yaml]\n")
+    assert load_config(one, Cart).wheels[0].kind == "wood"
+
+
+def test_an_include_that_matches_nothing_is_a_fault(tmp_path: Path) -> None:
+    top = write(tmp_path, "cart.yaml", "wheels: !include parts/*.yaml\n")
+    assert faults(top) == ["!include parts/*.yaml: no file matches"]
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "a/../../b.yaml", "file:b.yaml", "https://example.org/b.yaml"]
+)
+@pytest.mark.parametrize("key", ["extends: {}", "wheels: !include {}"])
+def test_references_stay_in_the_tree(tmp_path: Path, key: str, name: str) -> None:
+    top = write(tmp_path, "cart.yaml", key.format(name) + "\n")
+    assert "name a file relative to this one" in faults(top)[0]
+
+
+def test_merging_leaves_both_sides_as_they_were() -> None:
+    base, over = {"a": {"x": 1}}, {"a": {"y": 2}}
+    assert merge(base, over) == {"a": {"x": 1, "y": 2}}
+    assert (base, over) == ({"a": {"x": 1}}, {"a": {"y": 2}})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "either 'root' (path mode) or 'catalog'"),
+        ({"root": "a", "catalog": "b"}, "either 'root' (path mode) or 'catalog'"),
+        ({"root": "../a"}, "without '..'"),
+        ({"root": "file:///a"}, "without '..' or 'file:'"),
+        ({"catalog": "a; drop"}, "should match pattern"),
+        ({"root": "a", "currency": "dollars"}, "should match pattern"),
+    ],
+)
+def test_a_lakehouse_lies_in_one_plain_place(given: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the message is compared below
+        LakehouseConfig.model_validate(given)
+    assert message in str(raised.value)
+
+
+def test_configuration_does_not_change_after_loading() -> None:
+    config = LakehouseConfig(root="a")
+    with pytest.raises(ValueError, match="frozen"):
+        config.root = "b"
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "local.yaml", "cluster.yaml", "examples/complete_journey.yaml"])
+def test_every_shipped_configuration_is_valid(name: str) -> None:
+    assert read_config(shipped_config(name)).sources.systems
+
+
+def demo_with(tmp_path: Path, text: str) -> Path:
+    """The demo's configuration with a change, in a folder beside links to the shipped ones."""
+    conf = shipped_config("demo.yaml").parent
+    for entry in conf.iterdir():
+        (tmp_path / entry.name).symlink_to(entry)
+    return write(tmp_path, "changed.yaml", f"extends: demo.yaml\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("history: {summary_lags_days: [0]}", "must hold 182 (holdout_days), 91 (decline_days)"),
+        ("history: {summary_lags_days: [91, 182]}", "must hold 0 (as_of itself)"),
+        ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
+        ("audiences: {definitions: []}", "audiences that are not defined"),
+    ],
+)
+def test_rooms_that_contradict_each_other_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read_config(demo_with(tmp_path, text))
+    assert message in str(raised.value)

@@ -1,0 +1,210 @@
+"""What the sections say, cell by cell."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
+from clvspark.reporting.figures import Figures, name_value
+from clvspark.reporting.sections.action import describe_activation, describe_audiences
+from clvspark.reporting.sections.headline import build_tiles
+from clvspark.reporting.sections.operations import describe_quarantine, describe_runs
+from clvspark.reporting.sections.outcome import describe_experiments, describe_responses
+from clvspark.reporting.sections.quality import describe_identity, describe_models
+from clvspark.reporting.sections.value import describe_lifecycle, describe_value
+
+
+def grid(section: Section, title: str) -> Grid:
+    return next(b for b in section.blocks if isinstance(b, Grid) and b.title.startswith(title))
+
+
+def chart(section: Section, name: str) -> Chart:
+    return next(block for block in section.blocks if isinstance(block, Chart) and block.id == name)
+
+
+def notes(section: Section) -> str:
+    return " ".join(block.text for block in section.blocks if isinstance(block, Note))
+
+
+def values(drawn: Chart, layer: int | None = None) -> list[dict[str, Any]]:
+    spec = drawn.spec if layer is None else drawn.spec["layer"][layer]
+    found: list[dict[str, Any]] = spec["data"]["values"]
+    return found
+
+
+def test_the_headline_weighs_customers_by_p_alive_and_shows_anonymous_revenue(
+    figures: Figures,
+) -> None:
+    tiles = {tile.label: tile for tile in build_tiles(figures)}
+    assert tiles["Persons"].value == "234"
+    assert tiles["Persons"].hint == "200 of them have bought"
+    assert tiles["Records"].hint == "2.00 records a person"
+    assert tiles["Customer equity (EUR)"].value == "4,500"
+    assert tiles["Active customers"].value == "100"
+    assert tiles["Anonymous revenue"].value == "5.0 %"
+
+
+def test_the_decile_table_has_what_came_true_beside_the_prediction(figures: Figures) -> None:
+    rows = grid(describe_value(figures), "Deciles of customer lifetime value").rows
+    assert rows[0] == [
+        "1",
+        "100",
+        "123.45",
+        "12,345",
+        "92.5 %",
+        "50.0 %",
+        "1.25",
+        "4,000",
+        "900",
+        "9.00",
+    ]
+    assert rows[-1] == [
+        "total",
+        "200",
+        "66.72",
+        "13,345",
+        "100.0 %",
+        "50.0 %",
+        "1.25",
+        "4,500",
+        "1,000",
+        "5.00",
+    ]
+
+
+def test_prediction_and_outcome_are_compared_as_shares_that_add_up_to_one(figures: Figures) -> None:
+    rows = values(chart(describe_value(figures), "predicted"))
+    for series in {row["series"] for row in rows}:
+        assert sum(row["share"] for row in rows if row["series"] == series) == pytest.approx(1)
+
+
+def test_without_revenue_in_the_window_there_is_a_sentence_and_no_chart(figures: Figures) -> None:
+    deciles = [{**row, "revenue_after": 0.0} for row in figures.deciles]
+    section = describe_value(dataclasses.replace(figures, deciles=deciles))
+    assert "there is nothing to compare the prediction with" in notes(section)
+    assert "predicted" not in [block.id for block in section.blocks if isinstance(block, Chart)]
+
+
+def test_concentration_runs_from_nothing_to_everything(figures: Figures) -> None:
+    points = values(chart(describe_value(figures), "concentration"), layer=1)
+    curve = [(p["persons"], p["value"]) for p in points if p["series"].startswith("residual value")]
+    assert curve == [(0.0, 0.0), (0.5, pytest.approx(4_000 / 4_500)), (1.0, 1.0)]
+
+
+def test_stages_come_in_the_order_of_a_relationship(figures: Figures) -> None:
+    stages = grid(describe_lifecycle(figures), "Persons and value")
+    rows = stages.rows
+    assert stages.has_total
+    assert [row[0] for row in rows] == ["core", "prospect", "total"]
+    assert rows[-1] == ["total", "234", "468", "8,845", "4,500", "19.23"]
+
+
+def test_identity_without_a_truth_says_so(figures: Figures) -> None:
+    assert grid(describe_identity(figures), "Agreement").rows[0][1] == "99.12 %"
+    section = describe_identity(dataclasses.replace(figures, metrics={}))
+    assert "precision and recall cannot be stated" in notes(section)
+    assert not [block for block in section.blocks if isinstance(block, Grid)]
+
+
+def test_persons_of_many_records_are_one_group(figures: Figures) -> None:
+    names = [row["name"] for row in values(chart(describe_identity(figures), "records"))]
+    assert names == ["1", "10 or more"]
+
+
+def test_the_champion_is_marked_in_table_and_chart(figures: Figures) -> None:
+    section = describe_models(figures)
+    holdout = grid(section, "Holdout of 182 days")
+    assert [row[0] for row in holdout.rows] == ["BetaGeoModel", "ParetoNBDModel ★"]
+    assert holdout.marked == {1}
+    bars = values(chart(section, "holdout"), layer=0)
+    assert [row["series"] for row in bars] == ["other model", "champion"]
+    assert values(chart(section, "holdout"), layer=1) == [{"value": 1_000.0}]
+
+
+def test_overlap_is_read_from_the_row_and_holds_both_directions(figures: Figures) -> None:
+    cells = values(chart(describe_audiences(figures), "overlap"), layer=0)
+    shares = {(cell["row"], cell["column"]): cell["share"] for cell in cells}
+    assert shares == {
+        ("Top customers", "Top customers"): 1.0,
+        ("Top customers", "Lapsed"): 5 / 40,
+        ("Lapsed", "Top customers"): 5 / 20,
+        ("Lapsed", "Lapsed"): 1.0,
+    }
+
+
+def test_the_parts_of_a_list_add_up_to_its_members(figures: Figures) -> None:
+    section = describe_activation(figures)
+    assert grid(section, "Lists").rows == [
+        ["email_tool", "Top customers", "40", "10", "4", "25", "1"]
+    ]
+    parts = {row["series"]: row["value"] for row in values(chart(section, "activation"))}
+    assert parts == {"may be addressed": 26, "held out": 4, "without consent": 10}
+
+
+def test_response_rates_are_of_those_contacted_and_unranked_persons_are_apart(
+    figures: Figures,
+) -> None:
+    section = describe_responses(figures)
+    rows = grid(section, "Responses by decile").rows
+    assert [row[0] for row in rows] == ["1", "2", "not ranked", "total"]
+    assert rows[0][:4] == ["1", "50", "20", "40.0 %"]
+    assert rows[-1][:4] == ["total", "110", "26", "23.6 %"]
+    assert {row["decile"] for row in values(chart(section, "responses"))} == {1, 2}
+    assert [row[:2] for row in grid(section, "Responses by campaign").rows] == [
+        ["Campaign c1", "100"],
+        ["Campaign c2", "10"],
+    ]
+
+
+def test_experiments_without_a_difference_say_that_nothing_was_really_sent(
+    figures: Figures,
+) -> None:
+    assert "None of the 2 differences is significant" in notes(describe_experiments(figures))
+    assert "nothing was really sent, as in the demo" in notes(describe_experiments(figures))
+
+
+def test_an_interval_that_leaves_out_0_is_marked_significant(figures: Figures) -> None:
+    found = [{**figures.experiments[0], "ci_low": 0.5}, figures.experiments[1]]
+    section = describe_experiments(dataclasses.replace(figures, experiments=found))
+    assert "1 of the 2 differences is significant" in notes(section)
+    assert grid(section, "Groups").marked == {0}
+    points = values(chart(section, "experiments"), layer=1)
+    assert [row["series"] for row in points] == ["significant", "not significant"]
+
+
+def test_runs_and_quarantine_add_up(figures: Figures) -> None:
+    runs = grid(describe_runs(figures), "Runs").rows
+    assert runs == [
+        ["ingest", "2026-04-01 06:30", "1,007", "12.3"],
+        ["total", "", "1,007", "12.3"],
+    ]
+    section = describe_quarantine(figures)
+    assert "1,007 rows were received, 1,000 kept and 7 (0.695 %) kept out." in notes(section)
+    assert grid(section, "Reasons").rows == [
+        ["till", "sources.event", "check:quantity", "7", "12.30"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("historical", "revenue", "margin", "name"),
+    [
+        (100.0, 250.0, 100.001, "margin"),
+        (250.0, 250.0, 100.0, "revenue"),
+        (99.0, 250.0, 100.0, "value"),
+        (None, None, None, "value"),
+    ],
+)
+def test_the_value_is_named_after_the_sum_it_equals(
+    historical: float | None, revenue: float | None, margin: float | None, name: str
+) -> None:
+    assert name_value(historical, revenue, margin) == name
+
+
+def test_two_narrow_blocks_share_a_row_and_a_lone_one_is_wide() -> None:
+    narrow, wide = Chart("c", "t", "h", {}), Note("n")
+    blocks: list[Block] = [wide, narrow, narrow, narrow, wide, narrow]
+    layout = [is_wide for _, is_wide in Section("s", "t", "l", blocks).layout]
+    assert layout == [True, False, False, True, True, True]

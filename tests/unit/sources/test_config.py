@@ -1,0 +1,86 @@
+"""Descriptions of landing files that cannot work are refused before anything is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from clvspark.lakehouse.config import parse_config
+from clvspark.lakehouse.errors import ConfigError
+from clvspark.sources.config import FieldRule, LandingFile, Output, SourcesConfig, SourceSystem
+
+GOOD: dict[str, Any] = {
+    "system": "shop",
+    "files": [
+        {
+            "path": "shop/*.csv",
+            "format": "csv",
+            "outputs": [
+                {"to": "product", "fields": {"product_id": "sku", "list_price": {"from": "price"}}}
+            ],
+        }
+    ],
+}
+
+
+def refuse(data: object, model: type = SourceSystem) -> str:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(data, model, where="shop.yaml")
+    return str(raised.value)
+
+
+def changed(**of_file: object) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(yaml.safe_dump(GOOD))
+    data["files"][0] |= of_file
+    return data
+
+
+def test_the_short_form_names_a_landing_column() -> None:
+    output = SourceSystem.model_validate(GOOD).files[0].outputs[0]
+    assert output.fields["product_id"] == FieldRule.model_validate({"from": "sku"})
+    assert output.columns == {"sku", "price"}
+
+
+@pytest.mark.parametrize("path", ["/abs/*.csv", "../up/*.csv", "a/../../b.csv", "s3://bucket/a.csv", "file:a"])
+def test_paths_stay_below_the_landing_folder(path: str) -> None:
+    assert "files.0.path: must be a path below the landing folder" in refuse(changed(path=path))
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ({"to": "products", "fields": {}}, "'to' must be one of customer_record, event"),
+        ({"to": "product", "fields": {"sku": "sku"}}, "product has no column sku; it has product_id"),
+        ({"to": "event", "fields": {"event_id": "id"}}, "event requires channel, event_type, occurred_at"),
+    ],
+)
+def test_targets_and_their_columns_are_checked(output: dict[str, object], message: str) -> None:
+    assert message in refuse(output, Output)
+
+
+@pytest.mark.parametrize("rule", [{}, {"from": "a", "value": 1}, {"join": ["a", "b"], "from": "a"}])
+def test_a_field_has_exactly_one_origin(rule: dict[str, object]) -> None:
+    assert "set exactly one of 'from', 'join', 'value'" in refuse(rule, FieldRule)
+
+
+def test_unknown_formats_transforms_and_keys_are_named_together() -> None:
+    data = changed(format="xml", delimeter=";")
+    data["files"][0]["outputs"][0]["fields"]["list_price"] = {"from": "price", "transforms": ["eval"]}
+    text = refuse(data)
+    assert "3 faults" in text
+    assert "'csv', 'jsonl', 'parquet' or 'delta'" in text
+    assert "Did you mean 'delimiter'?" in text
+    assert "'trim', 'lower', 'upper', 'digits' or 'sha256'" in text
+
+
+def test_a_system_is_declared_once() -> None:
+    text = refuse({"landing": "landing", "systems": [GOOD, GOOD]}, SourcesConfig)
+    assert "system shop is declared more than once" in text
+
+
+def test_columns_of_a_file_are_those_of_all_its_outputs() -> None:
+    second = {"to": "customer_record", "fields": {"source_record_id": "buyer"}, "attributes": ["age"]}
+    file = LandingFile.model_validate(changed()["files"][0] | {"outputs": [*GOOD["files"][0]["outputs"], second]})
+    assert file.columns == ["age", "buyer", "price", "sku"]
