@@ -58,6 +58,10 @@ format: setup ## format the code and mend what can be mended
 wheel: setup ## build dist/clvspark-*.whl
 	@$(BIN)/python -m build --wheel --outdir dist .
 
+.PHONY: docs
+docs: setup ## write the data dictionary anew
+	@$(BIN)/python tools/data_dictionary.py
+
 .PHONY: lock
 lock: setup ## pin the newest allowed versions in constraints.txt
 	@tools/setup/lock.sh

@@ -244,19 +244,21 @@ def main() -> None:
     _guarded(lambda: app(standalone_mode=False))
 
 
+# Typer raises the errors of its own copy of click, older ones those of the package.
+_USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+
+
 def _guarded(call: Callable[[], Any]) -> None:
     """Run a command; errors meant for people become one message and an exit code, others one line and 70."""
-    import click
-
     debugging = bool(os.environ.get("CLVSPARK_DEBUG"))
     try:
         code = call()
     except ClvsparkError as error:
         console.fail(error)
         code = error.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         code = 130
-    except click.ClickException as error:
+    except _USAGE_ERROR as error:
         error.show()
         code = error.exit_code
     except KeyboardInterrupt:

@@ -87,8 +87,8 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
                 fitted_name, document, measures.get(fitted_name, {}), as_of=as_of, champion=best
             )
             rows.append(_model_row(fitted_name, document, as_of, best, version))
-    run.overwrite(BACKTEST, _backtest_rows(lake, measures, as_of, config.holdout_days))
-    run.overwrite(MODEL, lake.spark.createDataFrame(rows, MODEL.schema))
+    backtest = _backtest_rows(lake, measures, as_of, config.holdout_days)
+    run.overwrite_all({BACKTEST: backtest, MODEL: lake.spark.createDataFrame(rows, MODEL.schema)})
     for df in (now, before, holdout):
         df.unpersist()
 

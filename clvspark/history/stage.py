@@ -31,11 +31,9 @@ def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
 def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
     current = lake.read(PERSON_LINK).where("valid_to IS NULL")
     events = attach_person(lake.read(EVENT), current)
-    run.overwrite(
-        ORDER,
-        build_orders(events, lake.read(PRODUCT), default_margin_rate=config.default_margin_rate),
-    )
-    run.overwrite(INTERACTION, build_interactions(events))
+    rate = config.default_margin_rate
+    orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
+    run.overwrite_all({ORDER: orders, INTERACTION: build_interactions(events)})
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
     dates = summary_dates(as_of, config.summary_lags_days)
     run.overwrite(CLV_SUMMARY, summarise_purchases(lake.read(PERSON_DAY), as_of_dates=dates))

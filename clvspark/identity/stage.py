@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date
 from functools import reduce
@@ -68,14 +69,13 @@ def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> 
     run.step("clustering")
     clusters = resolver.cluster(evidence, lake.read(PAIR), model).localCheckpoint()
     links = _publish_links(run, lake, resolver, evidence, clusters, as_of)
-    run.overwrite(PERSON, build_golden_records(records, _contacts(standard, settings), links))
-    identifiers = (
-        lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema) if shared is None else shared
+    run.overwrite_all(
+        {
+            PERSON: build_golden_records(records, _contacts(standard, settings), links),
+            SHARED_IDENTIFIER: _shared_rows(lake, shared),
+            REVIEW: _reviews(resolver, evidence, clusters, model),
+        }
     )
-    run.overwrite(
-        SHARED_IDENTIFIER, identifiers if shared is None else describe_shared_identifiers(shared)
-    )
-    run.overwrite(REVIEW, _reviews(resolver, evidence, clusters, model))
     _measure(run, lake, config, links)
 
 
@@ -87,17 +87,19 @@ def _champion(
     evidence: DataFrame,
     as_of: date,
 ) -> IdentityModel | None:
-    """The champion of identity.model, trained now if there is none or it is to be trained anew."""
+    """The champion of identity.model; trained now if there is none for these settings, or on demand."""
     if not config.settings.compared:
         run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
         return None
     if lake.exists(MODEL) and not config.retrain:
-        row = lake.read(MODEL).where("is_champion").first()
+        fitting = F.col("is_champion") & (F.col("trained_for") == _purpose(config))
+        row = lake.read(MODEL).where(fitting).first()
         if row is not None:
             return IdentityModel(json.loads(row["settings"]), row["records_sampled"])
     run.step("training the linkage model")
     model = resolver.train(evidence)
-    trained = (model.model_id, as_of, model.records_sampled, json.dumps(model.settings), True)
+    document = json.dumps(model.settings)
+    trained = (model.model_id, as_of, model.records_sampled, _purpose(config), document, True)
     retired = (
         lake.read_or_empty(MODEL)
         .where(F.col("model_id") != model.model_id)
@@ -106,6 +108,14 @@ def _champion(
     new = lake.spark.createDataFrame([trained], MODEL.schema)
     run.overwrite(MODEL, retired.unionByName(new).localCheckpoint())
     return model
+
+
+def _purpose(config: IdentityConfig) -> str:
+    """Digest of what the model depends on: attributes and training, not thresholds."""
+    parts = config.settings.model_dump_json(
+        include={"attributes", "training", "full_name", "country"}
+    )
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def _publish_links(
@@ -205,6 +215,12 @@ def _contacts(standard: DataFrame, settings: IdentitySettings) -> DataFrame:
         for kind in ("email", "phone")
     ]
     return standard.select("unique_id", *found)
+
+
+def _shared_rows(lake: Lakehouse, shared: DataFrame | None) -> DataFrame:
+    if shared is None:
+        return lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema)
+    return describe_shared_identifiers(shared)
 
 
 def _no_pairs(lake: Lakehouse) -> DataFrame:

@@ -120,6 +120,7 @@ MODEL = Table(
         Column("model_id", "string", "digest of the model", key=True),
         Column("trained_on", "date", "as_of date of the run", required=True),
         Column("records_sampled", "int"),
+        Column("trained_for", "string", "digest of the settings it was trained for", required=True),
         Column("settings", "string", "model in Splink's JSON form", required=True),
         Column("is_champion", "boolean", required=True),
     ),

@@ -15,19 +15,25 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from clvspark.lakehouse.errors import LockedError
+from clvspark.lakehouse.errors import ConfigError, LockedError
 
 
 @contextmanager
 def writer_lock(root: Path, command: str) -> Iterator[None]:
-    """Hold the lakehouse at `root` for writing; raise LockedError naming the holder if it is taken."""
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Hold the lakehouse at `root` for writing.
+
+    Raises LockedError naming the holder if it is taken, ConfigError if the folder cannot be written.
+    """
     holder = root / "_writer.json"
     lock = FileLock(root / "_writer.lock", mode=0o600)
     try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(timeout=0)
     except Timeout:
         raise LockedError(_describe(root, holder)) from None
+    except OSError as error:
+        fault = f"the folder {root} cannot be written ({error.strerror}); choose another one, or mend its permissions"
+        raise ConfigError("lakehouse.root", [fault]) from None
     try:
         holder.write_text(
             json.dumps(

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -22,6 +23,7 @@ from clvspark.lakehouse.table import Table
 if TYPE_CHECKING:
     from clvspark.lakehouse.lake import Lakehouse
 
+_WRITERS = 4
 Status = Literal["success", "unchanged", "failed"]
 
 
@@ -101,6 +103,18 @@ class Run:
         """Replace a table of this stage, or its rows for which `where` holds."""
         self.step(table.name)
         return self._wrote(table, self.lake.overwrite(table, df, where=where, cached=cached))
+
+    def overwrite_all(
+        self, frames: Mapping[Table, DataFrame], *, where: str | None = None, cached: bool = False
+    ) -> None:
+        """Replace several tables at once; small writes wait for the driver more than for the cores."""
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            writes = [
+                pool.submit(self.overwrite, table, df, where=where, cached=cached)
+                for table, df in frames.items()
+            ]
+            for write in writes:
+                write.result()
 
     def append(self, table: Table, df: DataFrame) -> int:
         """Add rows to a table of this stage."""

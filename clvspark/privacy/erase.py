@@ -22,8 +22,8 @@ _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": 
 def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date) -> dict[str, int]:
     """Erase the persons of the records ``system:id``; return the rows touched by table.
 
-    Every record of such a person goes, from every table that names records or persons, in this order: tombstones
-    first, so that an interrupted erasure is finished by the next one and nothing is ingested again.
+    Every record of such a person goes, from every table that names records or persons: tombstones first and
+    links last, so that an interrupted erasure is finished by the next one and nothing is ingested again.
     Raises MissingInputError where none of the records is known.
     """
     with lake.writing("forget"):
@@ -37,10 +37,10 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
         ).distinct()
         lake.merge(TOMBSTONE, stones)
+        # The links go last: an erasure that was interrupted finds the person by them.
+        tables = sorted(lake.tables.values(), key=lambda table: table.name == LINKS)
         touched = {
-            name: _erase_from(lake, table, found)
-            for name, table in lake.tables.items()
-            if lake.exists(table)
+            table.name: _erase_from(lake, table, found) for table in tables if lake.exists(table)
         }
     return {name: rows for name, rows in touched.items() if rows}
 

@@ -50,18 +50,23 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=tables.TABLES) as run:
         run.is_current = run.is_current and page.exists()
         if not run.is_current:
-            run.overwrite(tables.DIM_DATE, dimensions.build_dim_date(lake.read(PERSON_DAY)))
-            run.overwrite(tables.DIM_AUDIENCE, dimensions.build_dim_audience(lake.read(DEFINITION)))
-            run.overwrite(tables.DIM_CAMPAIGN, dimensions.build_dim_campaign(lake.read(CAMPAIGN)))
-            run.overwrite(
-                tables.DIM_CHANNEL,
-                dimensions.build_dim_channel(lake.read(ORDER), lake.read(INTERACTION)),
+            run.overwrite_all(_build_dimensions(lake))
+            run.overwrite_all(
+                _build_facts(lake, config, as_of), where=f"as_of_date = DATE'{as_of}'"
             )
-            for table, df in _build_facts(lake, config, as_of).items():
-                run.overwrite(table, df, where=f"as_of_date = DATE'{as_of}'")
             run.step("rendering the page")
             render_page(lake, config, as_of, page)
     return run.report
+
+
+def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:
+    orders, interactions = lake.read(ORDER), lake.read(INTERACTION)
+    return {
+        tables.DIM_DATE: dimensions.build_dim_date(lake.read(PERSON_DAY)),
+        tables.DIM_AUDIENCE: dimensions.build_dim_audience(lake.read(DEFINITION)),
+        tables.DIM_CAMPAIGN: dimensions.build_dim_campaign(lake.read(CAMPAIGN)),
+        tables.DIM_CHANNEL: dimensions.build_dim_channel(orders, interactions),
+    }
 
 
 def _build_facts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> dict[Table, DataFrame]:

@@ -34,7 +34,10 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
     table = TARGETS[output.to]
     types = {spark.name: spark.dataType for spark in table.schema.fields}
     kinds = {spark.name: spark.dataType for spark in raw.schema.fields}
-    texts = {name: _text(rule, kinds) for name, rule in output.fields.items()}
+    texts = {
+        name: _text(rule, kinds, whole=name in table.required)
+        for name, rule in output.fields.items()
+    }
     values = {name: _typed(texts[name], types[name], rule) for name, rule in output.fields.items()}
     values["source_system"] = values.get("source_system", F.lit(system))
     if output.attributes:
@@ -113,21 +116,23 @@ def _contract_reasons(mapped: DataFrame, table: Table) -> list[Column]:
     return reasons
 
 
-def _text(rule: FieldRule, kinds: dict[str, DataType]) -> Column:
-    """The value before its cast; Parquet values keep their type unless a text step needs a text."""
+def _text(rule: FieldRule, kinds: dict[str, DataType], *, whole: bool) -> Column:
+    """The value before its cast; Parquet values keep their type unless a text step needs a text.
+
+    `whole`: parts that are missing make the joined text missing, as a key of half its parts is no key.
+    """
     if rule.value is not None:
         return F.lit(rule.value)
-    if rule.join:
-        return F.concat_ws(
-            rule.separator,
-            *(_blank_to_null(F.col(f"`{name}`").cast("string")) for name in rule.join),
-        )
-    text = F.col(f"`{rule.from_}`")
-    if not (rule.transforms or rule.map or rule.prefix) and not isinstance(
-        kinds[str(rule.from_)], StringType
-    ):
-        return text
-    text = _blank_to_null(text.cast("string"))
+    if rule.from_ and not (rule.transforms or rule.map or rule.prefix):
+        plain = F.col(f"`{rule.from_}`")
+        if not isinstance(kinds[rule.from_], StringType):
+            return plain
+    parts = [_blank_to_null(F.col(f"`{name}`").cast("string")) for name in rule.columns]
+    text = F.concat_ws(rule.separator, *parts)
+    complete = reduce(
+        Column.__and__ if whole else Column.__or__, [part.isNotNull() for part in parts]
+    )
+    text = F.when(complete, text)
     for name in rule.transforms:
         text = _TRANSFORMS[name](text)
     if rule.map:
@@ -155,9 +160,14 @@ def _typed(text: Column, kind: DataType, rule: FieldRule) -> Column:
         if rule.timezone != "UTC":
             instant = F.to_utc_timestamp(instant, rule.timezone)
         return instant.cast(kind)
+    return exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
+
+
+def exact_decimal(text: Column, kind: DecimalType) -> Column:
+    """The value as a decimal, NULL where it would have to be rounded.
+
+    A cast would round 12.345 silently; money with a third decimal is a fault of the sender.
+    """
     value = text.try_cast(kind)
-    if isinstance(kind, DecimalType):
-        # A cast would round 12.345 silently; money with a third decimal is a fault of the sender.
-        exact = text.cast("string").try_cast("decimal(38,10)")
-        return F.when(F.abs(exact - value) < F.lit(1e-6), value)
-    return value
+    exact = text.cast("string").try_cast("decimal(38,10)")
+    return F.when(F.abs(exact - value) < F.lit(1e-6), value)

@@ -10,6 +10,7 @@ from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import ContractError
@@ -19,7 +20,13 @@ from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.config import LandingFile, Output, SourcesConfig
 from clvspark.sources.landing import find_files, read_landing, resolve_landing
-from clvspark.sources.map_rows import BOOKKEEPING, keep_first_of_key, map_rows, quarantine_repeats
+from clvspark.sources.map_rows import (
+    BOOKKEEPING,
+    exact_decimal,
+    keep_first_of_key,
+    map_rows,
+    quarantine_repeats,
+)
 from clvspark.sources.quarantine import build_quarantine
 from clvspark.sources.tables import EVENT, QUARANTINE, TABLES, TARGETS
 
@@ -77,9 +84,12 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
         name: mark_erased(df, TARGETS[name], tombstones).persist() for name, df in united.items()
     }
     try:
-        for name, df in frames.items():
-            good = df.where((F.size("_reasons") == 0) & ~F.col("_erased"))
-            run.overwrite(TARGETS[name], good.select(*TARGETS[name].names), cached=True)
+        good = (F.size("_reasons") == 0) & ~F.col("_erased")
+        tables = {
+            TARGETS[name]: df.where(good).select(*TARGETS[name].names)
+            for name, df in frames.items()
+        }
+        run.overwrite_all(tables, cached=True)
         bad = [
             build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()
         ]
@@ -116,13 +126,12 @@ def _unite(
 def _measure_received(raw: DataFrame, drop: Drop, output: Output) -> DataFrame:
     """Rows and revenue of one kind of landing file, straight from its cells; one row."""
     rule = output.fields.get("net_revenue")
-    amount = (
-        F.col(f"`{rule.from_}`").try_cast("decimal(18,2)") if rule and rule.from_ else F.lit(None)
-    )
+    money = DecimalType(18, 2)
+    amount = exact_decimal(F.col(f"`{rule.from_}`"), money) if rule and rule.from_ else F.lit(None)
     return raw.agg(
         F.lit(f"{drop.system}:{drop.spec.path}").alias("drop"),
         F.count(F.lit(1)).alias("rows"),
-        F.sum(amount.cast("decimal(18,2)")).alias("revenue"),
+        F.sum(amount.cast(money)).alias("revenue"),
         F.count("_unknown").alias("unknown_rows"),
         F.max("_unknown").alias("unknown_names"),
     )

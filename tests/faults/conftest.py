@@ -1,5 +1,5 @@
 """Faults, made to happen on a small shop."""
 
-from support.fixtures import common, finished, first_reports, first_seconds, goods
+from support.fixtures import common, finished, first_reports, goods
 
-__all__ = ["common", "finished", "first_reports", "first_seconds", "goods"]
+__all__ = ["common", "finished", "first_reports", "goods"]

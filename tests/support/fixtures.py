@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import asdict
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +10,12 @@ import pytest
 
 from clvspark.lakehouse import RunReport
 from clvspark.simulate import simulate_demo
-from support.shops import Shop, make_once, open_shop, run_pipeline
+from support.shops import Shop, clvspark, make_once, open_lake, open_shop, rows_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CUSTOMERS = 300
-_REPORTS = "reports.json"
 
 
 @pytest.fixture(scope="session")
@@ -39,28 +36,28 @@ def goods(spark: SparkSession, common: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(spark: SparkSession, common: Path, goods: Path) -> Shop:
-    """A shop after one whole run. Only look at it: other tests do too."""
+def finished(common: Path, goods: Path) -> Shop:
+    """A shop after one whole ``clvspark run``. Only look at it: other tests do too."""
 
     def run(folder: Path) -> None:
         shop = open_shop(folder / "shop", goods)
-        started = time.monotonic()
-        reports = [asdict(report) for report in run_pipeline(spark, shop)]
-        facts = {"seconds": time.monotonic() - started, "reports": reports}
-        (folder / _REPORTS).write_text(json.dumps(facts), encoding="utf-8")
+        done = clvspark("run", "--config", shop.config_file, cwd=shop.folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        shop.printed.write_text(done.stdout + done.stderr, encoding="utf-8")
 
     return Shop(make_once(common / "finished", run) / "shop")
 
 
 @pytest.fixture(scope="session")
-def first_seconds(finished: Shop) -> float:
-    """How long the whole run took."""
-    facts = json.loads((finished.folder.parent / _REPORTS).read_text(encoding="utf-8"))
-    return float(facts["seconds"])
-
-
-@pytest.fixture(scope="session")
-def first_reports(finished: Shop) -> dict[str, RunReport]:
-    """What the stages of the whole run reported, by stage."""
-    facts = json.loads((finished.folder.parent / _REPORTS).read_text(encoding="utf-8"))
-    return {report["stage"]: RunReport(**report) for report in facts["reports"]}
+def first_reports(spark: SparkSession, finished: Shop) -> dict[str, RunReport]:
+    """What the stages of the whole run reported, by stage, from the run log."""
+    lake = open_lake(spark, finished)
+    metrics: dict[str, dict[str, float]] = defaultdict(dict)
+    for run_id, name, value in rows_of(lake, "ops.metric", "run_id", "name", "value"):
+        metrics[run_id][name] = value
+    runs = rows_of(lake, "ops.run", "started_at", "run_id", "stage", "status", "seconds")
+    reports = [
+        RunReport(*what, metrics=metrics[run_id]) for _, run_id, *what in sorted(runs, reverse=True)
+    ]
+    # The first run of a stage is the last one here, and wins.
+    return {report.stage: report for report in reports}

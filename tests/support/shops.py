@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,11 @@ class Shop:
         return self.folder / "report.html"
 
     @property
+    def printed(self) -> Path:
+        """What the run of the fixture `finished` printed."""
+        return self.folder / "printed.txt"
+
+    @property
     def config_file(self) -> Path:
         return self.folder / "conf" / "shop.yaml"
 
@@ -76,8 +82,8 @@ def open_shop(folder: Path, goods: Path, **sections: dict[str, Any]) -> Shop:
     return shop
 
 
-def write_config(shop: Shop, **sections: dict[str, Any]) -> None:
-    """Write the shop's configuration into a copy of the shipped ones, which it extends."""
+def write_config(shop: Shop, *, base: str = "demo.yaml", **sections: Any) -> None:
+    """Write the shop's configuration into a copy of the shipped ones, of which it extends `base`."""
     if not shop.config_file.parent.exists():
         shutil.copytree(shipped_config("demo.yaml").parent, shop.config_file.parent)
     places: dict[str, dict[str, Any]] = {
@@ -95,8 +101,40 @@ def write_config(shop: Shop, **sections: dict[str, Any]) -> None:
     }
     merged = {name: {**places.get(name, {}), **sections.get(name, {})} for name in places}
     merged |= {name: section for name, section in sections.items() if name not in places}
-    text = yaml.safe_dump({"extends": "demo.yaml", **merged})
+    text = yaml.safe_dump({"extends": base, **merged})
     shop.config_file.write_text(text, encoding="utf-8")
+
+
+def open_till_shop(
+    folder: Path, *, header: str = "receipt,card,sold_at,amount", **sections: dict[str, Any]
+) -> Shop:
+    """Set up a shop with one till and three sales, to two cards and to nobody known."""
+    shop = Shop(folder)
+    shop.landing.mkdir(parents=True)
+    sales = ["r1,c1,2026-01-05 10:00:00,12.34", "r2,c2,2026-02-05 10:00:00,20.00"]
+    sales.append("r3,,2026-03-05 10:00:00,0.99")
+    (shop.landing / "sales.csv").write_text("\n".join([header, *sales, ""]))
+    order: dict[str, Any] = {
+        "event_id": "receipt",
+        "event_type": {"value": "order"},
+        "source_record_id": "card",
+        "occurred_at": "sold_at",
+        "channel": {"value": "shop"},
+        "order_id": "receipt",
+        "net_revenue": "amount",
+    }
+    outputs = [
+        {"to": "event", "fields": order},
+        {"to": "customer_record", "derived": True, "fields": {"source_record_id": "card"}},
+    ]
+    files = [{"path": "sales.csv", "format": "csv", "outputs": outputs}]
+    sections = {
+        "sources": {"systems": [{"system": "till", "files": files}]},
+        "identity": {"truth": None, "settings": {"attributes": []}},
+        **sections,
+    }
+    write_config(shop, base="base.yaml", as_of=date(2026, 4, 1), **sections)
+    return shop
 
 
 def copy_shop(shop: Shop, folder: Path) -> Shop:
@@ -139,7 +177,7 @@ def command_line(*arguments: str | Path) -> list[str]:
 
 
 def clvspark(
-    *arguments: str | Path, cwd: Path, timeout: float = 400, **variables: str
+    *arguments: str | Path, cwd: Path, timeout: float = 1500, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command line in a process of its own."""
     return subprocess.run(
@@ -175,4 +213,3 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
             make(folder)
             (folder / "_ready").touch()
     return folder
-

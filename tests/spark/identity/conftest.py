@@ -21,7 +21,12 @@ SETTINGS: dict[str, Any] = {
         {"column": "loyalty_card", "kind": "identifier", "compare": False},
     ],
     "trusted_identifiers": ["loyalty_card"],
-    "blocking_rules": [["email"], ["surname", "birth_date"], ["given_name", "birth_date"], ["surname", "postcode"]],
+    "blocking_rules": [
+        ["email"],
+        ["surname", "birth_date"],
+        ["given_name", "birth_date"],
+        ["surname", "postcode"],
+    ],
     "training": {
         "sample_records": 1000,
         "u_max_pairs": 20000,
@@ -30,8 +35,40 @@ SETTINGS: dict[str, Any] = {
         "em_rules": [["email"], ["given_name", "birth_date"], ["given_name", "surname"]],
     },
 }
-_GIVEN = "ann bob carol david elena frank grace henry irene jack karen liam mona noah olive peter".split()
-_SURNAMES = "smith jones taylor brown wilson evans thomas roberts walker wright green hall wood clarke".split()
+_GIVEN = [
+    "ann",
+    "bob",
+    "carol",
+    "david",
+    "elena",
+    "frank",
+    "grace",
+    "henry",
+    "irene",
+    "jack",
+    "karen",
+    "liam",
+    "mona",
+    "noah",
+    "olive",
+    "peter",
+]
+_SURNAMES = [
+    "smith",
+    "jones",
+    "taylor",
+    "brown",
+    "wilson",
+    "evans",
+    "thomas",
+    "roberts",
+    "walker",
+    "wright",
+    "green",
+    "hall",
+    "wood",
+    "clarke",
+]
 
 
 def _typo(word: str, chance: random.Random) -> str:
@@ -51,7 +88,12 @@ def make_people(persons: int = 200, seed: int = 5) -> list[dict[str, Any]]:
             "postcode": f"AB{chance.randrange(1, 20)} {chance.randrange(1, 10)}CD",
         }
         for copy in ("a", "b"):
-            row = {"source_system": copy, "source_record_id": f"{person:04}", "person": str(person), **whole}
+            row = {
+                "source_system": copy,
+                "source_record_id": f"{person:04}",
+                "person": str(person),
+                **whole,
+            }
             if copy == "b":
                 for name in ("given_name", "surname"):
                     if chance.random() < 0.2:
@@ -71,7 +113,11 @@ def people(spark: SparkSession) -> SimpleNamespace:
     resolver = IdentityResolver(spark, settings)
     standard = resolver.standardise(make_records(spark, rows)).localCheckpoint()
     return SimpleNamespace(
-        rows=rows, settings=settings, resolver=resolver, standard=standard, model=resolver.train(standard)
+        rows=rows,
+        settings=settings,
+        resolver=resolver,
+        standard=standard,
+        model=resolver.train(standard),
     )
 
 

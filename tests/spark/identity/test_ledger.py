@@ -20,12 +20,20 @@ def frame(spark: SparkSession, clusters: Clusters) -> DataFrame:
     return spark.createDataFrame(rows, "unique_id string, cluster string")
 
 
-def currently(spark: SparkSession, persons: dict[str, list[int]], since: dict[str, date] | None = None) -> DataFrame:
-    rows = [(f"s:{n}", person, (since or {}).get(person, MARCH)) for person, ns in persons.items() for n in ns]
+def currently(
+    spark: SparkSession, persons: dict[str, list[int]], since: dict[str, date] | None = None
+) -> DataFrame:
+    rows = [
+        (f"s:{n}", person, (since or {}).get(person, MARCH))
+        for person, ns in persons.items()
+        for n in ns
+    ]
     return spark.createDataFrame(rows, "unique_id string, person_id string, valid_from date")
 
 
-def assign(spark: SparkSession, clusters: Clusters, before: DataFrame, day: date = APRIL) -> DataFrame:
+def assign(
+    spark: SparkSession, clusters: Clusters, before: DataFrame, day: date = APRIL
+) -> DataFrame:
     return assign_person_ids(frame(spark, clusters), before, changed_on=day).persist()
 
 
@@ -33,9 +41,13 @@ def ids(assigned: DataFrame) -> dict[str, str]:
     return {row["unique_id"]: row["person_id"] for row in assigned.collect()}
 
 
-def changes(assigned: DataFrame, before: DataFrame, day: date = APRIL) -> set[tuple[str, str, str | None]]:
+def changes(
+    assigned: DataFrame, before: DataFrame, day: date = APRIL
+) -> set[tuple[str, str, str | None]]:
     listed = PERSON_CHANGE.conform(list_changes(assigned, before, changed_on=day))
-    return {(row["person_id"], row["change_type"], row["other_person_id"]) for row in listed.collect()}
+    return {
+        (row["person_id"], row["change_type"], row["other_person_id"]) for row in listed.collect()
+    }
 
 
 def test_new_records_make_new_persons_the_same_in_any_order(spark: SparkSession) -> None:
@@ -43,7 +55,10 @@ def test_new_records_make_new_persons_the_same_in_any_order(spark: SparkSession)
     assigned = assign(spark, {"a": [1, 2], "b": [3]}, nobody)
     found = ids(assigned)
     assert found["s:1"] == found["s:2"] != found["s:3"]
-    assert changes(assigned, nobody) == {(found["s:1"], "created", None), (found["s:3"], "created", None)}
+    assert changes(assigned, nobody) == {
+        (found["s:1"], "created", None),
+        (found["s:3"], "created", None),
+    }
     again = ids(assign(spark, {"b": [3], "a": [2, 1]}, nobody, MAY))
     assert again == found, "neither the order nor the day plays a part"
 
@@ -58,7 +73,9 @@ def test_a_rerun_gives_the_same_ids_and_no_changes(spark: SparkSession) -> None:
 def test_a_record_that_joins_is_absorbed_silently(spark: SparkSession) -> None:
     before = currently(spark, {"p1": [2, 3]})
     assigned = assign(spark, {"a": [1, 2, 3]}, before)
-    assert set(ids(assigned).values()) == {"p1"}, "the new smallest record does not rename the person"
+    assert set(ids(assigned).values()) == {"p1"}, (
+        "the new smallest record does not rename the person"
+    )
     assert changes(assigned, before) == set()
 
 
@@ -106,7 +123,9 @@ def links(spark: SparkSession, *rows: tuple[str, date, date | None, str]) -> Dat
     )  # fmt: skip
 
 
-def after(before: DataFrame, assigned: DataFrame, day: date) -> set[tuple[str, date, date | None, str]]:
+def after(
+    before: DataFrame, assigned: DataFrame, day: date
+) -> set[tuple[str, date, date | None, str]]:
     now = assigned.drop("valid_from", "valid_to")
     rows = PERSON_LINK.conform(update_links(before, now, changed_on=day)).collect()
     assert len(rows) == len({(row["source_record_id"], row["valid_from"]) for row in rows})
@@ -140,7 +159,14 @@ def test_a_second_run_of_a_day_replaces_what_the_first_opened(spark: SparkSessio
 
 def test_the_persons_of_any_past_day_can_be_told(spark: SparkSession) -> None:
     before = links(spark, ("1", MARCH, None, "p1"), ("2", MARCH, None, "p2"))
-    rows = update_links(before, links(spark, ("1", MAY, None, "p1"), ("2", MAY, None, "p1")), changed_on=MAY)
+    rows = update_links(
+        before, links(spark, ("1", MAY, None, "p1"), ("2", MAY, None, "p1")), changed_on=MAY
+    )
     day = F.lit(APRIL)
-    then = rows.where((F.col("valid_from") <= day) & (F.col("valid_to").isNull() | (F.col("valid_to") > day)))
-    assert {(r["source_record_id"], r["person_id"]) for r in then.collect()} == {("1", "p1"), ("2", "p2")}
+    then = rows.where(
+        (F.col("valid_from") <= day) & (F.col("valid_to").isNull() | (F.col("valid_to") > day))
+    )
+    assert {(r["source_record_id"], r["person_id"]) for r in then.collect()} == {
+        ("1", "p1"),
+        ("2", "p2"),
+    }

@@ -48,9 +48,17 @@ def persons(clusters: DataFrame) -> list[list[str]]:
 
 
 def test_a_trusted_identifier_alone_makes_one_person(spark: SparkSession) -> None:
-    records = raw(spark, ("1", "c-1", None, None), ("2", "C1", None, None), ("3", "c2", None, None), ("4", None, None, None))
+    records = raw(
+        spark,
+        ("1", "c-1", None, None),
+        ("2", "C1", None, None),
+        ("3", "c2", None, None),
+        ("4", None, None, None),
+    )
     resolver = IdentityResolver(spark, CARDS)
-    nothing = spark.createDataFrame([], "unique_id_l string, unique_id_r string, match_weight double")
+    nothing = spark.createDataFrame(
+        [], "unique_id_l string, unique_id_r string, match_weight double"
+    )
     assert persons(resolver.cluster(records, nothing)) == [["1", "2"], ["3"], ["4"]]
 
 
@@ -63,7 +71,9 @@ def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> N
     resolver = IdentityResolver(spark, CARDS)
     standard = resolving.standardise_records(records, CARDS)
     shared = find_shared_identifiers(standard, CARDS).persist()
-    assert [(row["value"], row["distinct_names"], row["records"]) for row in shared.collect()] == [(shop, 3, 3)]
+    assert [(row["value"], row["distinct_names"], row["records"]) for row in shared.collect()] == [
+        (shop, 3, 3)
+    ]
     kept = blank_shared_identifiers(standard, shared).orderBy("unique_id").collect()
     assert [row["email"] for row in kept] == [None] * 3 + [family] * 3
     (described,) = describe_shared_identifiers(shared).collect()
@@ -101,12 +111,24 @@ def test_a_giant_component_keeps_only_its_stronger_edges(
 
 
 def golden(spark: SparkSession, records: list[tuple[object, ...]]) -> dict[str, object]:
-    names = ["source_system", "source_record_id", "full_name", "given_name", "surname", "city", "created_at"]
+    names = [
+        "source_system",
+        "source_record_id",
+        "full_name",
+        "given_name",
+        "surname",
+        "city",
+        "created_at",
+    ]
     columns = [F.col(n) if n in names else F.lit(None).cast(t).alias(n) for n, t in _TYPES.items()]
-    df = spark.createDataFrame(records, ", ".join(f"{name} string" for name in names)).select(*columns)
+    df = spark.createDataFrame(records, ", ".join(f"{name} string" for name in names)).select(
+        *columns
+    )
     df = df.withColumn("created_at", F.col("created_at").cast("timestamp"))
     unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
-    clean = df.select(unique_id, F.lit("a@example.com").alias("email"), F.lit(None).cast("string").alias("phone"))
+    clean = df.select(
+        unique_id, F.lit("a@example.com").alias("email"), F.lit(None).cast("string").alias("phone")
+    )
     links = df.select(unique_id, F.lit("p1").alias("person_id"))
     (row,) = build_golden_records(df, clean, links).collect()
     return row.asDict()
@@ -116,7 +138,9 @@ _TYPES = {column.name: column.type for column in CUSTOMER_RECORD.columns}
 _OLD, _NEW = "2020-01-01", "2025-01-01"
 
 
-def test_the_newest_record_gives_each_attribute_and_a_whole_name_beats_an_initial(spark: SparkSession) -> None:
+def test_the_newest_record_gives_each_attribute_and_a_whole_name_beats_an_initial(
+    spark: SparkSession,
+) -> None:
     row = golden(
         spark,
         [
@@ -136,9 +160,15 @@ def test_the_newest_record_gives_each_attribute_and_a_whole_name_beats_an_initia
 
 @pytest.mark.parametrize(
     ("full", "parts"),
-    [("Jane Ann Smith", ("Jane Ann", "Smith")), ("Smith, Jane", ("Jane", "Smith")), ("Jane", ("Jane", None))],
+    [
+        ("Jane Ann Smith", ("Jane Ann", "Smith")),
+        ("Smith, Jane", ("Jane", "Smith")),
+        ("Jane", ("Jane", None)),
+    ],
 )
-def test_whole_names_are_split_where_the_parts_are_missing(spark: SparkSession, full: str, parts) -> None:
+def test_whole_names_are_split_where_the_parts_are_missing(
+    spark: SparkSession, full: str, parts
+) -> None:
     row = golden(spark, [("web", "3", full, None, None, None, None)])
     assert (row["given_name"], row["surname"]) == parts
 
@@ -153,9 +183,15 @@ labels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, m
 
 @settings(max_examples=8)
 @given(labels)
-def test_quality_agrees_with_brute_force_over_all_pairs(spark: SparkSession, pairs: list[tuple[int, int]]) -> None:
-    clusters = spark.createDataFrame([(f"r{n}", f"p{a}") for n, (a, _) in enumerate(pairs)], "unique_id string, person_id string")
-    truth = spark.createDataFrame([(f"r{n}", f"t{b}") for n, (_, b) in enumerate(pairs)], "unique_id string, true_id string")
+def test_quality_agrees_with_brute_force_over_all_pairs(
+    spark: SparkSession, pairs: list[tuple[int, int]]
+) -> None:
+    clusters = spark.createDataFrame(
+        [(f"r{n}", f"p{a}") for n, (a, _) in enumerate(pairs)], "unique_id string, person_id string"
+    )
+    truth = spark.createDataFrame(
+        [(f"r{n}", f"t{b}") for n, (_, b) in enumerate(pairs)], "unique_id string, true_id string"
+    )
     found = {(i, j) for i, j in combinations(range(len(pairs)), 2) if pairs[i][0] == pairs[j][0]}
     true = {(i, j) for i, j in combinations(range(len(pairs)), 2) if pairs[i][1] == pairs[j][1]}
     quality = evaluate_clusters(clusters, truth)

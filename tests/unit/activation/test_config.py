@@ -26,9 +26,15 @@ TOOL: dict[str, Any] = {
         ({"exports": "../out"}, "exports: must be a plain folder"),
         ({"exports": "s3://bucket"}, "exports: must be a plain folder"),
         ({"exports": "out", "destinations": [TOOL, TOOL]}, "two destinations have the same id"),
-        ({"exports": "out", "destinations": [TOOL | {"id": "../x"}]}, "destinations.0.id: string should match"),
+        (
+            {"exports": "out", "destinations": [TOOL | {"id": "../x"}]},
+            "destinations.0.id: string should match",
+        ),
         ({"exports": "out", "destinations": [TOOL | {"audiences": []}]}, "at least 1 item"),
-        ({"exports": "out", "destinations": [TOOL | {"channel": "fax"}]}, "'email', 'push' or 'sms'"),
+        (
+            {"exports": "out", "destinations": [TOOL | {"channel": "fax"}]},
+            "'email', 'push' or 'sms'",
+        ),
         ({"exports": "out", "destinations": [TOOL | {"hash": True}]}, "Did you mean 'hashed'?"),
         ({"exports": "out", "holdout": {"percent": 60}}, "less than or equal to 50"),
         ({"exports": "out", "holdout": {"salt": ""}}, "at least 1 character"),
@@ -43,4 +49,6 @@ def test_faults_are_named(config: dict[str, Any], message: str) -> None:
 def test_a_destination_must_say_whether_it_wants_hashes() -> None:
     plain = {key: value for key, value in TOOL.items() if key != "hashed"}
     with pytest.raises(ConfigError, match=r"destinations\.0\.hashed: is required"):
-        parse_config({"exports": "out", "destinations": [plain]}, ActivationConfig, where="activation")
+        parse_config(
+            {"exports": "out", "destinations": [plain]}, ActivationConfig, where="activation"
+        )

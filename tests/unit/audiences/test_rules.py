@@ -28,7 +28,10 @@ def refuse(data: object, model: type = AudienceDefinition) -> str:
         ("reflect('java.lang.Runtime', 'getRuntime')", "include"),
         ({"sql": "reflect('java.lang.Runtime', 'getRuntime')"}, "unknown key"),
         ({"value": {"name": "reflect('a')", "at_least": 1}}, "'p_alive', 'expected_purchases'"),
-        ({"value": {"name": "clv; DROP TABLE x", "at_least": 1}}, "'p_alive', 'expected_purchases'"),
+        (
+            {"value": {"name": "clv; DROP TABLE x", "at_least": 1}},
+            "'p_alive', 'expected_purchases'",
+        ),
         ({"value": {"name": "clv", "at_least": "(SELECT 1)"}}, "valid number"),
         ({"attribute": {"name": "`email`", "any_of": ["x"]}}, "'given_name', 'surname', 'city'"),
         ({"decile": {"metric": "clv", "atmost": 2}}, "Did you mean 'at_most'?"),
@@ -51,21 +54,35 @@ def test_what_is_not_in_the_language_is_refused(rule: Any, message: str) -> None
 
 @pytest.mark.parametrize("name", ["Top", "top customers", "1st", "a;b", "../a", ""])
 def test_ids_are_plain_words(name: str) -> None:
-    assert "id: string should match pattern" in refuse(audience({"consent": {"channel": "sms"}}) | {"id": name})
+    assert "id: string should match pattern" in refuse(
+        audience({"consent": {"channel": "sms"}}) | {"id": name}
+    )
 
 
 def test_a_definition_knows_its_conditions_and_what_it_builds_on() -> None:
-    nested = {"any": [{"audience": {"id": "b"}}, {"none": [{"decile": {"metric": "clv", "at_most": 2}}]}]}
-    definition = AudienceDefinition.model_validate(audience(nested, exclude={"audience": {"id": "c"}}))
+    nested = {
+        "any": [{"audience": {"id": "b"}}, {"none": [{"decile": {"metric": "clv", "at_most": 2}}]}]
+    }
+    definition = AudienceDefinition.model_validate(
+        audience(nested, exclude={"audience": {"id": "c"}})
+    )
     assert definition.references == {"b", "c"}
-    assert [type(condition) for condition in definition.conditions] == [InAudience, Decile, InAudience]
+    assert [type(condition) for condition in definition.conditions] == [
+        InAudience,
+        Decile,
+        InAudience,
+    ]
 
 
 def definitions(**references: list[str]) -> dict[str, Any]:
     consent = {"consent": {"channel": "email"}}
     return {
         "definitions": [
-            {"id": name, "name": name, "include": {"any": [consent, *({"audience": {"id": r}} for r in to)]}}
+            {
+                "id": name,
+                "name": name,
+                "include": {"any": [consent, *({"audience": {"id": r}} for r in to)]},
+            }
             for name, to in references.items()
         ]
     }
@@ -85,6 +102,8 @@ def test_a_circle_is_named() -> None:
 
 
 def test_an_audience_that_is_not_defined_or_defined_twice_is_named() -> None:
-    assert "audience a builds on x, which is not defined" in refuse(definitions(a=["x"]), AudiencesConfig)
+    assert "audience a builds on x, which is not defined" in refuse(
+        definitions(a=["x"]), AudiencesConfig
+    )
     twice = definitions(a=[])["definitions"] * 2
     assert "audience a is defined more than once" in refuse({"definitions": twice}, AudiencesConfig)

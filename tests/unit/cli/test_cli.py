@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from clvspark import __version__, cli
 from clvspark.lakehouse import errors
 
-COMMANDS = (
-    "ingest resolve history fit score audiences activate responses measure report "
-    "run demo simulate stream forget status setup"
-).split()
+COMMANDS = [
+    "ingest",
+    "resolve",
+    "history",
+    "fit",
+    "score",
+    "audiences",
+    "activate",
+    "responses",
+    "measure",
+    "report",
+    "run",
+    "demo",
+    "simulate",
+    "stream",
+    "forget",
+    "status",
+    "setup",
+]
 
 
 def exit_code(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -31,7 +46,9 @@ def test_every_command_explains_itself(name: str) -> None:
     assert "Usage" in result.stdout
 
 
-def test_the_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert exit_code(["--version"], monkeypatch) == 0
     assert capsys.readouterr().out.strip() == f"clvspark {__version__}"
 
@@ -53,7 +70,11 @@ def test_every_fault_of_a_configuration_is_shown(
     file.write_text("as_off: 2026-04-01\nlakehouse: {root: ../x}\n")
     assert exit_code(["run", "--config", str(file)], monkeypatch) == 2
     shown = " ".join(capsys.readouterr().err.split())
-    for fault in ("Did you mean 'as_of'?", "lakehouse.root: must be a plain folder", "sources: is required"):
+    for fault in (
+        "Did you mean 'as_of'?",
+        "lakehouse.root: must be a plain folder",
+        "sources: is required",
+    ):
         assert fault in shown
 
 
@@ -71,12 +92,15 @@ def test_wrong_usage_exits_with_two(arguments: list[str], monkeypatch: pytest.Mo
         (errors.VersionError("newer"), 6),
         (errors.TrainingError("flat"), 7),
         (KeyboardInterrupt(), 130),
-        (click.exceptions.Abort(), 130),
+        (typer.Abort(), 130),
         (RuntimeError("ann@example.org"), 70),
     ],
 )
 def test_each_error_has_its_exit_code_and_shows_no_data(
-    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("CLVSPARK_DEBUG", raising=False)
 

@@ -20,7 +20,9 @@ def groups(labels: np.ndarray) -> list[list[int]]:
     return sorted(np.flatnonzero(labels == label).tolist() for label in np.unique(labels))
 
 
-def link(weights: np.ndarray, *, cut: float = 1.0, clip: float = 12.0, most: int = 50) -> list[list[int]]:
+def link(
+    weights: np.ndarray, *, cut: float = 1.0, clip: float = 12.0, most: int = 50
+) -> list[list[int]]:
     labels, _ = average_linkage(weights, cut=cut, clip=clip, max_records=most)
     return groups(labels)
 
@@ -68,11 +70,15 @@ def weight_matrices(draw: st.DrawFn) -> np.ndarray:
     size = draw(st.integers(2, 8))
     # Distinct weights: among ties the order of the records would decide.
     values = draw(st.permutations(np.linspace(-12, 12, 40).tolist()))
-    return matrix(size, dict(zip([(i, j) for i in range(size) for j in range(i)], values, strict=False)))
+    return matrix(
+        size, dict(zip([(i, j) for i in range(size) for j in range(i)], values, strict=False))
+    )
 
 
 @given(weight_matrices(), st.integers(1, 5), st.randoms(use_true_random=False))
-def test_no_group_exceeds_the_bound_and_the_order_of_records_plays_no_part(weights, most, random) -> None:
+def test_no_group_exceeds_the_bound_and_the_order_of_records_plays_no_part(
+    weights, most, random
+) -> None:
     found = link(weights, most=most)
     assert max(map(len, found)) <= most
     order = list(range(len(weights)))

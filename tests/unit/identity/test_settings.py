@@ -25,10 +25,16 @@ GOOD: dict[str, Any] = {
     [
         ({"blocking_rules": [["mail"]]}, "blocking_rules names mail; known are email"),
         ({"trusted_identifiers": ["card"]}, "trusted_identifiers names card; known are email"),
-        ({"training": TRAINING | {"em_rules": [["e"]]}}, "training.em_rules names e; known are email"),
+        (
+            {"training": TRAINING | {"em_rules": [["e"]]}},
+            "training.em_rules names e; known are email",
+        ),
         ({"training": None}, "give 'blocking_rules' and 'training'"),
         ({"blocking_rules": []}, "give 'blocking_rules' and 'training'"),
-        ({"attributes": [{"column": "email", "kind": "mail"}]}, "'given_name', 'surname', 'birth_date'"),
+        (
+            {"attributes": [{"column": "email", "kind": "mail"}]},
+            "'given_name', 'surname', 'birth_date'",
+        ),
         ({"country": "England"}, "should match pattern"),
         ({"clip_weight": 0}, "greater than 0"),
         ({"cut_wieght": 1}, "Did you mean 'cut_weight'?"),

@@ -131,7 +131,12 @@ SETTINGS = IdentitySettings.model_validate(
 
 def test_a_batch_gets_every_column_of_the_settings() -> None:
     rows = [
-        {"unique_id": "a:1", "_full_name": "Smith, Liz", "birth_date": "1980-02-03", "postcode": "SW1A 1AA"},
+        {
+            "unique_id": "a:1",
+            "_full_name": "Smith, Liz",
+            "birth_date": "1980-02-03",
+            "postcode": "SW1A 1AA",
+        },
         {"unique_id": "a:2", "_full_name": "Bob Jones", "given_name": "Robert", "surname": "Jones"},
         {"unique_id": "a:3", "given_name": "Jane", "surname": "S"},
     ]
@@ -143,5 +148,7 @@ def test_a_batch_gets_every_column_of_the_settings() -> None:
     assert out.loc["a:1", ["birth_date_year", "postcode_area", "given_name_initial"]].tolist() == [
         "1980", "SW1A", "l"
     ]  # fmt: skip
-    assert out.loc["a:2", "given_name"] == "robert", "the part that is given goes before the whole name"
+    assert out.loc["a:2", "given_name"] == "robert", (
+        "the part that is given goes before the whole name"
+    )
     assert out.loc["a:3", "surname"] is None, "an initial is no surname"

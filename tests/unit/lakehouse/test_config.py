@@ -138,7 +138,9 @@ def test_configuration_does_not_change_after_loading() -> None:
         config.root = "b"
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "local.yaml", "cluster.yaml", "examples/complete_journey.yaml"])
+@pytest.mark.parametrize(
+    "name", ["demo.yaml", "local.yaml", "cluster.yaml", "examples/complete_journey.yaml"]
+)
 def test_every_shipped_configuration_is_valid(name: str) -> None:
     assert read_config(shipped_config(name)).sources.systems
 
@@ -160,7 +162,9 @@ def demo_with(tmp_path: Path, text: str) -> Path:
         ("audiences: {definitions: []}", "audiences that are not defined"),
     ],
 )
-def test_rooms_that_contradict_each_other_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_rooms_that_contradict_each_other_are_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(ConfigError) as raised:
         read_config(demo_with(tmp_path, text))
     assert message in str(raised.value)

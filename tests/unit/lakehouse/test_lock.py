@@ -32,7 +32,9 @@ def test_a_lock_held_by_another_process_names_it_and_goes_with_it(tmp_path: Path
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        message = rf"lock is held by process {holder.pid} \(history\) since .* run the command again"
+        message = (
+            rf"lock is held by process {holder.pid} \(history\) since .* run the command again"
+        )
         with pytest.raises(LockedError, match=message), writer_lock(root, "fit"):
             pytest.fail("two writers at once")
         holder.kill()

@@ -61,7 +61,9 @@ def test_groups_that_are_too_small_or_alone_are_not_judged() -> None:
 
 
 def test_the_value_of_an_audience_is_the_difference_times_the_treated() -> None:
-    experiments = compare_groups([*sums(TREATED, HELD), *sums(TREATED, HELD, "revenue")], CONFIG, as_of=DAY)
+    experiments = compare_groups(
+        [*sums(TREATED, HELD), *sums(TREATED, HELD, "revenue")], CONFIG, as_of=DAY
+    )
     (value,) = incremental_values(experiments)
     assert value["realised_margin"] == pytest.approx(6 * (np.mean(TREATED) - np.mean(HELD)))
     assert value["is_significant"]

@@ -43,7 +43,9 @@ def test_the_short_form_names_a_landing_column() -> None:
     assert output.columns == {"sku", "price"}
 
 
-@pytest.mark.parametrize("path", ["/abs/*.csv", "../up/*.csv", "a/../../b.csv", "s3://bucket/a.csv", "file:a"])
+@pytest.mark.parametrize(
+    "path", ["/abs/*.csv", "../up/*.csv", "a/../../b.csv", "s3://bucket/a.csv", "file:a"]
+)
 def test_paths_stay_below_the_landing_folder(path: str) -> None:
     assert "files.0.path: must be a path below the landing folder" in refuse(changed(path=path))
 
@@ -52,8 +54,14 @@ def test_paths_stay_below_the_landing_folder(path: str) -> None:
     ("output", "message"),
     [
         ({"to": "products", "fields": {}}, "'to' must be one of customer_record, event"),
-        ({"to": "product", "fields": {"sku": "sku"}}, "product has no column sku; it has product_id"),
-        ({"to": "event", "fields": {"event_id": "id"}}, "event requires channel, event_type, occurred_at"),
+        (
+            {"to": "product", "fields": {"sku": "sku"}},
+            "product has no column sku; it has product_id",
+        ),
+        (
+            {"to": "event", "fields": {"event_id": "id"}},
+            "event requires channel, event_type, occurred_at",
+        ),
     ],
 )
 def test_targets_and_their_columns_are_checked(output: dict[str, object], message: str) -> None:
@@ -67,7 +75,10 @@ def test_a_field_has_exactly_one_origin(rule: dict[str, object]) -> None:
 
 def test_unknown_formats_transforms_and_keys_are_named_together() -> None:
     data = changed(format="xml", delimeter=";")
-    data["files"][0]["outputs"][0]["fields"]["list_price"] = {"from": "price", "transforms": ["eval"]}
+    data["files"][0]["outputs"][0]["fields"]["list_price"] = {
+        "from": "price",
+        "transforms": ["eval"],
+    }
     text = refuse(data)
     assert "3 faults" in text
     assert "'csv', 'jsonl', 'parquet' or 'delta'" in text
@@ -81,6 +92,12 @@ def test_a_system_is_declared_once() -> None:
 
 
 def test_columns_of_a_file_are_those_of_all_its_outputs() -> None:
-    second = {"to": "customer_record", "fields": {"source_record_id": "buyer"}, "attributes": ["age"]}
-    file = LandingFile.model_validate(changed()["files"][0] | {"outputs": [*GOOD["files"][0]["outputs"], second]})
+    second = {
+        "to": "customer_record",
+        "fields": {"source_record_id": "buyer"},
+        "attributes": ["age"],
+    }
+    file = LandingFile.model_validate(
+        changed()["files"][0] | {"outputs": [*GOOD["files"][0]["outputs"], second]}
+    )
     assert file.columns == ["age", "buyer", "price", "sku"]

@@ -1,0 +1,165 @@
+"""The jobs on a real cluster, a master and two workers on loopback, give the tables of local mode."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from support.shops import ROOT, environment, open_lake, open_shop, rows_of
+
+from clvspark.lakehouse import runtime
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PATIENCE = 60  # seconds until a daemon must have started
+SAME = {
+    "identity.person_link": ("source_system", "source_record_id", "person_id", "reason"),
+    "history.clv_summary": ("person_id", "as_of_date", "frequency", "recency_days", "t_days"),
+    "audiences.decile": ("person_id", "metric", "decile"),
+    "audiences.membership": ("audience_id", "person_id", "status"),
+}
+VALUES = ("p_alive", "expected_purchases", "expected_spend", "residual_value", "clv")
+
+
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory):
+    """The environment of everything on the cluster."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    return environment(
+        JAVA_HOME=str(runtime.ensure_java()),
+        PYSPARK_PYTHON=sys.executable,
+        SPARK_LOCAL_IP="127.0.0.1",
+        SPARK_LOCAL_DIRS=str(scratch),
+        SPARK_DAEMON_MEMORY="256m",
+    )
+
+
+@pytest.fixture(scope="module")
+def master(variables, tmp_path_factory):
+    """Address of a running cluster; its processes are gone when the module ends."""
+    logs = tmp_path_factory.mktemp("cluster")
+    local = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+    with ExitStack() as stack:
+        log = stack.enter_context(daemon("master.Master", local, logs / "master", variables))
+        address = find_in(log, r"spark://127\.0\.0\.1:\d+")
+        for name in ("one", "two"):
+            sizes = ["--cores", "1", "--memory", "1g", "--work-dir", str(logs / f"work_{name}")]
+            arguments = [*local, *sizes, address]
+            log = stack.enter_context(daemon("worker.Worker", arguments, logs / name, variables))
+            find_in(log, "Successfully registered with master")
+        yield address
+
+
+@pytest.fixture(scope="module")
+def submitted(master, variables, goods, tmp_path_factory):
+    """A shop whose whole pipeline ran by spark-submit on the cluster."""
+    shop = open_shop(
+        tmp_path_factory.mktemp("submitted") / "shop",
+        goods,
+        spark={"master": None, "shuffle_partitions": 2, "conf": {}},
+    )
+    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    settings = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": quick,
+        "spark.executor.extraJavaOptions": quick,
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.ui.enabled": "false",
+    }
+    command = [Path(sys.executable).with_name("spark-submit"), "--master", master]
+    command += ["--driver-memory", "1g", "--executor-memory", "1g"]
+    command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    command += [ROOT / "jobs/run_pipeline.py", "--config", shop.config_file]
+    done = subprocess.run(
+        command,
+        cwd=shop.folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return shop, done.stdout
+
+
+def test_the_job_ran_on_both_workers(submitted, master, tmp_path_factory):
+    works = sorted(tmp_path_factory.getbasetemp().glob("cluster*/work_*/app-*/*"))
+
+    assert {path.parent.parent.name for path in works} == {"work_one", "work_two"}
+
+
+def test_the_job_tells_the_same_as_the_command_line(submitted):
+    assert submitted[1].count("(equal)") == 2
+
+
+@pytest.mark.parametrize(("table", "columns"), SAME.items())
+def test_tables_equal_those_of_local_mode(spark, submitted, finished, table, columns):
+    cluster, local = (
+        rows_of(open_lake(spark, s), table, *columns) for s in (submitted[0], finished)
+    )
+
+    assert len(local) > 20
+    assert cluster == local
+
+
+def test_values_equal_those_of_local_mode(spark, submitted, finished):
+    cluster, local = (
+        {
+            (person, day): values
+            for person, day, *values in rows_of(
+                open_lake(spark, shop), "clv.customer_value", "person_id", "as_of_date", *VALUES
+            )
+        }
+        for shop in (submitted[0], finished)
+    )
+
+    assert len(local) > 200
+    assert set(cluster) == set(local)
+    for key, values in local.items():
+        assert cluster[key] == pytest.approx(values, rel=1e-9, abs=1e-9)
+
+
+@contextmanager
+def daemon(name: str, arguments: list[str], log: Path, env: dict[str, str]) -> Iterator[Path]:
+    """Run a daemon of Spark's, in a process group that ends with the block."""
+    import pyspark
+
+    spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [spark_class, f"org.apache.spark.deploy.{name}", *arguments],
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield log
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def find_in(log: Path, pattern: str) -> str:
+    """The first match in a growing log file."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if match := re.search(pattern, log.read_text()):
+            return match[0]
+        time.sleep(0.1)
+    raise TimeoutError(
+        f"{log.name} did not say {pattern} in {PATIENCE} s: {log.read_text()[-2000:]}"
+    )

@@ -1,0 +1,125 @@
+"""Deciles equal SQL's NTILE, whatever the partitioning."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clvspark.audiences.deciles import list_values, ntile, rank_deciles, sum_look_backs
+from clvspark.audiences.tables import DECILE
+from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.history.tables import PERSON_DAY
+from clvspark.lakehouse.contract import verify_contract
+
+APRIL = date(2026, 4, 1)
+# Few distinct amounts, so that ties cross the bounds of deciles.
+metrics = st.dictionaries(
+    st.sampled_from(["clv", "revenue_all"]),
+    st.lists(st.integers(0, 9), min_size=1, max_size=45),
+    min_size=1,
+)
+
+
+def frame(spark: SparkSession, values: dict[str, list[int]]) -> DataFrame:
+    rows = [
+        (f"p{n}", metric, float(value))
+        for metric, all_ in values.items()
+        for n, value in enumerate(all_)
+    ]
+    return spark.createDataFrame(rows, "person_id string, metric string, value double")
+
+
+def plain_ntile(values: DataFrame) -> pd.DataFrame:
+    """NTILE(10) in DuckDB, ties by the same hash."""
+    query = """
+        SELECT person_id, metric, ntile(10) OVER best AS d, row_number() OVER best AS r FROM hashed
+        WINDOW best AS (PARTITION BY metric ORDER BY value DESC, h, person_id)
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.register("hashed", values.withColumn("h", F.xxhash64("person_id")).toPandas())
+        return connection.execute(query).df()
+
+
+@settings(max_examples=8)
+@given(metrics)
+def test_deciles_equal_ntile_of_a_database(
+    spark: SparkSession, values: dict[str, list[int]]
+) -> None:
+    df = frame(spark, values)
+    ranked = rank_deciles(df, as_of=APRIL).collect()
+    expected = {(row.person_id, row.metric): (row.d, row.r) for row in plain_ntile(df).itertuples()}
+    assert {
+        (row["person_id"], row["metric"]): (row["decile"], row["rank"]) for row in ranked
+    } == expected
+
+
+def test_partitioning_and_order_play_no_part(spark: SparkSession) -> None:
+    df = frame(spark, {"clv": [n % 17 for n in range(500)]}).persist()
+    one = rank_deciles(df.coalesce(1), as_of=APRIL)
+    verify_contract(DECILE.conform(one), DECILE)
+    shuffled = rank_deciles(df.repartition(7, F.rand(3)).orderBy(F.rand(4)), as_of=APRIL)
+    assert sorted(map(tuple, one.collect())) == sorted(map(tuple, shuffled.collect()))
+    sizes = {row["decile"]: row["count"] for row in one.groupBy("decile").count().collect()}
+    assert sizes == dict.fromkeys(range(1, 11), 50)
+
+
+@pytest.mark.parametrize("total", [1, 9, 10, 11, 19, 25, 100])
+def test_tiles_of_any_size_are_those_of_sql(spark: SparkSession, total: int) -> None:
+    ranks = (
+        spark.range(1, total + 1).withColumnRenamed("id", "rank").withColumn("total", F.lit(total))
+    )
+    found = [row[0] for row in ranks.orderBy("rank").select(ntile("rank", "total")).collect()]
+    expected = duckdb.sql(
+        f"SELECT ntile(10) OVER (ORDER BY i) FROM range({total}) t(i) ORDER BY i"
+    ).fetchall()
+    assert found == [row[0] for row in expected]
+
+
+def test_windows_end_at_the_date_and_start_whole_months_before(spark: SparkSession) -> None:
+    days = [("2026-03-01", 1), ("2026-02-28", 2), ("2026-01-01", 4), ("2025-12-31", 8), ("2025-04-01", 16),
+            ("2025-03-31", 32), ("2026-03-31", 64), ("2026-04-01", 128)]  # fmt: skip
+    rows = [
+        {
+            "person_id": "p1",
+            "day": day,
+            "orders": 1,
+            "refunds": 0,
+            "net_revenue": amount,
+            "margin": 0,
+            "interactions": 0,
+        }
+        for day, amount in days
+    ]
+    rows.append({**rows[0], "person_id": "p2", "net_revenue": -5})
+    sums = sum_look_backs(PERSON_DAY.rows(spark, rows), as_of=APRIL).collect()
+    assert {row["metric"]: row["value"] for row in sums if row["person_id"] == "p1"} == {
+        "revenue_month_1": 1 + 64,
+        "revenue_month_3": 1 + 64 + 2 + 4,
+        "revenue_month_6": 1 + 64 + 2 + 4 + 8,
+        "revenue_month_9": 1 + 64 + 2 + 4 + 8,
+        "revenue_month_12": 1 + 64 + 2 + 4 + 8 + 16,
+        "revenue_all": 1 + 64 + 2 + 4 + 8 + 16 + 32,
+    }
+    assert not [row for row in sums if row["person_id"] == "p2"], (
+        "who owes us money is in no decile"
+    )
+
+
+def test_predicted_metrics_are_those_of_the_day(spark: SparkSession) -> None:
+    base = {
+        "lifecycle_stage": "core",
+        "horizon_days": 364,
+        "model_id": "m",
+        "clv": 9,
+        "residual_value": 3,
+    }
+    rows = [{"person_id": "p1", "as_of_date": on, **base} for on in (APRIL, date(2026, 1, 1))]
+    found = list_values(CUSTOMER_VALUE.rows(spark, rows), as_of=APRIL).collect()
+    assert sorted(map(tuple, found)) == [("p1", "clv", 9.0), ("p1", "residual_value", 3.0)]

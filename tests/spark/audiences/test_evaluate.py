@@ -1,0 +1,245 @@
+"""Every condition of the rule language, on five profiles, and memberships over time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from clvspark.audiences.config import AudiencesConfig
+from clvspark.audiences.evaluate import evaluate_audiences
+from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
+from clvspark.audiences.profile import Evidence, build_profiles
+from clvspark.audiences.rules import AudienceDefinition, Event
+from clvspark.audiences.tables import DECILE, ESTIMATE, MEMBERSHIP, MEMBERSHIP_EVENT
+from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.identity.tables import PERSON
+
+JANUARY, APRIL, MAY = date(2026, 1, 1), date(2026, 4, 1), date(2026, 5, 1)
+EVENTS = [
+    Event(type="order", at_least=2, within_days=None),
+    Event(type="order", at_least=1, within_days=30),
+    Event(type="visit", at_most=0, within_days=30),
+]
+
+
+def value(
+    person: str, on: date, residual: float, stage: str = "core", clv: float = 100
+) -> dict[str, Any]:
+    return {
+        "person_id": person, "as_of_date": on, "residual_value": residual, "clv": clv, "p_alive": 0.5,
+        "lifecycle_stage": stage, "horizon_days": 364, "model_id": "m",
+    }  # fmt: skip
+
+
+def decile(person: str, metric: str, tenth: int, on: date = APRIL) -> dict[str, Any]:
+    return {
+        "person_id": person,
+        "metric": metric,
+        "as_of_date": on,
+        "value": 1,
+        "rank": 1,
+        "decile": tenth,
+    }
+
+
+@pytest.fixture(scope="module")
+def profiles(spark: SparkSession) -> DataFrame:
+    """Ann is valuable, Bob declines, Cat lapsed, Dan is new, Eve is only a contact."""
+    people = [
+        ("ann", "York", 3),
+        ("bob", "York", 1),
+        ("cat", "Leeds", 2),
+        ("dan", None, 1),
+        ("eve", "Leeds", 1),
+    ]
+    persons = spark.createDataFrame(
+        [
+            (name, name, None, None, "a@example.org", None, None, city, None, n, None, None)
+            for name, city, n in people
+        ],
+        PERSON.schema,
+    )
+    values = [
+        value("ann", APRIL, 50, clv=500), value("ann", JANUARY, 50), value("bob", APRIL, 20), value("bob", JANUARY, 40),
+        value("cat", APRIL, 0, "lapsed", 90), value("dan", APRIL, 5, "new", 10), value("bob", date(2025, 1, 1), 0),
+        value("ann", MAY, 1),
+    ]  # fmt: skip
+    deciles = [decile("ann", "clv", 1), decile("bob", "clv", 2), decile("cat", "clv", 3), decile("dan", "clv", 10),
+               decile("bob", "revenue_month_1", 9), decile("cat", "clv", 1, JANUARY)]  # fmt: skip
+    consent = [("ann", True, False, False), ("bob", False, True, False), ("cat", True, False, True)]
+
+    def on(*day: int) -> datetime:
+        return datetime(*day, tzinfo=UTC)
+
+    surveys = [
+        ("ann", "r1", 9, on(2026, 3, 1)),
+        ("ann", "r0", 2, on(2026, 2, 1)),
+        ("cat", "r2", 3, on(2024, 1, 1)),
+        ("bob", "r3", 0, on(2026, 4, 2)),
+    ]
+    happened = [
+        ("ann", "order", on(2026, 3, 31)),
+        ("ann", "order", on(2025, 1, 1)),
+        ("bob", "order", on(2026, 3, 1)),
+        ("cat", "visit", on(2026, 3, 20)),
+        ("cat", "order", on(2026, 4, 1)),
+    ]
+    evidence = Evidence(
+        persons=persons,
+        values=CUSTOMER_VALUE.rows(spark, values),
+        deciles=DECILE.rows(spark, deciles),
+        consent=spark.createDataFrame(
+            consent,
+            "person_id string, consent_email boolean, consent_push boolean, consent_sms boolean",
+        ),
+        surveys=spark.createDataFrame(
+            surveys, "person_id string, response_id string, score int, answered_at timestamp"
+        ),
+        happenings=spark.createDataFrame(happened, "person_id string, type string, at timestamp"),
+    )
+    return build_profiles(evidence, EVENTS, as_of=APRIL).persist()
+
+
+def members(profiles: DataFrame, *definitions: dict[str, Any]) -> dict[str, set[str]]:
+    config = AudiencesConfig.model_validate({"definitions": list(definitions)})
+    found: dict[str, set[str]] = {definition["id"]: set() for definition in definitions}
+    for row in evaluate_audiences(profiles, config.in_order).collect():
+        found[row["audience_id"]].add(row["person_id"])
+    return found
+
+
+CLV_2 = {"decile": {"metric": "clv", "at_most": 2}}
+YORK = {"attribute": {"name": "city", "any_of": ["York"]}}
+EMAIL = {"consent": {"channel": "email"}}
+RULES: list[tuple[str, dict[str, Any], str]] = [
+    ("decile", CLV_2, "ann bob"),
+    ("decile_range", {"decile": {"metric": "clv", "at_least": 2, "at_most": 3}}, "bob cat"),
+    ("decile_other", {"decile": {"metric": "revenue_month_1", "at_least": 5}}, "bob"),
+    ("value", {"value": {"name": "clv", "at_least": 100}}, "ann bob"),
+    ("value_range", {"value": {"name": "clv", "at_least": 10, "at_most": 90}}, "cat dan"),
+    ("decline", {"decline": {"at_least": 0.5}}, "bob"),
+    ("decline_rich", {"decline": {"at_least": 0.5, "from_value": 41}}, ""),
+    ("stage", {"stage": {"any_of": ["lapsed", "new"]}}, "cat dan"),
+    ("consent", EMAIL, "ann cat"),
+    ("consent_push", {"consent": {"channel": "push"}}, "bob"),
+    ("survey_newest", {"survey": {"score_at_least": 9}}, "ann"),
+    ("survey_detractor", {"survey": {"score_at_most": 6}}, "cat"),
+    ("survey_recent", {"survey": {"score_at_most": 6, "within_days": 365}}, ""),
+    ("event", {"event": {"type": "order", "at_least": 2}}, "ann"),
+    ("event_window", {"event": {"type": "order", "at_least": 1, "within_days": 30}}, "ann"),
+    (
+        "event_never",
+        {"event": {"type": "visit", "at_most": 0, "within_days": 30}},
+        "ann bob dan eve",
+    ),
+    ("attribute", YORK, "ann bob"),
+    ("attribute_number", {"attribute": {"name": "records", "any_of": [2, "3"]}}, "ann cat"),
+    ("all", {"all": [CLV_2, EMAIL]}, "ann"),
+    ("any", {"any": [EMAIL, YORK]}, "ann bob cat"),
+    ("none", {"none": [EMAIL, YORK]}, "dan eve"),
+    ("none_of_unknown", {"none": [CLV_2]}, "cat dan eve"),
+    ("nested", {"all": [{"any": [EMAIL, YORK]}, {"none": [CLV_2]}]}, "cat"),
+    ("audience", {"audience": {"id": "any"}}, "ann bob cat"),
+]
+
+
+@pytest.fixture(scope="module")
+def evaluated(profiles: DataFrame) -> dict[str, set[str]]:
+    definitions = [{"id": name, "name": name, "include": rule} for name, rule, _ in RULES]
+    definitions.append(
+        {"id": "excluded", "name": "x", "include": {"any": [EMAIL, YORK]}, "exclude": CLV_2}
+    )
+    definitions.append(
+        {"id": "but", "name": "x", "include": YORK, "exclude": {"audience": {"id": "all"}}}
+    )
+    return members(profiles, *definitions)
+
+
+@pytest.mark.parametrize(("name", "people"), [(name, people) for name, _, people in RULES])
+def test_each_condition(evaluated: dict[str, set[str]], name: str, people: str) -> None:
+    assert evaluated[name] == set(people.split())
+
+
+def test_excluded_persons_are_out_all_the_same(evaluated: dict[str, set[str]]) -> None:
+    assert evaluated["excluded"] == {"cat"}
+    assert evaluated["but"] == {"bob"}
+
+
+def test_an_audience_is_evaluated_after_what_it_builds_on(profiles: DataFrame) -> None:
+    first = {"id": "a", "name": "a", "include": {"audience": {"id": "b"}}}
+    second = {"id": "b", "name": "b", "include": {"none": [{"audience": {"id": "c"}}]}}
+    third = {"id": "c", "name": "c", "include": EMAIL}
+    assert members(profiles, first, second, third)["a"] == {"bob", "dan", "eve"}
+
+
+def member_rows(spark: SparkSession, *rows: tuple[str, int, str]) -> DataFrame:
+    return spark.createDataFrame(list(rows), "audience_id string, version int, person_id string")
+
+
+def test_members_enter_leave_and_come_back(spark: SparkSession) -> None:
+    days = [date(2026, month, 1) for month in (1, 2, 3, 4)]
+    steps = [
+        [("a", 1, "ann"), ("a", 1, "bob")],
+        [("a", 1, "ann")],
+        [("a", 2, "ann"), ("a", 2, "bob")],
+        [],
+    ]
+    state = spark.createDataFrame([], MEMBERSHIP.schema)
+    log: list[list[tuple[str, str]]] = []
+    states = []
+    for day, step in zip(days, steps, strict=True):
+        after = MEMBERSHIP.conform(
+            update_membership(state, member_rows(spark, *step), as_of=day)
+        ).localCheckpoint()
+        moved = MEMBERSHIP_EVENT.conform(list_transitions(state, after, as_of=day)).collect()
+        assert len({row["event_id"] for row in moved}) == len(moved)
+        log.append(sorted((row["transition"], row["person_id"]) for row in moved))
+        states.append({row["person_id"]: row for row in after.collect()})
+        state = after
+    assert log == [
+        [("enter", "ann"), ("enter", "bob")], [("exit", "bob")], [("enter", "bob")], [("exit", "ann"), ("exit", "bob")]
+    ]  # fmt: skip
+    assert (states[1]["bob"]["status"], states[1]["bob"]["exited_on"]) == ("exited", days[1])
+    back, stayed = states[2]["bob"], states[2]["ann"]
+    assert (back["status"], back["qualified_on"], back["exited_on"], back["version"]) == (
+        "realized",
+        days[2],
+        None,
+        2,
+    )
+    assert (stayed["qualified_on"], stayed["version"]) == (days[0], 2)
+    assert states[3]["ann"]["exited_on"] == days[3]
+
+
+def test_evaluating_the_same_again_moves_nobody(spark: SparkSession) -> None:
+    nobody, step = spark.createDataFrame([], MEMBERSHIP.schema), member_rows(spark, ("a", 1, "ann"))
+    once = update_membership(nobody, step, as_of=APRIL).localCheckpoint()
+    twice = update_membership(once, step, as_of=MAY).localCheckpoint()
+    assert once.collect() == twice.collect()
+    assert list_transitions(once, twice, as_of=MAY).count() == 0
+
+
+def test_estimates_count_members_reach_and_value(spark: SparkSession, profiles: DataFrame) -> None:
+    rows = member_rows(spark, ("a", 1, "ann"), ("a", 1, "bob"), ("a", 1, "cat"))
+    nobody = spark.createDataFrame([], MEMBERSHIP.schema)
+    moves = list_transitions(nobody, update_membership(nobody, rows, as_of=APRIL), as_of=APRIL)
+    audiences = spark.createDataFrame([("a",), ("empty",)], "audience_id string")
+    found = ESTIMATE.conform(
+        estimate_audiences(audiences, rows, profiles, moves, as_of=APRIL)
+    ).collect()
+    by_id = {row["audience_id"]: row for row in found}
+    full = by_id["a"]
+    assert (full["profiles_read"], full["profiles_matched"], full["contactable_email"]) == (5, 3, 2)
+    assert (full["clv"], full["entered"], full["exited"]) == (690.0, 3, 0)
+    assert (by_id["empty"]["profiles_matched"], by_id["empty"]["clv"]) == (0, 0.0)
+
+
+def test_a_definition_is_compiled_without_any_sql_text() -> None:
+    text = {
+        "attribute": {"name": "city", "any_of": ["x' OR reflect('java.lang.System','exit') = '"]}
+    }
+    definition = AudienceDefinition.model_validate({"id": "a", "name": "a", "include": text})
+    assert definition.conditions[0].any_of[0].startswith("x' OR")

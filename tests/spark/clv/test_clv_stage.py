@@ -1,0 +1,191 @@
+"""Fit and score on Spark, held to the models fitted on the same rows in pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, stage
+from clvspark.clv.config import ClvConfig
+from clvspark.clv.fit import fit_transaction_model, model_columns
+from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
+from clvspark.clv.validate import backtest_model, join_holdout
+from clvspark.history.clv_summary import summarise_purchases
+from clvspark.history.tables import CLV_SUMMARY, PERSON_DAY
+from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.errors import MissingInputError
+
+AS_OF = date(2026, 4, 1)
+LAGS = (0, 91, 182)
+CONFIG = ClvConfig(value="revenue")  # type: ignore[call-arg]
+
+
+def purchases(
+    persons: int = 400, seed: int = 11
+) -> list[tuple[str, date, int, int, float, float, int]]:
+    """Days of people who buy at gamma rates until they stop."""
+    chance, rows = np.random.default_rng(seed), []
+    for person in range(persons):
+        rate, lifetime = chance.gamma(0.8, 1 / 20), chance.exponential(300)
+        mean = 20 * chance.gamma(5, 1 / 5)
+        at, end = float(chance.integers(0, 250)), 540.0
+        last = min(end, at + lifetime)
+        seen: set[int] = set()
+        while at < last:
+            seen.add(int(at))
+            at += chance.exponential(1 / rate)
+        for day in seen:
+            amount = round(float(mean * chance.gamma(6, 1 / 6)) + 0.01, 2)
+            rows.append(
+                (f"p{person}", AS_OF - timedelta(days=540 - day), 1, 0, amount, amount / 2, 0)
+            )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def scored(
+    open_lake: Callable[[Path], Lakehouse], tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
+    """Both stages run once."""
+    lake = open_lake(tmp_path_factory.mktemp("clv"))
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases()]
+    dates = [AS_OF - timedelta(days=lag) for lag in LAGS]
+    lake.overwrite(
+        CLV_SUMMARY, summarise_purchases(PERSON_DAY.rows(lake.spark, rows), as_of_dates=dates)
+    )
+    with lake.writing("fit"):
+        stage.run_fit(lake, CONFIG, AS_OF)
+        stage.run_score(lake, CONFIG, AS_OF)
+    summary = model_columns(lake.read(CLV_SUMMARY), "revenue").toPandas()
+    models = {row["name"]: row for row in lake.read(MODEL).collect()}
+    return SimpleNamespace(
+        lake=lake, models=models, summary=summary, now=summary[summary["as_of_date"] == AS_OF]
+    )
+
+
+@pytest.mark.parametrize("model", [BetaGeoModel, ParetoNBDModel])
+def test_fits_on_spark_equal_fits_on_pandas(scored: SimpleNamespace, model: type) -> None:
+    fitted = model(time_unit="week").fit(scored.now[["frequency", "recency", "T"]])
+    row = scored.models[model.__name__]
+    assert row["parameters"] == pytest.approx(fitted.params_, rel=1e-4)
+    assert row["log_likelihood"] == pytest.approx(fitted.log_likelihood_, abs=1e-3)
+    assert row["customers"] == len(scored.now)
+
+
+def test_the_spend_model_sees_repeat_buyers_only(scored: SimpleNamespace) -> None:
+    fitted = GammaGammaModel(time_unit="week").fit(scored.now[scored.now["frequency"] > 0])
+    row = scored.models["GammaGammaModel"]
+    assert row["parameters"] == pytest.approx(fitted.params_, rel=1e-3)
+    assert (row["kind"], row["is_champion"]) == ("spend", True)
+
+
+def test_the_champion_is_best_on_the_holdout(scored: SimpleNamespace) -> None:
+    errors = {
+        row["model"]: row["value"]
+        for row in scored.lake.read(BACKTEST).where("measure = 'mae'").collect()
+    }
+    assert set(errors) == {"BetaGeoModel", "ParetoNBDModel"}
+    champions = [
+        n for n, row in scored.models.items() if row["is_champion"] and row["kind"] == "transaction"
+    ]
+    assert champions == [min(errors, key=errors.get)]
+
+
+def test_the_champion_measure_can_be_chosen() -> None:
+    measures = {
+        "A": {"mae": 1.0, "log_likelihood": -9.0},
+        "B": {"mae": 2.0, "log_likelihood": -5.0},
+    }
+    for by, best in (("mae", "A"), ("log_likelihood", "B")):
+        config = ClvConfig(champion_by=by)  # type: ignore[call-arg, arg-type]
+        assert stage._choose_champion(measures, config) == best
+
+
+def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
+    summary = model_columns(scored.lake.read(CLV_SUMMARY), "revenue")
+    start = AS_OF - timedelta(days=182)
+    before = summary.where(f"as_of_date = DATE'{start}'")
+    model = fit_transaction_model("BetaGeoModel", before)
+    holdout = join_holdout(before, summary.where(f"as_of_date = DATE'{AS_OF}'"))
+    found = backtest_model(model, holdout, holdout_weeks=26)
+    calibration = scored.summary[scored.summary["as_of_date"] == start].set_index("person_id")
+    actual = (
+        scored.now.set_index("person_id")["frequency"].reindex(calibration.index)
+        - calibration["frequency"]
+    )
+    predicted = pd.Series(
+        np.asarray(model.expected_purchases(calibration, future_t=26.0)), index=calibration.index
+    )
+    assert found["customers"] == len(calibration)
+    assert found["actual_purchases"] == actual.sum()
+    assert found["predicted_purchases"] == pytest.approx(predicted.sum())
+    assert found["mae"] == pytest.approx((predicted - actual).abs().mean())
+    assert found["rmse"] == pytest.approx(float(np.sqrt(((predicted - actual) ** 2).mean())))
+    assert found["total_error"] == pytest.approx(abs(predicted.sum() / actual.sum() - 1))
+    order = pd.DataFrame({"p": -predicted, "id": predicted.index, "a": actual}).sort_values(
+        ["p", "id"]
+    )
+    assert found["top_decile_share"] == pytest.approx(
+        order["a"].head(len(order) // 10).sum() / actual.sum()
+    )
+
+
+def test_values_are_those_of_the_champion(scored: SimpleNamespace) -> None:
+    values = scored.lake.read(CUSTOMER_VALUE).toPandas()
+    assert set(values["as_of_date"]) == {AS_OF, AS_OF - timedelta(days=91)}
+    now = values[values["as_of_date"] == AS_OF].set_index("person_id")
+    name = next(
+        n for n, row in scored.models.items() if row["is_champion"] and row["kind"] == "transaction"
+    )
+    row = scored.models[name]
+    model = stage.TRANSACTION_MODELS[name].from_dict(stage.json.loads(row["document"]))
+    summary = scored.now.set_index("person_id").loc[now.index]
+    assert (now["model_id"] == row["model_id"]).all()
+    np.testing.assert_allclose(now["p_alive"], model.expected_probability_alive(summary), rtol=1e-9)
+    np.testing.assert_allclose(
+        now["expected_purchases"], model.expected_purchases(summary, future_t=52.0), rtol=1e-9
+    )
+    revenue = summary["historical_revenue"].astype(float)
+    np.testing.assert_allclose(now["clv"], revenue + now["residual_value"], rtol=1e-12)
+    undiscounted = now["expected_purchases"] * now["expected_spend"]
+    assert (now["residual_value"] <= undiscounted * (1 + 1e-9)).all()
+    assert (now["residual_value"] >= undiscounted / 1.1 * 0.999).all()
+    years = np.maximum(summary["t_days"] / 365.25, 1)
+    np.testing.assert_allclose(now["simple_clv"], revenue / years * 3, rtol=1e-9)
+
+
+def test_stages_of_the_relationship_follow_the_bounds(scored: SimpleNamespace) -> None:
+    now = (
+        scored.lake.read(CUSTOMER_VALUE)
+        .where(f"as_of_date = DATE'{AS_OF}'")
+        .toPandas()
+        .set_index("person_id")
+    )
+    summary = scored.now.set_index("person_id").loc[now.index]
+    expected = np.select(
+        [
+            summary["t_days"] < 60,
+            now["p_alive"] < 0.2,
+            now["p_alive"] < 0.5,
+            summary["frequency"] + 1 >= 4,
+        ],
+        ["new", "lapsed", "slipping", "core"],
+        "growing",
+    )
+    assert (now["lifecycle_stage"] == expected).all()
+    assert len(set(expected)) >= 3
+
+
+def test_a_date_that_is_not_kept_is_named_with_the_next_step(scored: SimpleNamespace) -> None:
+    version = scored.lake.version(MODEL)
+    with pytest.raises(MissingInputError, match=r"no persons as of .*summary_lags_days"):
+        stage.run_fit(scored.lake, CONFIG, date(2026, 6, 1))
+    with pytest.raises(MissingInputError, match="clvspark fit --as-of 2026-06-01"):
+        stage.run_score(scored.lake, CONFIG, date(2026, 6, 1))
+    assert scored.lake.version(MODEL) == version

@@ -1,0 +1,254 @@
+"""Orders, days and purchase summaries, held to plain Python."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+
+from clvspark.history import stage
+from clvspark.history.clv_summary import summarise_purchases, summary_dates
+from clvspark.history.config import HistoryConfig
+from clvspark.history.orders import attach_person, build_interactions, build_orders
+from clvspark.history.person_day import summarise_person_days
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
+from clvspark.identity.tables import PERSON_LINK
+from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.contract import verify_contract
+from clvspark.lakehouse.errors import ContractError
+from clvspark.sources.tables import EVENT, PRODUCT
+
+APRIL = date(2026, 4, 1)
+
+
+def event(
+    event_id: str, order_id: str | None, at: str, amount: str | None, **more: object
+) -> dict[str, object]:
+    return {
+        "event_id": event_id, "event_type": "order", "source_system": "shop", "occurred_at": at,
+        "channel": "shop", "order_id": order_id, "quantity": 1, "net_revenue": amount, **more,
+    }  # fmt: skip
+
+
+EVENTS = [
+    event(
+        "e1",
+        "o1",
+        "2026-03-01 23:30:00",
+        "10.00",
+        source_record_id="1",
+        product_id="tea",
+        quantity=2,
+    ),
+    event("e2", "o1", "2026-03-01 23:30:00", "5.55", source_record_id="1", product_id="unknown"),
+    event("e3", "o2", "2026-03-02 00:30:00", "4.00", source_record_id="2", product_id="tea"),
+    event("e4", "o3", "2026-03-03 12:00:00", "7.00"),
+    event(
+        "e5",
+        "r1",
+        "2026-03-10 12:00:00",
+        "-10.00",
+        source_record_id="1",
+        product_id="tea",
+        quantity=2,
+        event_type="refund",
+    ),
+    event(
+        "e6",
+        None,
+        "2026-03-05 08:00:00",
+        None,
+        source_record_id="2",
+        event_type="email_opened",
+        campaign_id="c1",
+    ),
+    event("e7", None, "2026-03-05 08:00:00", None, event_type="visit"),
+]
+LINKS = [
+    {"source_system": "shop", "source_record_id": record, "valid_from": "2026-01-01", "person_id": "p1",
+     "reason": "match", "probability": 1}
+    for record in ("1", "2")
+]  # fmt: skip
+PRODUCTS = [{"product_id": "tea", "unit_cost": "3.00"}]
+
+
+@pytest.fixture(scope="module")
+def events(spark: SparkSession) -> DataFrame:
+    return attach_person(EVENT.rows(spark, EVENTS), PERSON_LINK.rows(spark, LINKS)).persist()
+
+
+@pytest.fixture(scope="module")
+def orders(spark: SparkSession, events: DataFrame) -> DataFrame:
+    return build_orders(events, PRODUCT.rows(spark, PRODUCTS), default_margin_rate=0.3).persist()
+
+
+def test_lines_add_up_to_orders_with_known_and_assumed_costs(orders: DataFrame) -> None:
+    verify_contract(ORDER.conform(orders), ORDER)
+    found = {row["order_id"]: row for row in orders.collect()}
+    first = found["o1"]
+    assert (first["lines"], first["units"], first["net_revenue"]) == (2, 3, Decimal("15.55"))
+    # 2 x 3.00 known, 70 % of 5.55 assumed.
+    assert first["cost"] == Decimal("6.00") + Decimal("3.89")
+    assert first["margin"] == Decimal("5.66")
+    assert found["o3"]["person_id"] is None
+    assert {name: row["is_purchase"] for name, row in found.items()} == {
+        "o1": True, "o2": True, "o3": True, "r1": False
+    }  # fmt: skip
+
+
+def test_a_refund_gives_its_cost_back(orders: DataFrame) -> None:
+    (refund,) = orders.where("order_id = 'r1'").collect()
+    assert (refund["net_revenue"], refund["cost"], refund["margin"]) == (
+        Decimal("-10.00"), Decimal("-6.00"), Decimal("-4.00")
+    )  # fmt: skip
+
+
+def test_interactions_are_events_of_known_persons_that_are_no_orders(events: DataFrame) -> None:
+    rows = INTERACTION.conform(build_interactions(events)).collect()
+    assert [(row["event_id"], row["person_id"], row["interaction_type"]) for row in rows] == [
+        ("e6", "p1", "email_opened")
+    ]
+
+
+def test_days_are_utc_and_a_refund_counts_on_its_own_day(
+    events: DataFrame, orders: DataFrame
+) -> None:
+    days = PERSON_DAY.conform(summarise_person_days(orders, build_interactions(events)))
+    found = {row["day"].isoformat(): row for row in days.collect()}
+    assert {
+        day: (row["orders"], row["refunds"], row["net_revenue"], row["interactions"])
+        for day, row in found.items()
+    } == {
+        "2026-03-01": (1, 0, Decimal("15.55"), 0),
+        "2026-03-02": (1, 0, Decimal("4.00"), 0),
+        "2026-03-05": (0, 0, Decimal("0.00"), 1),
+        "2026-03-10": (0, 1, Decimal("-10.00"), 0),
+    }
+
+
+def write_inputs(lake: Lakehouse, events: list[dict[str, object]]) -> None:
+    lake.overwrite(EVENT, EVENT.rows(lake.spark, events))
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, PRODUCTS))
+    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, LINKS))
+
+
+def test_revenue_of_the_stage_agrees_and_a_rerun_writes_nothing(lake: Lakehouse) -> None:
+    write_inputs(lake, EVENTS)
+    config = HistoryConfig(summary_lags_days=[0, 30])  # type: ignore[call-arg]
+    with lake.writing("history"):
+        report = stage.run(lake, config, APRIL)
+        assert report.metrics == pytest.approx(
+            {"revenue": 16.55, "revenue_of_persons": 9.55, "revenue_anonymous": 7.0}
+        )
+        versions = [lake.version(table) for table in (ORDER, PERSON_DAY, CLV_SUMMARY)]
+        assert stage.run(lake, config, APRIL).status == "unchanged"
+        assert [lake.version(table) for table in (ORDER, PERSON_DAY, CLV_SUMMARY)] == versions
+
+
+def day(person: str, on: date, orders: int, amount: int, refunds: int = 0) -> dict[str, object]:
+    return {
+        "person_id": person, "day": on, "orders": orders, "refunds": refunds, "net_revenue": amount,
+        "margin": amount / 2, "interactions": 0,
+    }  # fmt: skip
+
+
+def test_an_empty_history_gives_an_empty_summary(spark: SparkSession) -> None:
+    assert summarise_purchases(PERSON_DAY.rows(spark, []), as_of_dates=[APRIL]).count() == 0
+
+
+def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
+    days = [
+        day("p1", date(2026, 3, 1), 1, 100), day("p1", date(2026, 3, 11), 2, 60),
+        day("p1", date(2026, 3, 21), 0, -20, refunds=1), day("p2", date(2026, 3, 31), 0, -5, refunds=1),
+    ]  # fmt: skip
+    (row,) = summarise_purchases(PERSON_DAY.rows(spark, days), as_of_dates=[APRIL]).collect()
+    assert (row["person_id"], row["frequency"], row["recency_days"], row["t_days"]) == (
+        "p1",
+        1,
+        10,
+        30,
+    )
+    assert (row["orders"], row["historical_revenue"]) == (3, Decimal("140.00"))
+    assert row["monetary_value"] == pytest.approx(60 - 20)
+    assert row["monetary_margin"] == pytest.approx(20)
+
+
+def test_a_purchase_on_the_last_day_counted_has_t_0(spark: SparkSession) -> None:
+    days = [day("p1", date(2026, 3, 31), 1, 10), day("p2", APRIL, 1, 10)]
+    (row,) = summarise_purchases(PERSON_DAY.rows(spark, days), as_of_dates=[APRIL]).collect()
+    assert (row["person_id"], row["frequency"], row["t_days"], row["monetary_value"]) == (
+        "p1",
+        0,
+        0,
+        0.0,
+    )
+
+
+START = date(2026, 1, 1)
+purchases = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 100), st.integers(1, 500)),
+    min_size=1,
+    max_size=25,
+    unique_by=lambda p: p[:2],
+)
+
+
+@settings(max_examples=8)
+@given(purchases, st.lists(st.integers(0, 101), min_size=1, max_size=3))
+def test_summaries_agree_with_plain_python(
+    spark: SparkSession, bought: list[tuple[str, int, int]], ends: list[int]
+) -> None:
+    dates = [START + timedelta(days=end) for end in ends]
+    days = PERSON_DAY.rows(
+        spark, [day(p, START + timedelta(days=n), 1, amount) for p, n, amount in bought]
+    )
+    summary = CLV_SUMMARY.conform(summarise_purchases(days, as_of_dates=dates))
+    verify_contract(summary, CLV_SUMMARY)
+    found = {
+        (r["person_id"], (r["as_of_date"] - START).days): (
+            r["frequency"],
+            r["recency_days"],
+            r["t_days"],
+            r["monetary_value"],
+        )
+        for r in summary.collect()
+    }
+    expected: dict[tuple[str, int], tuple[int, int, int, float]] = {}
+    for end in set(ends):
+        by_person: dict[str, dict[int, int]] = defaultdict(dict)
+        for person, n, amount in bought:
+            if n < end:
+                by_person[person][n] = amount
+        for person, on in by_person.items():
+            first, last = min(on), max(on)
+            repeats = [amount for n, amount in on.items() if n > first]
+            mean = sum(repeats) / len(repeats) if repeats else 0.0
+            expected[person, end] = (len(repeats), last - first, end - 1 - first, mean)
+    assert found == {key: pytest.approx(value) for key, value in expected.items()}
+
+
+def test_dates_are_the_lags_before_as_of() -> None:
+    assert summary_dates(date(2026, 3, 1), [0, 1, 365, 1]) == [
+        date(2025, 3, 1),
+        date(2026, 2, 28),
+        date(2026, 3, 1),
+    ]
+
+
+def test_revenue_that_does_not_add_up_is_refused(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_inputs(lake, EVENTS)
+    monkeypatch.setattr(
+        stage, "build_orders", lambda *a, **k: build_orders(*a, **k).where("order_id <> 'o1'")
+    )
+    with (
+        lake.writing("history"),
+        pytest.raises(ContractError, match=r"net_revenue is 1\.00, the events have 16\.55"),
+    ):
+        stage.run(lake, HistoryConfig(summary_lags_days=[0]), APRIL)  # type: ignore[call-arg]

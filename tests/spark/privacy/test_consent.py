@@ -1,0 +1,91 @@
+"""The most restrictive record of a person holds; no statement is no consent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+
+from clvspark.identity.tables import PERSON_LINK
+from clvspark.privacy.consent import consent_by_channel, resolve_consent
+from clvspark.privacy.identifiers import hash_identifier
+from clvspark.sources.tables import CONSENT
+
+CHANNELS = ["email", "push", "sms"]
+Statement = tuple[str, str, str, str]  # record, channel, value, day of April
+
+
+def wide(spark: SparkSession, *statements: Statement, purpose: str = "marketing") -> dict[str, Row]:
+    rows = [
+        {
+            "consent_id": n, "source_system": "s", "source_record_id": record, "channel": channel,
+            "purpose": purpose, "val": val, "recorded_at": f"2026-04-{day} 12:00:00",
+        }
+        for n, (record, channel, val, day) in enumerate(statements)
+    ]  # fmt: skip
+    links = [
+        {"source_system": "s", "source_record_id": record, "person_id": person}
+        for record, person in (("1", "ann"), ("2", "ann"), ("3", "bob"))
+    ]
+    resolved = resolve_consent(
+        CONSENT.rows(spark, rows),
+        PERSON_LINK.rows(spark, links),
+        purpose="marketing",
+        until=F.lit(datetime(2026, 4, 10, tzinfo=UTC)),
+    )
+    return {row["person_id"]: row for row in consent_by_channel(resolved, CHANNELS).collect()}
+
+
+@pytest.mark.parametrize(
+    ("statements", "email"),
+    [
+        ([("1", "email", "y", "01")], True),
+        ([("1", "email", "y", "01"), ("2", "email", "n", "02")], False),
+        ([("1", "email", "n", "02"), ("2", "email", "y", "03")], False),
+        ([("1", "email", "y", "01"), ("2", "email", "u", "01")], False),
+        ([("1", "email", "y", "01"), ("2", "email", "p", "01")], False),
+        ([("1", "email", "n", "01"), ("1", "email", "y", "02")], True),
+        ([("1", "email", "y", "01"), ("1", "email", "n", "02")], False),
+        ([("1", "email", "y", "01"), ("1", "email", "n", "01")], False),
+        ([("1", "any", "y", "01")], True),
+        ([("1", "any", "y", "01"), ("1", "email", "n", "01")], False),
+        ([("1", "any", "y", "01"), ("1", "email", "u", "01")], False),
+        ([("1", "any", "n", "01"), ("1", "email", "y", "02")], False),
+        ([("1", "any", "u", "01"), ("1", "email", "y", "01")], True),
+        ([("1", "email", "y", "01"), ("1", "email", "n", "10")], True),
+    ],
+    ids=[
+        "yes", "no-of-another-record", "no-though-older-than-yes-of-another", "unknown-of-another",
+        "pending-of-another", "newest-yes", "newest-no", "no-at-the-same-instant", "yes-to-any",
+        "channel-no-beats-any-yes", "channel-unknown-beats-any-yes", "any-no-beats-channel-yes",
+        "any-unknown", "after-the-date",
+    ],
+)  # fmt: skip
+def test_consent_to_email(spark: SparkSession, statements: list[Statement], email: bool) -> None:
+    assert wide(spark, *statements)["ann"]["consent_email"] is email
+
+
+def test_a_channel_that_was_never_spoken_of_is_not_consented(spark: SparkSession) -> None:
+    found = wide(spark, ("1", "email", "y", "01"), ("3", "sms", "y", "01"))
+    assert (found["ann"]["consent_email"], found["ann"]["consent_sms"]) == (True, False)
+    assert (found["bob"]["consent_email"], found["bob"]["consent_sms"]) == (False, True)
+
+
+def test_consent_to_another_purpose_is_no_consent_to_marketing(spark: SparkSession) -> None:
+    assert wide(spark, ("1", "email", "y", "01"), purpose="research") == {}
+
+
+def test_identifiers_are_hashed_once(spark: SparkSession) -> None:
+    digest = (
+        "b4c9a289323b21a01c3e940f150eb9b8c542587f1abfd8f0e1cc1ffc5e475514"  # of user@example.com
+    )
+    rows = spark.createDataFrame(
+        [(" User@Example.com ",), (digest.upper(),), (None,)], "email string"
+    )
+    assert [row[0] for row in rows.select(hash_identifier(F.col("email"))).collect()] == [
+        digest,
+        digest,
+        None,
+    ]

@@ -1,0 +1,161 @@
+"""The right to be forgotten: rows go, sales stay without the person, a tombstone stays for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pyspark.sql import DataFrame
+
+from clvspark.activation.tables import HOLDOUT
+from clvspark.history.tables import ORDER
+from clvspark.identity.tables import PERSON_LINK
+from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse.errors import MissingInputError
+from clvspark.privacy import erase
+from clvspark.privacy.erase import erase_persons
+from clvspark.privacy.tables import TOMBSTONE
+from clvspark.privacy.tombstones import mark_erased
+from clvspark.sources.tables import CUSTOMER_RECORD, EVENT
+
+APRIL = date(2026, 4, 1)
+RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
+
+
+def write(lake: Lakehouse) -> None:
+    spark = lake.spark
+    ids = [{"source_system": system, "source_record_id": record} for system, record, _ in RECORDS]
+    lake.overwrite(
+        CUSTOMER_RECORD,
+        spark.createDataFrame(
+            [(i["source_system"], i["source_record_id"], *[None] * 14) for i in ids],
+            CUSTOMER_RECORD.schema,
+        ),
+    )
+    common = {"valid_from": APRIL, "reason": "match", "probability": 1}
+    links = [
+        {**i, **common, "person_id": person} for i, (_, _, person) in zip(ids, RECORDS, strict=True)
+    ]
+    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(spark, links))
+    events = [
+        {
+            **i, "event_id": f"{kind}{n}", "event_type": kind, "occurred_at": "2026-03-01", "channel": "web",
+            "order_id": n, "net_revenue": 10 + n,
+        }
+        for n, i in enumerate(ids)
+        for kind in ("order", "visit")
+    ]  # fmt: skip
+    lake.overwrite(EVENT, EVENT.rows(spark, events))
+    orders = [
+        {
+            "order_id": n, "person_id": person, "ordered_at": "2026-03-01", "channel": "web", "is_purchase": True,
+            "lines": 1, "net_revenue": 10 + n, "cost": 1, "margin": 9 + n,
+        }
+        for n, (_, _, person) in enumerate(RECORDS)
+    ]  # fmt: skip
+    lake.overwrite(ORDER, ORDER.rows(spark, orders))
+    groups = [
+        {"person_id": person, "split_group": "holdout", "assigned_on": APRIL}
+        for person in ("ann", "bob")
+    ]
+    lake.overwrite(HOLDOUT, HOLDOUT.rows(spark, groups))
+
+
+@pytest.fixture(scope="module")
+def erased(
+    open_lake: Callable[[Path], Lakehouse], tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
+    """Ann erased by the id of one of her two records."""
+    lake = open_lake(tmp_path_factory.mktemp("erase"))
+    write(lake)
+    return SimpleNamespace(lake=lake, rows=erase_persons(lake, ["crm:1"], requested_on=APRIL))
+
+
+def test_every_record_of_the_person_goes_from_every_table(erased: SimpleNamespace) -> None:
+    lake = erased.lake
+    assert erased.rows == {
+        "sources.customer_record": 2, "sources.event": 4, "identity.person_link": 2, "history.order": 2,
+        "activation.holdout": 1,
+    }  # fmt: skip
+    assert [row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()] == ["2"]
+    assert [row["person_id"] for row in lake.read(PERSON_LINK).collect()] == ["bob"]
+    assert [row["person_id"] for row in lake.read(HOLDOUT).collect()] == ["bob"]
+
+
+def test_sales_stay_in_the_books_without_the_person(erased: SimpleNamespace) -> None:
+    events = {row["event_id"]: row for row in erased.lake.read(EVENT).collect()}
+    assert set(events) == {"order0", "order1", "order2", "visit2"}
+    assert {name: row["source_record_id"] for name, row in events.items() if name != "visit2"} == {
+        "order0": None, "order1": None, "order2": "2"
+    }  # fmt: skip
+    orders = erased.lake.read(ORDER).collect()
+    assert sum(row["net_revenue"] for row in orders) == Decimal("33.00")
+    assert sorted(str(row["person_id"]) for row in orders) == ["None", "None", "bob"]
+
+
+def test_tombstones_name_nobody_and_keep_the_records_out(erased: SimpleNamespace) -> None:
+    lake = erased.lake
+    stones = lake.read(TOMBSTONE).collect()
+    assert len(stones) == 2
+    assert all(len(row["record_sha256"]) == 64 for row in stones)
+    stones_of = lake.read(TOMBSTONE)
+    ids = [{"source_system": system, "source_record_id": record} for system, record, _ in RECORDS]
+    links = mark_erased(PERSON_LINK.rows(lake.spark, ids), PERSON_LINK, stones_of)
+    gone = {
+        (row["source_system"], row["source_record_id"]) for row in links.where("_erased").collect()
+    }
+    assert gone == {("crm", "1"), ("app", "7")}
+
+
+def test_what_lands_again_of_the_person_is_dropped_but_for_the_sales(
+    erased: SimpleNamespace,
+) -> None:
+    rows = [
+        {
+            "event_id": f"{kind}{record}",
+            "event_type": kind,
+            "source_system": "crm",
+            "source_record_id": record,
+        }
+        for kind in ("order", "visit")
+        for record in ("1", "2")
+    ]
+    marked = mark_erased(EVENT.rows(erased.lake.spark, rows), EVENT, erased.lake.read(TOMBSTONE))
+    kept = {
+        row["event_id"]: row["source_record_id"] for row in marked.where("NOT _erased").collect()
+    }
+    assert kept == {"order1": None, "order2": "2", "visit2": "2"}
+
+
+def test_an_unknown_record_is_refused_and_nothing_changes(erased: SimpleNamespace) -> None:
+    version = erased.lake.version(EVENT)
+    with pytest.raises(MissingInputError, match="None of the records is known"):
+        erase_persons(erased.lake, ["crm:1"], requested_on=APRIL)
+    assert erased.lake.version(EVENT) == version
+
+
+def test_an_interrupted_erasure_is_finished_by_the_next(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake)
+    whole = erase._erase_from
+
+    def killed(lake: Lakehouse, table: Table, found: DataFrame) -> int:
+        if table is ORDER:
+            raise KeyboardInterrupt
+        return whole(lake, table, found)
+
+    monkeypatch.setattr(erase, "_erase_from", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    monkeypatch.setattr(erase, "_erase_from", whole)
+    assert set(erase_persons(lake, ["crm:1"], requested_on=APRIL)) == {
+        "history.order",
+        "activation.holdout",
+        "identity.person_link",
+    }
+    assert lake.read(ORDER).where("person_id = 'ann'").count() == 0

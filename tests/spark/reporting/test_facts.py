@@ -1,0 +1,157 @@
+"""Facts and dimensions of the star schema on a handful of rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from pyspark.sql import SparkSession
+
+from clvspark.audiences.tables import DECILE, DEFINITION
+from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.history.tables import PERSON_DAY
+from clvspark.lakehouse.contract import verify_contract
+from clvspark.measurement.tables import RESPONSE
+from clvspark.reporting import dimensions, facts, tables
+
+APRIL = date(2026, 4, 1)
+
+
+def values(spark: SparkSession):
+    base = {
+        "as_of_date": APRIL,
+        "horizon_days": 364,
+        "model_id": "m",
+        "p_alive": 0.5,
+        "expected_purchases": 2,
+    }
+    rows = [("ann", "core", 30), ("bob", "core", 10), ("cat", "new", 5)]
+    return CUSTOMER_VALUE.rows(
+        spark,
+        [
+            {
+                **base,
+                "person_id": p,
+                "lifecycle_stage": s,
+                "residual_value": v,
+                "historical_value": 1,
+            }
+            for p, s, v in rows
+        ],
+    )
+
+
+def deciles(spark: SparkSession):
+    rows = [
+        ("ann", "clv", 1, 30),
+        ("bob", "clv", 1, 20),
+        ("cat", "clv", 2, 5),
+        ("ann", "revenue_all", 4, 7),
+    ]
+    return DECILE.rows(
+        spark,
+        [
+            {"person_id": p, "metric": m, "as_of_date": APRIL, "value": v, "rank": 1, "decile": d}
+            for p, m, d, v in rows
+        ],
+    )
+
+
+def test_profiles_by_stage_with_prospects(spark: SparkSession) -> None:
+    persons = spark.createDataFrame(
+        [("ann", 3), ("bob", 1), ("cat", 1), ("dan", 2)], "person_id string, records int"
+    )
+    fact = tables.FACT_PROFILE.conform(
+        facts.build_fact_profile(values(spark), persons, as_of=APRIL)
+    )
+    verify_contract(fact, tables.FACT_PROFILE)
+    found = {row["lifecycle_stage"]: row for row in fact.collect()}
+    core, prospect = found["core"], found["prospect"]
+    assert (
+        core["count_of_profiles"],
+        core["count_of_single_identity_profiles"],
+        core["records"],
+    ) == (2, 1, 4)
+    assert (core["customer_equity"], core["historical_value"]) == (40.0, 2.0)
+    assert (prospect["count_of_profiles"], prospect["customer_equity"]) == (1, 0.0)
+
+
+def test_deciles_add_up(spark: SparkSession) -> None:
+    after = spark.createDataFrame(
+        [("ann", 12.0), ("cat", 1.0)], "person_id string, revenue_after double"
+    )
+    fact = tables.FACT_CLV_DECILE.conform(
+        facts.build_fact_clv_decile(deciles(spark), values(spark), after)
+    )
+    verify_contract(fact, tables.FACT_CLV_DECILE)
+    found = {(row["metric"], row["decile"]): row for row in fact.collect()}
+    top = found["clv", 1]
+    assert (top["count_of_profiles"], top["value"], top["min_value"]) == (2, 50.0, 20.0)
+    assert (top["residual_value"], top["p_alive"], top["revenue_after"]) == (40.0, 0.5, 12.0)
+    assert found["revenue_all", 4]["revenue_after"] == 12.0
+
+
+def test_overlap_counts_each_pair_of_audiences_once(spark: SparkSession) -> None:
+    rows = [("a", "ann"), ("b", "ann"), ("c", "ann"), ("a", "bob"), ("b", "bob"), ("c", "cat")]
+    members = spark.createDataFrame(rows, "audience_id string, person_id string")
+    fact = tables.FACT_AUDIENCE_OVERLAP.conform(
+        facts.build_fact_audience_overlap(members, as_of=APRIL)
+    )
+    found = {
+        (r["audience_id"], r["other_audience_id"]): r["count_of_profiles"] for r in fact.collect()
+    }
+    assert found == {("a", "b"): 2, ("a", "c"): 1, ("b", "c"): 1}
+
+
+def test_a_person_counts_once_for_a_campaign_and_kind(spark: SparkSession) -> None:
+    contacts = spark.createDataFrame(
+        [("ann", "c1"), ("ann", "c1"), ("zoe", "c1")], "person_id string, campaign_id string"
+    )
+    kinds = [
+        ("1", "ann", "email_opened", "c1"),
+        ("2", "ann", "email_opened", "c1"),
+        ("3", "cat", "coupon_redeemed", "c1"),
+        ("4", "cat", "visit", "c1"),
+        ("5", "ann", "email_clicked", None),
+    ]
+    responses = spark.createDataFrame(
+        [
+            (i, APRIL, p, c, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+            for i, p, kind, c in kinds
+        ],
+        RESPONSE.schema,
+    )
+    fact = facts.build_fact_response(contacts, responses, deciles(spark), as_of=APRIL)
+    verify_contract(tables.FACT_RESPONSE.conform(fact), tables.FACT_RESPONSE)
+    found = {
+        row["clv_decile"]: (row["contacted"], row["opened"], row["clicked"], row["redeemed"])
+        for row in fact.collect()
+    }
+    assert found == {1: (1, 1, 0, 0), 2: (0, 0, 0, 1), 0: (1, 0, 0, 0)}
+
+
+def test_the_calendar_has_every_day_between_the_first_and_the_last(spark: SparkSession) -> None:
+    days = [{"person_id": "ann", "day": day} for day in ("2024-02-27", "2024-03-02")]
+    rows = (
+        tables.DIM_DATE.conform(dimensions.build_dim_date(PERSON_DAY.rows(spark, days)))
+        .orderBy("date")
+        .collect()
+    )
+    assert [row["date"].isoformat() for row in rows] == [
+        "2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"
+    ]  # fmt: skip
+    for row in rows:
+        assert (row["iso_week"], row["day_of_week"]) == row["date"].isocalendar()[1:]
+    assert dimensions.build_dim_date(PERSON_DAY.rows(spark, [])).count() == 0
+
+
+def test_audiences_are_shown_in_their_newest_version(spark: SparkSession) -> None:
+    rows = [{"audience_id": "a", "version": n, "name": f"v{n}", "rule": "{}"} for n in (9, 10)]
+    (row,) = dimensions.build_dim_audience(DEFINITION.rows(spark, rows)).collect()
+    assert (row["version"], row["name"]) == (10, "v10")
+
+
+@pytest.mark.parametrize("table", tables.TABLES, ids=lambda table: table.name)
+def test_every_table_of_the_star_says_what_a_row_is(table) -> None:
+    assert table.comment.endswith(".")
+    assert table.key
