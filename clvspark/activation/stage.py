@@ -41,10 +41,10 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         lake.read(MEMBERSHIP)
         .where("status = 'realized'")
         .select("audience_id", "person_id")
-        .persist()
+        .localCheckpoint()
     )
     run.overwrite(HOLDOUT, _assign_groups(lake, members, config, as_of))
-    contacts = _gather_contacts(lake, as_of).persist()
+    contacts = _gather_contacts(lake, as_of).localCheckpoint()
     verdicts = [
         judge_members(members, contacts, destination).withColumn(
             "destination_id", F.lit(destination.id)
@@ -54,7 +54,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     none = lake.spark.createDataFrame(
         [], "audience_id string, person_id string, verdict string, destination_id string"
     )
-    judged = reduce(DataFrame.unionByName, verdicts, none).persist()
+    judged = reduce(DataFrame.unionByName, verdicts, none).localCheckpoint()
     before = lake.read_or_empty(OUTBOX).localCheckpoint()
     eligible = judged.where("verdict = 'eligible'").select(
         "destination_id", "audience_id", "person_id"
@@ -66,8 +66,6 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         _deliveries(lake, judged, files, config, as_of),
         where=f"as_of_date = DATE'{as_of}'",
     )
-    for df in (members, contacts, judged):
-        df.unpersist()
 
 
 def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None:

@@ -53,25 +53,27 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         list_values(lake.read(CUSTOMER_VALUE), as_of=as_of)
     )
     run.overwrite(
-        DECILE, rank_deciles(values.persist(), as_of=as_of), where=f"as_of_date = DATE'{as_of}'"
+        DECILE,
+        rank_deciles(values.localCheckpoint(), as_of=as_of),
+        where=f"as_of_date = DATE'{as_of}'",
     )
     run.merge(DEFINITION, _definition_rows(lake, config))
     run.step("evaluating rules")
     conditions = [
         condition for definition in config.definitions for condition in definition.conditions
     ]
-    profiles = build_profiles(_gather_evidence(lake, as_of), conditions, as_of=as_of).persist()
-    members = evaluate_audiences(profiles, config.in_order).persist()
+    profiles = build_profiles(
+        _gather_evidence(lake, as_of), conditions, as_of=as_of
+    ).localCheckpoint()
+    members = evaluate_audiences(profiles, config.in_order).localCheckpoint()
     before = lake.read_or_empty(MEMBERSHIP).localCheckpoint()
-    after = update_membership(before, members, as_of=as_of).persist()
-    transitions = list_transitions(before, after, as_of=as_of).persist()
+    after = update_membership(before, members, as_of=as_of).localCheckpoint()
+    transitions = list_transitions(before, after, as_of=as_of).localCheckpoint()
     run.overwrite(MEMBERSHIP, after, cached=True)
     run.merge(MEMBERSHIP_EVENT, transitions)
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
     estimates = estimate_audiences(audiences, members, profiles, transitions, as_of=as_of)
     run.overwrite(ESTIMATE, estimates, where=f"as_of_date = DATE'{as_of}'")
-    for df in (values, profiles, members, after, transitions):
-        df.unpersist()
 
 
 def _gather_evidence(lake: Lakehouse, as_of: date) -> Evidence:

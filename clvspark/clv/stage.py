@@ -63,9 +63,9 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     start = as_of - timedelta(days=config.holdout_days)
     summary = _summaries(lake, config, [start, as_of])
-    now = summary.where(F.col("as_of_date") == F.lit(as_of)).persist()
-    before = summary.where(F.col("as_of_date") == F.lit(start)).persist()
-    holdout = join_holdout(before, now).persist()
+    now = summary.where(F.col("as_of_date") == F.lit(as_of)).localCheckpoint()
+    before = summary.where(F.col("as_of_date") == F.lit(start)).localCheckpoint()
+    holdout = join_holdout(before, now).localCheckpoint()
     measures: dict[str, dict[str, float]] = {}
     for name in config.models:
         run.step(f"backtesting {name}")
@@ -89,8 +89,6 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
             rows.append(_model_row(fitted_name, document, as_of, best, version))
     backtest = _backtest_rows(lake, measures, as_of, config.holdout_days)
     run.overwrite_all({BACKTEST: backtest, MODEL: lake.spark.createDataFrame(rows, MODEL.schema)})
-    for df in (now, before, holdout):
-        df.unpersist()
 
 
 def _summaries(lake: Lakehouse, config: ClvConfig, dates: list[date]) -> DataFrame:

@@ -41,7 +41,7 @@ def backtest_model(
     predicted = columns.mapInPandas(
         predict,
         "person_id string, frequency int, recency double, T double, actual double, predicted double",
-    ).persist()
+    ).localCheckpoint()
     error = F.col("predicted") - F.col("actual")
     found = (
         predicted.agg(
@@ -60,7 +60,6 @@ def backtest_model(
     }
     actual = measures["actual_purchases"]
     top = _actual_of_top(predicted, int(measures["customers"]) // 10, found["_bar"])
-    predicted.unpersist()
     measures["total_error"] = abs(measures["predicted_purchases"] / actual - 1) if actual else 0.0
     measures["top_decile_share"] = top / actual if actual else 0.0
     return measures

@@ -23,13 +23,10 @@ def label_components(edges: DataFrame, *, single_task_edges: int = SINGLE_TASK_E
     a record. Up to `single_task_edges` edges go to one task, which is far quicker than the rounds of shuffles
     that a larger graph takes; both give the same labels.
     """
-    pairs = edges.select("unique_id_l", "unique_id_r").persist()
-    try:
-        if pairs.count() <= single_task_edges:
-            return pairs.coalesce(1).mapInArrow(_label_in_one_task, _SCHEMA).localCheckpoint()
+    pairs = edges.select("unique_id_l", "unique_id_r").localCheckpoint()
+    if pairs.count() > single_task_edges:
         return _label_by_stars(pairs)
-    finally:
-        pairs.unpersist()
+    return pairs.coalesce(1).mapInArrow(_label_in_one_task, _SCHEMA).localCheckpoint()
 
 
 def _label_in_one_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

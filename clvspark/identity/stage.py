@@ -59,7 +59,9 @@ def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> 
     run.step("standardising records")
     standard = standardise_records(records, settings).localCheckpoint()
     shared = find_shared_identifiers(standard, settings)
-    evidence = standard if shared is None else blank_shared_identifiers(standard, shared.persist())
+    if shared is not None:
+        shared = shared.localCheckpoint()
+    evidence = standard if shared is None else blank_shared_identifiers(standard, shared)
     model = _champion(run, lake, config, resolver, evidence, as_of)
     if model is not None:
         evidence = add_term_frequencies(evidence, model).localCheckpoint()

@@ -41,10 +41,11 @@ def standardise_records(records: DataFrame, settings: IdentitySettings) -> DataF
     ]
     full = [F.col(settings.full_name).alias("_full_name")] if settings.full_name else []
     narrow = records.select(record_id(settings).alias("unique_id"), *texts, *full)
-    schema = "unique_id string, " + ", ".join(
+    columns = [
         f"`{name}` {'array<string>' if name.endswith('_forms') else 'string'}"
         for name in standard_columns(settings)
-    )
+    ]
+    schema = ", ".join(["unique_id string", *columns])
 
     def standardise(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:

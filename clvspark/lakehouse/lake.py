@@ -122,21 +122,14 @@ class Lakehouse:
         """Insert new keys and update known ones; return the number of rows of `df`."""
         if not self.exists(table):
             return self.overwrite(table, df)
-        conformed = table.conform(df).persist()
-        try:
-            rows = verify_contract(conformed, table)
-            if rows:
-                on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
-                target = self.storage.delta(table.name).alias("t")
-                merge = (
-                    target.merge(conformed.alias("s"), on)
-                    .whenMatchedUpdateAll()
-                    .whenNotMatchedInsertAll()
-                )
-                merge.execute()
-            return rows
-        finally:
-            conformed.unpersist()
+        conformed = table.conform(df).localCheckpoint()
+        rows = verify_contract(conformed, table)
+        if rows:
+            on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
+            target = self.storage.delta(table.name).alias("t")
+            merge = target.merge(conformed.alias("s"), on)
+            merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+        return rows
 
     def _write(
         self,
@@ -146,25 +139,19 @@ class Lakehouse:
         where: str | None,
         cached: bool,
     ) -> int:
-        conformed = table.conform(df)
-        if not cached:
-            conformed.persist()
-        try:
-            rows = verify_contract(conformed, table)
-            created = self._create_if_missing(table)
-            writer = conformed.write.mode(mode)
-            if where is not None and not created:
-                # Delta refuses rows outside the condition.
-                writer = writer.option("replaceWhere", where)
-            elif mode == "overwrite":
-                writer = writer.option("overwriteSchema", "true")
-            if created and table.change_feed:
-                writer = writer.option("delta.enableChangeDataFeed", "true")
-            self.storage.save(writer, table.name)
-            return rows
-        finally:
-            if not cached:
-                conformed.unpersist()
+        conformed = table.conform(df) if cached else table.conform(df).localCheckpoint()
+        rows = verify_contract(conformed, table)
+        created = self._create_if_missing(table)
+        writer = conformed.write.mode(mode)
+        if where is not None and not created:
+            # Delta refuses rows outside the condition.
+            writer = writer.option("replaceWhere", where)
+        elif mode == "overwrite":
+            writer = writer.option("overwriteSchema", "true")
+        if created and table.change_feed:
+            writer = writer.option("delta.enableChangeDataFeed", "true")
+        self.storage.save(writer, table.name)
+        return rows
 
     def _create_if_missing(self, table: Table) -> bool:
         """Prepare the first write; true if there was none before.

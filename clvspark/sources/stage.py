@@ -81,23 +81,17 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
                 received.append(_measure_received(raw, drop, output))
     united = {name: _unite(lake, name, mapped[name], derived[name]) for name in TARGETS}
     frames = {
-        name: mark_erased(df, TARGETS[name], tombstones).persist() for name, df in united.items()
+        name: mark_erased(df, TARGETS[name], tombstones).localCheckpoint()
+        for name, df in united.items()
     }
-    try:
-        good = (F.size("_reasons") == 0) & ~F.col("_erased")
-        tables = {
-            TARGETS[name]: df.where(good).select(*TARGETS[name].names)
-            for name, df in frames.items()
-        }
-        run.overwrite_all(tables, cached=True)
-        bad = [
-            build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()
-        ]
-        run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad), cached=True)
-        _reconcile(run, reduce(DataFrame.unionByName, received), frames)
-    finally:
-        for df in frames.values():
-            df.unpersist()
+    good = (F.size("_reasons") == 0) & ~F.col("_erased")
+    tables = {
+        TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
+    }
+    run.overwrite_all(tables, cached=True)
+    bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
+    run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad), cached=True)
+    _reconcile(run, reduce(DataFrame.unionByName, received), frames)
 
 
 def _unite(
