@@ -25,6 +25,10 @@ demo: setup ## run the whole pipeline on the demo data and open the report
 test: setup ## run the tests (TESTS=path for some of them, WORKERS=n for more at once)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(TESTS)
 
+.PHONY: test-slow
+test-slow: setup ## run the tests that take minutes: whole pipelines, a cluster, killed processes
+	@$(BIN)/python -m pytest --numprocesses 1 -m slow $(TESTS)
+
 .PHONY: check
 check: style types layers dead duplicates ## all static checks (with --keep-going, past the first fault)
 

@@ -120,13 +120,20 @@ def _gather_contacts(lake: Lakehouse, as_of: date) -> DataFrame:
 def _drain(
     run: Run, lake: Lakehouse, config: ActivationConfig, contacts: DataFrame, as_of: date
 ) -> dict[tuple[str, str], ExportedFile]:
-    """Export what is pending and mark it delivered; return the files by destination and audience."""
-    pending = lake.read(OUTBOX).where("status = 'pending'").localCheckpoint()
+    """Export what is pending and mark it delivered; return the files by destination and audience.
+
+    The files of a date hold all its instructions, so that a second run of the date writes them again whole.
+    """
+    outbox = lake.read(OUTBOX)
+    pending = outbox.where("status = 'pending'").localCheckpoint()
+    today = pending.unionByName(
+        outbox.where(F.col("delivered_on") == F.lit(as_of))
+    ).localCheckpoint()
     files: dict[tuple[str, str], ExportedFile] = {}
     for destination in config.destinations:
         run.step(f"exporting to {destination.id}")
         payload = build_payload(
-            pending.where(F.col("destination_id") == destination.id), contacts, destination
+            today.where(F.col("destination_id") == destination.id), contacts, destination
         )
         for file in export_files(payload, Path(config.exports), destination, as_of=as_of):
             files[destination.id, file.audience_id] = file

@@ -94,7 +94,10 @@ class Storage:
 
     def create(self, table: Table, properties: dict[str, str]) -> None:
         """Create an empty table of the contract, clustered as it says."""
-        self.create_schema(table)
+        if self.catalog:
+            self.create_schema(table)
+            self.spark.sql(self._create_statement(table, properties))
+            return
         builder = (
             DeltaTable.createIfNotExists(self.spark).addColumns(table.schema).comment(table.comment)
         )
@@ -102,7 +105,27 @@ class Storage:
             builder = builder.property(key, value)
         if table.cluster_by:
             builder = builder.clusterBy(*table.cluster_by)
-        if self.catalog:
-            builder.tableName(f"{self.catalog}.{table.name}").execute()
-        else:
-            builder.location(f"{self.root}/{table.name.replace('.', '/')}").execute()
+        builder.location(f"{self.root}/{table.name.replace('.', '/')}").execute()
+
+    def _create_statement(self, table: Table, properties: dict[str, str]) -> str:
+        """The statement for a catalog: Delta's builder knows names of two parts only."""
+        columns = ", ".join(
+            f"`{column.name}` {column.type} COMMENT {_literal(column.comment)}"
+            for column in table.columns
+        )
+        clauses = [
+            f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({columns}) USING delta",
+            f"COMMENT {_literal(table.comment)}",
+        ]
+        if table.cluster_by:
+            clauses.append(f"CLUSTER BY ({', '.join(table.cluster_by)})")
+        if properties:
+            pairs = (f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
+            clauses.append(f"TBLPROPERTIES ({', '.join(pairs)})")
+        return " ".join(clauses)
+
+
+def _literal(text: str) -> str:
+    """A text as SQL, whatever it holds."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

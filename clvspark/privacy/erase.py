@@ -54,32 +54,41 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
 
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
-    key = _matching_key(table)
-    if key is None:
-        return 0
+    rows = sum(_erase_matches(lake, table, found, key) for key in _matching_keys(table))
+    if rows:
+        lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
+        lake.storage.delta(table.name).vacuum()
+    return rows
+
+
+def _erase_matches(lake: Lakehouse, table: Table, found: DataFrame, key: dict[str, str]) -> int:
     condition = " AND ".join(f"t.`{ours}` = s.`{theirs}`" for ours, theirs in key.items())
     source = found.select(*key.values()).distinct()
-    target = lake.storage.delta(table.name)
-    rows = (
-        lake.read(table).alias("t").join(source.alias("s"), F.expr(condition), "left_semi").count()
-    )
+    matches = lake.read(table).alias("t").join(source.alias("s"), F.expr(condition), "left_semi")
+    rows = matches.count()
     if not rows:
         return 0
-    merge = target.alias("t").merge(F.broadcast(source).alias("s"), condition)
+    merge = (
+        lake.storage.delta(table.name).alias("t").merge(F.broadcast(source).alias("s"), condition)
+    )
     if table.name in _ANONYMISED:
         sale = _SALE[table.name]
         merge = merge.whenMatchedUpdate(sale, {_ANONYMISED[table.name]: "NULL"}).whenMatchedDelete()
     else:
         merge = merge.whenMatchedDelete()
     merge.execute()
-    lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
-    target.vacuum()
     return rows
 
 
-def _matching_key(table: Table) -> dict[str, str] | None:
-    """Columns of the table that name a record or a person, and theirs of the erased records."""
+def _matching_keys(table: Table) -> list[dict[str, str]]:
+    """Ways in which a table names records or persons: its columns, and theirs of the erased records."""
     names = set(table.names)
     if {"source_system", "source_record_id"} <= names:
-        return {"source_system": "source_system", "source_record_id": "source_record_id"}
-    return {"person_id": "person_id"} if "person_id" in names else None
+        return [{"source_system": "source_system", "source_record_id": "source_record_id"}]
+    singles = {
+        "unique_id_l": "unique_id",
+        "unique_id_r": "unique_id",
+        "person_id": "person_id",
+        "other_person_id": "person_id",
+    }
+    return [{ours: theirs} for ours, theirs in singles.items() if ours in names]

@@ -6,7 +6,7 @@ import pytest
 from support.commands import run_commands
 from support.shops import TINY_SPARK, environment, open_till_shop
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 COMMANDS = ("ingest", "resolve", "history", "ingest", "history", "status")
 

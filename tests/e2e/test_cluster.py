@@ -84,7 +84,7 @@ def submitted(master, variables, goods, tmp_path_factory):
         env=variables,
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

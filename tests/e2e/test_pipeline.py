@@ -84,7 +84,8 @@ def test_identities_are_found_again(first_reports):
     assert metrics["records"] > 1.5 * metrics["persons"]
 
 
-@pytest.mark.parametrize("name", sorted(TABLES))
+# A tombstone is only written when somebody asks to be forgotten.
+@pytest.mark.parametrize("name", sorted(n for n, t in TABLES.items() if t.room != "privacy"))
 def test_every_table_is_there_as_its_contract_says(lake, name):
     table = TABLES[name]
     fields = lake.storage.read(name).schema.fields

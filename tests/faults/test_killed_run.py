@@ -14,7 +14,7 @@ from support.shops import command_line, environment, open_lake, open_shop, rows_
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-PATIENCE = 1500  # seconds until a run must have come to the point where it is killed
+PATIENCE = 400  # seconds until a run must have come to the point where it is killed
 SAME = {
     "sources.event": ("event_id", "source_record_id", "net_revenue"),
     "sources.quarantine": ("quarantine_id", "reason"),

@@ -42,7 +42,7 @@ def run_commands(
         env=env,
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=500,
         check=True,
     )
     outs, errs = done.stdout.split(_MARK), done.stderr.split(_MARK)

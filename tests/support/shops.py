@@ -177,7 +177,7 @@ def command_line(*arguments: str | Path) -> list[str]:
 
 
 def clvspark(
-    *arguments: str | Path, cwd: Path, timeout: float = 1500, **variables: str
+    *arguments: str | Path, cwd: Path, timeout: float = 500, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command line in a process of its own."""
     return subprocess.run(
