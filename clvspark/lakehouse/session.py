@@ -63,6 +63,8 @@ def _sizing(config: SparkConfig) -> dict[str, str]:
         )
         # With as many partitions as cores there is nothing to adapt; planning once is cheaper.
         sizing["spark.sql.adaptive.enabled"] = "false"
+        # VACUUM lists folders in as many tasks as this; the default is 10,000.
+        sizing["spark.sql.sources.parallelPartitionDiscovery.parallelism"] = "8"
     elif config.shuffle_partitions:
         sizing["spark.sql.shuffle.partitions"] = str(config.shuffle_partitions)
     return sizing

@@ -18,6 +18,8 @@ from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy import erase
 from clvspark.privacy.erase import erase_persons
+
+pytestmark = pytest.mark.slow
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.tables import CUSTOMER_RECORD, EVENT
