@@ -18,12 +18,11 @@ from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy import erase
 from clvspark.privacy.erase import erase_persons
-
-pytestmark = pytest.mark.slow
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.tables import CUSTOMER_RECORD, EVENT
 
+pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
 RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
 
