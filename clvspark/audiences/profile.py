@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import get_args
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.audiences.rules import Condition, Event
+from clvspark.audiences.rules import Channel, Condition, Event, ValueName
 
-CHANNELS = ["email", "push", "sms"]
-VALUE_COLUMNS = [
-    "p_alive",
-    "expected_purchases",
-    "expected_spend",
-    "residual_value",
-    "historical_value",
-    "clv",
-    "simple_clv",
-    "lifecycle_stage",
-]
+CHANNELS = list(get_args(Channel))
+VALUE_COLUMNS = [*get_args(ValueName), "lifecycle_stage"]
 
 
 @dataclass(frozen=True)
