@@ -18,7 +18,7 @@ setup: ## set up whatever is missing: .venv, packages, Java, JARs (nothing to do
 	@PYTHON="$(PYTHON)" tools/setup/bootstrap.sh
 
 .PHONY: demo
-demo: setup ## run the whole pipeline on the demo data and open the report
+demo: setup ## run the whole pipeline on the demo data; the last line names the report page
 	@$(BIN)/clvspark demo
 
 .PHONY: test

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from clvspark.lakehouse.config import StrictModel
+from clvspark.privacy.consent import Channel
 
 
 class FileDestination(StrictModel):
@@ -16,7 +17,7 @@ class FileDestination(StrictModel):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     kind: Literal["file"] = "file"
     format: Literal["csv", "jsonl"]
-    channel: Literal["email", "push", "sms"] = Field(description="channel whose consent is needed")
+    channel: Channel = Field(description="channel whose consent is needed")
     identifier: Literal["email", "phone"]
     hashed: bool = Field(
         description="send SHA-256 of the normalised identifier instead of the identifier"

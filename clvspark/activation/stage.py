@@ -19,12 +19,11 @@ from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import ConfigError
-from clvspark.privacy.consent import consent_by_channel, resolve_consent
+from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
 from clvspark.sources.tables import CONSENT
 
 STAGE = "activate"
 READS = (MEMBERSHIP, DEFINITION, PERSON, PERSON_LINK, CONSENT, CUSTOMER_VALUE, DECILE)
-_CHANNELS = ["email", "push", "sms"]
 
 
 def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
@@ -106,7 +105,7 @@ def _gather_contacts(lake: Lakehouse, as_of: date) -> DataFrame:
     return (
         lake.read(PERSON)
         .select("person_id", "email", "phone")
-        .join(consent_by_channel(consent, _CHANNELS), on="person_id", how="left")
+        .join(consent_by_channel(consent, CHANNELS), on="person_id", how="left")
         .join(lake.read(HOLDOUT).select("person_id", "split_group"), on="person_id", how="left")
         .join(values, on="person_id", how="left")
         .join(

@@ -10,9 +10,8 @@ from typing import get_args
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.audiences.rules import Channel, Condition, Event, ValueName
+from clvspark.audiences.rules import Condition, Event, ValueName
 
-CHANNELS = list(get_args(Channel))
 VALUE_COLUMNS = [*get_args(ValueName), "lifecycle_stage"]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from clvspark.lakehouse.config import StrictModel
+from clvspark.privacy.consent import Channel
 
 Metric = Literal[
     "revenue_month_1",
@@ -29,7 +30,6 @@ ValueName = Literal[
     "simple_clv",
 ]
 Attribute = Literal["given_name", "surname", "city", "postcode", "records"]
-Channel = Literal["email", "push", "sms"]
 
 
 class Decile(StrictModel):

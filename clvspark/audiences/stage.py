@@ -11,7 +11,7 @@ from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.deciles import list_values, rank_deciles, sum_look_backs
 from clvspark.audiences.evaluate import evaluate_audiences
 from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
-from clvspark.audiences.profile import CHANNELS, Evidence, build_profiles
+from clvspark.audiences.profile import Evidence, build_profiles
 from clvspark.audiences.tables import (
     DECILE,
     DEFINITION,
@@ -24,7 +24,7 @@ from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
-from clvspark.privacy.consent import consent_by_channel, resolve_consent
+from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
 from clvspark.sources.tables import CONSENT, SURVEY_RESPONSE
 
 STAGE = "audiences"
@@ -72,7 +72,8 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     run.overwrite(MEMBERSHIP, after, cached=True)
     run.merge(MEMBERSHIP_EVENT, transitions)
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
-    estimates = estimate_audiences(audiences, members, profiles, transitions, as_of=as_of)
+    moves = lake.read(MEMBERSHIP_EVENT).where(F.col("happened_on") == F.lit(as_of))
+    estimates = estimate_audiences(audiences, members, profiles, moves, as_of=as_of)
     run.overwrite(ESTIMATE, estimates, where=f"as_of_date = DATE'{as_of}'")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.standardise import HONORIFICS
 from clvspark.identity.tables import PERSON
 
 _ATTRIBUTES = (
@@ -17,6 +18,7 @@ _ATTRIBUTES = (
     "city",
     "postcode",
 )
+_TITLE = rf"(?i)^(({'|'.join(sorted(HONORIFICS))})\.?\s+)+"
 
 
 def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFrame) -> DataFrame:
@@ -55,24 +57,23 @@ def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFra
 
 def _best(name: str) -> Column:
     value = F.col(name)
-    whole = F.length(value.cast("string")) > 1
-    newest = F.struct(
-        whole,
-        F.coalesce("created_at", F.lit("1900-01-01").cast("timestamp")),
-        F.hash("unique_id"),
-        F.col("unique_id"),
+    initial = F.length(value.cast("string")) == 1
+    age = -F.coalesce(
+        F.unix_micros("created_at"), F.unix_micros(F.lit("1900-01-01").cast("timestamp"))
     )
-    return F.max_by(
+    newest = F.struct(initial, age, F.col("unique_id"))
+    return F.min_by(
         F.struct(value.alias("value"), F.col("unique_id").alias("origin")),
         F.when(value.isNotNull(), newest),
     )
 
 
 def _split_full_name() -> tuple[Column, Column]:
-    """(given name, surname) of ``full_name``, written 'Given Surname' or 'Surname, Given'."""
-    full = F.trim("full_name")
+    """(given name, surname) of ``full_name``, written 'Given Surname' or 'Surname, Given', titles left out."""
+    full = F.regexp_replace(F.trim("full_name"), _TITLE, "")
     swapped = F.contains(full, F.lit(","))
-    given = F.when(swapped, F.trim(F.regexp_extract(full, r",(.*)$", 1))).otherwise(
+    after_comma = F.trim(F.regexp_extract(full, r",(.*)$", 1))
+    given = F.when(swapped, F.regexp_replace(after_comma, _TITLE, "")).otherwise(
         F.regexp_extract(full, r"^(.*?)(\s+\S+)?$", 1)
     )
     surname = F.when(swapped, F.trim(F.regexp_extract(full, r"^([^,]*),", 1))).otherwise(

@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from clvspark.identity.settings import Attribute, IdentitySettings, derived_columns
 
 _CACHE = 200_000
-_HONORIFICS = {"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "mx"}
+HONORIFICS = {"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "mx"}
 _nicknames = NickNamer()
 
 
@@ -115,7 +115,7 @@ def split_name(full: str | None) -> tuple[str | None, str | None]:
     if "," in full:
         surname, _, given = full.partition(",")
         return given.strip() or None, surname.strip() or None
-    words = [word for word in full.split() if word.lower().strip(".") not in _HONORIFICS]
+    words = [word for word in full.split() if word.lower().strip(".") not in HONORIFICS]
     if len(words) < 2:
         return (words[0] if words else None), None
     return " ".join(words[:-1]), words[-1]

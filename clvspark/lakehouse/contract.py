@@ -11,12 +11,16 @@ from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.table import Table
 
 
-def verify_contract(df: DataFrame, table: Table) -> int:
+def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) -> int:
     """Return the number of rows of `df`; raise ContractError if a key, a NULL or a check is violated.
 
-    One pass with one aggregation by key. The message counts violations and never shows a value.
+    With `where`, a row for which it does not hold is a violation. One pass with one aggregation by key. The
+    message counts violations and never shows a value.
     """
-    violations = {name: F.count_if(broken) for name, broken in broken_rules(df, table).items()}
+    rules = broken_rules(df, table)
+    if where is not None:
+        rules[f"row outside ({where})"] = ~F.coalesce(F.expr(where), F.lit(False))
+    violations = {name: F.count_if(broken) for name, broken in rules.items()}
     measures = [F.count(F.lit(1)).alias("_rows"), *(c.alias(n) for n, c in violations.items())]
     if table.key:
         grouped = df.groupBy(*table.key).agg(*measures)

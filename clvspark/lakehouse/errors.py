@@ -45,6 +45,12 @@ class VersionError(ClvsparkError):
     exit_code = 6
 
 
+class OutputExistsError(ClvsparkError, FileExistsError):
+    """A folder that is to be written holds something already."""
+
+    exit_code = 8
+
+
 class TrainingError(ClvsparkError):
     """A model could not be trained on the data given; the previous model stays in use."""
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.contract import verify_contract
@@ -74,12 +75,22 @@ class Lakehouse:
         return self.storage.exists(table.name)
 
     def read(self, table: Table, *, version: int | None = None) -> DataFrame:
-        """Read a table in the order of its contract; MissingInputError if no stage has written it."""
+        """Read a table in the order of its contract; MissingInputError if no stage has written it.
+
+        A column that the contract has gained since the table was written is NULL.
+        """
         if not self.exists(table):
             raise MissingInputError(
                 f"{table.name} does not exist yet. Run the stage that writes it first, or all: clvspark run"
             )
-        return self.storage.read(table.name, version=version).select(*table.names)
+        df = self.storage.read(table.name, version=version)
+        present = set(df.columns)
+        return df.select(
+            *(
+                F.col(c.name) if c.name in present else F.lit(None).cast(c.type).alias(c.name)
+                for c in table.columns
+            )
+        )
 
     def read_or_empty(self, table: Table) -> DataFrame:
         """Read a table, or an empty data frame of its contract before the first write."""
@@ -127,7 +138,7 @@ class Lakehouse:
         if rows:
             on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
             target = self.storage.delta(table.name).alias("t")
-            merge = target.merge(conformed.alias("s"), on)
+            merge = target.merge(conformed.alias("s"), on).withSchemaEvolution()
             merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
         return rows
 
@@ -140,14 +151,16 @@ class Lakehouse:
         cached: bool,
     ) -> int:
         conformed = table.conform(df) if cached else table.conform(df).localCheckpoint()
-        rows = verify_contract(conformed, table)
+        rows = verify_contract(conformed, table, where=where)
         created = self._create_if_missing(table)
         writer = conformed.write.mode(mode)
-        if where is not None and not created:
-            # Delta refuses rows outside the condition.
-            writer = writer.option("replaceWhere", where)
-        elif mode == "overwrite":
+        if mode == "overwrite" and where is None:
             writer = writer.option("overwriteSchema", "true")
+        else:
+            # A column that the contract has gained since.
+            writer = writer.option("mergeSchema", "true")
+        if where is not None and not created:
+            writer = writer.option("replaceWhere", where)
         if created and table.change_feed:
             writer = writer.option("delta.enableChangeDataFeed", "true")
         self.storage.save(writer, table.name)

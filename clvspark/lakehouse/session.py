@@ -20,6 +20,8 @@ _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
+    # pandas keeps instants in nanoseconds, which Spark reads only as numbers; sources make instants of them.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
     # Long plans are costly to print, and their literals may be data.
     "spark.sql.maxPlanStringLength": "1000",
     "spark.sql.debug.maxToStringFields": "10",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+Channel = Literal["email", "push", "sms"]
+CHANNELS: list[str] = list(get_args(Channel))
 ANY = "any"
 # From the most to the least restrictive; the first that any record says holds for the person.
 RESTRICTIVENESS = ("n", "p", "u", "y")

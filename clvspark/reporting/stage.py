@@ -135,13 +135,9 @@ def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
         F.lit("log_likelihood_of_fit").alias("measure"),
         F.col("log_likelihood").alias("value"),
     )
-    newest = F.max_by("value", "recorded_at").alias("value")
-    identity = (
-        lake.read(METRIC)
-        .where("stage = 'resolve'")
-        .groupBy(F.col("name").alias("measure"))
-        .agg(newest)
-    )
+    resolved = lake.read(METRIC).where("stage = 'resolve'")
+    newest = resolved.agg(F.max_by("run_id", "recorded_at").alias("run_id"))
+    identity = resolved.join(F.broadcast(newest), on="run_id").withColumnRenamed("name", "measure")
     parts = [
         backtest,
         parameters,

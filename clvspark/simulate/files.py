@@ -13,6 +13,8 @@ from typing import Any, Final
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
+from clvspark.lakehouse.errors import OutputExistsError
+
 _FORMATS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ".csv": ("csv", {"header": True, "escape": '"', "emptyValue": "",
                      "ignoreLeadingWhiteSpace": False, "ignoreTrailingWhiteSpace": False}),
@@ -90,11 +92,11 @@ def count_rows(path: Path) -> int:
 def replaced_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a sibling folder that becomes `out` when the block ends well, and is removed if not.
 
-    Raises FileExistsError if `out` holds anything and `overwrite` is false.
+    Raises OutputExistsError if `out` holds anything and `overwrite` is false.
     """
     if out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise FileExistsError(
-            f"{out} is not empty; choose another folder or pass overwrite=True to replace it"
+        raise OutputExistsError(
+            f"{out} is not empty. Choose another folder, or replace what is there: --overwrite"
         )
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out} is a file; the simulated drops need a folder")

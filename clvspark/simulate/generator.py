@@ -26,7 +26,7 @@ def simulate_demo(
 ) -> SimulationSummary:
     """Write landing/ and truth/ under `out` with the real CDNOW purchases, moved by 28 years.
 
-    `customers` takes the first N customers only. Raises FileExistsError if `out` holds anything
+    `customers` takes the first N customers only. Raises OutputExistsError if `out` holds anything
     and `overwrite` is false.
     """
     baskets = read_cdnow(spark, customers).localCheckpoint()

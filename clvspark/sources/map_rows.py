@@ -7,7 +7,14 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DateType, DecimalType, StringType, TimestampType
+from pyspark.sql.types import (
+    DataType,
+    DateType,
+    DecimalType,
+    LongType,
+    StringType,
+    TimestampType,
+)
 
 from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
@@ -38,7 +45,12 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
         name: _text(rule, kinds, whole=name in table.required)
         for name, rule in output.fields.items()
     }
-    values = {name: _typed(texts[name], types[name], rule) for name, rule in output.fields.items()}
+    values = {
+        name: _typed(_instant(texts[name], rule, kinds), types[name], rule)
+        if isinstance(types[name], TimestampType | DateType)
+        else _typed(texts[name], types[name], rule)
+        for name, rule in output.fields.items()
+    }
     values["source_system"] = values.get("source_system", F.lit(system))
     if output.attributes:
         pairs = [
@@ -71,6 +83,12 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
         *table.names, F.lit(system).alias("_system"), "_file", "_raw", reasons.alias("_reasons")
     )
     return judged.withColumn("_raw", F.when(F.size("_reasons") > 0, F.col("_raw")))
+
+
+def map_field(raw: DataFrame, rule: FieldRule, kind: DataType) -> Column:
+    """The value that a rule makes of a landing row, NULL where it cannot be read as `kind`."""
+    kinds = {spark.name: spark.dataType for spark in raw.schema.fields}
+    return _typed(_text(rule, kinds, whole=False), kind, rule)
 
 
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
@@ -160,10 +178,30 @@ def _typed(text: Column, kind: DataType, rule: FieldRule) -> Column:
         if rule.timezone != "UTC":
             instant = F.to_utc_timestamp(instant, rule.timezone)
         return instant.cast(kind)
-    return exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
+    return _exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
 
 
-def exact_decimal(text: Column, kind: DecimalType) -> Column:
+def _instant(text: Column, rule: FieldRule, kinds: dict[str, DataType]) -> Column:
+    """An instant that a column keeps as a number since 1970, its unit told by its size.
+
+    Seconds, milli-, micro- or nanoseconds: their sizes do not overlap from 1973 to 5138. Spark reads the
+    nanoseconds that pandas writes to Parquet as such a number.
+    """
+    plain = rule.from_ and not (rule.transforms or rule.map or rule.prefix or rule.formats)
+    if not plain or not isinstance(kinds[rule.from_ or ""], LongType):
+        return text
+    size = F.abs(text)
+    micros_of_nanos = F.round((text - F.pmod(text, F.lit(1000))) / 1000).cast("bigint")
+    micros = (
+        F.when(size < 10**11, text * 10**6)
+        .when(size < 10**14, text * 10**3)
+        .when(size < 10**17, text)
+        .otherwise(micros_of_nanos)
+    )
+    return F.timestamp_micros(micros)
+
+
+def _exact_decimal(text: Column, kind: DecimalType) -> Column:
     """The value as a decimal, NULL where it would have to be rounded.
 
     A cast would round 12.345 silently; money with a third decimal is a fault of the sender.

@@ -22,8 +22,8 @@ from clvspark.sources.config import LandingFile, Output, SourcesConfig
 from clvspark.sources.landing import find_files, read_landing, resolve_landing
 from clvspark.sources.map_rows import (
     BOOKKEEPING,
-    exact_decimal,
     keep_first_of_key,
+    map_field,
     map_rows,
     quarantine_repeats,
 )
@@ -84,6 +84,7 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
         name: mark_erased(df, TARGETS[name], tombstones).localCheckpoint()
         for name, df in united.items()
     }
+    _reconcile(run, reduce(DataFrame.unionByName, received), frames)
     good = (F.size("_reasons") == 0) & ~F.col("_erased")
     tables = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
@@ -91,7 +92,6 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.overwrite_all(tables, cached=True)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad), cached=True)
-    _reconcile(run, reduce(DataFrame.unionByName, received), frames)
 
 
 def _unite(
@@ -121,7 +121,7 @@ def _measure_received(raw: DataFrame, drop: Drop, output: Output) -> DataFrame:
     """Rows and revenue of one kind of landing file, straight from its cells; one row."""
     rule = output.fields.get("net_revenue")
     money = DecimalType(18, 2)
-    amount = exact_decimal(F.col(f"`{rule.from_}`"), money) if rule and rule.from_ else F.lit(None)
+    amount = map_field(raw, rule, money) if rule else F.lit(None)
     return raw.agg(
         F.lit(f"{drop.system}:{drop.spec.path}").alias("drop"),
         F.count(F.lit(1)).alias("rows"),
@@ -146,7 +146,7 @@ def _measure_kept(df: DataFrame, table: Table) -> DataFrame:
 
 
 def _reconcile(run: Run, received: DataFrame, frames: dict[str, DataFrame]) -> None:
-    """Record rows and revenue received, kept, quarantined and erased; raise if they do not add up."""
+    """Record rows and revenue received, kept, quarantined and erased; ContractError if they do not add up."""
     drops = received.collect()
     measured = [_measure_kept(df, TARGETS[name]) for name, df in frames.items()]
     fates = reduce(DataFrame.unionByName, measured).groupBy("fate")
@@ -164,7 +164,7 @@ def _reconcile(run: Run, received: DataFrame, frames: dict[str, DataFrame]) -> N
     if landed_rows != sum(rows.values()) or landed_revenue != sum(revenue.values()):
         raise ContractError(
             f"{EVENT.name}: {landed_rows} landing rows with revenue {landed_revenue} became {rows} with {revenue}. "
-            "Rows were lost or counted twice: please report this."
+            "Rows were lost or counted twice: please report this. Nothing was written."
         )
     run.metric("rows_received", landed_rows)
     run.metric("revenue_received", float(landed_revenue))

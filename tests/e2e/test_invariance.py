@@ -68,5 +68,6 @@ def shuffle_parquet(path: Path, order: random.Random) -> None:
     order.shuffle(rows)
     for number, part in enumerate((rows[::3], rows[1::3] + rows[2::3])):
         shuffled = table.take(pa.array(part, pa.int64()))
-        pq.write_table(shuffled, path.with_name(f"{path.stem}_{number}{path.suffix}"))
+        name = f"{path.stem}_{number}{path.suffix}"
+        pq.write_table(shuffled.replace_schema_metadata(), path.with_name(name))
     path.unlink()

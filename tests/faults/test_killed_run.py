@@ -42,7 +42,7 @@ def killed(shop):
         start_new_session=True,
     )
     try:
-        wait_for(shop.lakehouse / "identity/pair/_delta_log/00000000000000000001.json", program)
+        wait_for(shop.lakehouse / "identity/pair/_delta_log/00000000000000000000.json", program)
     finally:
         os.killpg(program.pid, signal.SIGKILL)
         program.wait()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from clvspark.audiences.tables import DECILE
 from clvspark.catalogue import TABLES
-from clvspark.lakehouse import Lakehouse, LakehouseConfig, StrictModel
+from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, StrictModel, Table
 from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
 from clvspark.lakehouse.run_log import METRIC, RUN
 from clvspark.sources.tables import EVENT, PRODUCT
@@ -59,7 +58,7 @@ def test_replacing_some_rows_leaves_the_others(lake: Lakehouse) -> None:
         (MARCH, 2),
         (APRIL, 4),
     ]
-    with pytest.raises(AnalysisException, match="DELTA_REPLACE_WHERE_MISMATCH"):
+    with pytest.raises(ContractError, match="row outside"):
         lake.overwrite(DECILE, deciles(lake, MARCH, 9), where=of_april)
     assert lake.read(DECILE).where("decile = 9").count() == 0
 
@@ -194,3 +193,31 @@ def test_path_and_catalog_mode_name_tables_differently(lake: Lakehouse) -> None:
     catalog = Lakehouse(lake.spark, LakehouseConfig(catalog="spark_catalog"), TABLES)
     assert catalog.storage.identifier("clv.model") == "`spark_catalog`.clv.model"
     assert catalog.storage.local_root is None
+
+
+def test_rows_outside_the_condition_are_refused_at_the_first_write(open_lake, tmp_path):
+    lake = open_lake(tmp_path)
+    day = Table("ops.day", "Days.", (Column("day", "date", key=True),))
+    rows = day.rows(lake.spark, [{"day": "2026-01-01"}])
+
+    with pytest.raises(ContractError, match="row outside"):
+        lake.overwrite(day, rows, where="day = DATE'2026-02-01'")
+    assert not lake.exists(day)
+
+
+def test_a_column_that_a_contract_gains_is_null_in_old_rows(open_lake, tmp_path):
+    lake = open_lake(tmp_path)
+    key = Column("id", "int", key=True)
+    old = Table("ops.thing", "Things.", (key,))
+    new = Table("ops.thing", "Things.", (key, Column("note", "string")))
+    lake.overwrite(old, old.rows(lake.spark, [{"id": 1}]))
+    before = [tuple(row) for row in lake.read(new).collect()]
+    lake.merge(new, new.rows(lake.spark, [{"id": 2, "note": "merged"}]))
+    lake.append(new, new.rows(lake.spark, [{"id": 3, "note": "appended"}]))
+
+    assert before == [(1, None)]
+    assert sorted(tuple(row) for row in lake.read(new).collect()) == [
+        (1, None),
+        (2, "merged"),
+        (3, "appended"),
+    ]

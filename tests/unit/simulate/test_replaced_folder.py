@@ -12,7 +12,7 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
     out.mkdir()
     (out / "precious").write_text("keep me")
     with (
-        pytest.raises(FileExistsError, match="overwrite=True"),
+        pytest.raises(FileExistsError, match="--overwrite"),
         replaced_folder(out, overwrite=False),
     ):
         pytest.fail("the block must not run")
