@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import FileDestination
@@ -29,26 +29,53 @@ class ExportedFile:
     sha256: str
 
 
-def build_payload(
+def address_instructions(
     instructions: DataFrame, contacts: DataFrame, destination: FileDestination
+) -> DataFrame:
+    """Give every instruction its ``address``: today's for an add, the one once told for a removal.
+
+    In: instructions of the destination, as activation.outbox; contacts: one row a person with the identifier.
+    """
+    today = contacts.select("person_id", F.col(destination.identifier).alias("_today"))
+    added = F.col("operation") == "add"
+    address = F.when(added, F.col("_today")).otherwise(F.coalesce("address", "_today"))
+    joined = instructions.join(today, on="person_id", how="left")
+    return joined.withColumn("address", address).drop("_today")
+
+
+def build_payload(
+    instructions: DataFrame, held: DataFrame, contacts: DataFrame, destination: FileDestination
 ) -> DataFrame:
     """Rows of the export: operation, identifier as the destination wants it, value facts.
 
-    In: pending instructions; contacts: one row a person with the identifier, clv and ``clv_decile``. A removal
-    needs the identifier as well, so that the receiver knows whom to remove.
+    In: instructions with their address; held: ``audience_id, address`` of everyone who is on a list now;
+    contacts: one row a person with clv and ``clv_decile``. Out: one row an audience and address: two persons of
+    a household with one e-mail are one entry of the list, which stays while one of them does.
     """
-    identifier = F.col(destination.identifier)
     name = f"{destination.identifier}_sha256" if destination.hashed else destination.identifier
-    shown = hash_identifier(identifier) if destination.hashed else identifier
-    joined = instructions.join(contacts, on="person_id", how="left")
-    return joined.where(identifier.isNotNull()).select(
-        "audience_id",
-        "outbox_id",
-        "operation",
-        shown.alias(name),
-        "clv_decile",
-        F.round("clv", 2).alias("clv"),
-        "lifecycle_stage",
+    shown = hash_identifier(F.col("address")) if destination.hashed else F.col("address")
+    entry = ["audience_id", "address"]
+    stays = held.select(*entry).distinct().withColumn("_stays", F.lit(True))
+    values = contacts.select("person_id", "clv", "clv_decile", "lifecycle_stage")
+    joined = (
+        instructions.where("address IS NOT NULL")
+        .join(stays, on=entry, how="left")
+        .where("operation = 'add' OR _stays IS NULL")
+        .join(values, on="person_id", how="left")
+    )
+    best = Window.partitionBy(*entry).orderBy(F.desc_nulls_last("clv"), "outbox_id")
+    return (
+        joined.withColumn("_rank", F.row_number().over(best))
+        .where("_rank = 1")
+        .select(
+            "audience_id",
+            "outbox_id",
+            "operation",
+            shown.alias(name),
+            "clv_decile",
+            F.round("clv", 2).alias("clv"),
+            "lifecycle_stage",
+        )
     )
 
 

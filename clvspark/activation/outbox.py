@@ -17,12 +17,16 @@ def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -
 
     In: the outbox so far; ``destination_id, audience_id, person_id`` of everyone who should be on a list now.
     A person on the list who is no longer eligible (left the audience, withdrew consent, was held out) is
-    removed. The key follows from the list, the person and the sequence: written twice, it is one instruction.
+    removed, by the address that was told, which may have changed since. The key follows from the list, the
+    person and the sequence: written twice, it is one instruction.
     """
     last = (
         outbox.where("status <> 'cancelled'")
         .groupBy(*_LIST)
-        .agg(F.max_by("operation", "sequence").alias("_operation"))
+        .agg(
+            F.max_by("operation", "sequence").alias("_operation"),
+            F.max_by("address", "sequence").alias("_address"),
+        )
     )
     counted = outbox.groupBy(*_LIST).agg(F.max("sequence").alias("_sequence"))
     wanted = eligible.withColumn("_wanted", F.lit(True))
@@ -42,6 +46,7 @@ def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -
             F.lit("pending").alias("status"),
             F.lit(as_of).alias("created_on"),
             F.lit(None).cast("date").alias("delivered_on"),
+            F.when(~should, F.col("_address")).alias("address"),
         )
         .select(*OUTBOX.names)
     )

@@ -10,7 +10,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import ActivationConfig, FileDestination
-from clvspark.activation.export import ExportedFile, build_payload, export_files
+from clvspark.activation.export import (
+    ExportedFile,
+    address_instructions,
+    build_payload,
+    export_files,
+)
 from clvspark.activation.gate import judge_members, split_group
 from clvspark.activation.outbox import write_instructions
 from clvspark.activation.tables import DELIVERY, HOLDOUT, OUTBOX, TABLES
@@ -124,23 +129,39 @@ def _drain(
     The files of a date hold all its instructions, so that a second run of the date writes them again whole.
     """
     outbox = lake.read(OUTBOX)
-    pending = outbox.where("status = 'pending'").localCheckpoint()
-    today = pending.unionByName(
-        outbox.where(F.col("delivered_on") == F.lit(as_of))
-    ).localCheckpoint()
+    delivered = F.coalesce(F.col("delivered_on") == F.lit(as_of), F.lit(False))
+    of_today = (F.col("status") == "pending") | delivered
+    waiting = outbox.where(of_today).localCheckpoint()
+    addressed = [
+        address_instructions(
+            waiting.where(F.col("destination_id") == destination.id), contacts, destination
+        )
+        for destination in config.destinations
+    ]
+    today = reduce(DataFrame.unionByName, addressed, waiting.limit(0)).localCheckpoint()
+    status = {"status": F.lit("delivered"), "delivered_on": F.lit(as_of)}
+    held = _held(outbox.where(~of_today).unionByName(today))
     files: dict[tuple[str, str], ExportedFile] = {}
     for destination in config.destinations:
         run.step(f"exporting to {destination.id}")
-        payload = build_payload(
-            today.where(F.col("destination_id") == destination.id), contacts, destination
-        )
+        here = F.col("destination_id") == destination.id
+        payload = build_payload(today.where(here), held.where(here), contacts, destination)
         for file in export_files(payload, Path(config.exports), destination, as_of=as_of):
             files[destination.id, file.audience_id] = file
-    status = {"status": F.lit("delivered"), "delivered_on": F.lit(as_of)}
-    run.merge(OUTBOX, pending.withColumns(status).select(*OUTBOX.names))
+    told = today.where("status = 'pending'").withColumns(status)
+    run.merge(OUTBOX, told.select(*OUTBOX.names))
     run.metric("files", len(files))
     run.metric("rows_exported", sum(file.rows for file in files.values()))
     return files
+
+
+def _held(outbox: DataFrame) -> DataFrame:
+    """``destination_id, audience_id, address`` of everyone whose last instruction is an add."""
+    entry = ["destination_id", "audience_id", "person_id"]
+    last = F.max_by(F.struct("operation", "address"), "sequence").alias("last")
+    told = outbox.where("status <> 'cancelled'").groupBy(*entry).agg(last)
+    on = told.where("last.operation = 'add'")
+    return on.select("destination_id", "audience_id", "last.address").localCheckpoint()
 
 
 def _deliveries(

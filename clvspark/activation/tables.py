@@ -41,6 +41,12 @@ OUTBOX = Table(
         ),
         Column("created_on", "date", "as_of date", required=True),
         Column("delivered_on", "date", "as_of date of the delivery"),
+        Column(
+            "address",
+            "string",
+            "identifier that the destination knows the person by; of a removal, that of the add",
+            pii="identifier",
+        ),
     ),
     change_feed=True,
 )

@@ -11,9 +11,11 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy.tables import TOMBSTONE
-from clvspark.privacy.tombstones import record_digest
+from clvspark.privacy.tombstones import record_digest, row_digest
 
 LINKS = "identity.person_link"
+RECORDS = "sources.customer_record"
+QUARANTINE = "sources.quarantine"
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
@@ -37,27 +39,88 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
         ).distinct()
         lake.merge(TOMBSTONE, stones)
+        touched = {QUARANTINE: _hide_in_quarantine(lake, found, requested_on)}
         # The links go last: an erasure that was interrupted finds the person by them.
         tables = sorted(lake.tables.values(), key=lambda table: table.name == LINKS)
-        touched = {
-            table.name: _erase_from(lake, table, found) for table in tables if lake.exists(table)
+        touched |= {
+            table.name: _erase_from(lake, table, found)
+            for table in tables
+            if table.name != QUARANTINE and lake.exists(table)
         }
     return {name: rows for name, rows in touched.items() if rows}
 
 
 def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
-    """``source_system, source_record_id, person_id, unique_id`` of all records of the persons named."""
+    """``source_system, source_record_id, person_id, unique_id`` of all records of the persons named.
+
+    The records are those of the persons today; their person ids are also those that were absorbed into the
+    persons since. A record that has moved to somebody else is not among them.
+    """
     unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
-    links = lake.table(LINKS).select("source_system", "source_record_id", "person_id", unique_id)
-    persons = links.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
-    return links.join(F.broadcast(persons), on="person_id", how="left_semi").distinct()
+    links = lake.table(LINKS).select("*", unique_id)
+    key = ["source_system", "source_record_id", "unique_id"]
+    latest = links.groupBy(*key).agg(F.max_by("person_id", "valid_from").alias("person_id"))
+    persons = latest.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
+    found = latest.join(F.broadcast(persons), on="person_id", how="left_semi").localCheckpoint()
+    before = links.join(F.broadcast(found.select("unique_id")), on="unique_id", how="left_semi")
+    alive = latest.select("person_id").distinct()
+    absorbed = before.select(*key, "person_id").join(alive, on="person_id", how="left_anti")
+    return (
+        found.select(*key, "person_id").unionByName(absorbed.select(*key, "person_id")).distinct()
+    )
+
+
+def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -> int:
+    """Blank the rows in quarantine that name one of the records, or its e-mail; they stay in the counts."""
+    table = lake.tables[QUARANTINE]
+    if not lake.exists(table):
+        return 0
+    rows = lake.read(table).where("raw IS NOT NULL").alias("q")
+    records = found.select("source_system", "source_record_id").distinct()
+    emails = (
+        lake.table(RECORDS)
+        .join(F.broadcast(records), on=["source_system", "source_record_id"], how="left_semi")
+        .where("trim(email) <> ''")
+        .select(
+            F.lower(F.trim("email")).alias("needle"), F.lit(None).cast("string").alias("system")
+        )
+    )
+    ids = records.select(
+        F.lower("source_record_id").alias("needle"), F.col("source_system").alias("system")
+    )
+    # Whole words only: the id 12 is not in 4123.
+    names = F.expr(
+        "(s.system IS NULL OR s.system = q.source_system) AND "
+        r"lower(q.raw) RLIKE concat('(^|[^a-z0-9])\\Q', s.needle, '\\E($|[^a-z0-9])')"
+    )
+    hits = (
+        rows.join(F.broadcast(ids.unionByName(emails).alias("s")), names, "left_semi")
+        .select("quarantine_id", row_digest(F.col("raw")).alias("digest"))
+        .localCheckpoint()
+    )
+    touched = hits.count()
+    if touched:
+        day = F.lit(requested_on).alias("erased_on")
+        stones = hits.select(F.col("digest").alias("record_sha256"), day).distinct()
+        lake.merge(TOMBSTONE, stones)
+        target = lake.storage.delta(QUARANTINE).alias("t")
+        target.merge(
+            F.broadcast(hits.alias("s")), "t.quarantine_id = s.quarantine_id"
+        ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
+        _purge(lake, table)
+    return touched
+
+
+def _purge(lake: Lakehouse, table: Table) -> None:
+    """Rewrite the files that still hold what was deleted, and remove the old ones as far as retention allows."""
+    lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
+    lake.storage.delta(table.name).vacuum()
 
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
     rows = sum(_erase_matches(lake, table, found, key) for key in _matching_keys(table))
     if rows:
-        lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
-        lake.storage.delta(table.name).vacuum()
+        _purge(lake, table)
     return rows
 
 

@@ -16,25 +16,47 @@ def record_digest(system: Column, record: Column) -> Column:
     return F.sha2(F.concat_ws(":", system, record), 256)
 
 
+def row_digest(raw: Column) -> Column:
+    """Digest of a row in quarantine, as in privacy.tombstone."""
+    return F.sha2(raw, 256)
+
+
 def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> DataFrame:
     """Add ``_erased``: whether the row is of an erased record and is to be dropped.
 
-    A sale of an erased record is kept without its record, or the books would change.
+    A sale of an erased record is kept without its record, or the books would change; a bad row is counted in
+    quarantine, but no longer shown.
     """
     kept = rows.withColumn("_erased", F.lit(False))
-    if tombstones is None or not set(_RECORD) <= set(table.names):
+    if tombstones is None:
         return kept
+    hidden = _hide_erased_rows(rows, tombstones)
+    if not set(_RECORD) <= set(table.names):
+        return hidden.withColumn("_erased", F.lit(False))
     stones = F.broadcast(
         tombstones.select(F.col("record_sha256").alias("_digest"), F.lit(True).alias("_gone"))
     )
     digest = record_digest(*(F.col(name) for name in _RECORD))
     marked = (
-        rows.withColumn("_digest", digest).join(stones, on="_digest", how="left").drop("_digest")
+        hidden.withColumn("_digest", digest).join(stones, on="_digest", how="left").drop("_digest")
     )
     gone = F.coalesce("_gone", F.lit(False))
+    bad = F.size("_reasons") > 0
     sale = F.col("event_type").isin(*_SALES) if "event_type" in table.names else F.lit(False)
-    anonymous = F.when(~(gone & sale), F.col("source_record_id"))
-    changed = marked.withColumn("_erased", gone & ~sale)
-    if "event_type" in table.names:
-        changed = changed.withColumn("source_record_id", anonymous)
-    return changed.select(*kept.columns)
+    changes = {
+        "_erased": gone & ~sale & ~bad,
+        "_raw": F.when(~gone, F.col("_raw")),
+        "source_record_id": F.when(~(gone & (sale | bad)), F.col("source_record_id")),
+    }
+    return marked.withColumns(changes).select(*kept.columns)
+
+
+def _hide_erased_rows(rows: DataFrame, tombstones: DataFrame) -> DataFrame:
+    """Without ``_raw`` where a tombstone is of this very row, which names a record that cannot be read."""
+    stones = tombstones.select(F.col("record_sha256").alias("_digest"), F.lit(True).alias("_gone"))
+    marked = rows.withColumn("_digest", row_digest(F.col("_raw"))).join(
+        F.broadcast(stones), on="_digest", how="left"
+    )
+    return marked.withColumn("_raw", F.when(F.col("_gone").isNull(), F.col("_raw"))).select(
+        *rows.columns
+    )

@@ -167,7 +167,13 @@ QUARANTINE = Table(
             "amount of the row where readable",
             unit="lakehouse currency",
         ),
-        Column("raw", "string", "the row as it was read", pii="free_text"),
+        Column("source_record_id", "string", "record that the row names, where readable"),
+        Column(
+            "raw",
+            "string",
+            "the row as it was read; NULL once its person is erased",
+            pii="free_text",
+        ),
     ),
 )
 

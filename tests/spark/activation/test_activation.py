@@ -12,11 +12,14 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.activation.config import FileDestination, HoldoutConfig
-from clvspark.activation.export import build_payload, export_files
+from clvspark.activation.export import address_instructions, build_payload, export_files
 from clvspark.activation.gate import judge_members, split_group
 from clvspark.activation.outbox import write_instructions
 from clvspark.activation.tables import OUTBOX
 
+INSTRUCTION = (
+    "audience_id string, outbox_id string, operation string, person_id string, address string"
+)
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
 
 
@@ -115,12 +118,49 @@ def test_what_was_cancelled_was_never_told(spark: SparkSession) -> None:
 
 
 def payload(spark: SparkSession, to: FileDestination) -> DataFrame:
-    rows = [("top", "o1", "add", "ann"), ("top", "o2", "remove", "eve"), ("lost", "o3", "add", "ann"),
-            ("top", "o4", "add", "cat")]  # fmt: skip
-    instructions = spark.createDataFrame(
-        rows, "audience_id string, outbox_id string, operation string, person_id string"
+    rows = [("top", "o1", "add", "ann", None), ("top", "o2", "remove", "eve", 'eve "e, v"@example.org'),
+            ("lost", "o3", "add", "ann", None), ("top", "o4", "add", "cat", None)]  # fmt: skip
+    instructions = spark.createDataFrame(rows, INSTRUCTION)
+    addressed = address_instructions(instructions, contacts(spark), to)
+    return build_payload(addressed, addressed.where("operation = 'add'"), contacts(spark), to)
+
+
+def test_a_removal_names_the_address_that_was_told(spark: SparkSession) -> None:
+    rows = [
+        ("top", "o1", "remove", "ann", "before@example.org"),
+        ("top", "o2", "remove", "gone", "gone@example.org"),
+    ]
+    told = address_instructions(
+        spark.createDataFrame(rows, INSTRUCTION), contacts(spark), destination()
     )
-    return build_payload(instructions, contacts(spark), to)
+
+    assert {row["outbox_id"]: row["address"] for row in told.collect()} == {
+        "o1": "before@example.org",
+        "o2": "gone@example.org",
+    }
+
+
+def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
+    spark: SparkSession,
+) -> None:
+    home = "home@example.org"
+    rows = [
+        ("top", "o1", "add", "ann", home),
+        ("top", "o2", "add", "bob", home),
+        ("lost", "o3", "remove", "ann", home),
+        ("lost", "o4", "remove", "cat", "cat@example.org"),
+    ]
+    held = spark.createDataFrame(
+        [("top", home), ("lost", home)], "audience_id string, address string"
+    )
+    told = build_payload(
+        spark.createDataFrame(rows, INSTRUCTION), held, contacts(spark), destination()
+    )
+
+    assert {(row["outbox_id"], row["operation"], row["email"]) for row in told.collect()} == {
+        ("o1", "add", home),
+        ("o4", "remove", "cat@example.org"),
+    }
 
 
 def check_manifest(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from clvspark.activation.tables import HOLDOUT
 from clvspark.history.tables import ORDER
@@ -20,11 +21,19 @@ from clvspark.privacy import erase
 from clvspark.privacy.erase import erase_persons
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
-from clvspark.sources.tables import CUSTOMER_RECORD, EVENT
+from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, QUARANTINE
 
 pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
 RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
+
+
+RAW = ("torn;1;order", "torn;11;order", "torn;ANN@example.org")
+
+
+def mapped(rows: DataFrame, raw: str = "the row") -> DataFrame:
+    """Good rows as ingest has them when it asks which of them are erased."""
+    return rows.withColumns({"_raw": F.lit(raw), "_reasons": F.array().cast("array<string>")})
 
 
 def write(lake: Lakehouse) -> None:
@@ -33,7 +42,10 @@ def write(lake: Lakehouse) -> None:
     lake.overwrite(
         CUSTOMER_RECORD,
         spark.createDataFrame(
-            [(i["source_system"], i["source_record_id"], *[None] * 14) for i in ids],
+            [
+                (i["source_system"], i["source_record_id"], *[None] * 4, email, *[None] * 9)
+                for i, email in zip(ids, (None, "Ann@example.org", None), strict=True)
+            ],
             CUSTOMER_RECORD.schema,
         ),
     )
@@ -64,6 +76,21 @@ def write(lake: Lakehouse) -> None:
         for person in ("ann", "bob")
     ]
     lake.overwrite(HOLDOUT, HOLDOUT.rows(spark, groups))
+    bad = [
+        (
+            str(n),
+            "crm",
+            "sources.event",
+            "f.csv",
+            "malformed_row",
+            ["malformed_row"],
+            None,
+            None,
+            raw,
+        )
+        for n, raw in enumerate(RAW)
+    ]
+    lake.overwrite(QUARANTINE, spark.createDataFrame(bad, QUARANTINE.schema))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +107,7 @@ def test_every_record_of_the_person_goes_from_every_table(erased: SimpleNamespac
     lake = erased.lake
     assert erased.rows == {
         "sources.customer_record": 2, "sources.event": 4, "identity.person_link": 2, "history.order": 2,
-        "activation.holdout": 1,
+        "activation.holdout": 1, "sources.quarantine": 2,
     }  # fmt: skip
     assert [row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()] == ["2"]
     assert [row["person_id"] for row in lake.read(PERSON_LINK).collect()] == ["bob"]
@@ -101,11 +128,11 @@ def test_sales_stay_in_the_books_without_the_person(erased: SimpleNamespace) -> 
 def test_tombstones_name_nobody_and_keep_the_records_out(erased: SimpleNamespace) -> None:
     lake = erased.lake
     stones = lake.read(TOMBSTONE).collect()
-    assert len(stones) == 2
+    assert len(stones) == 4, "two records and two rows in quarantine"
     assert all(len(row["record_sha256"]) == 64 for row in stones)
     stones_of = lake.read(TOMBSTONE)
     ids = [{"source_system": system, "source_record_id": record} for system, record, _ in RECORDS]
-    links = mark_erased(PERSON_LINK.rows(lake.spark, ids), PERSON_LINK, stones_of)
+    links = mark_erased(mapped(PERSON_LINK.rows(lake.spark, ids)), PERSON_LINK, stones_of)
     gone = {
         (row["source_system"], row["source_record_id"]) for row in links.where("_erased").collect()
     }
@@ -125,11 +152,46 @@ def test_what_lands_again_of_the_person_is_dropped_but_for_the_sales(
         for kind in ("order", "visit")
         for record in ("1", "2")
     ]
-    marked = mark_erased(EVENT.rows(erased.lake.spark, rows), EVENT, erased.lake.read(TOMBSTONE))
+    landed = mapped(EVENT.rows(erased.lake.spark, rows))
+    marked = mark_erased(landed, EVENT, erased.lake.read(TOMBSTONE))
     kept = {
         row["event_id"]: row["source_record_id"] for row in marked.where("NOT _erased").collect()
     }
     assert kept == {"order1": None, "order2": "2", "visit2": "2"}
+
+
+def test_rows_in_quarantine_that_name_the_person_are_hidden_for_good(
+    erased: SimpleNamespace,
+) -> None:
+    lake = erased.lake
+    shown = {row["quarantine_id"]: row["raw"] for row in lake.read(QUARANTINE).collect()}
+    assert shown == {"0": None, "1": RAW[1], "2": None}, "counted as before, but not shown"
+    torn = EVENT.rows(lake.spark, [{"event_id": "e"}]).withColumn(
+        "_reasons", F.array(F.lit("torn"))
+    )
+    again = [
+        mark_erased(torn.withColumn("_raw", F.lit(raw)), EVENT, lake.read(TOMBSTONE)).collect()[0]
+        for raw in RAW
+    ]
+    assert [row["_raw"] for row in again] == [None, RAW[1], None]
+    assert not any(row["_erased"] for row in again)
+
+
+def test_records_that_moved_to_another_person_stay(lake: Lakehouse) -> None:
+    write(lake)
+    moved = {"source_system": "crm", "source_record_id": "2", "reason": "match", "probability": 1}
+    past = [
+        {**moved, "person_id": "ann", "valid_from": "2026-01-01", "valid_to": "2026-02-01"},
+        {**moved, "source_record_id": "1", "person_id": "old", "valid_from": "2026-01-01"}
+        | {"valid_to": "2026-02-01"},
+    ]
+    lake.append(PERSON_LINK, PERSON_LINK.rows(lake.spark, past))
+    groups = [{"person_id": "old", "split_group": "holdout", "assigned_on": APRIL}]
+    lake.append(HOLDOUT, HOLDOUT.rows(lake.spark, groups))
+    erase_persons(lake, ["crm:1"], requested_on=APRIL)
+
+    assert {row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()} == {"2"}
+    assert {row["person_id"] for row in lake.read(HOLDOUT).collect()} == {"bob"}
 
 
 def test_an_unknown_record_is_refused_and_nothing_changes(erased: SimpleNamespace) -> None:
