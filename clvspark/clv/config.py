@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from clvspark.lakehouse.config import StrictModel
 
-ModelName = Literal["BetaGeoModel", "ModifiedBetaGeoModel", "ParetoNBDModel"]
+ModelName = Literal["BetaGeoModel", "ModifiedBetaGeoModel", "ParetoNBDModel", "NBDModel"]
 Measure = Literal["mae", "rmse", "total_error", "log_likelihood"]
 
 

@@ -8,13 +8,20 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.clv.models import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+from clvspark.clv.models import (
+    BetaGeoModel,
+    GammaGammaModel,
+    ModifiedBetaGeoModel,
+    NBDModel,
+    ParetoNBDModel,
+)
 from clvspark.clv.models.errors import ClvModelError
 from clvspark.lakehouse.errors import TrainingError
 
-TransactionModel = BetaGeoModel | ModifiedBetaGeoModel | ParetoNBDModel
+TransactionModel = BetaGeoModel | ModifiedBetaGeoModel | ParetoNBDModel | NBDModel
 TRANSACTION_MODELS: dict[str, type[TransactionModel]] = {
-    model.__name__: model for model in (BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel)
+    model.__name__: model
+    for model in (BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel, NBDModel)
 }
 TIME_UNIT = "week"
 DAYS_PER_UNIT = 7.0

@@ -26,7 +26,7 @@ from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse import Lakehouse, Run, RunReport
-from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.errors import MissingInputError, TrainingError
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
 
@@ -34,7 +34,9 @@ FIT_STAGE, SCORE_STAGE = "fit", "score"
 def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Backtest every model on the holdout, choose the champion, fit all on everything before `as_of`.
 
-    A model that cannot be fitted raises TrainingError before anything is written: the old champion stays.
+    A model that cannot be fitted is left out; where none can, TrainingError is raised before anything is written
+    and the old champion stays.
+    and the old champion stays.
     """
     with lake.run(
         FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)
@@ -67,16 +69,27 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     before = summary.where(F.col("as_of_date") == F.lit(start)).localCheckpoint()
     holdout = join_holdout(before, now).localCheckpoint()
     measures: dict[str, dict[str, float]] = {}
+    fitted: dict[str, Any] = {}
+    refused: list[str] = []
     for name in config.models:
         run.step(f"backtesting {name}")
-        calibrated = fit_transaction_model(name, before)
+        try:
+            calibrated, fitted[name] = (fit_transaction_model(name, data) for data in (before, now))
+        except TrainingError as error:
+            # The others may suit these customers; that this one does not is a metric of the run.
+            refused.append(str(error))
+            run.metric(f"not fitted: {name}", 1)
+            run.step(str(error))
+            continue
         measures[name] = backtest_model(
             calibrated, holdout, holdout_weeks=config.holdout_days / DAYS_PER_UNIT
         )
         measures[name]["log_likelihood"] = calibrated.log_likelihood_
+    if not fitted:
+        raise TrainingError(
+            f"None of 'clv.models' could be fitted; the champion stays. {'; '.join(refused)}"
+        )
     champion = _choose_champion(measures, config)
-    run.step("fitting on everything")
-    fitted: dict[str, Any] = {name: fit_transaction_model(name, now) for name in config.models}
     fitted["GammaGammaModel"] = fit_spend_model(now)
     run.step("registering the models")
     rows = []

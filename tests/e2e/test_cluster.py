@@ -66,7 +66,7 @@ def submitted(master, variables, goods, tmp_path_factory):
         goods,
         spark={"master": None, "shuffle_partitions": 2, "conf": {}},
     )
-    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    quick = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
     settings = {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraJavaOptions": quick,
