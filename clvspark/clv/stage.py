@@ -36,7 +36,6 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 
     A model that cannot be fitted is left out; where none can, TrainingError is raised before anything is written
     and the old champion stays.
-    and the old champion stays.
     """
     with lake.run(
         FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)

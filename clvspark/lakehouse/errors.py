@@ -48,7 +48,7 @@ class VersionError(ClvsparkError):
 class OutputExistsError(ClvsparkError, FileExistsError):
     """A folder that is to be written holds something already."""
 
-    exit_code = 8
+    exit_code = 10
 
 
 class TrainingError(ClvsparkError):
