@@ -82,7 +82,9 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
     judged = mapped.select(
         *table.names, F.lit(system).alias("_system"), "_file", "_raw", reasons.alias("_reasons")
     )
-    return judged.withColumn("_raw", F.when(F.size("_reasons") > 0, F.col("_raw")))
+    # Other readers of Parquet refuse texts that are not UTF-8.
+    shown = F.make_valid_utf8(F.col("_raw"))
+    return judged.withColumn("_raw", F.when(F.size("_reasons") > 0, shown))
 
 
 def map_field(raw: DataFrame, rule: FieldRule, kind: DataType) -> Column:

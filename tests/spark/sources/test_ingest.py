@@ -173,6 +173,10 @@ def test_bad_rows_are_quarantined_with_their_reason(
     assert found[0]["reason"] == found[0]["reasons"][0]
 
 
+def test_what_quarantine_shows_is_utf8_for_every_reader(taken: SimpleNamespace) -> None:
+    assert taken.lake.read(QUARANTINE).where("NOT is_valid_utf8(raw)").count() == 0
+
+
 def test_a_row_without_its_key_is_quarantined(taken: SimpleNamespace) -> None:
     (row,) = [row for row in taken.bad if row["net_revenue"] == Decimal("4.00")]
     assert row["file_name"] == "sales_2026-03.csv"
