@@ -19,6 +19,7 @@ from clvspark.lakehouse import Lakehouse
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+CENT = Decimal("0.01")
 EVERY = 8  # of so many households one is kept, to keep the test short
 
 
@@ -66,7 +67,8 @@ def lake(spark, config_file):
 
 def test_every_basket_is_an_order_with_its_revenue(lake, data):
     bought = pq.read_table(data / "transactions.parquet")
-    landed = sum((Decimal(str(value)) for value in bought["sales_value"].to_pylist()), Decimal(0))
+    cents = (Decimal(str(value)).quantize(CENT) for value in bought["sales_value"].to_pylist())
+    landed = sum(cents, Decimal(0))
     orders = rows_of(lake, "history.order", "order_id", "person_id", "net_revenue")
 
     assert len(orders) == len(set(bought["basket_id"].to_pylist())) > 15_000
