@@ -1,1 +1,1 @@
-"""Privacy: redaction of personal data, tokens of identifiers, consent."""
+"""Privacy: consent, hashed identifiers, erasure and its tombstones."""
