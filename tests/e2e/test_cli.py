@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from support.commands import run_commands
@@ -71,8 +72,11 @@ def test_status_shows_tables_and_runs(outcomes):
     own = [name for name, table in TABLES.items() if table.room != "privacy"]
     assert [name for name in own if name not in outcomes["status"].out] == []
     _, runs = outcomes["status"].out.split("Last runs")
-    assert [stage for stage in STAGES if f" {stage} " not in runs] == []
-    assert "failed" not in runs
+    # The shop may have run twice: a stage's last run did its work or had nothing to do.
+    found = re.findall(r"│ (\w+) +│ [\w-]+ +│ (\w+) +│", runs)
+    assert len(found) >= len(STAGES)
+    assert {stage for stage, _ in found} == set(STAGES)
+    assert {status for _, status in found} <= {"success", "unchanged"}
 
 
 def test_forgetting_somebody_unknown_is_refused(outcomes):
