@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a worker: one core and one shuffle partition, as the tables here are tiny."""
+    from support.jvm import QUICK_JVM
+
     from clvspark.lakehouse import SparkConfig, build_session
 
     warehouse = tmp_path_factory.mktemp("warehouse")
@@ -47,7 +49,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             "spark.sql.warehouse.dir": str(warehouse),
             "spark.databricks.delta.snapshotPartitions": "1",
             # Everything here runs a few times only: the second compiler and its profiles cost more than they save.
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
+            "spark.driver.extraJavaOptions": QUICK_JVM,
             "spark.sql.codegen.cache.maxEntries": "1000",
         },
     )

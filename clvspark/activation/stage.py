@@ -17,7 +17,7 @@ from clvspark.activation.export import (
     export_files,
 )
 from clvspark.activation.gate import judge_members, split_group
-from clvspark.activation.outbox import write_instructions
+from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import DELIVERY, HOLDOUT, OUTBOX, TABLES
 from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
 from clvspark.clv.tables import CUSTOMER_VALUE
@@ -139,8 +139,7 @@ def _drain(
         for destination in config.destinations
     ]
     today = reduce(DataFrame.unionByName, addressed, waiting.limit(0)).localCheckpoint()
-    status = {"status": F.lit("delivered"), "delivered_on": F.lit(as_of)}
-    held = _held(outbox.where(~of_today).unionByName(today))
+    held = list_held(outbox.where(~of_today).unionByName(today)).localCheckpoint()
     files: dict[tuple[str, str], ExportedFile] = {}
     for destination in config.destinations:
         run.step(f"exporting to {destination.id}")
@@ -148,20 +147,12 @@ def _drain(
         payload = build_payload(today.where(here), held.where(here), contacts, destination)
         for file in export_files(payload, Path(config.exports), destination, as_of=as_of):
             files[destination.id, file.audience_id] = file
+    status = {"status": F.lit("delivered"), "delivered_on": F.lit(as_of)}
     told = today.where("status = 'pending'").withColumns(status)
     run.merge(OUTBOX, told.select(*OUTBOX.names))
     run.metric("files", len(files))
     run.metric("rows_exported", sum(file.rows for file in files.values()))
     return files
-
-
-def _held(outbox: DataFrame) -> DataFrame:
-    """``destination_id, audience_id, address`` of everyone whose last instruction is an add."""
-    entry = ["destination_id", "audience_id", "person_id"]
-    last = F.max_by(F.struct("operation", "address"), "sequence").alias("last")
-    told = outbox.where("status <> 'cancelled'").groupBy(*entry).agg(last)
-    on = told.where("last.operation = 'add'")
-    return on.select("destination_id", "audience_id", "last.address").localCheckpoint()
 
 
 def _deliveries(

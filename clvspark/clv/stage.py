@@ -73,7 +73,8 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     for name in config.models:
         run.step(f"backtesting {name}")
         try:
-            calibrated, fitted[name] = (fit_transaction_model(name, data) for data in (before, now))
+            calibrated = fit_transaction_model(name, before)
+            fitted[name] = fit_transaction_model(name, now)
         except TrainingError as error:
             # The others may suit these customers; that this one does not is a metric of the run.
             refused.append(str(error))

@@ -63,11 +63,10 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
     persons = latest.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
     found = latest.join(F.broadcast(persons), on="person_id", how="left_semi").localCheckpoint()
     before = links.join(F.broadcast(found.select("unique_id")), on="unique_id", how="left_semi")
+    before = before.select(*found.columns)
     alive = latest.select("person_id").distinct()
-    absorbed = before.select(*key, "person_id").join(alive, on="person_id", how="left_anti")
-    return (
-        found.select(*key, "person_id").unionByName(absorbed.select(*key, "person_id")).distinct()
-    )
+    absorbed = before.join(alive, on="person_id", how="left_anti")
+    return found.unionByName(absorbed).distinct()
 
 
 def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -> int:

@@ -30,18 +30,12 @@ def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> 
     kept = rows.withColumn("_erased", F.lit(False))
     if tombstones is None:
         return kept
-    hidden = _hide_erased_rows(rows, tombstones)
+    shown = _match(rows, row_digest(F.col("_raw")), tombstones)
+    shown = shown.withColumn("_raw", F.when(~F.col("_gone"), F.col("_raw"))).drop("_gone")
     if not set(_RECORD) <= set(table.names):
-        return hidden.withColumn("_erased", F.lit(False))
-    stones = F.broadcast(
-        tombstones.select(F.col("record_sha256").alias("_digest"), F.lit(True).alias("_gone"))
-    )
-    digest = record_digest(*(F.col(name) for name in _RECORD))
-    marked = (
-        hidden.withColumn("_digest", digest).join(stones, on="_digest", how="left").drop("_digest")
-    )
-    gone = F.coalesce("_gone", F.lit(False))
-    bad = F.size("_reasons") > 0
+        return shown.withColumn("_erased", F.lit(False))
+    marked = _match(shown, record_digest(*(F.col(name) for name in _RECORD)), tombstones)
+    gone, bad = F.col("_gone"), F.size("_reasons") > 0
     sale = F.col("event_type").isin(*_SALES) if "event_type" in table.names else F.lit(False)
     changes = {
         "_erased": gone & ~sale & ~bad,
@@ -51,12 +45,8 @@ def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> 
     return marked.withColumns(changes).select(*kept.columns)
 
 
-def _hide_erased_rows(rows: DataFrame, tombstones: DataFrame) -> DataFrame:
-    """Without ``_raw`` where a tombstone is of this very row, which names a record that cannot be read."""
+def _match(rows: DataFrame, digest: Column, tombstones: DataFrame) -> DataFrame:
+    """Add ``_gone``: whether there is a tombstone with the row's digest."""
     stones = tombstones.select(F.col("record_sha256").alias("_digest"), F.lit(True).alias("_gone"))
-    marked = rows.withColumn("_digest", row_digest(F.col("_raw"))).join(
-        F.broadcast(stones), on="_digest", how="left"
-    )
-    return marked.withColumn("_raw", F.when(F.col("_gone").isNull(), F.col("_raw"))).select(
-        *rows.columns
-    )
+    found = rows.withColumn("_digest", digest).join(F.broadcast(stones), on="_digest", how="left")
+    return found.withColumn("_gone", F.coalesce("_gone", F.lit(False))).drop("_digest")

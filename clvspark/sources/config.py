@@ -38,6 +38,11 @@ class FieldRule(StrictModel):
         return self
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the landing column is taken as it is, but for the cast."""
+        return self.from_ is not None and not (self.transforms or self.map or self.prefix)
+
+    @property
     def columns(self) -> list[str]:
         """Landing columns that the rule reads."""
         return [self.from_] if self.from_ else list(self.join or [])

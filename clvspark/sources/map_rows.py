@@ -46,10 +46,7 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
         for name, rule in output.fields.items()
     }
     values = {
-        name: _typed(_instant(texts[name], rule, kinds), types[name], rule)
-        if isinstance(types[name], TimestampType | DateType)
-        else _typed(texts[name], types[name], rule)
-        for name, rule in output.fields.items()
+        name: _typed(texts[name], types[name], rule, kinds) for name, rule in output.fields.items()
     }
     values["source_system"] = values.get("source_system", F.lit(system))
     if output.attributes:
@@ -90,7 +87,7 @@ def map_rows(raw: DataFrame, *, system: str, file: LandingFile, output: Output) 
 def map_field(raw: DataFrame, rule: FieldRule, kind: DataType) -> Column:
     """The value that a rule makes of a landing row, NULL where it cannot be read as `kind`."""
     kinds = {spark.name: spark.dataType for spark in raw.schema.fields}
-    return _typed(_text(rule, kinds, whole=False), kind, rule)
+    return _typed(_text(rule, kinds, whole=False), kind, rule, kinds)
 
 
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
@@ -143,7 +140,7 @@ def _text(rule: FieldRule, kinds: dict[str, DataType], *, whole: bool) -> Column
     """
     if rule.value is not None:
         return F.lit(rule.value)
-    if rule.from_ and not (rule.transforms or rule.map or rule.prefix):
+    if rule.from_ and rule.is_plain:
         plain = F.col(f"`{rule.from_}`")
         if not isinstance(kinds[rule.from_], StringType):
             return plain
@@ -170,9 +167,10 @@ def _blank_to_null(text: Column) -> Column:
     return F.nullif(F.trim(text), F.lit(""))
 
 
-def _typed(text: Column, kind: DataType, rule: FieldRule) -> Column:
+def _typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataType]) -> Column:
     if isinstance(kind, TimestampType | DateType):
-        instant = text.try_cast("timestamp")
+        is_number = rule.is_plain and isinstance(kinds[rule.from_ or ""], LongType)
+        instant = _instant(text) if is_number else text.try_cast("timestamp")
         if rule.formats:
             instant = F.coalesce(
                 *(F.try_to_timestamp(text.cast("string"), F.lit(f)) for f in rule.formats)
@@ -183,21 +181,18 @@ def _typed(text: Column, kind: DataType, rule: FieldRule) -> Column:
     return _exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
 
 
-def _instant(text: Column, rule: FieldRule, kinds: dict[str, DataType]) -> Column:
-    """An instant that a column keeps as a number since 1970, its unit told by its size.
+def _instant(number: Column) -> Column:
+    """An instant kept as a number since 1970, its unit told by its size.
 
     Seconds, milli-, micro- or nanoseconds: their sizes do not overlap from 1973 to 5138. Spark reads the
     nanoseconds that pandas writes to Parquet as such a number.
     """
-    plain = rule.from_ and not (rule.transforms or rule.map or rule.prefix or rule.formats)
-    if not plain or not isinstance(kinds[rule.from_ or ""], LongType):
-        return text
-    size = F.abs(text)
-    micros_of_nanos = F.round((text - F.pmod(text, F.lit(1000))) / 1000).cast("bigint")
+    size = F.abs(number)
+    micros_of_nanos = F.round((number - F.pmod(number, F.lit(1000))) / 1000).cast("bigint")
     micros = (
-        F.when(size < 10**11, text * 10**6)
-        .when(size < 10**14, text * 10**3)
-        .when(size < 10**17, text)
+        F.when(size < 10**11, number * 10**6)
+        .when(size < 10**14, number * 10**3)
+        .when(size < 10**17, number)
         .otherwise(micros_of_nanos)
     )
     return F.timestamp_micros(micros)

@@ -118,7 +118,7 @@ def _unite(
 
 
 def _measure_received(raw: DataFrame, drop: Drop, output: Output) -> DataFrame:
-    """Rows and revenue of one kind of landing file, straight from its cells; one row."""
+    """Rows and revenue of one kind of landing file, before rows are judged; one row."""
     rule = output.fields.get("net_revenue")
     money = DecimalType(18, 2)
     amount = map_field(raw, rule, money) if rule else F.lit(None)

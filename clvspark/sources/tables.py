@@ -1,6 +1,7 @@
 """Contracts of the tables `sources.*`."""
 
 from clvspark.lakehouse.table import Column, Table
+from clvspark.privacy.consent import ANY, CHANNELS
 
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
@@ -102,7 +103,7 @@ CONSENT = Table(
             "channel",
             "string",
             required=True,
-            check=_one_of("channel", ["any", "email", "push", "sms"]),
+            check=_one_of("channel", [ANY, *CHANNELS]),
         ),
         Column("purpose", "string", required=True),
         Column(

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from support.jvm import QUICK_JVM
 from support.shops import ROOT, environment, open_lake, open_shop, rows_of
 
 from clvspark.lakehouse import runtime
@@ -66,11 +67,10 @@ def submitted(master, variables, goods, tmp_path_factory):
         goods,
         spark={"master": None, "shuffle_partitions": 2, "conf": {}},
     )
-    quick = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
     settings = {
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": quick,
-        "spark.executor.extraJavaOptions": quick,
+        "spark.driver.extraJavaOptions": QUICK_JVM,
+        "spark.executor.extraJavaOptions": QUICK_JVM,
         "spark.sql.codegen.wholeStage": "false",
         "spark.ui.enabled": "false",
     }

@@ -17,6 +17,7 @@ import yaml
 from clvspark.catalogue import TABLES
 from clvspark.config import Config, read_config, shipped_config
 from clvspark.lakehouse import Lakehouse, RunReport
+from support.jvm import QUICK_JVM
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 # Many small queries in a short life: compiling them well costs more than it saves.
 TINY_SPARK = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": QUICK_JVM,
     "spark.sql.codegen.wholeStage": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
 }

@@ -18,6 +18,7 @@ from scipy.special import betainc, betaln, digamma, expit, gammaln
 from clvspark.clv.models.hypergeometric import gauss_2f1
 from clvspark.clv.models.interpolation import interpolate_within_groups
 from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.negative_binomial import log_count_pmf
 from clvspark.clv.models.quadrature import integrate_log_time
 from clvspark.clv.models.summary import FloatArray, Groups
 
@@ -101,13 +102,10 @@ class GeometricDropoutModel(MemorylessModel):
         r, alpha, a, b = self._theta()
         chances = n + self.initial_chances
         log_survive = betaln(a, b + chances) - betaln(a, b)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth = np.where(n > 0, n * np.log(t / (alpha + t)), 0.0)
-        log_count = gammaln(r + n) - gammaln(r) - gammaln(n + 1) + r * np.log(alpha / (alpha + t))
         # A sum of n negative binomial terms is an incomplete beta function.
         at_least_n = np.where(n > 0, betainc(np.maximum(n, 1), r, t / (alpha + t)), 1.0)
         dropped = np.exp(log_survive + log_dropout_odds(a, b, chances)) * at_least_n
-        return np.asarray(np.exp(log_survive + log_count + growth) + dropped)
+        return np.asarray(np.exp(log_survive + log_count_pmf(n, r, alpha, t)) + dropped)
 
 
 def log_dropout_odds(a: float, b: float, chances: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.negative_binomial import log_count_pmf
 from clvspark.clv.models.summary import FloatArray, Groups
 
 
@@ -62,7 +63,4 @@ class NBDModel(MemorylessModel):
 
     def _count_pmf(self, n: FloatArray, t: float) -> FloatArray:
         r, alpha = self._theta()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth = np.where(n > 0, n * np.log(t / (alpha + t)), 0.0)
-        log_count = gammaln(r + n) - gammaln(r) - gammaln(n + 1) + r * np.log(alpha / (alpha + t))
-        return np.asarray(np.exp(log_count + growth))
+        return np.asarray(np.exp(log_count_pmf(n, r, alpha, t)))

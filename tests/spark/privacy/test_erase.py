@@ -31,9 +31,9 @@ RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
 RAW = ("torn;1;order", "torn;11;order", "torn;ANN@example.org")
 
 
-def mapped(rows: DataFrame, raw: str = "the row") -> DataFrame:
+def mapped(rows: DataFrame) -> DataFrame:
     """Good rows as ingest has them when it asks which of them are erased."""
-    return rows.withColumns({"_raw": F.lit(raw), "_reasons": F.array().cast("array<string>")})
+    return rows.withColumns({"_raw": F.lit("the row"), "_reasons": F.array().cast("array<string>")})
 
 
 def write(lake: Lakehouse) -> None:
@@ -41,13 +41,7 @@ def write(lake: Lakehouse) -> None:
     ids = [{"source_system": system, "source_record_id": record} for system, record, _ in RECORDS]
     lake.overwrite(
         CUSTOMER_RECORD,
-        spark.createDataFrame(
-            [
-                (i["source_system"], i["source_record_id"], *[None] * 4, email, *[None] * 9)
-                for i, email in zip(ids, (None, "Ann@example.org", None), strict=True)
-            ],
-            CUSTOMER_RECORD.schema,
-        ),
+        CUSTOMER_RECORD.rows(spark, [ids[0], {**ids[1], "email": "Ann@example.org"}, ids[2]]),
     )
     common = {"valid_from": APRIL, "reason": "match", "probability": 1}
     links = [
@@ -76,21 +70,10 @@ def write(lake: Lakehouse) -> None:
         for person in ("ann", "bob")
     ]
     lake.overwrite(HOLDOUT, HOLDOUT.rows(spark, groups))
-    bad = [
-        (
-            str(n),
-            "crm",
-            "sources.event",
-            "f.csv",
-            "malformed_row",
-            ["malformed_row"],
-            None,
-            None,
-            raw,
-        )
-        for n, raw in enumerate(RAW)
-    ]
-    lake.overwrite(QUARANTINE, spark.createDataFrame(bad, QUARANTINE.schema))
+    torn = {"source_system": "crm", "target_table": "sources.event", "file_name": "f.csv"}
+    reasons = {"reason": "malformed_row", "reasons": ["malformed_row"]}
+    bad = [{**torn, **reasons, "quarantine_id": str(n), "raw": raw} for n, raw in enumerate(RAW)]
+    lake.overwrite(QUARANTINE, QUARANTINE.rows(spark, bad))
 
 
 @pytest.fixture(scope="module")
