@@ -10,8 +10,29 @@ from pydantic import Field, model_validator
 from clvspark.lakehouse.config import StrictModel, load_config
 
 Kind = Literal[
-    "given_name", "surname", "birth_date", "email", "phone", "postcode", "street", "identifier"
+    "given_name",
+    "surname",
+    "full_name",
+    "birth_date",
+    "email",
+    "phone",
+    "postcode",
+    "street",
+    "address",
+    "identifier",
+    "text",
 ]
+# Columns that standardisation adds beside an attribute's own, by the suffix of their name.
+DERIVED: dict[Kind, dict[str, str]] = {
+    "given_name": {"_forms": "array<string>", "_initial": "string"},
+    "surname": {"_start": "string"},
+    "full_name": {"_words": "array<string>"},
+    "birth_date": {"_year": "string"},
+    "email": {"_local": "string"},
+    "postcode": {"_area": "string"},
+    "address": {"_words": "array<string>"},
+    "text": {"_words": "array<string>"},
+}
 
 
 class Attribute(StrictModel):
@@ -22,7 +43,7 @@ class Attribute(StrictModel):
     fallbacks: list[str] = Field(
         [], description="columns that give the value where `column` is empty"
     )
-    compare: bool = Field(True, description="false: kept for blocking and the trusted links only")
+    compare: bool = Field(True, description="false: kept for blocking and identifiers only")
     term_frequency: bool = Field(
         True, description="a rare value is stronger evidence than a common one"
     )
@@ -31,6 +52,11 @@ class Attribute(StrictModel):
         ge=1,
         description="seen with more given names than this, the identifier is no evidence",
     )
+
+    @property
+    def derived(self) -> dict[str, str]:
+        """Types of the columns that standardisation adds, by name."""
+        return {self.column + suffix: type_ for suffix, type_ in DERIVED.get(self.kind, {}).items()}
 
 
 class TrainingSettings(StrictModel):
@@ -57,75 +83,108 @@ class IdentitySettings(StrictModel):
     """
 
     unique_id: list[str] = Field(["source_system", "source_record_id"], min_length=1)
-    full_name: str | None = Field(
-        None, description="column with a whole name, used where the parts are missing"
-    )
     country: str = Field("GB", pattern="^[A-Z]{2}$", description="region of national phone numbers")
     attributes: list[Attribute]
     trusted_identifiers: list[str] = Field(
         [], description="columns whose equality alone makes one person"
     )
-    blocking_rules: list[list[str]] = Field(default_factory=list)
-    training: TrainingSettings | None = None
-    link_weight: float = Field(0.0, description="pairs from this weight on form components")
-    cut_weight: float = Field(
-        1.0, description="mean weight between two groups that keeps them one person"
+    unique_identifiers: list[str] = Field(
+        [], description="columns of which one person has at most one value"
     )
-    conflict_weight: float = Field(
-        8.0,
-        ge=0,
-        description="taken off, inside a component, for each of given name and birth date that contradict",
-    )
-    clip_weight: float = Field(
-        12.0, gt=0, description="weights beyond this count as this in the mean"
+    blocking_rules: list[list[str]] = Field(
+        default_factory=list,
+        description="records that agree on all columns of a rule are compared; of an array, on one element",
     )
     max_block_records: int = Field(
-        1000, ge=2, description="a block with more records is not compared but reported"
+        1000, ge=2, description="a larger block is refined by `refining_columns`, else not compared"
+    )
+    refining_columns: list[str] = Field(
+        [],
+        description="columns that divide a block that is too large; default: names and birth date",
+    )
+    training: TrainingSettings | None = None
+    link_weight: float = Field(
+        -3.0, description="pairs from this weight on connect records into components"
+    )
+    cut_weight: float = Field(
+        -4.0, description="groups of a component are one person from this weight on"
+    )
+    contradiction_growth: float = Field(
+        0.5,
+        ge=0,
+        description="how much more a contradiction counts for each doubling of the smaller group",
+    )
+    max_component_records: int = Field(
+        400, ge=2, description="a larger component keeps its stronger links only"
     )
     max_person_records: int = Field(
-        50, ge=1, description="a person with more records is taken apart and reported"
+        50, ge=1, description="a person with more records is taken apart and reviewed"
     )
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        known = {a.column for a in self.attributes} | {
-            derived for a in self.attributes for derived in derived_columns(a)
-        }
+    def _hangs_together(self) -> Self:
+        columns = [attribute.column for attribute in self.attributes]
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        faults = [f"attributes: {name} is given twice" for name in twice]
+        known = set(self.columns)
+        for key, lists in self._named_columns().items():
+            unknown = sorted({name for names in lists for name in names} - known)
+            if unknown:
+                faults.append(
+                    f"{key} names {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+                )
+        if self.compared and not (self.training and self.blocking_rules):
+            faults.append("attributes are to be compared: give 'blocking_rules' and 'training'")
+        if not self.compared and not self.trusted_identifiers:
+            if self.blocking_rules or self.training:
+                faults.append("no attribute is compared: drop 'blocking_rules' and 'training'")
+        if self.cut_weight > self.link_weight:
+            faults.append(
+                f"cut_weight {self.cut_weight:g} is above link_weight {self.link_weight:g}; "
+                "a pair that links must be able to stay together"
+            )
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _named_columns(self) -> dict[str, list[list[str]]]:
         training = self.training
-        rules = {
+        return {
             "blocking_rules": self.blocking_rules,
-            "trusted_identifiers": [[name] for name in self.trusted_identifiers],
+            "refining_columns": [self.refining_columns],
+            "trusted_identifiers": [self.trusted_identifiers],
+            "unique_identifiers": [self.unique_identifiers],
             "training.deterministic_rules": training.deterministic_rules if training else [],
             "training.em_rules": training.em_rules if training else [],
         }
-        for key, lists in rules.items():
-            unknown = sorted({name for names in lists for name in names} - known)
-            if unknown:
-                raise ValueError(
-                    f"{key} names {', '.join(unknown)}; known are {', '.join(sorted(known))}"
-                )
-        if self.compared and not (training and self.blocking_rules):
-            raise ValueError("attributes are to be compared: give 'blocking_rules' and 'training'")
-        if not self.compared and not self.trusted_identifiers and (self.blocking_rules or training):
-            raise ValueError("no attribute is compared: drop 'blocking_rules' and 'training'")
-        return self
 
     @property
     def compared(self) -> list[Attribute]:
         """Attributes that the probabilistic model compares."""
         return [attribute for attribute in self.attributes if attribute.compare]
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns of a standardised record beside ``unique_id``, with their types."""
+        return {
+            name: type_
+            for attribute in self.attributes
+            for name, type_ in {attribute.column: "string", **attribute.derived}.items()
+        }
+
+    @property
+    def refiners(self) -> list[str]:
+        """Columns that divide a block that is too large."""
+        if self.refining_columns:
+            return self.refining_columns
+        kinds = ("given_name", "surname", "birth_date")
+        return [a.column for a in self.attributes if a.kind in kinds]
+
+    def column_of(self, kind: Kind) -> str | None:
+        """Column of the first attribute of a kind, None if there is none."""
+        return next((a.column for a in self.attributes if a.kind == kind), None)
+
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
         """Read settings from a file; ConfigError lists every fault."""
         return load_config(path, cls)
-
-
-def derived_columns(attribute: Attribute) -> list[str]:
-    """Columns that standardisation adds beside the attribute's own."""
-    added = {
-        "given_name": ["_forms", "_initial"],
-        "birth_date": ["_year"],
-        "postcode": ["_area"],
-    }
-    return [attribute.column + suffix for suffix in added.get(attribute.kind, [])]
