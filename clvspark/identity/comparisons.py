@@ -22,7 +22,7 @@ def splink_settings(settings: IdentitySettings) -> SettingsCreator:
     columns = {a.kind: a.column for a in settings.compared}
     comparisons = {a.kind: a for a in settings.compared}
     joint = []
-    if "surname" in columns and "postcode" in columns:
+    if {"surname", "postcode", "street"} <= columns.keys():
         joint.append(_household(comparisons["surname"], columns))
         comparisons = {kind: a for kind, a in comparisons.items() if kind not in _HOUSEHOLD}
     return SettingsCreator(
@@ -44,11 +44,11 @@ def _custom(attribute: Attribute, *levels: Any) -> cl.CustomComparison:
     )
 
 
-def _exact(attribute: Attribute) -> Any:
-    level = cll.ExactMatchLevel(attribute.column)
-    if not attribute.term_frequency:
-        return level
-    return level.configure(tf_adjustment_column=attribute.column)
+def _exact(attribute: Attribute, column: str | None = None) -> Any:
+    """Equal values of the attribute, or of a column derived from it, adjusted for how common the value is."""
+    name = column or attribute.column
+    level = cll.ExactMatchLevel(name)
+    return level.configure(tf_adjustment_column=name) if attribute.term_frequency else level
 
 
 def _swapped(columns: Columns) -> list[Any]:
@@ -83,21 +83,35 @@ def _surname(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
     )
 
 
+def _full_name(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    name, words = attribute.column, f"{attribute.column}_words"
+    return _custom(
+        attribute,
+        _exact(attribute),
+        cll.CustomLevel(f'"{words}_l" = "{words}_r"', label_for_charts="same words"),
+        cll.JaroWinklerLevel(name, 0.92),
+        cll.ArrayIntersectLevel(words, min_intersection=2),
+        cll.ArrayIntersectLevel(words, min_intersection=1),
+    )
+
+
 def _birth_date(attribute: Attribute, _: Columns) -> cl.CustomComparison:
     name = attribute.column
-    one_off = cll.DamerauLevenshteinLevel(name, 1)
-    year = cll.ExactMatchLevel(f"{name}_year")
-    return _custom(attribute, _exact(attribute), one_off, year)
+    return _custom(
+        attribute,
+        _exact(attribute),
+        cll.DamerauLevenshteinLevel(name, 1),
+        _exact(attribute, f"{name}_year"),
+        cll.DamerauLevenshteinLevel(name, 2),
+    )
 
 
 def _email(attribute: Attribute, _: Columns) -> cl.CustomComparison:
     name = attribute.column
-    local = f"regexp_extract(\"{name}_{{}}\", '^[^@]+', 0)"
-    same_local = f"{local.format('l')} = {local.format('r')}"
     return _custom(
         attribute,
         _exact(attribute),
-        cll.CustomLevel(same_local, label_for_charts="same part before @"),
+        cll.ExactMatchLevel(f"{name}_local"),
         cll.JaroWinklerLevel(name, 0.92),
     )
 
@@ -135,9 +149,12 @@ def _household(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
 
 
 def _postcode(attribute: Attribute, _: Columns) -> cl.CustomComparison:
-    area = cll.ExactMatchLevel(f"{attribute.column}_area")
+    name = attribute.column
     return _custom(
-        attribute, _exact(attribute), cll.DamerauLevenshteinLevel(attribute.column, 1), area
+        attribute,
+        _exact(attribute),
+        cll.DamerauLevenshteinLevel(name, 1),
+        _exact(attribute, f"{name}_area"),
     )
 
 
@@ -145,13 +162,36 @@ def _street(attribute: Attribute, _: Columns) -> cl.CustomComparison:
     return _custom(attribute, _exact(attribute), cll.JaroWinklerLevel(attribute.column, 0.92))
 
 
+def _address(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    words = f"{attribute.column}_words"
+    return _custom(
+        attribute,
+        _exact(attribute),
+        cll.JaroWinklerLevel(attribute.column, 0.92),
+        cll.ArrayIntersectLevel(words, min_intersection=3),
+        cll.ArrayIntersectLevel(words, min_intersection=2),
+    )
+
+
+def _text(attribute: Attribute, _: Columns) -> cl.CustomComparison:
+    return _custom(
+        attribute,
+        _exact(attribute),
+        cll.JaroWinklerLevel(attribute.column, 0.92),
+        cll.ArrayIntersectLevel(f"{attribute.column}_words", min_intersection=1),
+    )
+
+
 _COMPARISONS: dict[Kind, Callable[[Attribute, Columns], cl.CustomComparison]] = {
     "given_name": _given_name,
     "surname": _surname,
+    "full_name": _full_name,
     "birth_date": _birth_date,
     "email": _email,
     "phone": _code,
     "postcode": _postcode,
     "street": _street,
+    "address": _address,
     "identifier": _code,
+    "text": _text,
 }

@@ -1,4 +1,4 @@
-"""Connected components of the link graph."""
+"""Connected components of the link graph, none larger than a bound."""
 
 from __future__ import annotations
 
@@ -7,49 +7,120 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 SINGLE_TASK_EDGES = 2_000_000
-_SCHEMA = "unique_id string, component string"
+# Weight of an edge that is certain: a trusted identifier, a decision.
+CERTAIN = 1000.0
+_WEIGHT_STEP = 2.0
+_HIGHEST_WEIGHT = 60.0
+_SCHEMA = "unique_id string, component string, is_oversized boolean"
 
 
-def label_components(edges: DataFrame, *, single_task_edges: int = SINGLE_TASK_EDGES) -> DataFrame:
-    """Component of every record that has an edge.
+def bounded_components(
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    records: int,
+    *,
+    link_weight: float,
+    max_records: int,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Component of each record (its smallest record), and whether it exceeds the bound all the same.
 
-    In: ``unique_id_l``, ``unique_id_r``. Out: ``unique_id``, ``component`` (its smallest unique_id), one row
-    a record. Up to `single_task_edges` edges go to one task, which is far quicker than the rounds of shuffles
-    that a larger graph takes; both give the same labels.
+    A component of more than `max_records` keeps its stronger links only, two bits more at a time. One that
+    certain links alone hold together cannot be divided so: it is marked, for people to look at.
     """
-    pairs = edges.select("unique_id_l", "unique_id_r").localCheckpoint()
-    if pairs.count() > single_task_edges:
-        return _label_by_stars(pairs)
-    return pairs.coalesce(1).mapInArrow(_label_in_one_task, _SCHEMA).localCheckpoint()
+    labels = _label(left, right, records)
+    bar = link_weight
+    while True:
+        oversized = np.bincount(labels, minlength=records)[labels] > max_records
+        if bar >= _HIGHEST_WEIGHT or not oversized.any():
+            return labels, oversized
+        bar += _WEIGHT_STEP
+        strong = oversized[left] & (weight >= bar)
+        finer = _label(left[strong], right[strong], records)
+        labels = np.where(oversized, finer, labels)
 
 
-def _label_in_one_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    received = [batch for batch in batches if batch.num_rows]
-    if not received:
-        return
-    edges = pa.Table.from_batches(received)
-    left, right = edges["unique_id_l"].to_numpy(), edges["unique_id_r"].to_numpy()
-    # Sorted codes make the smallest code of a component the smallest id.
-    codes, ids = pd.factorize(np.concatenate([left, right]), sort=True)
-    matrix = coo_array(
-        (np.ones(len(left), dtype=np.int8), (codes[: len(left)], codes[len(left) :])),
-        (len(ids),) * 2,
-    )
+def _label(
+    left: NDArray[np.int64], right: NDArray[np.int64], records: int
+) -> NDArray[np.int64]:
+    matrix = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), (records, records))
     _, labels = connected_components(matrix, directed=False)
     _, first = np.unique(labels, return_index=True)
-    table = pa.table(
-        {
-            "unique_id": pa.array(ids, pa.string()),
-            "component": pa.array(ids[first[labels]], pa.string()),
-        }
+    return first[labels].astype(np.int64)
+
+
+def label_components(
+    edges: DataFrame,
+    *,
+    link_weight: float,
+    max_records: int,
+    single_task_edges: int = SINGLE_TASK_EDGES,
+) -> DataFrame:
+    """Component of every record that has an edge: ``unique_id, component, is_oversized``.
+
+    In: ``unique_id_l, unique_id_r, match_weight``. A component is named by its smallest unique_id. Up to
+    `single_task_edges` edges go to one task, which is far quicker than the rounds of shuffles that a larger graph
+    takes; both give the same labels, those of `bounded_components`.
+    """
+    pairs = edges.select("unique_id_l", "unique_id_r", "match_weight").localCheckpoint()
+    if pairs.count() > single_task_edges:
+        return _label_in_rounds(pairs, link_weight, max_records)
+
+    def label(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        received = [batch for batch in batches if batch.num_rows]
+        if received:
+            yield from _label_table(pa.Table.from_batches(received), link_weight, max_records)
+
+    return pairs.coalesce(1).mapInArrow(label, _SCHEMA).localCheckpoint()
+
+
+def _label_table(
+    edges: pa.Table, link_weight: float, max_records: int
+) -> Iterator[pa.RecordBatch]:
+    # Sorted codes make the smallest code of a component the smallest id.
+    ends = np.concatenate([edges["unique_id_l"].to_numpy(), edges["unique_id_r"].to_numpy()])
+    codes, ids = pd.factorize(ends, sort=True)
+    labels, oversized = bounded_components(
+        codes[: len(edges)],
+        codes[len(edges) :],
+        edges["match_weight"].to_numpy(),
+        len(ids),
+        link_weight=link_weight,
+        max_records=max_records,
     )
-    yield from table.to_batches(max_chunksize=50_000)
+    columns = {
+        "unique_id": pa.array(ids, pa.string()),
+        "component": pa.array(ids[labels], pa.string()),
+        "is_oversized": pa.array(oversized),
+    }
+    yield from pa.table(columns).to_batches(max_chunksize=50_000)
+
+
+def _label_in_rounds(pairs: DataFrame, link_weight: float, max_records: int) -> DataFrame:
+    components, bar = _label_by_stars(pairs), link_weight
+    while True:
+        sizes = components.groupBy("component").agg(
+            (F.count(F.lit(1)) > max_records).alias("is_oversized")
+        )
+        sized = components.join(sizes, on="component").localCheckpoint()
+        large = sized.where("is_oversized").select("unique_id")
+        if bar >= _HIGHEST_WEIGHT or not large.limit(1).count():
+            return sized.select("unique_id", "component", "is_oversized")
+        bar += _WEIGHT_STEP
+        ends = large.withColumnRenamed("unique_id", "unique_id_l")
+        strong = pairs.join(ends, on="unique_id_l", how="left_semi").where(F.col("match_weight") >= bar)
+        finer = _label_by_stars(strong)
+        alone = large.join(finer, on="unique_id", how="left_anti")
+        singles = alone.select("unique_id", F.col("unique_id").alias("component"))
+        rest = sized.where("NOT is_oversized").select("unique_id", "component")
+        components = rest.unionByName(finer).unionByName(singles).localCheckpoint()
 
 
 def _label_by_stars(pairs: DataFrame) -> DataFrame:

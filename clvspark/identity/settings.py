@@ -104,15 +104,20 @@ class IdentitySettings(StrictModel):
     )
     training: TrainingSettings | None = None
     link_weight: float = Field(
-        -3.0, description="pairs from this weight on connect records into components"
+        0.0, description="pairs from this weight on connect records into components"
     )
     cut_weight: float = Field(
-        -4.0, description="groups of a component are one person from this weight on"
+        0.0, description="groups of a component are one person from this weight on"
     )
     contradiction_growth: float = Field(
         0.5,
         ge=0,
         description="how much more a contradiction counts for each doubling of the smaller group",
+    )
+    conflict_weight: float = Field(
+        8.0,
+        ge=0,
+        description="taken off where given names or birth dates of two groups contradict each other",
     )
     max_component_records: int = Field(
         400, ge=2, description="a larger component keeps its stronger links only"

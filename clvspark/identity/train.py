@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,18 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
         model = linker.misc.save_model_to_json(None, overwrite=True)
     _refuse_untrained(model)
     return IdentityModel(model, records_sampled=len(sample))
+
+
+def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
+    """TrainingError where the model compares columns that records of these settings do not have."""
+    text = json.dumps(model.settings["comparisons"])
+    named = set(re.findall(r'(\w+?)_[lr]\b', text))
+    absent = sorted(named - set(settings.columns))
+    if absent:
+        raise TrainingError(
+            f"The model compares {', '.join(absent)}, which records of these settings do not have; they have "
+            f"{', '.join(sorted(settings.columns))}. Train a model for these settings, or use its own."
+        )
 
 
 def _refuse_untrained(model: dict[str, Any]) -> None:
