@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.identity.standardise import HONORIFICS
+from clvspark.identity.clean_names import HONORIFICS
 from clvspark.identity.tables import PERSON
 
 _ATTRIBUTES = (

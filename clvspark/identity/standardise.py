@@ -1,184 +1,168 @@
 """Records become comparable: one spelling of names, dates, e-mails, phones and addresses.
 
-Values go through well-kept libraries (anyascii, email-validator, phonenumbers, nicknames) in Arrow batches;
-each distinct value is worked out once a worker.
+Spark hands Arrow batches to the cleaners of `clean_text`, `clean_names`, `clean_contacts` and `clean_phones`, which
+work on the distinct values of a batch at once.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Any
 
-import pandas as pd
-import phonenumbers
-from anyascii import anyascii
-from email_validator import EmailNotValidError, validate_email
-from nicknames import NickNamer
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, FloatType
 
-from clvspark.identity.settings import Attribute, IdentitySettings, derived_columns
+from clvspark.identity.clean_contacts import clean_emails
+from clvspark.identity.clean_names import (
+    clean_names,
+    clean_surnames,
+    join_names,
+    list_forms,
+    split_names,
+)
+from clvspark.identity.clean_phones import clean_phones
+from clvspark.identity.clean_text import (
+    clean_codes,
+    clean_dates,
+    clean_texts,
+    distinct_words,
+    first_letters,
+    over_distinct,
+    postcode_areas,
+)
+from clvspark.identity.record_ids import record_id
+from clvspark.identity.settings import Attribute, IdentitySettings, Kind
+from clvspark.lakehouse.errors import ConfigError
 
-_CACHE = 200_000
-HONORIFICS = {"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "mx"}
-_nicknames = NickNamer()
+Cleaner = Callable[[pa.Array, str], pa.Array]
 
 
 def standardise_records(records: DataFrame, settings: IdentitySettings) -> DataFrame:
-    """Standardised records.
+    """Standardised records: ``unique_id`` and `settings.columns`, one row a record.
 
-    In: any records with the columns that `settings` name. Out: ``unique_id`` and for each attribute a column
-    of its name; a given name also has ``_forms`` (itself and what it may be short for) and ``_initial``, a
-    birth date ``_year``, a postcode ``_area``. All texts; a value that cannot be understood is NULL.
+    In: any records with the columns that `settings` name, of any type that reads as text. A value that is empty or
+    cannot be understood is NULL, and the next of the attribute's fallbacks gives it; given names and surnames that
+    are missing come from the whole name. ConfigError lists all columns that the records lack.
     """
-    texts = [
-        F.coalesce(
-            *(F.nullif(F.col(c).cast("string"), F.lit("")) for c in (a.column, *a.fallbacks))
-        ).alias(a.column)
-        for a in settings.attributes
-    ]
-    full = [F.col(settings.full_name).alias("_full_name")] if settings.full_name else []
-    narrow = records.select(record_id(settings).alias("unique_id"), *texts, *full)
-    columns = [
-        f"`{name}` {'array<string>' if name.endswith('_forms') else 'string'}"
-        for name in standard_columns(settings)
-    ]
-    schema = ", ".join(["unique_id string", *columns])
+    names = input_columns(settings)
+    refuse_missing_columns(records, [*settings.unique_id, *names])
+    narrow = records.select(record_id(settings), *(_text(records, name) for name in names))
+    columns = [f"`{name}` {type_}" for name, type_ in settings.columns.items()]
 
-    def standardise(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def standardise(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield standardise_batch(batch, settings)
 
-    return narrow.mapInPandas(standardise, schema)
+    return narrow.mapInArrow(standardise, ", ".join(["unique_id string", *columns]))
 
 
-def record_id(settings: IdentitySettings) -> Column:
-    """The id of a record over all systems, ``system:id``."""
-    return F.concat_ws(":", *(F.col(name).cast("string") for name in settings.unique_id))
+def input_columns(settings: IdentitySettings) -> list[str]:
+    """Columns of the raw records that attributes are made from."""
+    named = [name for a in settings.attributes for name in (a.column, *a.fallbacks)]
+    return list(dict.fromkeys(named))
 
 
-def standard_columns(settings: IdentitySettings) -> list[str]:
-    """Columns of a standardised record, without ``unique_id``."""
-    return [name for a in settings.attributes for name in (a.column, *derived_columns(a))]
+def refuse_missing_columns(records: DataFrame, names: list[str]) -> None:
+    """ConfigError listing every column of `names` that the records lack."""
+    present = {name.lower() for name in records.columns}
+    missing = [name for name in dict.fromkeys(names) if name.lower() not in present]
+    if missing:
+        raise ConfigError(
+            "identity settings",
+            [
+                *(f"column {name!r} is not among those of the records" for name in missing),
+                f"columns of the records: {', '.join(records.columns)}; name one of these, or drop the attribute",
+            ],
+        )
 
 
-def standardise_batch(batch: pd.DataFrame, settings: IdentitySettings) -> pd.DataFrame:
-    """Standardise a batch of narrow records, see `standardise_records`."""
-    out = {"unique_id": batch["unique_id"]}
-    split = [split_name(name) for name in batch["_full_name"]] if settings.full_name else None
+def _text(records: DataFrame, name: str) -> Column:
+    """A column as text; whole numbers that came as floating point are without their '.0'."""
+    column = F.col(f"`{name}`")
+    text = column.cast("string")
+    if isinstance(records.select(column).schema[0].dataType, DoubleType | FloatType):
+        whole = F.when(column == F.floor(column), column.try_cast("decimal(38,0)"))
+        text = F.when(~F.isnan(column), F.coalesce(whole.cast("string"), text))
+    return F.make_valid_utf8(text).alias(name)
+
+
+def standardise_batch(batch: pa.RecordBatch, settings: IdentitySettings) -> pa.RecordBatch:
+    """Standardise a batch: ``unique_id`` and the raw columns as texts become ``unique_id`` and `settings.columns`."""
+    raw = {name: batch.column(name).cast(pa.string()) for name in batch.schema.names}
+    clean = {
+        a.column: _first_known(raw, a, settings.country)
+        for a in settings.attributes
+        if a.kind != "full_name"
+    }
     for attribute in settings.attributes:
-        values = batch[attribute.column]
-        if split and attribute.kind in ("given_name", "surname"):
-            part = pd.Series(
-                [name[attribute.kind == "surname"] for name in split],
-                index=batch.index,
-                dtype=object,
-            )
-            values = values.where(values.notna(), part)
-        out |= _standardise_column(values, attribute, settings.country)
-    return pd.DataFrame(out, columns=["unique_id", *standard_columns(settings)])
+        if attribute.kind == "full_name":
+            given, surname = _split(raw, attribute)
+            clean[attribute.column] = join_names(given, surname)
+            _fill(clean, settings.column_of("given_name"), given)
+            _fill(clean, settings.column_of("surname"), clean_surnames(surname))
+    columns = {"unique_id": raw["unique_id"]} | {
+        name: array
+        for attribute in settings.attributes
+        for name, array in _with_derived(clean[attribute.column], attribute).items()
+    }
+    order = ["unique_id", *settings.columns]
+    return pa.RecordBatch.from_arrays([columns[name] for name in order], order)
 
 
-def _standardise_column(
-    values: pd.Series, attribute: Attribute, country: str
-) -> dict[str, pd.Series]:
-    name = attribute.column
-    clean = _apply(values, lambda value: _CLEANERS[attribute.kind](value, country))
-    if attribute.kind == "given_name":
-        return {
-            name: clean,
-            f"{name}_forms": _apply(clean, name_forms),
-            f"{name}_initial": _apply(clean, lambda value: value[0]),
-        }
-    if attribute.kind == "surname":
-        # 'Jane S' tells an initial; compared as a surname it would contradict 'Smith'.
-        return {name: clean.where(clean.str.len() > 1, None)}
-    if attribute.kind == "birth_date":
-        return {name: clean, f"{name}_year": _apply(clean, lambda value: value[:4])}
-    if attribute.kind == "postcode":
-        return {name: clean, f"{name}_area": _apply(clean, lambda value: value[:-3] or None)}
-    return {name: clean}
+def _first_known(raw: dict[str, pa.Array], attribute: Attribute, country: str) -> pa.Array:
+    """Cleaned values of the attribute's column, where there is none those of its fallbacks."""
+    clean = None
+    for name in (attribute.column, *attribute.fallbacks):
+        values = raw[name]
+        if clean is not None:
+            values = pc.if_else(pc.is_null(clean), values, pa.scalar(None, pa.string()))
+        found = over_distinct(values, lambda array: _CLEANERS[attribute.kind](array, country))
+        clean = found if clean is None else pc.coalesce(clean, found)
+    return clean
 
 
-def _apply(values: pd.Series, function: Callable[[Any], Any]) -> pd.Series:
-    return pd.Series(
-        [None if pd.isna(v) else function(v) for v in values], index=values.index, dtype=object
-    )
+def _split(raw: dict[str, pa.Array], attribute: Attribute) -> tuple[pa.Array, pa.Array]:
+    values = pc.coalesce(*(raw[name] for name in (attribute.column, *attribute.fallbacks)))
+    encoded = values.dictionary_encode()
+    given, surname = split_names(encoded.dictionary)
+    return given.take(encoded.indices), surname.take(encoded.indices)
 
 
-def split_name(full: str | None) -> tuple[str | None, str | None]:
-    """(given name, surname) of 'Given Surname' or 'Surname, Given'; a single word is a given name."""
-    if not isinstance(full, str):
-        return None, None
-    if "," in full:
-        surname, _, given = full.partition(",")
-        return given.strip() or None, surname.strip() or None
-    words = [word for word in full.split() if word.lower().strip(".") not in HONORIFICS]
-    if len(words) < 2:
-        return (words[0] if words else None), None
-    return " ".join(words[:-1]), words[-1]
+def _fill(clean: dict[str, pa.Array], column: str | None, part: pa.Array) -> None:
+    if column is not None:
+        clean[column] = pc.coalesce(clean[column], part)
 
 
-@lru_cache(_CACHE)
-def clean_name(value: str, _: str = "") -> str | None:
-    """Lower-case ASCII letters of a name, first word only of a double given name kept whole."""
-    text = re.sub(r"[^a-z ]", "", anyascii(value.replace("\x00", "")).lower().replace("-", " "))
-    return " ".join(text.split()) or None
+def _with_derived(values: pa.Array, attribute: Attribute) -> dict[str, pa.Array]:
+    derived = {
+        name: over_distinct(values, _DERIVE[attribute.kind, name.removeprefix(attribute.column)])
+        for name in attribute.derived
+    }
+    return {attribute.column: values} | derived
 
 
-@lru_cache(_CACHE)
-def name_forms(given: str) -> list[str]:
-    """The given name and every name it may be short for."""
-    first = given.split(maxsplit=1)[0]
-    return sorted({first, *_nicknames.canonicals_of(first)})
-
-
-@lru_cache(_CACHE)
-def clean_email(value: str, _: str = "") -> str | None:
-    """Normalised e-mail address in lower case, None if it is none."""
-    try:
-        return validate_email(value.strip().lower(), check_deliverability=False).normalized
-    except EmailNotValidError:
-        return None
-
-
-@lru_cache(_CACHE)
-def clean_phone(value: str, country: str) -> str | None:
-    """Phone number in E.164, None if it cannot be one."""
-    try:
-        number = phonenumbers.parse(value, country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-@lru_cache(_CACHE)
-def clean_code(value: str, _: str = "") -> str | None:
-    """Letters and digits in upper case: postcodes, card numbers, device ids."""
-    return re.sub(r"[^A-Z0-9]", "", anyascii(value).upper()) or None
-
-
-@lru_cache(_CACHE)
-def clean_street(value: str, _: str = "") -> str | None:
-    """Lower-case words and numbers of an address line."""
-    return " ".join(re.sub(r"[^a-z0-9 ]", " ", anyascii(value).lower()).split()) or None
-
-
-def _clean_date(value: str, _: str = "") -> str | None:
-    return value[:10] or None
-
-
-_CLEANERS: dict[str, Callable[[str, str], str | None]] = {
-    "given_name": clean_name,
-    "surname": clean_name,
-    "birth_date": _clean_date,
-    "email": clean_email,
-    "phone": clean_phone,
-    "postcode": clean_code,
-    "street": clean_street,
-    "identifier": clean_code,
+_CLEANERS: dict[Kind, Cleaner] = {
+    "given_name": lambda values, _: clean_names(values),
+    "surname": lambda values, _: clean_surnames(values),
+    "birth_date": lambda values, _: clean_dates(values),
+    "email": lambda values, _: clean_emails(values),
+    "phone": clean_phones,
+    "postcode": lambda values, _: clean_codes(values),
+    "street": lambda values, _: clean_texts(values),
+    "address": lambda values, _: clean_texts(values),
+    "identifier": lambda values, _: clean_codes(values),
+    "text": lambda values, _: clean_texts(values),
+}
+_DERIVE: dict[tuple[Kind, str], Callable[[pa.Array], pa.Array]] = {
+    ("given_name", "_forms"): list_forms,
+    ("given_name", "_initial"): lambda values: first_letters(values, 1),
+    ("surname", "_start"): lambda values: first_letters(values, 3),
+    ("full_name", "_words"): distinct_words,
+    ("birth_date", "_year"): lambda values: pc.utf8_slice_codeunits(values, 0, 4),
+    ("email", "_local"): lambda values: pc.replace_substring_regex(values, "@[^@]*$", ""),
+    ("postcode", "_area"): postcode_areas,
+    ("address", "_words"): distinct_words,
+    ("text", "_words"): distinct_words,
 }

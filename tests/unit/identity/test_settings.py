@@ -33,10 +33,17 @@ GOOD: dict[str, Any] = {
         ({"blocking_rules": []}, "give 'blocking_rules' and 'training'"),
         (
             {"attributes": [{"column": "email", "kind": "mail"}]},
-            "'given_name', 'surname', 'birth_date'",
+            "'given_name', 'surname', 'full_name', 'birth_date'",
         ),
         ({"country": "England"}, "should match pattern"),
-        ({"clip_weight": 0}, "greater than 0"),
+        ({"contradiction_growth": -1}, "greater than or equal to 0"),
+        ({"unique_identifiers": ["card"]}, "unique_identifiers names card; known are email"),
+        ({"refining_columns": ["name"]}, "refining_columns names name; known are email"),
+        ({"cut_weight": 1, "link_weight": 0}, "cut_weight 1 is above link_weight 0"),
+        (
+            {"attributes": [{"column": "email", "kind": "email"}] * 2},
+            "attributes: email is given twice",
+        ),
         ({"cut_wieght": 1}, "Did you mean 'cut_weight'?"),
     ],
 )
@@ -56,3 +63,9 @@ def test_the_shipped_settings_read_alone(tmp_path: Path) -> None:
     settings = IdentitySettings.from_yaml(shipped_config("demo.yaml").parent / "identity.yaml")
     assert settings.compared
     assert settings.training is not None
+    assert settings.column_of("full_name") == "full_name"
+
+
+def test_rules_may_use_what_standardisation_adds() -> None:
+    settings = IdentitySettings.model_validate(GOOD | {"blocking_rules": [["email_local"]]})
+    assert settings.columns == {"email": "string", "email_local": "string"}
