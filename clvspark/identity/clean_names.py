@@ -16,7 +16,7 @@ HONORIFICS = {
     "rt", "hon", "herr", "frau", "mme", "mlle", "monsieur", "madame", "sr", "sra", "srta",
 }  # fmt: skip
 # After a name: which one of a family it is, and what was bestowed.
-_SUFFIXES = [
+SUFFIXES = [
     "jr", "jnr", "junior", "sr", "snr", "senior", "ii", "iii", "iv", "vi", "vii", "viii", "ix",
     "esq", "esquire", "phd", "md", "obe", "mbe", "cbe", "bt", "bart", "baronet",
 ]  # fmt: skip
@@ -24,7 +24,7 @@ _RANKS = [
     "baronet", "bart", "bt", "baron", "baroness", "earl", "viscount", "marquess", "marquis", "duke", "lord",
 ]  # fmt: skip
 # Before a surname and part of it.
-_PARTICLES = [
+PARTICLES = [
     "van", "von", "zu", "zur", "vom", "der", "den", "het", "ten", "ter", "de", "del", "della", "di", "da", "dos",
     "das", "du", "la", "le", "al", "el", "bin", "ibn", "mac", "mc", "st", "saint", "af", "av",
 ]  # fmt: skip
@@ -32,9 +32,9 @@ _PARTICLES = [
 _ORDINAL = rf",? [0-9]+(?:st|nd|rd|th)\b(?: (?:{'|'.join(_RANKS)})\b)?"
 _BEFORE = rf"^(?:(?:{'|'.join(sorted(HONORIFICS))}) +)+"
 _TITLE_ALONE = rf"^(?:{'|'.join(sorted(HONORIFICS))})$"
-_AFTER = rf"(?:,? +(?:{'|'.join(_SUFFIXES)}))+$"
+_AFTER = rf"(?:,? +(?:{'|'.join(SUFFIXES)}))+$"
 _SWAPPED = r"^(?P<surname>[^,]*),(?P<given>.*)$"
-_IN_ORDER = rf"^(?P<given>.*?\S) (?P<surname>(?:(?:{'|'.join(_PARTICLES)}) )*\S+)$"
+_IN_ORDER = rf"^(?P<given>.*?\S) (?P<surname>(?:(?:{'|'.join(PARTICLES)}) )*\S+)$"
 _nicknames = NickNamer()
 
 

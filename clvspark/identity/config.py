@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.survivorship import SurvivorshipSettings
 from clvspark.lakehouse.config import StrictModel
 
 
@@ -10,6 +11,7 @@ class IdentityConfig(StrictModel):
     """Identity resolution of sources.customer_record."""
 
     settings: IdentitySettings
+    survivorship: SurvivorshipSettings = SurvivorshipSettings()  # type: ignore[call-arg]
     retrain: bool = Field(False, description="train anew although a champion model exists")
     truth: str | None = Field(
         None,

@@ -1,33 +1,33 @@
-"""One golden record a person: the best value of each attribute and the record it came from."""
+"""One golden record a person: the best value of each attribute, the record it came from and the rule that chose it."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.identity.clean_names import HONORIFICS
+from clvspark.identity.clean_names import HONORIFICS, PARTICLES, SUFFIXES
+from clvspark.identity.survivorship import SURVIVORS, SurvivorshipSettings, rank
 from clvspark.identity.tables import PERSON
 
-_ATTRIBUTES = (
-    "given_name",
-    "surname",
-    "birth_date",
-    "email",
-    "phone",
-    "street",
-    "city",
-    "postcode",
-)
-_TITLE = rf"(?i)^(({'|'.join(sorted(HONORIFICS))})\.?\s+)+"
+_TITLES = rf"(?i)^(({'|'.join(sorted(HONORIFICS))})\.?\s+)+"
+_SUFFIXES = rf"(?i)(,?\s+({'|'.join(SUFFIXES)})\.?)+$"
+_IN_ORDER = rf"(?i)^(.*?\S)\s+((?:(?:{'|'.join(PARTICLES)})\s+)*\S+)$"
+_SWAPPED = r"^([^,]*),(.*)$"
 
 
-def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFrame) -> DataFrame:
+def build_golden_records(
+    records: DataFrame,
+    standard: DataFrame,
+    links: DataFrame,
+    survivorship: SurvivorshipSettings | None = None,
+) -> DataFrame:
     """Golden record of each person.
 
     In: sources.customer_record; standardised e-mail and phone by ``unique_id``; current links with
-    ``unique_id`` and person_id. Out: identity.person. The newest record that has an attribute gives it; a whole
-    name goes before an initial. Ties fall to the smallest record id, so that the order of rows plays no part.
+    ``unique_id`` and person_id. Out: identity.person. The rules of `survivorship` say which record gives an
+    attribute; ties fall to the smallest record id, so that the order of rows plays no part.
     """
+    rules = survivorship or SurvivorshipSettings()  # type: ignore[call-arg]
     clean = standard.select(
         "unique_id", F.col("email").alias("_email"), F.col("phone").alias("_phone")
     )
@@ -43,40 +43,72 @@ def build_golden_records(records: DataFrame, standard: DataFrame, links: DataFra
         "email": F.col("_email"),
         "phone": F.col("_phone"),
     }
-    ready = known.withColumns(values)
-    best = ready.groupBy("person_id").agg(
-        *(_best(name).alias(f"_{name}") for name in _ATTRIBUTES),
+    # Partitioned by person first: neither the counts of the rules nor the grouping move a row again.
+    ready = known.withColumns(values).repartition("person_id")
+    ranked = ready.select(
+        "person_id", "source_system", *(_candidate(name, rules) for name in SURVIVORS)
+    )
+    best = ranked.groupBy("person_id").agg(
+        *(F.array_sort(F.collect_list(_of(name))).alias(_of(name)) for name in SURVIVORS),
         F.count(F.lit(1)).cast("int").alias("records"),
         F.array_sort(F.collect_set("source_system")).alias("source_systems"),
     )
-    origins = [part for name in _ATTRIBUTES for part in (F.lit(name), F.col(f"_{name}.origin"))]
-    provenance = F.map_filter(F.create_map(*origins), lambda _, origin: origin.isNotNull())
-    columns = {name: F.col(f"_{name}.value") for name in _ATTRIBUTES}
-    return best.withColumns(columns | {"provenance": provenance}).select(*PERSON.names)
+    winner = {
+        part: F.get(_of(name), F.lit(0)) for name, parts in SURVIVORS.items() for part in parts
+    }
+    columns = {part: best_one["value"][part] for part, best_one in winner.items()}
+    origins = {
+        part: F.when(columns[part].isNotNull(), w["unique_id"]) for part, w in winner.items()
+    }
+    deciding = {
+        part: F.when(columns[part].isNotNull(), _deciding_rule(name, rules))
+        for name, parts in SURVIVORS.items()
+        for part in parts
+    }
+    maps = {"provenance": _known(origins), "decided_by": _known(deciding)}
+    return best.withColumns(columns | maps).select(*PERSON.names)
 
 
-def _best(name: str) -> Column:
-    value = F.col(name)
-    initial = F.length(value.cast("string")) == 1
-    age = -F.coalesce(
-        F.unix_micros("created_at"), F.unix_micros(F.lit("1900-01-01").cast("timestamp"))
-    )
-    newest = F.struct(initial, age, F.col("unique_id"))
-    return F.min_by(
-        F.struct(value.alias("value"), F.col("unique_id").alias("origin")),
-        F.when(value.isNotNull(), newest),
-    )
+def _of(survivor: str) -> str:
+    return f"_{survivor}"
+
+
+def _candidate(survivor: str, settings: SurvivorshipSettings) -> Column:
+    """What a record offers for an attribute, NULL if nothing: ranks in the order of the rules, record, value."""
+    parts = SURVIVORS[survivor]
+    known = F.coalesce(*(F.col(part).cast("string") for part in parts)).isNotNull()
+    ranks = [rank(rule, survivor, settings) for rule in settings.of(survivor)]
+    value = F.struct(*parts).alias("value")
+    return F.when(known, F.struct(*ranks, "unique_id", value)).alias(_of(survivor))
+
+
+def _deciding_rule(survivor: str, settings: SurvivorshipSettings) -> Column:
+    """The first rule that sets the winner apart from the best other value; only_value if there is no other."""
+    winner = F.get(_of(survivor), F.lit(0))
+    others = F.filter(_of(survivor), lambda other: ~other["value"].eqNullSafe(winner["value"]))
+    decided = F.when(F.size(others) == 0, F.lit("only_value"))
+    for rule in settings.of(survivor):
+        decided = decided.when(winner[rule] < F.get(others, F.lit(0))[rule], F.lit(rule))
+    return decided.otherwise(F.lit("record_id"))
+
+
+def _known(values: dict[str, Column]) -> Column:
+    """Map of the attributes that have a value."""
+    whole = F.create_map(*(part for name, value in values.items() for part in (F.lit(name), value)))
+    return F.map_filter(whole, lambda _, value: value.isNotNull())
 
 
 def _split_full_name() -> tuple[Column, Column]:
-    """(given name, surname) of ``full_name``, written 'Given Surname' or 'Surname, Given', titles left out."""
-    full = F.regexp_replace(F.trim("full_name"), _TITLE, "")
-    swapped = F.contains(full, F.lit(","))
-    after_comma = F.trim(F.regexp_extract(full, r",(.*)$", 1))
-    given = F.when(swapped, F.regexp_replace(after_comma, _TITLE, "")).otherwise(
-        F.regexp_extract(full, r"^(.*?)(\s+\S+)?$", 1)
+    """(given name, surname) of ``full_name`` as `clean_names.split_names` parts it, spelt as it was."""
+    trimmed = F.regexp_replace(F.trim("full_name"), _SUFFIXES, "")
+    full = F.regexp_replace(trimmed, _TITLES, "")
+    swapped, in_order = F.contains(full, F.lit(",")), F.regexp_like(full, F.lit(_IN_ORDER))
+    given = (
+        F.when(swapped, F.regexp_replace(F.trim(F.regexp_extract(full, _SWAPPED, 2)), _TITLES, ""))
+        .when(in_order, F.regexp_extract(full, _IN_ORDER, 1))
+        .otherwise(full)
     )
-    surname = F.when(swapped, F.trim(F.regexp_extract(full, r"^([^,]*),", 1))).otherwise(
-        F.regexp_extract(full, r"\s(\S+)$", 1)
+    surname = F.when(swapped, F.trim(F.regexp_extract(full, _SWAPPED, 1))).when(
+        in_order, F.regexp_extract(full, _IN_ORDER, 2)
     )
     return F.nullif(given, F.lit("")), F.nullif(surname, F.lit(""))

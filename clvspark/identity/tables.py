@@ -70,6 +70,11 @@ PERSON = Table(
             "map<string,string>",
             "attribute to source_system:source_record_id it came from",
         ),
+        Column(
+            "decided_by",
+            "map<string,string>",
+            "attribute to the survivorship rule that chose it; only_value: no other was known; record_id: none decided",
+        ),
     ),
     change_feed=True,
 )

@@ -17,7 +17,15 @@ CHANNELS = ["email", "push", "sms"]
 Statement = tuple[str, str, str, str]  # record, channel, value, day of April
 
 
-def wide(spark: SparkSession, *statements: Statement, purpose: str = "marketing") -> dict[str, Row]:
+PERSONS = {"1": "ann", "2": "ann", "3": "bob"}
+
+
+def wide(
+    spark: SparkSession,
+    *statements: Statement,
+    purpose: str = "marketing",
+    persons: dict[str, str] = PERSONS,
+) -> dict[str, Row]:
     rows = [
         {
             "consent_id": n, "source_system": "s", "source_record_id": record, "channel": channel,
@@ -27,7 +35,7 @@ def wide(spark: SparkSession, *statements: Statement, purpose: str = "marketing"
     ]  # fmt: skip
     links = [
         {"source_system": "s", "source_record_id": record, "person_id": person}
-        for record, person in (("1", "ann"), ("2", "ann"), ("3", "bob"))
+        for record, person in persons.items()
     ]
     resolved = resolve_consent(
         CONSENT.rows(spark, rows),
@@ -89,3 +97,17 @@ def test_identifiers_are_hashed_once(spark: SparkSession) -> None:
         digest,
         None,
     ]
+
+
+def test_when_persons_merge_the_most_restrictive_of_all_their_records_holds(
+    spark: SparkSession,
+) -> None:
+    statements = [
+        ("1", "email", "y", "05"), ("1", "sms", "y", "05"), ("3", "email", "n", "01"), ("3", "push", "y", "01"),
+    ]  # fmt: skip
+    apart = wide(spark, *statements)
+    assert apart["ann"]["consent_email"]
+    assert not apart["bob"]["consent_email"]
+    merged = wide(spark, *statements, persons={"1": "ann", "2": "ann", "3": "ann"})
+    assert set(merged) == {"ann"}
+    assert [merged["ann"][f"consent_{name}"] for name in CHANNELS] == [False, True, True]

@@ -1,0 +1,88 @@
+"""Which record of a person gives each attribute of the golden record: rules as configuration."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pyspark.sql import Column, Window
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse.config import StrictModel
+
+Rule = Literal["trusted_source", "most_recent", "most_complete", "most_frequent"]
+# An address survives as one: its parts from different records would make a home where nobody lives.
+SURVIVORS: dict[str, tuple[str, ...]] = {
+    "given_name": ("given_name",),
+    "surname": ("surname",),
+    "birth_date": ("birth_date",),
+    "email": ("email",),
+    "phone": ("phone",),
+    "address": ("street", "city", "postcode"),
+}
+Survivor = Literal["given_name", "surname", "birth_date", "email", "phone", "address"]
+_NAMES_WHOLE: dict[Survivor, list[Rule]] = {
+    "given_name": ["most_complete", "most_recent"],
+    "surname": ["most_complete", "most_recent"],
+}
+
+
+class SurvivorshipSettings(StrictModel):
+    """Rules in the order they are asked; the next one decides where the one before finds no difference.
+
+    trusted_source: the source that stands first in `trusted_sources`. most_recent: the record created last.
+    most_complete: the name with most whole words (``Jane Ann`` before ``Jane`` before ``J``), the address with most
+    parts. most_frequent: the value that most records have, letter case aside. What no rule decides goes to the
+    smallest record id.
+    """
+
+    default: list[Rule] = Field(
+        ["most_recent"], description="where `rules` do not name an attribute"
+    )
+    rules: dict[Survivor, list[Rule]] = Field(_NAMES_WHOLE, description="rules of one attribute")
+    trusted_sources: list[str] = Field([], description="source systems, the most trusted first")
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        lists: dict[str, list[Rule]] = {"default": self.default} | {**self.rules}
+        twice = [name for name, rules in lists.items() if len(set(rules)) < len(rules)]
+        if twice:
+            raise ValueError(f"a rule is given twice for {', '.join(twice)}")
+        asked = {rule for rules in lists.values() for rule in rules}
+        if "trusted_source" in asked and not self.trusted_sources:
+            raise ValueError(
+                "the rule trusted_source needs 'trusted_sources', the most trusted first"
+            )
+        return self
+
+    def of(self, survivor: str) -> list[Rule]:
+        """Rules of an attribute."""
+        return self.rules.get(survivor, self.default)  # type: ignore[call-overload]
+
+
+def rank(rule: Rule, survivor: str, settings: SurvivorshipSettings) -> Column:
+    """How a record stands under a rule, as bigint: the smallest wins.
+
+    Of records with person_id, source_system, created_at and the columns of `SURVIVORS`.
+    """
+    columns = [F.col(name) for name in SURVIVORS[survivor]]
+    match rule:
+        case "trusted_source":
+            sources = F.array(*(F.lit(name) for name in settings.trusted_sources))
+            place = F.array_position(sources, F.col("source_system"))
+            standing = F.when(place > 0, place).otherwise(F.lit(len(settings.trusted_sources) + 1))
+        case "most_recent":
+            never = F.lit(-(2**62))
+            standing = -F.coalesce(F.unix_micros("created_at"), never)
+        case "most_complete":
+            standing = -_completeness(columns)
+        case "most_frequent":
+            value = F.lower(F.concat_ws("\n", *(column.cast("string") for column in columns)))
+            standing = -F.count(F.lit(1)).over(Window.partitionBy("person_id", value))
+    return standing.cast("bigint").alias(rule)
+
+
+def _completeness(columns: list[Column]) -> Column:
+    if len(columns) > 1:
+        return sum((column.isNotNull().cast("int") for column in columns), F.lit(0))
+    return F.regexp_count(columns[0].cast("string"), F.lit(r"\S[^\s.]+"))
