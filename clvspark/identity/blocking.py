@@ -21,13 +21,14 @@ def block_keys(settings: IdentitySettings) -> Column:
     if not settings.blocking_rules:
         return F.array().cast("array<bigint>")
     keys = [
-        _keys_of(rule, number, settings.columns)
+        rule_keys(rule, number, settings.columns)
         for number, rule in enumerate(settings.blocking_rules)
     ]
     return F.array_distinct(F.array_compact(F.concat(*keys)))
 
 
-def _keys_of(rule: list[str], number: int, types: dict[str, str]) -> Column:
+def rule_keys(rule: list[str], number: int, types: dict[str, str]) -> Column:
+    """Keys of a standardised record under one rule, array<bigint>, empty or of NULL where a value is missing."""
     lists = [name for name in rule if types[name].startswith("array")]
     plain = [F.col(name) for name in rule if name not in lists]
     known = reduce(Column.__and__, (F.col(name).isNotNull() for name in rule))

@@ -48,7 +48,7 @@ def standardise_records(records: DataFrame, settings: IdentitySettings) -> DataF
     """
     names = input_columns(settings)
     refuse_missing_columns(records, [*settings.unique_id, *names])
-    narrow = records.select(record_id(settings), *(_text(records, name) for name in names))
+    narrow = records.select(record_id(settings), *(as_text(records, name) for name in names))
     columns = [f"`{name}` {type_}" for name, type_ in settings.columns.items()]
 
     def standardise(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -78,8 +78,8 @@ def refuse_missing_columns(records: DataFrame, names: list[str]) -> None:
         )
 
 
-def _text(records: DataFrame, name: str) -> Column:
-    """A column as text; whole numbers that came as floating point are without their '.0'."""
+def as_text(records: DataFrame, name: str) -> Column:
+    """A column of the records as text, under its own name; a whole number that came as floating point has no '.0'."""
     column = F.col(f"`{name}`")
     text = column.cast("string")
     if isinstance(records.select(column).schema[0].dataType, DoubleType | FloatType):
