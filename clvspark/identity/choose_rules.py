@@ -19,7 +19,9 @@ Rule = tuple[str, ...]
 # A record is worth finding in several ways, since any value may be missing or mistyped: each way half as much.
 _WORTH = np.cumsum([0.0, 1.0, 0.5, 0.25, 0.125])
 _LEAST_GAIN = 0.005
-_MAX_RULES = 62
+# The rules that find a record are bits of one number.
+MAX_RULES = 62
+_MAX_CANDIDATES = 44
 _MAX_PATTERNS = 10_000
 _IDENTIFIERS: tuple[Kind, ...] = ("email", "phone", "identifier")
 
@@ -77,14 +79,14 @@ def candidate_rules(attributes: list[Attribute]) -> list[Rule]:
     ]
     rules = [rule for shape in shapes for rule in product(*(of.get(name, []) for name in shape))]
     alone = [(attribute.column,) for attribute in attributes if attribute.compare]
-    return list(dict.fromkeys(rules or alone))[:_MAX_RULES]
+    return list(dict.fromkeys(rules or alone))[:_MAX_CANDIDATES]
 
 
 def count_rules(standard: DataFrame, rules: list[Rule], settings: IdentitySettings) -> RuleCosts:
     """Count the pairs of each rule exactly, from the sizes of its blocks, without making a pair.
 
-    In: standardised records. Two jobs, each one shuffle of a row a record and rule; what comes to the driver is a
-    row a rule, and the commonest patterns of rules that find a record.
+    In: standardised records, at most `MAX_RULES` rules. Two jobs, each one shuffle of a row a record and rule; what
+    comes to the driver is a row a rule, and the commonest patterns of rules that find a record.
     """
     compared = [a.column for a in settings.compared]
     keys = [_met(rule_keys(list(rule), n, settings.columns), n) for n, rule in enumerate(rules)]

@@ -10,7 +10,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import AtomicType, BinaryType, BooleanType
 
-from clvspark.identity.choose_rules import RuleCost, candidate_rules, choose_rules, count_rules
+from clvspark.identity.choose_rules import (
+    MAX_RULES,
+    RuleCost,
+    candidate_rules,
+    choose_rules,
+    count_rules,
+)
 from clvspark.identity.propose_attributes import find_attributes, find_unique_id
 from clvspark.identity.propose_training import choose_training, deterministic_candidates
 from clvspark.identity.settings import Attribute, IdentitySettings, TrainingSettings
@@ -64,7 +70,8 @@ def propose_settings(
         total = standard.count()
         budget = pair_budget or max(_LEAST_BUDGET, _PAIRS_A_RECORD * total)
         blocking = candidate_rules(attributes)
-        counted = count_rules(standard, [*blocking, *deterministic_candidates(attributes)], draft)
+        rules = dict.fromkeys([*blocking, *deterministic_candidates(attributes)])
+        counted = count_rules(standard, list(rules)[:MAX_RULES], draft)
     finally:
         standard.unpersist()
     chosen = choose_rules(counted.only(blocking), draft, pair_budget=budget)

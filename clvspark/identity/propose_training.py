@@ -34,7 +34,7 @@ def deterministic_candidates(attributes: list[Attribute]) -> list[Rule]:
 def choose_training(
     settings: IdentitySettings, costs: list[RuleCost], *, records: int
 ) -> tuple[TrainingSettings, list[str]]:
-    """Training settings, and the compared columns that no rule leaves trainable.
+    """Training settings, and a compared column that no rule leaves trainable, if there is one.
 
     `costs`: of all rules counted. A rule counts by the pairs that a sample for training still holds.
     """
@@ -44,10 +44,11 @@ def choose_training(
     wanted = deterministic_candidates(settings.attributes)
     sure = [cost.rule for cost in seen if cost.rule in wanted]
     em_rules, untrained = _choose_em_rules(settings, seen, _LEAST_PAIRS * shrunk)
-    sure = sure or [min(seen, key=lambda cost: (cost.pairs, cost.rule)).rule] if seen else sure
+    rarest = sorted(seen, key=lambda cost: (cost.pairs, cost.rule))
+    fallback = (settings.compared[0].column,)
     training = TrainingSettings(
-        deterministic_rules=[list(rule) for rule in sure] or [[settings.compared[0].column]],
-        em_rules=[list(rule) for rule in em_rules] or [[settings.compared[0].column]],
+        deterministic_rules=[list(r) for r in sure or [c.rule for c in rarest[:1]] or [fallback]],
+        em_rules=[list(rule) for rule in em_rules or [fallback]],
     )  # type: ignore[call-arg]
     return training, untrained
 
@@ -55,7 +56,10 @@ def choose_training(
 def _choose_em_rules(
     settings: IdentitySettings, costs: list[RuleCost], least: float
 ) -> tuple[list[Rule], list[str]]:
-    """Few rules with few pairs that see every comparison twice, where they can; and the columns none of them sees."""
+    """Few rules with few pairs that see every comparison twice, where they can; and a column that none of them sees.
+
+    Of several columns the one that fewest pairs know: without it the others may be compared in another way.
+    """
     comparisons = compared_columns(settings)
     plain = [c for c in costs if not any(settings.columns[n].startswith("array") for n in c.rule)]
     sees = {
@@ -85,7 +89,8 @@ def _choose_em_rules(
             views[name] += 1
     blind = {column for name, times in views.items() if not times for column in comparisons[name]}
     seen = {column for name, times in views.items() if times for column in comparisons[name]}
-    return chosen, sorted(blind - seen) or sorted(blind)[:1]
+    known = {column: max(c.known.get(column, 0) for c in costs) for column in blind}
+    return chosen, sorted(blind - seen or blind, key=lambda column: (known[column], column))[:1]
 
 
 def compared_columns(settings: IdentitySettings) -> dict[str, set[str]]:

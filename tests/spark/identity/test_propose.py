@@ -17,8 +17,33 @@ from clvspark.identity.propose import Proposal, propose_from_file, propose_setti
 from clvspark.identity.standardise import standardise_records
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 
-_GIVEN = "ann robert carol david elena frank grace henry irene jack karen liam".split()
-_SURNAMES = "smith jones taylor brown wilson evans thomas walker wright green hall".split()
+_GIVEN = [
+    "ann",
+    "robert",
+    "carol",
+    "david",
+    "elena",
+    "frank",
+    "grace",
+    "henry",
+    "irene",
+    "jack",
+    "karen",
+    "liam",
+]
+_SURNAMES = [
+    "smith",
+    "jones",
+    "taylor",
+    "brown",
+    "wilson",
+    "evans",
+    "thomas",
+    "walker",
+    "wright",
+    "green",
+    "hall",
+]
 PERSONS = 500
 
 
