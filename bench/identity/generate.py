@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity import IdentityResolver, IdentitySettings
 from clvspark.simulate.accounts import assign_campaigns, open_accounts
 from clvspark.simulate.draws import Draws
 from clvspark.simulate.persons import draw_persons
@@ -29,8 +27,12 @@ def simulate_records(spark: SparkSession, records: int, *, seed: int = SEED) -> 
     persons = math.ceil(records / RECORDS_A_PERSON * 1.3)
     relationships = draw_relationships(spark, persons, seed, settings.process)
     drawn = draw_persons(relationships, draws, key_bits=max(15, persons.bit_length() + 1))
-    written = write_records(assign_campaigns(open_accounts(drawn, draws), settings.campaigns, draws), draws)
-    named = written.where("source_record_id IS NOT NULL").dropDuplicates(["source_system", "source_record_id"])
+    written = write_records(
+        assign_campaigns(open_accounts(drawn, draws), settings.campaigns, draws), draws
+    )
+    named = written.where("source_record_id IS NOT NULL").dropDuplicates(
+        ["source_system", "source_record_id"]
+    )
     return named.select(
         "source_system",
         "source_record_id",

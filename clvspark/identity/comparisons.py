@@ -20,6 +20,7 @@ _HOUSEHOLD: tuple[Kind, ...] = ("surname", "postcode", "street")
 def splink_settings(settings: IdentitySettings) -> SettingsCreator:
     """Settings of a Splink model that deduplicates standardised records."""
     columns = {a.kind: a.column for a in settings.compared}
+    types = settings.columns
     comparisons = {a.kind: a for a in settings.compared}
     joint = []
     if {"surname", "postcode", "street"} <= columns.keys():
@@ -30,7 +31,8 @@ def splink_settings(settings: IdentitySettings) -> SettingsCreator:
         unique_id_column_name="unique_id",
         comparisons=[*(_COMPARISONS[kind](a, columns) for kind, a in comparisons.items()), *joint],
         blocking_rules_to_generate_predictions=[
-            block_on(*rule) for rule in settings.blocking_rules
+            block_on(*rule, arrays_to_explode=[n for n in rule if types[n].startswith("array")])
+            for rule in settings.blocking_rules
         ],
         retain_intermediate_calculation_columns=False,
         retain_matching_columns=False,
@@ -59,8 +61,8 @@ def _swapped(columns: Columns) -> list[Any]:
 
 def _given_name(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
     name = attribute.column
-    initial = f'length("{name}_l") = 1 OR length("{name}_r") = 1'
-    same_initial = f'"{name}_initial_l" = "{name}_initial_r" AND ({initial})'
+    initial = f"length({name}_l) = 1 OR length({name}_r) = 1"
+    same_initial = f"{name}_initial_l = {name}_initial_r AND ({initial})"
     return _custom(
         attribute,
         _exact(attribute),
@@ -88,7 +90,7 @@ def _full_name(attribute: Attribute, _: Columns) -> cl.CustomComparison:
     return _custom(
         attribute,
         _exact(attribute),
-        cll.CustomLevel(f'"{words}_l" = "{words}_r"', label_for_charts="same words"),
+        cll.CustomLevel(f"{words}_l = {words}_r", label_for_charts="same words"),
         cll.JaroWinklerLevel(name, 0.92),
         cll.ArrayIntersectLevel(words, min_intersection=2),
         cll.ArrayIntersectLevel(words, min_intersection=1),

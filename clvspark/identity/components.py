@@ -47,9 +47,7 @@ def bounded_components(
         labels = np.where(oversized, finer, labels)
 
 
-def _label(
-    left: NDArray[np.int64], right: NDArray[np.int64], records: int
-) -> NDArray[np.int64]:
+def _label(left: NDArray[np.int64], right: NDArray[np.int64], records: int) -> NDArray[np.int64]:
     matrix = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), (records, records))
     _, labels = connected_components(matrix, directed=False)
     _, first = np.unique(labels, return_index=True)
@@ -81,9 +79,7 @@ def label_components(
     return pairs.coalesce(1).mapInArrow(label, _SCHEMA).localCheckpoint()
 
 
-def _label_table(
-    edges: pa.Table, link_weight: float, max_records: int
-) -> Iterator[pa.RecordBatch]:
+def _label_table(edges: pa.Table, link_weight: float, max_records: int) -> Iterator[pa.RecordBatch]:
     # Sorted codes make the smallest code of a component the smallest id.
     ends = np.concatenate([edges["unique_id_l"].to_numpy(), edges["unique_id_r"].to_numpy()])
     codes, ids = pd.factorize(ends, sort=True)
@@ -115,7 +111,9 @@ def _label_in_rounds(pairs: DataFrame, link_weight: float, max_records: int) -> 
             return sized.select("unique_id", "component", "is_oversized")
         bar += _WEIGHT_STEP
         ends = large.withColumnRenamed("unique_id", "unique_id_l")
-        strong = pairs.join(ends, on="unique_id_l", how="left_semi").where(F.col("match_weight") >= bar)
+        strong = pairs.join(ends, on="unique_id_l", how="left_semi").where(
+            F.col("match_weight") >= bar
+        )
         finer = _label_by_stars(strong)
         alone = large.join(finer, on="unique_id", how="left_anti")
         singles = alone.select("unique_id", F.col("unique_id").alias("component"))

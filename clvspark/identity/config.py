@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from clvspark.identity.engines import EngineName
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.survivorship import SurvivorshipSettings
 from clvspark.lakehouse.config import StrictModel
@@ -11,6 +12,10 @@ class IdentityConfig(StrictModel):
     """Identity resolution of sources.customer_record."""
 
     settings: IdentitySettings
+    engine: EngineName = Field(
+        "auto",
+        description="local: one DuckDB; distributed: Spark's executors; auto: local where Spark is one process",
+    )
     survivorship: SurvivorshipSettings = SurvivorshipSettings()  # type: ignore[call-arg]
     retrain: bool = Field(False, description="train anew although a champion model exists")
     truth: str | None = Field(

@@ -228,9 +228,7 @@ def _weights(
 ) -> Floats:
     """Weight of one group of each component against all its groups, in bits, (live, n)."""
     known = batch.known[live, :, group]
-    mean = np.divide(
-        batch.factors[live, :, group], known, out=np.ones_like(known), where=known > 0
-    )
+    mean = np.divide(batch.factors[live, :, group], known, out=np.ones_like(known), where=known > 0)
     smaller = np.minimum(records[live, group][:, None], records[live])
     return _bound(rules.weigh(np.log2(mean), smaller), batch.bonds[live, group])
 

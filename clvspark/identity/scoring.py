@@ -16,7 +16,9 @@ from clvspark.identity.settings import IdentitySettings
 EVERY_WEIGHT = -1e9
 
 
-def connect(*, threads: int, memory: str | None = None, spill: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    *, threads: int, memory: str | None = None, spill: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB in memory that may spill to the folder `spill`."""
     config: dict[str, Any] = {"threads": threads}
     if memory:
@@ -99,9 +101,11 @@ def create_inside_pairs(
     identifiers that differ, these before trusted identifiers that agree.
     """
     names = [*settings.unique_identifiers, *settings.trusted_identifiers]
-    columns = "".join(f', {side}."{n}" AS "{n}_{side}"' for n in dict.fromkeys(names) for side in "lr")
+    columns = "".join(
+        f', {side}."{n}" AS "{n}_{side}"' for n in dict.fromkeys(names) for side in "lr"
+    )
     cases = [
-        *(['WHEN bond IS NOT NULL THEN bond'] if decided else []),
+        *(["WHEN bond IS NOT NULL THEN bond"] if decided else []),
         *(f'WHEN "{name}_l" <> "{name}_r" THEN -1' for name in settings.unique_identifiers),
         *(f'WHEN "{name}_l" = "{name}_r" THEN 1' for name in settings.trusted_identifiers),
     ]

@@ -140,9 +140,12 @@ class IdentitySettings(StrictModel):
                 )
         if self.compared and not (self.training and self.blocking_rules):
             faults.append("attributes are to be compared: give 'blocking_rules' and 'training'")
-        if not self.compared and not self.trusted_identifiers:
-            if self.blocking_rules or self.training:
-                faults.append("no attribute is compared: drop 'blocking_rules' and 'training'")
+        if (
+            not self.compared
+            and not self.trusted_identifiers
+            and (self.blocking_rules or self.training)
+        ):
+            faults.append("no attribute is compared: drop 'blocking_rules' and 'training'")
         if self.cut_weight > self.link_weight:
             faults.append(
                 f"cut_weight {self.cut_weight:g} is above link_weight {self.link_weight:g}; "

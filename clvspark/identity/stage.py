@@ -15,7 +15,6 @@ from clvspark.identity.config import IdentityConfig
 from clvspark.identity.evaluate import evaluate_clusters
 from clvspark.identity.golden_record import build_golden_records
 from clvspark.identity.ledger import assign_person_ids, list_changes, update_links
-from clvspark.identity.link import add_term_frequencies
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import (
@@ -25,16 +24,20 @@ from clvspark.identity.shared_identifiers import (
 )
 from clvspark.identity.standardise import standardise_records
 from clvspark.identity.tables import (
+    DECISION,
     MODEL,
     PAIR,
     PERSON,
     PERSON_CHANGE,
     PERSON_LINK,
+    RESOLVED,
     REVIEW,
     SHARED_IDENTIFIER,
-    TABLES,
+    TERM_FREQUENCY,
 )
+from clvspark.identity.term_frequency import count_term_frequencies
 from clvspark.identity.train import IdentityModel
+from clvspark.identity.trusted import trusted_pairs
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.sources.tables import CUSTOMER_RECORD
@@ -44,9 +47,8 @@ STAGE = "resolve"
 
 def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
     """Bring identity.* up to the customer records. A champion model, once trained, links until `retrain`."""
-    with lake.run(
-        STAGE, as_of=as_of, config=config, reads=(CUSTOMER_RECORD,), writes=TABLES
-    ) as run:
+    reads = (CUSTOMER_RECORD, DECISION)
+    with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=RESOLVED) as run:
         if not run.is_current:
             _resolve(run, lake, config, as_of)
     return run.report
@@ -54,7 +56,7 @@ def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
 
 def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> None:
     settings = config.settings
-    resolver = IdentityResolver(lake.spark, settings)
+    resolver = IdentityResolver(lake.spark, settings, engine=config.engine)
     records = lake.read(CUSTOMER_RECORD)
     run.step("standardising records")
     standard = standardise_records(records, settings).localCheckpoint()
@@ -62,23 +64,38 @@ def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> 
     if shared is not None:
         shared = shared.localCheckpoint()
     evidence = standard if shared is None else blank_shared_identifiers(standard, shared)
+    evidence = evidence.localCheckpoint()
     model = _champion(run, lake, config, resolver, evidence, as_of)
-    if model is not None:
-        evidence = add_term_frequencies(evidence, model).localCheckpoint()
-    run.step("scoring pairs")
-    pairs = _no_pairs(lake) if model is None else resolver.link(evidence, model)
-    run.overwrite(PAIR, pairs.select(*PAIR.names))
-    run.step("clustering")
-    clusters = resolver.cluster(evidence, lake.read(PAIR), model).localCheckpoint()
-    links = _publish_links(run, lake, resolver, evidence, clusters, as_of)
+    run.step("linking and clustering")
+    resolved = resolver.resolve(
+        evidence,
+        model,
+        frequencies=None if model is None else lake.read(TERM_FREQUENCY),
+        decisions=_decisions(lake),
+    )
+    run.overwrite(PAIR, resolved.pairs.select(*PAIR.names))
+    clusters = resolved.persons.localCheckpoint()
+    links = _publish_links(run, lake, settings, evidence, clusters, as_of)
     run.overwrite_all(
         {
-            PERSON: build_golden_records(records, _contacts(standard, settings), links),
+            PERSON: build_golden_records(
+                records, _contacts(standard, settings), links, config.survivorship
+            ),
             SHARED_IDENTIFIER: _shared_rows(lake, shared),
             REVIEW: _reviews(resolver, evidence, clusters, model),
         }
     )
     _measure(run, lake, config, links)
+    resolver.engine.release()
+
+
+def _decisions(lake: Lakehouse) -> DataFrame | None:
+    """``unique_id_l, unique_id_r, bond`` of what people decided; None where nobody did."""
+    decided = lake.read_or_empty(DECISION)
+    if not decided.limit(1).count():
+        return None
+    bond = F.when(F.col("verdict") == "same", 1).otherwise(-1).cast("tinyint")
+    return decided.select("unique_id_l", "unique_id_r", bond.alias("bond"))
 
 
 def _champion(
@@ -108,22 +125,21 @@ def _champion(
         .withColumn("is_champion", F.lit(False))
     )
     new = lake.spark.createDataFrame([trained], MODEL.schema)
+    run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
     run.overwrite(MODEL, retired.unionByName(new).localCheckpoint())
     return model
 
 
 def _purpose(config: IdentityConfig) -> str:
     """Digest of what the model depends on: attributes and training, not thresholds."""
-    parts = config.settings.model_dump_json(
-        include={"attributes", "training", "full_name", "country"}
-    )
+    parts = config.settings.model_dump_json(include={"attributes", "training", "country"})
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def _publish_links(
     run: Run,
     lake: Lakehouse,
-    resolver: IdentityResolver,
+    settings: IdentitySettings,
     evidence: DataFrame,
     clusters: DataFrame,
     as_of: date,
@@ -136,7 +152,7 @@ def _publish_links(
     current = before.where("valid_to IS NULL").select(unique_id, "person_id", "valid_from")
     named = clusters.select("unique_id", F.col("person_id").alias("cluster"))
     assigned = assign_person_ids(named, current, changed_on=changed_on).localCheckpoint()
-    evidence_of = _strongest_links(lake.read(PAIR), resolver.trusted_pairs(evidence), assigned)
+    evidence_of = _strongest_links(lake.read(PAIR), trusted_pairs(evidence, settings), assigned)
     described = assigned.join(evidence_of, on="unique_id", how="left").select(
         F.substring_index("unique_id", ":", 1).alias("source_system"),
         F.expr("substring(unique_id, instr(unique_id, ':') + 1)").alias("source_record_id"),
@@ -157,7 +173,9 @@ def _strongest_links(pairs: DataFrame, trusted: DataFrame | None, assigned: Data
     if trusted is not None:
         sure = F.lit("trusted_identifier").alias("reason")
         scored = scored.unionByName(
-            trusted.select("unique_id_l", "unique_id_r", "match_probability", sure)
+            trusted.select(
+                "unique_id_l", "unique_id_r", F.lit(1.0).alias("match_probability"), sure
+            )
         )
     person = assigned.select("unique_id", "person_id")
     left = person.select(F.col("unique_id").alias("unique_id_l"), F.col("person_id").alias("_l"))
@@ -223,10 +241,6 @@ def _shared_rows(lake: Lakehouse, shared: DataFrame | None) -> DataFrame:
     if shared is None:
         return lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema)
     return describe_shared_identifiers(shared)
-
-
-def _no_pairs(lake: Lakehouse) -> DataFrame:
-    return lake.spark.createDataFrame([], PAIR.schema)
 
 
 def _measure(run: Run, lake: Lakehouse, config: IdentityConfig, links: DataFrame) -> None:

@@ -130,4 +130,37 @@ MODEL = Table(
         Column("is_champion", "boolean", required=True),
     ),
 )
-TABLES = (PAIR, PERSON_LINK, PERSON, PERSON_CHANGE, REVIEW, SHARED_IDENTIFIER, MODEL)
+TERM_FREQUENCY = Table(
+    "identity.term_frequency",
+    "Shares of values at training, frozen with the champion model; values are hashed.",
+    (
+        Column("name", "string", "column of the standardised record", key=True),
+        Column("value_hash", "bigint", "xxhash64 of column name and value", key=True),
+        Column("share", "double", "of the records with a value", check="share > 0 AND share <= 1"),
+    ),
+)
+DECISION = Table(
+    "identity.decision",
+    "What people decided about two records; it goes before the model and survives retraining.",
+    (
+        Column("unique_id_l", "string", "source_system:source_record_id", key=True),
+        Column("unique_id_r", "string", key=True),
+        Column("verdict", "string", required=True, check="verdict IN ('same', 'different')"),
+        Column("decided_by", "string", "who, as the command was told"),
+        Column("decided_at", "timestamp", required=True),
+    ),
+    checks={"ordered": "unique_id_l < unique_id_r"},
+    change_feed=True,
+)
+# Written by the stage; decisions are written by people.
+RESOLVED = (
+    PAIR,
+    PERSON_LINK,
+    PERSON,
+    PERSON_CHANGE,
+    REVIEW,
+    SHARED_IDENTIFIER,
+    MODEL,
+    TERM_FREQUENCY,
+)
+TABLES = (*RESOLVED, DECISION)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.identity.train import IdentityModel
 
-_BROADCAST_VALUES = 200_000
+# Hashes of this many values, 16 bytes each, may be sent to every executor.
+_BROADCAST_VALUES = 2_000_000
 
 
 def adjusted_columns(model: IdentityModel) -> list[str]:
@@ -22,22 +23,27 @@ def adjusted_columns(model: IdentityModel) -> list[str]:
     )
 
 
+def value_hash(name: str) -> Column:
+    """Hash of a column's value, NULL where it is NULL: values are personal data, their hashes are kept instead."""
+    return F.when(F.col(name).isNotNull(), F.xxhash64(F.lit(name), name))
+
+
 def count_term_frequencies(records: DataFrame, model: IdentityModel) -> DataFrame:
-    """``name, value, share`` of every value of the adjusted columns, in one pass over narrow rows."""
+    """``name, value_hash, share`` of every value of the adjusted columns, in one pass over narrow rows."""
     cells = F.array(
         *(
-            F.struct(F.lit(name).alias("name"), F.col(name).alias("value"))
+            F.struct(F.lit(name).alias("name"), value_hash(name).alias("value_hash"))
             for name in adjusted_columns(model)
         )
     )
     counted = (
         records.select(F.inline(cells))
-        .where("value IS NOT NULL")
-        .groupBy("name", "value")
+        .where("value_hash IS NOT NULL")
+        .groupBy("name", "value_hash")
         .agg(F.count(F.lit(1)).alias("n"))
     )
     total = F.sum("n").over(Window.partitionBy("name"))
-    return counted.select("name", "value", (F.col("n") / total).alias("share"))
+    return counted.select("name", "value_hash", (F.col("n") / total).alias("share"))
 
 
 def add_term_frequencies(
@@ -47,10 +53,10 @@ def add_term_frequencies(
     sizes = {row["name"]: row["count"] for row in frequencies.groupBy("name").count().collect()}
     for name in adjusted_columns(model):
         shares = frequencies.where(F.col("name") == name).select(
-            F.col("value").alias(f"_{name}"), F.col("share").alias(f"tf_{name}")
+            F.col("value_hash").alias("_hash"), F.col("share").alias(f"tf_{name}")
         )
         if sizes.get(name, 0) <= _BROADCAST_VALUES:
             shares = F.broadcast(shares)
-        same = F.col(name) == F.col(f"_{name}")
-        records = records.join(shares, on=same, how="left").drop(f"_{name}")
+        hashed = records.withColumn("_hash", value_hash(name))
+        records = hashed.join(shares, on="_hash", how="left").drop("_hash")
     return records

@@ -94,7 +94,7 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
 def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
     """TrainingError where the model compares columns that records of these settings do not have."""
     text = json.dumps(model.settings["comparisons"])
-    named = set(re.findall(r'(\w+?)_[lr]\b', text))
+    named = set(re.findall(r"(\w+?)_[lr]\b", text))
     absent = sorted(named - set(settings.columns))
     if absent:
         raise TrainingError(

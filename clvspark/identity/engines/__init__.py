@@ -9,17 +9,28 @@ from pyspark.sql import SparkSession
 from clvspark.identity.engines.distributed import DistributedEngine
 from clvspark.identity.engines.evidence import Evidence
 from clvspark.identity.engines.local import LocalEngine
+from clvspark.identity.engines.reference import ReferenceEngine
 from clvspark.identity.settings import IdentitySettings
 
-Engine = LocalEngine | DistributedEngine
-EngineName = Literal["auto", "local", "distributed"]
+Engine = LocalEngine | DistributedEngine | ReferenceEngine
+EngineName = Literal["auto", "local", "distributed", "reference"]
 
-__all__ = ["DistributedEngine", "Engine", "EngineName", "Evidence", "LocalEngine", "choose_engine"]
+__all__ = [
+    "DistributedEngine",
+    "Engine",
+    "EngineName",
+    "Evidence",
+    "LocalEngine",
+    "ReferenceEngine",
+    "choose_engine",
+]
 
 
 def choose_engine(spark: SparkSession, settings: IdentitySettings, name: EngineName) -> Engine:
     """The engine of that name; ``auto`` is local where Spark runs in one process."""
-    is_local = spark.sparkContext.master.startswith("local")
+    is_local = str(spark.sparkContext.master).startswith("local")
     if name == "local" or (name == "auto" and is_local):
         return LocalEngine(spark, settings)
+    if name == "reference":
+        return ReferenceEngine(spark, settings)
     return DistributedEngine(spark, settings)

@@ -15,7 +15,7 @@ from itertools import chain
 
 import duckdb
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clvspark.identity.blocking import block_keys, count_blocks, create_candidates
@@ -26,6 +26,7 @@ from clvspark.identity.scoring import connect, number_records, score_candidates
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.term_frequency import add_term_frequencies, count_term_frequencies
 from clvspark.identity.train import IdentityModel
+from clvspark.identity.trusted import trusted_pairs
 
 PAIR_SCHEMA = (
     "unique_id_l string, unique_id_r string, match_weight double, match_probability double"
@@ -53,6 +54,9 @@ class DistributedEngine:
         self, evidence: Evidence, model: IdentityModel | None
     ) -> tuple[DataFrame, DataFrame]:
         """Pairs and persons; the pairs are kept while they are clustered."""
+        keys = block_keys(self._settings).alias("keys")
+        prepared = self._prepare(evidence, model, keys).localCheckpoint()
+        evidence = Evidence(prepared, evidence.term_frequencies, evidence.decisions)
         if model is None:
             pairs = self._spark.createDataFrame([], PAIR_SCHEMA)
         else:
@@ -61,8 +65,9 @@ class DistributedEngine:
 
     def link(self, evidence: Evidence, model: IdentityModel) -> DataFrame:
         """Scored pairs from `link_weight` on, see `IdentityResolver.link`."""
-        keyed = self._prepare(evidence, model).withColumn("keys", block_keys(self._settings))
-        keyed = keyed.where(F.size("keys") > 0).localCheckpoint()
+        keys = block_keys(self._settings).alias("keys")
+        keyed = self._prepare(evidence, model, keys)
+        keyed = keyed.where(F.size("keys") > 0)
         hot = self._hot_keys(keyed)
         shards = self._count_shards(keyed)
         if evidence.flags:
@@ -97,23 +102,29 @@ class DistributedEngine:
         self, evidence: Evidence, components: DataFrame, model: IdentityModel | None
     ) -> DataFrame:
         """Persons of the records whose component needs a second look."""
-        sizes = components.where("NOT is_oversized").groupBy("component").agg(
-            F.count(F.lit(1)).alias("n")
+        sizes = (
+            components.where("NOT is_oversized")
+            .groupBy("component")
+            .agg(F.count(F.lit(1)).alias("n"))
         )
         smallest = smallest_doubtful(self._settings, evidence)
         doubtful = sizes.where(F.col("n") >= smallest).select("component")
         member = components.join(doubtful, on="component", how="left_semi")
         member = member.select("unique_id", "component")
-        records = self._prepare(evidence, model).join(member, on="unique_id")
+        records = self._prepare(evidence, model).drop("keys").join(member, on="unique_id")
         decisions = _collect_decisions(evidence)
         worker = _grouper(self._settings, model, decisions)
         shards = records.repartition(self._count_shards(evidence.records), "component")
         return shards.mapInArrow(worker, CLUSTER_SCHEMA)
 
-    def _prepare(self, evidence: Evidence, model: IdentityModel | None) -> DataFrame:
-        """Records with the columns that travel, ``tf_`` columns among them."""
+    def _prepare(
+        self, evidence: Evidence, model: IdentityModel | None, *added: Column
+    ) -> DataFrame:
+        """Records with the columns that travel, ``tf_`` columns and those `added` among them."""
+        if "keys" in evidence.records.columns:
+            return evidence.records
         columns = used_columns(self._settings, model)
-        records = evidence.records.select("unique_id", *columns, *evidence.flags)
+        records = evidence.records.select("unique_id", *columns, *evidence.flags, *added)
         if model is None:
             return records
         frequencies = evidence.term_frequencies
@@ -124,12 +135,9 @@ class DistributedEngine:
     def _edges(self, evidence: Evidence, pairs: DataFrame) -> DataFrame:
         certain = F.lit(CERTAIN).alias("match_weight")
         parts = [pairs.select("unique_id_l", "unique_id_r", "match_weight")]
-        for name in self._settings.trusted_identifiers:
-            value = F.col(name).alias("value")
-            known = evidence.records.where(F.col(name).isNotNull()).select("unique_id", value)
-            smallest = known.groupBy("value").agg(F.min("unique_id").alias("unique_id_l"))
-            star = known.join(smallest, on="value").where("unique_id_l < unique_id")
-            parts.append(star.select("unique_id_l", F.col("unique_id").alias("unique_id_r"), certain))
+        trusted = trusted_pairs(evidence.records, self._settings)
+        if trusted is not None:
+            parts.append(trusted.select("*", certain))
         if evidence.decisions is not None:
             together = evidence.decisions.where("bond > 0")
             parts.append(together.select("unique_id_l", "unique_id_r", certain))
@@ -226,7 +234,9 @@ def _load(batches: Iterator[pa.RecordBatch]) -> duckdb.DuckDBPyConnection:
     connection = connect(threads=1)
     first = next(batches, None)
     if first is None:
-        connection.execute("CREATE TABLE received (unique_id VARCHAR, component VARCHAR, _shard INT)")
+        connection.execute(
+            "CREATE TABLE received (unique_id VARCHAR, component VARCHAR, _shard INT)"
+        )
         return connection
     reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))
     connection.register("_reader", reader)

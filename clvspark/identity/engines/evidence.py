@@ -47,5 +47,7 @@ def smallest_doubtful(settings: IdentitySettings, evidence: Evidence) -> int:
 
     Two records that link are one person, unless something about them is in conflict, unique or decided.
     """
-    doubts = settings.conflict_weight or settings.unique_identifiers or evidence.decisions is not None
+    doubts = (
+        settings.conflict_weight or settings.unique_identifiers or evidence.decisions is not None
+    )
     return 2 if doubts else 3

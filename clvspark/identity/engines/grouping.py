@@ -40,7 +40,8 @@ class Grouping:
 
 def linkage_rules(settings: IdentitySettings, model: IdentityModel | None) -> LinkageRules:
     """Rules of the agglomeration; without a model only what is certain joins."""
-    prior, conflicts = _NEVER_BITS, (0.0,)
+    prior = _NEVER_BITS
+    conflicts: tuple[float, ...] = (0.0,)
     if model is not None:
         chance = model.settings["probability_two_random_records_match"]
         prior = log2(chance / (1 - chance))
@@ -86,7 +87,9 @@ def group_members(
         found, higher = group_records(pairs, records, rules)
         moved = found != np.arange(records)
         labels[moved], raised = found[moved], raised | higher
-    member = connection.execute("SELECT unique_id FROM member").fetchnumpy()["unique_id"]
+    member = np.asarray(
+        connection.execute("SELECT unique_id FROM member").fetchnumpy()["unique_id"]
+    )
     return Grouping(member, labels[member], raised[member])
 
 

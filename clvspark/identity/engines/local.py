@@ -20,14 +20,16 @@ from clvspark.identity.engines.evidence import Evidence, smallest_doubtful, used
 from clvspark.identity.engines.grouping import group_members
 from clvspark.identity.scoring import connect, number_records, score_candidates
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.term_frequency import adjusted_columns
+from clvspark.identity.term_frequency import adjusted_columns, value_hash
 from clvspark.identity.train import IdentityModel
 
 
 class LocalEngine:
     """Links and clusters in one DuckDB on the driver's machine, which spills to disk beyond `memory`."""
 
-    def __init__(self, spark: SparkSession, settings: IdentitySettings, *, memory: str = "6GB") -> None:
+    def __init__(
+        self, spark: SparkSession, settings: IdentitySettings, *, memory: str = "6GB"
+    ) -> None:
         """Bind a session; files live in a temporary folder until the process ends or `release`."""
         self._spark, self._settings, self._memory = spark, settings, memory
         self._folder = Path(tempfile.mkdtemp(prefix="clvspark-identity-"))
@@ -82,15 +84,21 @@ class LocalEngine:
         """Create ``records`` with ``tf_`` columns, ``record_id`` and ``decision``; return the call's folder."""
         self._calls += 1
         call = self._folder / f"{self._calls:06d}"
-        columns = used_columns(self._settings, model)
+        frozen = evidence.term_frequencies
+        adjusted = adjusted_columns(model) if model is not None and frozen is not None else []
         keyed = evidence.records.select(
-            "unique_id", *columns, block_keys(self._settings).alias("keys"), *evidence.flags
+            "unique_id",
+            *used_columns(self._settings, model),
+            block_keys(self._settings).alias("keys"),
+            *(value_hash(name).alias(f"hash_{name}") for name in adjusted),
+            *evidence.flags,
         )
         keyed.write.parquet(str(call / "records"))
         connection.execute(f"CREATE VIEW source AS SELECT * FROM '{call / 'records'}/*.parquet'")
         number_records(connection, "source")
-        if model is not None and evidence.term_frequencies is not None:
-            self._join_term_frequencies(connection, evidence.term_frequencies, model, call)
+        if frozen is not None and adjusted:
+            frozen.write.parquet(str(call / "term_frequencies"))
+            _join_term_frequencies(connection, adjusted, call / "term_frequencies")
         if evidence.decisions is not None:
             evidence.decisions.write.parquet(str(call / "decisions"))
             connection.execute(f"""
@@ -101,29 +109,6 @@ class LocalEngine:
                 JOIN record_id r ON r.unique_id = d.unique_id_r
             """)
         return call
-
-    def _join_term_frequencies(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        frequencies: DataFrame,
-        model: IdentityModel,
-        call: Path,
-    ) -> None:
-        frequencies.write.parquet(str(call / "term_frequencies"))
-        connection.execute(f"""
-            CREATE VIEW tf AS SELECT * FROM '{call / "term_frequencies"}/*.parquet';
-            ALTER TABLE records RENAME TO bare_records
-        """)
-        names = adjusted_columns(model)
-        shares = "".join(f', "t_{n}".share AS "tf_{n}"' for n in names)
-        joins = " ".join(
-            f"""LEFT JOIN (SELECT value, share FROM tf WHERE name = '{n}') "t_{n}" ON "t_{n}".value = b."{n}" """
-            for n in names
-        )
-        connection.execute(f"""
-            CREATE TABLE records AS SELECT b.*{shares} FROM bare_records b {joins};
-            DROP TABLE bare_records
-        """)
 
     def _score(
         self, connection: duckdb.DuckDBPyConnection, evidence: Evidence, model: IdentityModel | None
@@ -191,9 +176,9 @@ class LocalEngine:
         edges = connection.execute(self._edges(evidence)).fetchnumpy()
         records = connection.execute("SELECT count(*) FROM record_id").fetchall()[0][0]
         labels, oversized = bounded_components(
-            edges["l"].astype(np.int64),
-            edges["r"].astype(np.int64),
-            edges["w"].astype(np.float64),
+            np.asarray(edges["l"], np.int64),
+            np.asarray(edges["r"], np.int64),
+            np.asarray(edges["w"], np.float64),
             records,
             link_weight=self._settings.link_weight,
             max_records=self._settings.max_component_records,
@@ -228,3 +213,21 @@ class LocalEngine:
             f"COPY ({query}) TO '{folder}/part-0.parquet' (FORMAT parquet, ROW_GROUP_SIZE 250000)"
         )
         return self._spark.read.parquet(str(folder))
+
+
+def _join_term_frequencies(
+    connection: duckdb.DuckDBPyConnection, names: list[str], folder: Path
+) -> None:
+    """Give ``records`` a ``tf_`` column for each of its ``hash_`` columns."""
+    shares = "".join(f', "t_{n}".share AS "tf_{n}"' for n in names)
+    joins = " ".join(
+        f"""LEFT JOIN (SELECT value_hash, share FROM '{folder}/*.parquet' WHERE name = '{n}') "t_{n}"
+            ON "t_{n}".value_hash = b."hash_{n}" """
+        for n in names
+    )
+    hashes = ", ".join(f'"hash_{n}"' for n in names)
+    connection.execute(f"""
+        ALTER TABLE records RENAME TO bare_records;
+        CREATE TABLE records AS SELECT b.* EXCLUDE ({hashes}){shares} FROM bare_records b {joins};
+        DROP TABLE bare_records
+    """)
