@@ -38,7 +38,7 @@ DERIVED: dict[Kind, dict[str, str]] = {
 class Attribute(StrictModel):
     """One column of the records and what kind of thing it holds."""
 
-    column: str
+    column: str = Field(pattern=r"^[A-Za-z_]\w*$", description="a plain name, as it goes into SQL")
     kind: Kind
     fallbacks: list[str] = Field(
         [], description="columns that give the value where `column` is empty"

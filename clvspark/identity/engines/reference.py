@@ -52,7 +52,10 @@ class ReferenceEngine:
         )
 
     def cluster(
-        self, evidence: Evidence, pairs: DataFrame, model: IdentityModel | None
+        self,
+        evidence: Evidence,
+        pairs: DataFrame,
+        model: IdentityModel | None,  # noqa: ARG002 - as the other engines
     ) -> DataFrame:
         """Connected components: ``unique_id``, ``person_id``, ``raised_cut`` (always false)."""
         self._calls += 1
