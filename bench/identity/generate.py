@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import math
+from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from clvspark.identity import IdentityResolver, IdentitySettings
+from clvspark.identity.record_ids import record_id
 from clvspark.simulate.accounts import assign_campaigns, open_accounts
 from clvspark.simulate.draws import Draws
 from clvspark.simulate.persons import draw_persons
@@ -16,6 +20,7 @@ from clvspark.simulate.settings import PopulationSettings
 
 RECORDS_A_PERSON = 2.4
 SEED = 4
+SETTINGS = Path(__file__).parents[2] / "conf" / "identity.yaml"
 
 
 def simulate_records(spark: SparkSession, records: int, *, seed: int = SEED) -> DataFrame:
@@ -49,3 +54,28 @@ def simulate_records(spark: SparkSession, records: int, *, seed: int = SEED) -> 
         F.lit(None).cast("string").alias("device_id"),
         "loyalty_card",
     ).limit(records)
+
+
+def prepare(records: int, out: Path) -> None:
+    """Write ``standard/``, ``truth/`` and ``model.json``, which all engines share."""
+    from clvspark.lakehouse import SparkConfig, build_session
+
+    # Whole-stage code of the wide projections exceeds what the JVM compiles.
+    config = SparkConfig(driver_memory="6g", conf={"spark.sql.codegen.wholeStage": "false"})
+    spark = build_session(config)
+    settings = IdentitySettings.from_yaml(SETTINGS)
+    simulate_records(spark, records).write.mode("overwrite").parquet(str(out / "raw"))
+    raw = spark.read.parquet(str(out / "raw"))
+    truth = raw.select(record_id(settings), "person_key")
+    truth.write.mode("overwrite").parquet(str(out / "truth"))
+    resolver = IdentityResolver(spark, settings)
+    resolver.standardise(raw).write.mode("overwrite").parquet(str(out / "standard"))
+    resolver.train(spark.read.parquet(str(out / "standard"))).save(out / "model.json")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Prepare the records of the benchmark.")
+    parser.add_argument("--records", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    prepare(given.records, given.out)

@@ -55,17 +55,16 @@ def create_candidates(
 ) -> int:
     """Create the table ``candidates`` (join_key_l < join_key_r) of a shard; return the number of pairs.
 
-    In: tables ``records`` (unique_id, columns, keys, and ``touched`` where `only_touched`), and with several
-    shards ``hot_key`` (key), the blocks too large in all of them. A shard makes the pairs of the keys it owns. It
-    leaves a pair to the owner of the smallest key, not hot, that both records have, so that each pair is made
-    once; only pairs that nothing but refined blocks bring together can come from two shards.
+    In: tables ``records`` (unique_id, columns, and ``touched`` where `only_touched`); with several shards also
+    ``keys`` of each record, see `block_keys`, and ``hot_key`` (key), the blocks too large in all of them. A shard
+    makes the pairs of the keys it owns. It leaves a pair to the owner of the smallest key, not hot, that both
+    records have, so that each pair is made once; only pairs that nothing but refined blocks bring together can
+    come from two shards.
     """
-    owned = f"WHERE ((key % {shards}) + {shards}) % {shards} = {shard}" if shards > 1 else ""
     touched = "AND (l.touched OR r.touched)" if only_touched else ""
     flag = ", touched" if only_touched else ""
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE block_key AS
-        SELECT * FROM (SELECT unique_id, unnest(keys) AS key{flag} FROM records) {owned};
+        CREATE OR REPLACE TEMP TABLE block_key AS {_block_keys(settings, shard, shards, flag)};
         CREATE OR REPLACE TEMP TABLE block AS
         SELECT key, count(*) > {settings.max_block_records} AS is_hot FROM block_key GROUP BY key HAVING count(*) > 1;
         CREATE OR REPLACE TEMP TABLE refined_key AS {_refined(settings, flag)};
@@ -87,6 +86,25 @@ def create_candidates(
         SELECT '0' AS match_key, l AS join_key_l, r AS join_key_r FROM ({_once(shards)})
     """)
     return int(connection.execute("SELECT count(*) FROM candidates").fetchall()[0][0])
+
+
+def _block_keys(settings: IdentitySettings, shard: int, shards: int, flag: str) -> str:
+    """``unique_id, key`` of a shard; alone it makes the keys itself, which moves less than lists of keys do."""
+    if shards > 1:
+        owned = f"((key % {shards}) + {shards}) % {shards} = {shard}"
+        keys = f"SELECT unique_id, unnest(keys) AS key{flag} FROM records"
+        return f"SELECT * FROM ({keys}) WHERE {owned}"
+    rules = []
+    for number, rule in enumerate(settings.blocking_rules):
+        lists = [name for name in rule if settings.columns[name].startswith("array")]
+        values = ", ".join("word" if name in lists else _quoted(name) for name in rule)
+        known = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in rule)
+        words = f", unnest({_quoted(lists[0])}) AS word" if lists else ""
+        rules.append(
+            f"SELECT unique_id, hash({number}, {values}) AS key{flag} "
+            f"FROM (SELECT *{words} FROM records WHERE {known})"
+        )
+    return " UNION ALL ".join(rules)
 
 
 def _refined(settings: IdentitySettings, flag: str) -> str:

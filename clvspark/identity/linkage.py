@@ -88,7 +88,7 @@ def group_records(
     """
     labels = np.arange(records)
     raised = np.zeros(records, dtype=bool)
-    for members, batch in _batches(pairs):
+    for members, batch in _batches(pairs, rules):
         found = _agglomerate(batch, rules)
         labels[members] = np.take_along_axis(members, found, axis=1)
     cut = rules.cut
@@ -101,7 +101,7 @@ def group_records(
         if cut > _HIGHEST_CUT:
             break
         higher = replace(rules, cut=cut)
-        for members, batch in _batches(again):
+        for members, batch in _batches(again, higher):
             labels[members] = np.take_along_axis(members, _agglomerate(batch, higher), axis=1)
     return labels, raised
 
@@ -116,34 +116,29 @@ def _select(pairs: ComponentPairs, rows: Booleans, component: Integers) -> Compo
 class _Batch:
     """Components of one size, groups of one record each at first.
 
-    Sums of Bayes factors and counts of known pairs between groups, shape (b, comparisons, n, n); bonds between
-    them, shape (b, n, n).
+    Sums of Bayes factors and counts of known pairs between groups, shape (b, comparisons, n, n); bonds and
+    weights between them, shape (b, n, n).
     """
 
     factors: Floats
     known: Floats
     bonds: NDArray[np.int8]
+    weights: Floats
 
 
-def _batches(pairs: ComponentPairs) -> Iterator[tuple[Integers, _Batch]]:
+def _batches(pairs: ComponentPairs, rules: LinkageRules) -> Iterator[tuple[Integers, _Batch]]:
     """Components of equal size together: members (b, n) in the order of their numbers, and their matrices."""
     if not len(pairs):
         return
-    nodes = np.unique(
-        np.concatenate(
-            [
-                np.column_stack([pairs.component, pairs.left]),
-                np.column_stack([pairs.component, pairs.right]),
-            ]
-        ),
-        axis=0,
-    )
-    names, starts, sizes = np.unique(nodes[:, 0], return_index=True, return_counts=True)
+    home = np.full(max(pairs.left.max(), pairs.right.max()) + 1, -1)
+    home[pairs.left] = home[pairs.right] = pairs.component
+    nodes = np.flatnonzero(home >= 0)
+    nodes = nodes[np.argsort(home[nodes], kind="stable")]
+    names, starts, sizes = np.unique(home[nodes], return_index=True, return_counts=True)
     number = np.searchsorted(names, pairs.component)
-    record_at = np.zeros(nodes[:, 1].max() + 1, dtype=np.int64)
-    record_at[nodes[:, 1]] = np.arange(len(nodes))
-    left = record_at[pairs.left] - starts[number]
-    right = record_at[pairs.right] - starts[number]
+    position = np.empty_like(home)
+    position[nodes] = np.arange(len(nodes))
+    left, right = position[pairs.left] - starts[number], position[pairs.right] - starts[number]
     order = np.lexsort((number, sizes[number]))
     ordered_sizes = sizes[number[order]]
     for size in np.unique(sizes):
@@ -156,9 +151,12 @@ def _batches(pairs: ComponentPairs) -> Iterator[tuple[Integers, _Batch]]:
             chosen = components[first : first + at_once]
             a, b = np.searchsorted(place, [first, first + at_once])
             part = rows[a:b]
-            members = nodes[starts[chosen][:, None] + np.arange(size), 1]
+            members = nodes[starts[chosen][:, None] + np.arange(size)]
             places = (place[a:b] - first, left[part], right[part])
-            yield members, _square(pairs.bits[part], pairs.bonds[part], places, members.shape)
+            yield (
+                members,
+                _square(pairs.bits[part], pairs.bonds[part], places, members.shape, rules),
+            )
 
 
 def _square(
@@ -166,17 +164,25 @@ def _square(
     bonds: NDArray[np.int8],
     places: tuple[Integers, Integers, Integers],
     shape: tuple[int, int],
+    rules: LinkageRules,
 ) -> _Batch:
     component, left, right = places
     count, size = shape
     known = np.zeros((count, bits.shape[1], size, size))
-    square = _Batch(np.zeros_like(known), known, np.zeros((count, size, size), dtype=np.int8))
-    seen = bits != 0.0
-    factors = np.exp2(np.maximum(bits, _LEAST_BITS)) * seen
+    square = _Batch(
+        np.zeros_like(known),
+        known,
+        np.zeros((count, size, size), dtype=np.int8),
+        np.full((count, size, size), rules.prior),
+    )
+    seen, bounded = bits != 0.0, np.maximum(bits, _LEAST_BITS)
+    factors = np.exp2(bounded) * seen
+    weights = rules.weigh(bounded[:, :, None], np.ones((len(bits), 1)))[:, 0]
     for i, j in ((left, right), (right, left)):
         square.known[component, :, i, j] = seen
         square.factors[component, :, i, j] = factors
         square.bonds[component, i, j] = bonds
+        square.weights[component, i, j] = weights
     return square
 
 
@@ -185,10 +191,7 @@ def _agglomerate(batch: _Batch, rules: LinkageRules) -> Integers:
     count, size = batch.bonds.shape[0], batch.bonds.shape[1]
     labels = np.tile(np.arange(size), (count, 1))
     records = np.ones((count, size))
-    weights = np.stack(
-        [_weights(batch, np.arange(count), np.full(count, k), records, rules) for k in range(size)],
-        axis=1,
-    )
+    weights = _bound(batch.weights, batch.bonds)
     weights[:, np.arange(size), np.arange(size)] = -np.inf
     live = np.arange(count)
     while len(live):

@@ -1,19 +1,16 @@
-"""Score candidate pairs in DuckDB with Splink's own predict.
+"""Score candidate pairs in DuckDB with Splink's own SQL.
 
 Records are known by numbers here, which DuckDB joins faster than texts.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import duckdb
-from splink import DuckDBAPI, Linker
 
+from clvspark.identity.model_sql import scoring_query
 from clvspark.identity.settings import IdentitySettings
-
-EVERY_WEIGHT = -1e9
 
 
 def connect(
@@ -33,12 +30,13 @@ def connect(
 def number_records(connection: duckdb.DuckDBPyConnection, source: str) -> int:
     """Create ``record_id`` (unique_id text, number) and ``records`` from a relation; return their count.
 
-    Records are numbered from 0 in the order of their ids; ``unique_id`` of ``records`` is the number.
+    Records are numbered from 0 in the order of their ids; ``unique_id`` of ``records`` is the number. An id must
+    not occur twice.
     """
     connection.execute(f"""
         CREATE TABLE record_id AS
         SELECT unique_id, row_number() OVER (ORDER BY unique_id) - 1 AS number
-        FROM (SELECT DISTINCT unique_id FROM {source});
+        FROM {source};
         CREATE TABLE records AS
         SELECT number AS unique_id, s.* EXCLUDE (unique_id) FROM {source} s JOIN record_id USING (unique_id)
     """)
@@ -58,22 +56,14 @@ def score_candidates(
 
     Columns: unique_id_l < unique_id_r (numbers), match_weight, match_probability; with `with_bits` also
     ``bits_<comparison>``, the weight of each comparison with its term frequencies. `model` is Splink's JSON; term
-    frequencies are the ``tf_`` columns of ``records``, or those of ``records`` itself where there are none.
+    frequencies are the ``tf_`` columns of ``records``.
     """
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    settings = {**model, "retain_intermediate_calculation_columns": with_bits}
-    api = DuckDBAPI(connection=connection)
-    linker = Linker(api.register("records", dataset_display_name="records"), settings)
-    pairs = api.register(candidates, dataset_display_name=candidates)
-    linker.table_management.register_blocked_pairs_for_predict(pairs)
-    scored = linker.inference.predict(threshold_match_weight=min_weight, warning_mode="never")
-    bits = _bits(connection, scored.physical_name, model) if with_bits else ""
+    query = scoring_query(model, candidates=candidates, min_weight=min_weight, with_bits=with_bits)
     connection.execute(f"""
         CREATE OR REPLACE TABLE {into} AS
         SELECT least(unique_id_l, unique_id_r) AS unique_id_l, greatest(unique_id_l, unique_id_r) AS unique_id_r,
-               match_weight, match_probability{bits}
-        FROM {scored.physical_name};
-        DROP TABLE {scored.physical_name}
+               match_weight, match_probability{_bits(model) if with_bits else ""}
+        FROM ({query})
     """)
 
 
@@ -82,13 +72,34 @@ def comparison_names(model: dict[str, Any]) -> list[str]:
     return [comparison["output_column_name"] for comparison in model["comparisons"]]
 
 
-def _bits(connection: duckdb.DuckDBPyConnection, table: str, model: dict[str, Any]) -> str:
-    present = {row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()}
+def _bits(model: dict[str, Any]) -> str:
     parts = []
-    for name in comparison_names(model):
-        adjusted = f' + "mw_tf_adj_{name}"' if f"mw_tf_adj_{name}" in present else ""
-        parts.append(f', "mw_{name}"{adjusted} AS "bits_{name}"')
+    for comparison in model["comparisons"]:
+        name = comparison["output_column_name"]
+        adjusted = any(
+            level.get("tf_adjustment_column") for level in comparison["comparison_levels"]
+        )
+        terms = f' + "mw_tf_adj_{name}"' if adjusted else ""
+        parts.append(f', "mw_{name}"{terms} AS "bits_{name}"')
     return "".join(parts)
+
+
+def count_term_frequencies(connection: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    """Give ``records`` a ``tf_`` column for each of the columns: the share of its value among them all."""
+    if not names:
+        return
+    tables = ", ".join(
+        f"""t{i} AS (SELECT "{n}" AS value, count(*) / sum(count(*)) OVER () AS share
+                     FROM records WHERE "{n}" IS NOT NULL GROUP BY 1)"""
+        for i, n in enumerate(names)
+    )
+    shares = "".join(f', t{i}.share AS "tf_{n}"' for i, n in enumerate(names))
+    joins = " ".join(f'LEFT JOIN t{i} ON t{i}.value = r."{n}"' for i, n in enumerate(names))
+    connection.execute(f"""
+        CREATE TABLE with_frequencies AS WITH {tables} SELECT r.*{shares} FROM records r {joins};
+        DROP TABLE records;
+        ALTER TABLE with_frequencies RENAME TO records
+    """)
 
 
 def create_inside_pairs(

@@ -34,11 +34,15 @@ class Evidence:
         return ["touched"] if "touched" in self.records.columns else []
 
 
-def used_columns(settings: IdentitySettings, model: IdentityModel | None) -> list[str]:
-    """Columns that scoring, refining and bonds read; the others need not travel."""
+def used_columns(
+    settings: IdentitySettings, model: IdentityModel | None, *, blocking: bool = False
+) -> list[str]:
+    """Columns that scoring, refining and bonds read, and `blocking` where asked; the others need not travel."""
     certain = [*settings.trusted_identifiers, *settings.unique_identifiers]
     text = json.dumps(model.settings["comparisons"]) if model is not None else ""
     named = [*certain, *(settings.refiners if model is not None else [])]
+    if blocking:
+        named += [name for rule in settings.blocking_rules for name in rule]
     return [name for name in settings.columns if name in named or f"{name}_l" in text]
 
 

@@ -66,18 +66,18 @@ def group_members(
     *,
     records: int,
     decided: bool,
+    scored: str | None = None,
 ) -> Grouping:
     """Persons of the records in ``member`` (unique_id, component), see `create_inside_pairs`.
 
-    All pairs of every component are scored, also those that no blocking rule has brought together.
+    All pairs of every component are scored, also those that no blocking rule has brought together; `scored` is a
+    table of pairs that are scored already, with their bits.
     """
     create_inside_pairs(connection, settings, decided=decided)
     names: list[str] = []
     if model is not None:
         names = comparison_names(model.settings)
-        score_candidates(
-            connection, model.settings, candidates="inside", into="evidence", with_bits=True
-        )
+        _score_inside(connection, model, names, scored)
     labels, raised = np.arange(records), np.zeros(records, dtype=bool)
     total = connection.execute("SELECT count(*) FROM inside").fetchall()[0][0]
     rules = linkage_rules(settings, model)
@@ -91,6 +91,31 @@ def group_members(
         connection.execute("SELECT unique_id FROM member").fetchnumpy()["unique_id"]
     )
     return Grouping(member, labels[member], raised[member])
+
+
+def _score_inside(
+    connection: duckdb.DuckDBPyConnection,
+    model: IdentityModel,
+    names: list[str],
+    scored: str | None,
+) -> None:
+    """Create ``evidence``: the bits of every pair of ``inside``."""
+    candidates = "inside"
+    if scored is not None:
+        candidates = "missing"
+        connection.execute(f"""
+            CREATE OR REPLACE TABLE missing AS
+            SELECT match_key, join_key_l, join_key_r FROM inside
+            ANTI JOIN {scored} ON unique_id_l = join_key_l AND unique_id_r = join_key_r
+        """)
+    score_candidates(
+        connection, model.settings, candidates=candidates, into="evidence", with_bits=True
+    )
+    if scored is not None:
+        bits = "".join(f', "bits_{name}"' for name in names)
+        connection.execute(f"""
+            INSERT INTO evidence BY NAME SELECT unique_id_l, unique_id_r{bits} FROM {scored}
+        """)
 
 
 def _fetch_pairs(

@@ -14,11 +14,16 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.identity.blocking import block_keys, create_candidates
+from clvspark.identity.blocking import create_candidates
 from clvspark.identity.components import CERTAIN, bounded_components
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful, used_columns
 from clvspark.identity.engines.grouping import group_members
-from clvspark.identity.scoring import connect, number_records, score_candidates
+from clvspark.identity.scoring import (
+    connect,
+    count_term_frequencies,
+    number_records,
+    score_candidates,
+)
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.term_frequency import adjusted_columns, value_hash
 from clvspark.identity.train import IdentityModel
@@ -71,7 +76,8 @@ class LocalEngine:
         with closing(self._open()) as connection:
             call = self._load(connection, evidence, model)
             self._score(connection, evidence, model)
-            return self._pairs(connection, call), self._clusters(connection, evidence, model, call)
+            pairs = self._pairs(connection, call)
+            return pairs, self._clusters(connection, evidence, model, call, scored="pair")
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         return connect(
@@ -86,19 +92,21 @@ class LocalEngine:
         call = self._folder / f"{self._calls:06d}"
         frozen = evidence.term_frequencies
         adjusted = adjusted_columns(model) if model is not None and frozen is not None else []
-        keyed = evidence.records.select(
+        needed = evidence.records.select(
             "unique_id",
-            *used_columns(self._settings, model),
-            block_keys(self._settings).alias("keys"),
+            *used_columns(self._settings, model, blocking=True),
             *(value_hash(name).alias(f"hash_{name}") for name in adjusted),
             *evidence.flags,
         )
-        keyed.write.parquet(str(call / "records"))
+        # DuckDB reads them once: packing them would cost more than it saves.
+        needed.write.option("compression", "none").parquet(str(call / "records"))
         connection.execute(f"CREATE VIEW source AS SELECT * FROM '{call / 'records'}/*.parquet'")
         number_records(connection, "source")
         if frozen is not None and adjusted:
             frozen.write.parquet(str(call / "term_frequencies"))
             _join_term_frequencies(connection, adjusted, call / "term_frequencies")
+        elif model is not None:
+            count_term_frequencies(connection, adjusted_columns(model))
         if evidence.decisions is not None:
             evidence.decisions.write.parquet(str(call / "decisions"))
             connection.execute(f"""
@@ -128,6 +136,7 @@ class LocalEngine:
             candidates="candidates",
             into="pair",
             min_weight=self._settings.link_weight,
+            with_bits=True,
         )
 
     def _pairs(self, connection: duckdb.DuckDBPyConnection, call: Path) -> DataFrame:
@@ -146,6 +155,8 @@ class LocalEngine:
         evidence: Evidence,
         model: IdentityModel | None,
         call: Path,
+        *,
+        scored: str | None = None,
     ) -> DataFrame:
         self._label(connection, evidence)
         records = connection.execute("SELECT count(*) FROM record_id").fetchall()[0][0]
@@ -155,6 +166,7 @@ class LocalEngine:
             model,
             records=records,
             decided=evidence.decisions is not None,
+            scored=scored if model is not None else None,
         )
         grouping.create_table(connection, "grouped")
         return self._publish(

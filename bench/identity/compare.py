@@ -1,0 +1,211 @@
+"""Side by side, one after the other: what each engine takes for the same records with the same trained model.
+
+python -m bench.identity.compare [--records N] [--engines NAME ...] [--runs K]
+
+Records are simulated and standardised once, the model is trained once, outside the time. Every engine runs in a
+process of its own; seconds are from records in Parquet to clusters in Parquet, Spark being warm; memory is the
+largest sum of the resident sets of the process and its children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import duckdb
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CACHE = ROOT / ".cache" / "bench" / "identity"
+RESULTS = ROOT / "bench" / "results"
+SETTINGS = ROOT / "conf" / "identity.yaml"
+GOLDENMATCH = "3.22.0"
+ENGINES = ["splink-duckdb", "clvspark-local", "splink-spark", "clvspark-distributed", "goldenmatch"]
+TIME_LIMIT = 3600
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Prepare, measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
+    parser.add_argument(
+        "--runs", type=int, default=1, help="runs of each engine; medians are shown"
+    )
+    given = parser.parse_args()
+    folder = CACHE / str(given.records)
+    if not (folder / "model.json").exists():
+        console.print(f"simulating and standardising {given.records:,} records, once")
+        command = [sys.executable, "-m", "bench.identity.generate", "--records", str(given.records)]
+        subprocess.run([*command, "--out", folder], check=True, cwd=ROOT)
+    runs = [
+        {"engine": engine, **measure(engine, folder)}
+        for _ in range(given.runs)
+        for engine in given.engines
+    ]
+    rows = [_summarise(engine, runs, folder) for engine in given.engines]
+    _print(rows, given.records)
+    RESULTS.mkdir(exist_ok=True)
+    result = {"records": given.records, "machine": _machine(), "engines": rows, "runs": runs}
+    path = RESULTS / f"identity_{given.records}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    console.print(f"written to {path.relative_to(ROOT)}")
+
+
+def measure(engine: str, folder: Path) -> dict[str, Any]:
+    """Run one engine in a process of its own; its numbers and the peak of its memory in GiB."""
+    console.print(f"running {engine}")
+    arguments = ["--records", folder / "standard", "--out", folder / "out" / engine]
+    if engine == "goldenmatch":
+        command = [_goldenmatch_python(), HERE / "goldenmatch_engine.py", *arguments]
+    else:
+        arguments += ["--model", folder / "model.json", "--settings", SETTINGS]
+        command = [sys.executable, HERE / "engine.py", engine, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    log = folder / f"{engine}.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+        )
+        peak, deadline = 0, time.monotonic() + TIME_LIMIT
+        while process.poll() is None and time.monotonic() < deadline:
+            peak = max(peak, _resident(process.pid))
+            time.sleep(0.2)
+    if process.poll() is None:
+        for child in [*psutil.Process(process.pid).children(recursive=True), process]:
+            child.kill()
+        return {"error": f"stopped after {TIME_LIMIT} s"}
+    lines = process.stdout.read().strip().splitlines()  # type: ignore[union-attr]
+    if process.returncode != 0:
+        return {"error": f"exit code {process.returncode}, see {log.name}"}
+    return {**json.loads(lines[-1]), "peak_gib": peak / 2**30}
+
+
+def _resident(pid: int) -> int:
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    total = 0
+    for process in family:
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def _goldenmatch_python() -> Path:
+    """GoldenMatch needs a DuckDB that Splink does not take, so it lives in an environment of its own."""
+    home = CACHE / f"goldenmatch-{GOLDENMATCH}"
+    python = home / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", f"goldenmatch=={GOLDENMATCH}"], check=True
+        )
+    return python
+
+
+def quality(clusters: Path, truth: Path) -> dict[str, float]:
+    """Pairwise precision, recall and F1, and the largest cluster, from the sizes of the contingency cells."""
+    pairs = "sum(n * (n - 1) / 2)"
+    cells = f"""
+        SELECT person_id, person_key, count(*) AS n
+        FROM '{clusters}' JOIN '{truth}/*.parquet' USING (unique_id) GROUP BY ALL
+    """
+    found, linked, true, largest = duckdb.sql(f"""
+        WITH cell AS ({cells})
+        SELECT (SELECT {pairs} FROM cell),
+               (SELECT {pairs} FROM (SELECT sum(n) AS n FROM cell GROUP BY person_id)),
+               (SELECT {pairs} FROM (SELECT sum(n) AS n FROM cell GROUP BY person_key)),
+               (SELECT max(n) FROM (SELECT sum(n) AS n FROM cell GROUP BY person_id))
+    """).fetchall()[0]
+    precision, recall = found / linked, found / true
+    f1 = 2 * precision * recall / (precision + recall)
+    return {"precision": precision, "recall": recall, "f1": f1, "largest_cluster": int(largest)}
+
+
+def _summarise(engine: str, runs: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    own = [run for run in runs if run["engine"] == engine]
+    errors = [run["error"] for run in own if "error" in run]
+    if errors:
+        return {"engine": engine, "error": errors[0]}
+    measured = {
+        name: median(run[name] for run in own)
+        for name in ("seconds", "link_seconds", "pairs", "peak_gib")
+        if name in own[0]
+    }
+    out = folder / "out" / engine
+    clusters = out / (
+        "clusters/*.parquet"
+        if engine.startswith(("clvspark", "splink-spark"))
+        else "clusters.parquet"
+    )
+    return {"engine": engine, **measured, **quality(clusters, folder / "truth")}
+
+
+def _print(rows: list[dict[str, Any]], records: int) -> None:
+    seconds = {row["engine"]: row.get("seconds") for row in rows}
+    peers = {"clvspark-local": "splink-duckdb", "clvspark-distributed": "splink-spark"}
+    table = Table(title=f"{records:,} records, {os.cpu_count()} cores", title_justify="left")
+    for name in (
+        "engine",
+        "seconds",
+        "against its peer",
+        "peak GiB",
+        "F1",
+        "precision",
+        "recall",
+        "largest",
+    ):
+        table.add_column(name, justify="left" if name == "engine" else "right")
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["engine"], row["error"])
+            continue
+        peer = seconds.get(peers.get(row["engine"], ""))
+        ratio = f"{row['seconds'] / peer:.2f} x {peers[row['engine']]}" if peer else ""
+        shares = [f"{row[name]:.4f}" for name in ("f1", "precision", "recall")]
+        table.add_row(
+            row["engine"],
+            f"{row['seconds']:,.1f}",
+            ratio,
+            f"{row['peak_gib']:.1f}",
+            *shares,
+            str(row["largest_cluster"]),
+        )
+    console.print(table)
+
+
+def _machine() -> dict[str, Any]:
+    packages = ("splink", "duckdb", "pyspark", "numpy", "pyarrow")
+    return {
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+        "goldenmatch": GOLDENMATCH,
+        **{name: version(name) for name in packages},
+    }
+
+
+if __name__ == "__main__":
+    main()
