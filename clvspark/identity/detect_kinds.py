@@ -36,13 +36,14 @@ _FEW_VALUES = 20
 
 @dataclass(frozen=True)
 class Finding:
-    """Kind of a column, None where it is left out, and why."""
+    """Kind of a column, None where it is left out, and why; `named`: its name says what it is."""
 
     column: str
     kind: Kind | None
     reason: str
     filled: float
     distinct: int
+    named: bool = False
 
 
 def detect_kind(column: str, values: pa.Array, *, country: str) -> Finding:
@@ -52,7 +53,7 @@ def detect_kind(column: str, values: pa.Array, *, country: str) -> Finding:
     distinct = pc.count_distinct(known).as_py()
     kind, reason = _judge(column, known, distinct, country)
     filled = len(known) / len(values) if len(values) else 0.0
-    return Finding(column, kind, reason, filled, distinct)
+    return Finding(column, kind, reason, filled, distinct, kind_of_name(column) is not None)
 
 
 def _judge(column: str, known: pa.Array, distinct: int, country: str) -> tuple[Kind | None, str]:
@@ -105,6 +106,8 @@ def _by_values(known: pa.Array, distinct: int, country: str) -> tuple[Kind | Non
             f"{dates:.0%} of its values are dates, and nothing says that they are dates of birth",
         )
     given, surname = split_names(known)
+    few = _effective_values(known)
+    many = few >= _FEW_VALUES
     is_phone = pc.and_(
         pc.match_substring_regex(known, _PHONE), pc.is_valid(clean_phones(known, country))
     )
@@ -113,8 +116,8 @@ def _by_values(known: pa.Array, distinct: int, country: str) -> tuple[Kind | Non
         ("email", _share(known, "email", country), _UNNAMED),
         ("postcode", _part(pc.match_substring_regex(codes, _POSTCODE)), _UNNAMED),
         ("phone", _part(is_phone), _UNNAMED),
-        ("full_name", _in_dictionary(whole, of=len(known)), _DICTIONARY),
-        ("given_name", _in_dictionary(alone, of=len(known)), _DICTIONARY),
+        ("full_name", many and _in_dictionary(whole, of=len(known)), _DICTIONARY),
+        ("given_name", many and _in_dictionary(alone, of=len(known)), _DICTIONARY),
         ("address", _part(pc.match_substring_regex(texts, _ADDRESS)), _NAMED),
     ]
     for kind, share, bar in shares:
@@ -132,8 +135,8 @@ def _by_values(known: pa.Array, distinct: int, country: str) -> tuple[Kind | Non
         )
     if _part(pc.match_substring_regex(texts, "[a-z]{2}")) < _UNNAMED:
         return None, "its values are numbers or codes that many records share"
-    if (few := _effective_values(known)) < _FEW_VALUES:
-        return None, f"its values are no more telling than {few:.0f} equally common ones"
+    if not many:
+        return None, f"its values tell no more than {few:.1f} equally common ones would"
     return "text", "by its values, words"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from clvspark.identity.standardise import as_text, standardise_records
 from clvspark.identity.write_settings import write_settings
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 
+_PLAIN = r"^[A-Za-z_]\w*$"
 _SAMPLE = 20_000
 _PAIRS_A_RECORD = 30
 _LEAST_BUDGET = 1_000_000
@@ -116,12 +118,15 @@ def read_records(spark: SparkSession, path: str | Path) -> DataFrame:
 
 def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:
     """Texts of at most 20,000 records, the same for any order of rows; and columns that are no texts."""
-    left_out = {
-        field.name: f"columns of type {field.dataType.simpleString()} are not compared"
-        for field in records.schema
-        if isinstance(field.dataType, BinaryType | BooleanType)
-        or not isinstance(field.dataType, AtomicType)
-    }
+    left_out = {}
+    for field in records.schema:
+        text = isinstance(field.dataType, AtomicType)
+        if not text or isinstance(field.dataType, BinaryType | BooleanType):
+            left_out[field.name] = (
+                f"columns of type {field.dataType.simpleString()} are not compared"
+            )
+        elif not re.search(_PLAIN, field.name):
+            left_out[field.name] = "rename it: letters, digits and underscores only"
     names = [name for name in records.columns if name not in left_out]
     texts = records.select(*(as_text(records, name) for name in names))
     order = F.xxhash64(*(F.col(f"`{name}`") for name in names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,7 +62,7 @@ def find_attributes(
         if name not in unique_id
     ]
     by_kind: dict[str, list[Finding]] = {}
-    for finding in sorted(findings, key=lambda f: (-round(f.filled, 2), -f.distinct)):
+    for finding in sorted(findings, key=lambda f: (not f.named, -round(f.filled, 2), -f.distinct)):
         if finding.kind:
             by_kind.setdefault(finding.kind, []).append(finding)
     parts_known = {"given_name", "surname"} <= by_kind.keys()
@@ -88,7 +89,5 @@ def _as_part_of_id(finding: Finding, sample: pa.Table, ids: list[str]) -> Findin
     pairs = [(v, i) for v, i in zip(sample[finding.column].to_pylist(), ids, strict=True) if v]
     inside = sum(len(value) > 1 and value in id_ for value, id_ in pairs)
     if pairs and inside >= _PART_OF_ID * len(pairs):
-        return Finding(
-            finding.column, None, "the record's id repeats it", finding.filled, finding.distinct
-        )
+        return replace(finding, kind=None, reason="the record's id repeats it")
     return finding

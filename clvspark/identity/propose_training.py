@@ -66,7 +66,7 @@ def _choose_em_rules(
         cost.rule: {
             name
             for name, columns in comparisons.items()
-            if not columns & _base(cost.rule, settings)
+            if not columns & _held_equal(cost.rule, settings)
             and min(cost.known.get(column, 0) for column in columns & cost.known.keys()) >= least
         }
         for cost in plain
@@ -75,13 +75,16 @@ def _choose_em_rules(
     pairs = {cost.rule: cost.pairs for cost in plain}
     views = dict.fromkeys(comparisons, 0)
     chosen: list[Rule] = []
+    wanted = deterministic_candidates(settings.attributes)
     while len(chosen) < _MAX_EM_RULES:
         gains = {
             rule: sum(views[name] < 2 for name in names)
             for rule, names in sees.items()
             if rule not in chosen
         }
-        best = min(gains, key=lambda rule: (-gains[rule], pairs[rule], rule), default=None)
+        # Rules that all but prove a match show EM clean records only: they come last.
+        ranks = {rule: (-gain, rule in wanted, pairs[rule], rule) for rule, gain in gains.items()}
+        best = min(ranks, key=ranks.__getitem__, default=None)
         if best is None or not gains[best]:
             break
         chosen.append(best)
@@ -107,3 +110,10 @@ def compared_columns(settings: IdentitySettings) -> dict[str, set[str]]:
 def _base(rule: Rule, settings: IdentitySettings) -> set[str]:
     """Columns of the attributes that a rule's columns are derived from."""
     return {a.column for a in settings.attributes if {a.column, *a.derived} & set(rule)}
+
+
+def _held_equal(rule: Rule, settings: IdentitySettings) -> set[str]:
+    """Columns on which the pairs of a rule agree because of it: a whole name holds both its parts equal."""
+    base = _base(rule, settings)
+    parts = {a.column for a in settings.attributes if a.kind in ("given_name", "surname")}
+    return base | (parts if settings.column_of("full_name") in base else set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,12 +15,12 @@ from clvspark.identity.tables import PERSON
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 CRM, APP, WEB = (
-    {"source_system": name, "source_record_id": "1", "created_at": day}
-    for name, day in (
-        ("crm", "2020-01-01 00:00:00"),
-        ("app", "2025-01-01 00:00:00"),
-        ("web", "2023-01-01 00:00:00"),
-    )
+    {
+        "source_system": name,
+        "source_record_id": "1",
+        "created_at": datetime(year, 1, 1, tzinfo=UTC),
+    }
+    for name, year in (("crm", 2020), ("app", 2025), ("web", 2023))
 )
 
 

@@ -176,15 +176,18 @@ def test_a_source_and_an_id_make_the_id_and_phones_back_each_other_up(spark: Spa
             "full_name": f"{row['given_name']} {row['surname']}",
             "email": f"p{person}@example.com",
             "mobile": f"07700 9{person:05}",
-            "phone": None if person % 3 else "020 7946 0958",
+            "phone": None if person % 3 else f"020 7946 0{person:03}",
             "created_at": "2020-01-01",
         }
         for person, row in enumerate(ROWS[::2])
         for source in ("crm", "web")
     ]
     rows[0]["created_at"] = "2020-01-02"
-    found = propose_settings(table(spark, rows))
+    df = table(spark, rows).selectExpr("*", "email AS `e-mail`", "map('a', 1) AS extras")
+    found = propose_settings(df)
     assert found.settings.unique_id == ["source_system", "source_record_id"]
+    assert "rename" in found.left_out["e-mail"]
+    assert "map<string,int>" in found.left_out["extras"]
     mobile = next(a for a in found.settings.attributes if a.column == "mobile")
     assert (mobile.kind, mobile.fallbacks) == ("phone", ["phone"])
     assert "dates of birth" in found.left_out["created_at"]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from clvspark.identity.column_names import kind_of_name
-from clvspark.identity.detect_kinds import Finding, detect_kind
+from clvspark.identity.detect_kinds import Finding, detect_kind, given_names
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,9 @@ def test_names_tell_kinds(column: str, kind: str | None) -> None:
     assert kind_of_name(column) == kind
 
 
+GIVEN = sorted(given_names())[::40]
+
+
 def detect(column: str, *values: str | None) -> Finding:
     return detect_kind(column, pa.array(values, pa.string()), country="GB")
 
@@ -55,8 +58,9 @@ def detect(column: str, *values: str | None) -> Finding:
         (["ann@example.com", "bob@example.org", " "], "email"),
         (["SW1A 1AA", "ls1 4ap", "YO1 7HH"], "postcode"),
         (["020 7946 0958", "+44 7700 900123", "01632 960001"], "phone"),
-        (["Ann Lee", "Robert Smith", "Elizabeth Jones"], "full_name"),
-        (["ann", "robert", "elizabeth", "zoltan"], "given_name"),
+        ([f"{name.title()} Lee" for name in GIVEN], "full_name"),
+        ([*GIVEN, "zoltan"], "given_name"),
+        (["vic", "nsw", "vic", "sa"], None),
         (["1 High St, York", "Mill Lane 7", "12b Kings Road"], "address"),
         (["c-1001", "c-1002", "x9-777"], "identifier"),
         ([f"trade {n}" for n in "abcdefghijklmnopqrstuvwxyz"], "text"),

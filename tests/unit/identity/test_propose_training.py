@@ -62,3 +62,12 @@ def test_a_comparison_looks_at_all_columns_of_its_levels() -> None:
     assert found["first"] == {"first", "last"}
     assert found["born"] == {"born"}
     assert found["mail"] == {"mail"}
+
+
+def test_a_rule_on_whole_names_does_not_see_their_parts() -> None:
+    kinds = KINDS | {"name": "full_name"}
+    costs = [cost(("name",), 300, name=300), cost(("mail",), 900, name=900)]
+    training, untrained = choose_training(settings(kinds), costs, records=100)
+    assert training.em_rules == [["mail"], ["name"]]
+    assert untrained == []
+    assert choose_training(settings(kinds), costs[:1], records=100)[1] == ["first"]
