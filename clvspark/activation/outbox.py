@@ -53,7 +53,10 @@ def _list_changes(told: Column, wanted: Column) -> Column:
     """What to do about one person on one list: first the removal of an address, then the new one."""
     same = F.coalesce(normalise_identifier(told) == normalise_identifier(wanted), F.lit(False))
     steps = [
-        F.when(address.isNotNull() & ~same, F.struct(F.lit(name).alias("operation"), address.alias("address")))
+        F.when(
+            address.isNotNull() & ~same,
+            F.struct(F.lit(name).alias("operation"), address.alias("address")),
+        )
         for name, address in (("remove", told), ("add", wanted))
     ]
     return F.array_compact(F.array(*steps))

@@ -92,7 +92,9 @@ DELIVERY = Table(
         Column("held_out", "bigint", "consenting and addressable, in the holdout"),
         Column("added", "bigint"),
         Column("removed", "bigint"),
-        Column("file_name", "string", "newest file, below the destination; NULL where nothing changed"),
+        Column(
+            "file_name", "string", "newest file, below the destination; NULL where nothing changed"
+        ),
     ),
 )
 TABLES = (HOLDOUT, ASSIGNMENT, OUTBOX, DELIVERY)

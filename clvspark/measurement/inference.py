@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ SIGNIFICANCE = 0.05
 # So many that 2.5 % in a tail are a whole number; a first result below the level is looked at again in finer steps.
 RESHUFFLES, MORE_RESHUFFLES = 1_999, 19_999
 _CHUNK = 2_000
+_ENDLESS = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Difference of means, treatment minus holdout, with its 95 % interval and two-sided p-value."""
+    """Difference of means, treatment minus holdout, with its 95 % interval and two-sided p-value.
+
+    A bound is infinite where the groups are too small to have one.
+    """
 
     difference: float
     ci_low: float
@@ -56,9 +61,7 @@ def compare_means(
     seed : equal seeds give equal results.
     """
     difference = treatment.mean - holdout.mean
-    error = np.sqrt(
-        treatment.variance / treatment.persons + holdout.variance / holdout.persons
-    )
+    error = sqrt(treatment.variance / treatment.persons + holdout.variance / holdout.persons)
     observed = float(_studentise(np.array([difference]), np.array([error]))[0])
     for reshuffles in (RESHUFFLES, MORE_RESHUFFLES):
         drawn = _reshuffle(values, treatment.counts, holdout.counts, reshuffles, seed)
@@ -66,11 +69,10 @@ def compare_means(
         if p_value > SIGNIFICANCE:
             break
     rank = round((drawn.size + 1) * SIGNIFICANCE / 2)
-    # Without spread in either group there is nothing to be uncertain about.
-    low, high = (drawn[rank - 1], drawn[-rank]) if error else (0.0, 0.0)
-    return Comparison(
-        difference, float(difference - high * error), float(difference - low * error), p_value
+    low, high = (
+        _bound(observed, edge, error, difference) for edge in (drawn[-rank], drawn[rank - 1])
     )
+    return Comparison(difference, low, high, p_value)
 
 
 def adjust_p_values(p_values: Sequence[float]) -> list[float]:
@@ -120,17 +122,29 @@ def _mean_and_error(
     return mean, variance / persons
 
 
-def _studentise(
-    difference: NDArray[np.float64], error: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _studentise(difference: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
     """Difference in standard errors; a difference without any spread is beyond all others."""
-    endless = np.sign(difference) * np.finfo(np.float64).max
+    endless = np.sign(difference) * _ENDLESS
     return np.divide(difference, error, out=endless, where=error > 0)
+
+
+def _bound(observed: float, edge: float, error: float, difference: float) -> float:
+    """The difference that lies `edge` standard errors from the observed one."""
+    if not error:
+        return difference  # without spread in either group there is nothing to be uncertain about
+    if abs(edge) == _ENDLESS:
+        return float(-np.sign(edge) * np.inf)
+    return 0.0 if abs(observed - edge) <= _slack(observed) else (observed - edge) * error
+
+
+def _slack(observed: float) -> float:
+    """Statistics so close are equal but for the order in which their sums were taken."""
+    return 1e-9 * max(1.0, abs(observed))
 
 
 def _two_sided(drawn: NDArray[np.float64], observed: float) -> float:
     """Twice the smaller tail; the observed one counts as a reshuffle, so the test is exact (Phipson and Smyth 2010)."""
-    slack = 1e-9 * max(1.0, abs(observed))
+    slack = _slack(observed)
     below = np.searchsorted(drawn, observed + slack, side="right")
     above = drawn.size - np.searchsorted(drawn, observed - slack, side="left")
     return float(min(1.0, 2 * (1 + min(below, above)) / (drawn.size + 1)))

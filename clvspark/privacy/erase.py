@@ -19,7 +19,9 @@ RECORDS = "sources.customer_record"
 QUARANTINE = "sources.quarantine"
 OUTBOX = "activation.outbox"
 # How the removals that destinations still have to be told are called in the account of an erasure.
-REMOVALS = "activation.outbox: kept without the person, a removal to be delivered by the next activate"
+REMOVALS = (
+    "activation.outbox: kept without the person, a removal to be delivered by the next activate"
+)
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}

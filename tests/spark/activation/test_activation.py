@@ -175,9 +175,7 @@ def payload(spark: SparkSession, to: FileDestination) -> DataFrame:
     rows = [("top", "o1", "add", "ann", "Ann@Example.org"), ("top", "o2", "remove", "eve", 'eve "e, v"@example.org'),
             ("lost", "o3", "add", "ann", "Ann@Example.org"), ("top", "o4", "remove", None, None)]  # fmt: skip
     instructions = spark.createDataFrame(rows, INSTRUCTION)
-    return build_payload(
-        instructions, instructions.where("operation = 'add'"), contacts(spark), to
-    )
+    return build_payload(instructions, instructions.where("operation = 'add'"), contacts(spark), to)
 
 
 def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
@@ -273,7 +271,9 @@ def test_files_that_lack_rows_are_refused_and_the_old_delivery_stays(
     whole = export._parts
     # What the driver sees where an executor wrote its part to a folder of its own machine.
     monkeypatch.setattr(export, "_parts", lambda folder: whole(folder)[1:])
-    with pytest.raises(DeliveryError, match=r"tool has not all its rows.*lost 0 of 1\).*run: clvspark activate"):
+    with pytest.raises(
+        DeliveryError, match=r"tool has not all its rows.*lost 0 of 1\).*run: clvspark activate"
+    ):
         export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}
 
