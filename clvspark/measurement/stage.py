@@ -28,7 +28,7 @@ from clvspark.measurement.outcomes import (
     tabulate_outcomes,
 )
 from clvspark.measurement.responses import join_responses
-from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE
+from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 
 RESPONSES_STAGE, MEASURE_STAGE = "responses", "measure"
 
@@ -53,10 +53,16 @@ def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> Ru
 
 def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Judge the activation of `as_of`: treatment against holdout in the window after it."""
-    reads, writes = (ASSIGNMENT, PERSON_LINK, PERSON_DAY, ORDER), (EXPERIMENT, INCREMENTAL_VALUE)
+    reads = (ASSIGNMENT, PERSON_LINK, PERSON_DAY, ORDER)
+    writes = (WINDOW, EXPERIMENT, INCREMENTAL_VALUE)
     with lake.run(MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
         if not run.is_current:
-            experiments = _judge(lake, config, as_of)
+            last = lake.read(ORDER).agg(F.max(F.to_date("ordered_at"))).collect()[0][0]
+            observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
+            window = {"as_of_date": as_of, "window_days": config.window_days}
+            window |= {"days_observed": observed, "last_order_on": last}
+            run.overwrite(WINDOW, _rows(lake, WINDOW, [window]), where=_of(as_of))
+            experiments = _judge(lake, config, as_of, observed)
             run.overwrite(EXPERIMENT, _rows(lake, EXPERIMENT, experiments), where=_of(as_of))
             run.overwrite(
                 INCREMENTAL_VALUE,
@@ -66,15 +72,15 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
     return run.report
 
 
-def _judge(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> list[dict[str, Any]]:
+def _judge(
+    lake: Lakehouse, config: MeasurementConfig, as_of: date, days_observed: int
+) -> list[dict[str, Any]]:
     """Rows of measurement.experiment; of the persons, only counts and results reach the driver."""
     assigned = lake.read(ASSIGNMENT).where(F.col("as_of_date") == F.lit(as_of))
     people = follow_persons(assigned, lake.read(PERSON_LINK)).localCheckpoint()
     sizes = people.groupBy("audience_id", "split_group").agg(F.count(F.lit(1)).alias("persons"))
-    last_day = lake.read(ORDER).agg(F.max(F.to_date("ordered_at"))).collect()[0][0]
-    observed = count_days_observed(last_day, as_of=as_of, window_days=config.window_days)
     opened = open_experiments(
-        [row.asDict() for row in sizes.collect()], config, as_of=as_of, days_observed=observed
+        [row.asDict() for row in sizes.collect()], config, as_of=as_of, days_observed=days_observed
     )
     measured = sorted({row["audience_id"] for row in opened if row["status"] == "measured"})
     if not measured:

@@ -44,6 +44,19 @@ RESPONSE = Table(
         Column("clv_decile", "int", check="clv_decile BETWEEN 1 AND 10"),
     ),
 )
+WINDOW = Table(
+    "measurement.window",
+    "How far the window after an activation has been observed; before its end nothing in it is measured.",
+    (
+        _AS_OF,
+        Column("window_days", "int", unit="day", required=True),
+        Column("days_observed", "int", unit="day", required=True, check="days_observed >= 0"),
+        Column(
+            "last_order_on", "date", "newest order or refund of anybody; NULL where none is known"
+        ),
+    ),
+    checks={"no_longer_than_the_window": "days_observed <= window_days"},
+)
 EXPERIMENT = Table(
     "measurement.experiment",
     "Treatment against holdout, by intention to treat: everyone who could be told about for the audience when it "
@@ -89,4 +102,4 @@ INCREMENTAL_VALUE = Table(
     ),
     checks=_MEASURED_OR_NULL,
 )
-TABLES = (RESPONSE, EXPERIMENT, INCREMENTAL_VALUE)
+TABLES = (RESPONSE, WINDOW, EXPERIMENT, INCREMENTAL_VALUE)

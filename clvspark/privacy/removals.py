@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
@@ -27,7 +27,7 @@ def leave_removals(
     rows, removals = touched.agg(F.count(F.lit(1)), F.count("removal_id")).collect()[0]
     if not rows:
         return 0, 0
-    removal = {
+    removal: dict[str, str | Column] = {
         "outbox_id": "s.removal_id",
         "person_id": "NULL",
         "sequence": "1",
