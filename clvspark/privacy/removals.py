@@ -22,7 +22,7 @@ def leave_removals(
     """
     persons = found.select("person_id").distinct()
     named = lake.read(table).join(F.broadcast(persons), on="person_id", how="left_semi")
-    kept = _adds_that_may_be_held(named).withColumn("removal_id", F.expr("uuid()"))
+    kept = find_adds_that_may_be_held(named).withColumn("removal_id", F.expr("uuid()"))
     touched = named.select("outbox_id").join(kept, on="outbox_id", how="left").localCheckpoint()
     rows, removals = touched.agg(F.count(F.lit(1)), F.count("removal_id")).collect()[0]
     if not rows:
@@ -37,13 +37,16 @@ def leave_removals(
         "delivered_on": "NULL",
         "batch": "NULL",
     }
+    # A table that was last written by an older clvspark may lack columns of the contract.
+    present = set(lake.storage.read(table.name).columns)
+    removal = {name: value for name, value in removal.items() if name in present}
     target = lake.storage.delta(table.name).alias("t")
     merge = target.merge(F.broadcast(touched).alias("s"), "t.outbox_id = s.outbox_id")
     merge.whenMatchedUpdate("s.removal_id IS NOT NULL", removal).whenMatchedDelete().execute()
     return int(rows), int(removals)
 
 
-def _adds_that_may_be_held(named: DataFrame) -> DataFrame:
+def find_adds_that_may_be_held(named: DataFrame) -> DataFrame:
     """``outbox_id`` of the last add of each list and address that no delivered removal has followed.
 
     A pending add counts as well: a run that was interrupted may have put it into a file already.

@@ -174,6 +174,8 @@ def test_the_parts_of_a_list_add_up_to_its_members(figures: Figures) -> None:
         "without an address": 1,
         "without consent": 10,
     }
+    scale = chart(section, "activation").spec["encoding"]["color"]["scale"]
+    assert len(set(scale["range"])) == len(scale["domain"]), "a colour of its own for each part"
 
 
 def test_response_rates_are_of_those_contacted_and_unranked_persons_are_apart(
