@@ -99,7 +99,7 @@ def judge_experiments(opened: Rows, comparisons: Iterable[dict[str, Any]]) -> Ro
 
 def incremental_values(experiments: Rows) -> Rows:
     """Rows of measurement.incremental_value: margin differences times the persons assigned to treatment."""
-    kept = ("as_of_date", "audience_id", "status", "treatment_persons")
+    kept = ("as_of_date", "audience_id", "status", "treatment_persons", "holdout_persons")
     judged = ("p_value", "p_value_adjusted", "is_significant")
     scaled = {"incremental_margin": "difference", "ci_low": "ci_low", "ci_high": "ci_high"}
     return [

@@ -93,6 +93,7 @@ INCREMENTAL_VALUE = Table(
         _AUDIENCE,
         _STATUS,
         Column("treatment_persons", "bigint", "assigned to treatment", required=True),
+        Column("holdout_persons", "bigint", "assigned to the holdout", required=True),
         Column("incremental_margin", "double", "realised in the window", unit=_MONEY),
         Column("ci_low", "double", "95 % interval", unit=_MONEY),
         Column("ci_high", "double", unit=_MONEY),

@@ -34,6 +34,7 @@ def worth(row: dict[str, Any]) -> dict[str, Any]:
         "audience_id",
         "status",
         "treatment_persons",
+        "holdout_persons",
         "p_value",
         "p_value_adjusted",
         "is_significant",

@@ -64,6 +64,7 @@ def _worth_grid(figures: Figures, names: dict[str, str]) -> Grid:
         [
             names.get(row["audience_id"], str(row["audience_id"])),
             whole(row["treatment_persons"]),
+            whole(row["holdout_persons"]),
             whole(row["incremental_margin"]),
             _interval(row, 0),
             decimal(row["p_value"], 3),
@@ -75,6 +76,7 @@ def _worth_grid(figures: Figures, names: dict[str, str]) -> Grid:
     columns = [
         "Audience",
         "Treatment persons",
+        "Holdout persons",
         f"Incremental margin ({unit})",
         "95 % interval",
         "p",

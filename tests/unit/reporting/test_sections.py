@@ -91,7 +91,7 @@ def test_a_window_that_is_not_over_is_not_yet_observed_and_never_zero(figures: F
     section = describe_experiments(soon)
     assert f"Not yet observed: {so_far}" in notes(section)
     assert grid(section, "What acting was worth").rows == [
-        ["Top customers", "900", *[UNKNOWN] * 4, "not yet observed"]
+        ["Top customers", "900", "100", *[UNKNOWN] * 4, "not yet observed"]
     ]
     assert len(section.blocks) == 2, "no chart and no means"
     assert so_far in describe_responses(soon).lead
@@ -207,7 +207,7 @@ def test_differences_that_are_not_significant_prove_nothing(figures: Figures) ->
     section = describe_experiments(figures)
     assert "No difference in margin is significant among 2 audiences compared" in notes(section)
     assert grid(section, "What acting was worth").rows[0] == [
-        "Top customers", "900", "450", "-900 to 1,800", "0.300", "0.600", "not significant",
+        "Top customers", "900", "100", "450", "-900 to 1,800", "0.300", "0.600", "not significant",
     ]  # fmt: skip
 
 
