@@ -54,6 +54,7 @@ def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_assignments_are_of_audiences_that_are_sent_and_of_those_who_can_be_told(
     lake: Lakehouse, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def test_assignments_are_of_audiences_that_are_sent_and_of_those_who_can_be_told
     ], "who withdraws later stays in the group of the day"
 
 
+@pytest.mark.slow
 def test_a_new_address_is_told_with_the_old_one_in_a_delivery_of_its_own(
     lake: Lakehouse, tmp_path: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_new_address_is_told_with_the_old_one_in_a_delivery_of_its_own(
     assert len(lines(tmp_path, "tool/2026-04-01")) == 2, "what was delivered stays as it was"
 
 
+@pytest.mark.slow
 def test_nothing_counts_as_delivered_where_rows_are_missing(
     lake: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
