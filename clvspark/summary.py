@@ -245,7 +245,7 @@ def _print_deciles(lake: Lakehouse, config: Config, as_of: date) -> None:
         "P(alive)",
         f"next {config.clv.horizon_days} days",
     ]
-    columns.append(f"revenue, {config.reporting.window_days} days after")
+    columns.append(f"revenue, {config.measurement.window_days} days after")
     console.table(
         f"Deciles of CLV ({config.clv.value}, {lake.config.currency}), 1 is the best", columns, rows
     )
@@ -275,11 +275,11 @@ def _print_files(config: Config, as_of: date) -> None:
     """Files of the date's deliveries, as their manifests list them."""
     rows: list[tuple[str, object]] = []
     for destination in config.activation.destinations:
-        folder = Path(config.activation.exports) / destination.id / str(as_of)
-        manifest = folder / "manifest.json"
-        if manifest.is_file():
+        folder = Path(config.activation.exports) / destination.id
+        # Later deliveries of a date have its number behind the date.
+        for manifest in sorted(folder.glob(f"{as_of}*/manifest.json")):
             files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-            rows += [(escape(str(folder / file["name"])), file["rows"]) for file in files]
+            rows += [(escape(str(manifest.with_name(f["name"]))), f["rows"]) for f in files]
     console.table("Files written", ["file", "rows"], rows or [("none: no list has changed", 0)])
 
 

@@ -1,4 +1,4 @@
-"""Write a destination's pending instructions as files with a manifest; nothing half-written is ever visible."""
+"""Write what a destination is to be told as files with a manifest; nothing half-written is ever visible."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import FileDestination
-from clvspark.privacy.identifiers import hash_identifier
+from clvspark.lakehouse.errors import DeliveryError
+from clvspark.lakehouse.folders import building_folder, swap_folder
+from clvspark.privacy.identifiers import hash_identifier, normalise_identifier
 
 MAX_ROWS_PER_FILE = 5_000_000
-_SUFFIX = {"csv": "csv", "jsonl": "jsonl"}
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,15 @@ class ExportedFile:
     """One file of a delivery."""
 
     audience_id: str
+    delivery: str
     name: str
     rows: int
     sha256: str
 
-
-def address_instructions(
-    instructions: DataFrame, contacts: DataFrame, destination: FileDestination
-) -> DataFrame:
-    """Give every instruction its ``address``: today's for an add, the one once told for a removal.
-
-    In: instructions of the destination, as activation.outbox; contacts: one row a person with the identifier.
-    """
-    today = contacts.select("person_id", F.col(destination.identifier).alias("_today"))
-    added = F.col("operation") == "add"
-    address = F.when(added, F.col("_today")).otherwise(F.coalesce("address", "_today"))
-    joined = instructions.join(today, on="person_id", how="left")
-    return joined.withColumn("address", address).drop("_today")
+    @property
+    def path(self) -> str:
+        """Where it lies below the destination's folder."""
+        return f"{self.delivery}/{self.name}"
 
 
 def build_payload(
@@ -48,30 +41,32 @@ def build_payload(
 ) -> DataFrame:
     """Rows of the export: operation, identifier as the destination wants it, value facts.
 
-    In: instructions with their address; held: ``audience_id, address`` of everyone who is on a list now;
-    contacts: one row a person with clv and ``clv_decile``. Out: one row an audience and address: two persons of
-    a household with one e-mail are one entry of the list, which stays while one of them does.
+    In: pending instructions of the destination, as activation.outbox; held: ``audience_id, address`` of everyone
+    who is on a list after them; contacts: one row a person with clv and ``clv_decile``. Out: one row an audience
+    and address, with what becomes of it in the end: two persons of a household with one e-mail are one entry,
+    which stays while one of them does.
     """
-    name = f"{destination.identifier}_sha256" if destination.hashed else destination.identifier
     shown = hash_identifier(F.col("address")) if destination.hashed else F.col("address")
-    entry = ["audience_id", "address"]
-    stays = held.select(*entry).distinct().withColumn("_stays", F.lit(True))
+    key = ["audience_id", "_entry"]
+    entry = normalise_identifier(F.col("address")).alias("_entry")
+    on = held.select("audience_id", entry).distinct().withColumn("_on", F.lit(True))
     values = contacts.select("person_id", "clv", "clv_decile", "lifecycle_stage")
     joined = (
         instructions.where("address IS NOT NULL")
-        .join(stays, on=entry, how="left")
-        .where("operation = 'add' OR _stays IS NULL")
+        .withColumn("_entry", entry)
+        .join(on, on=key, how="left")
+        .where("operation = 'add' OR _on IS NULL")
         .join(values, on="person_id", how="left")
     )
-    best = Window.partitionBy(*entry).orderBy(F.desc_nulls_last("clv"), "outbox_id")
+    best = Window.partitionBy(*key).orderBy(F.desc_nulls_last("clv"), "outbox_id")
     return (
         joined.withColumn("_rank", F.row_number().over(best))
         .where("_rank = 1")
         .select(
             "audience_id",
             "outbox_id",
-            "operation",
-            shown.alias(name),
+            F.when(F.col("_on"), "add").otherwise("remove").alias("operation"),
+            shown.alias(_identifier(destination)),
             "clv_decile",
             F.round("clv", 2).alias("clv"),
             "lifecycle_stage",
@@ -80,29 +75,39 @@ def build_payload(
 
 
 def export_files(
-    payload: DataFrame, folder: Path, destination: FileDestination, *, as_of: date
+    payload: DataFrame, folder: Path, destination: FileDestination, *, as_of: date, batch: int = 1
 ) -> list[ExportedFile]:
-    """Write ``<folder>/<destination>/<as_of>/<audience>.<format>`` and ``manifest.json``.
+    """Write ``<folder>/<destination>/<delivery>/<audience>.<format>`` and ``manifest.json``.
 
-    Spark writes to a temporary sibling, which is renamed when the manifest is complete; a second run of the same
-    date replaces the first.
+    The delivery is named after the date, from the second one of a date on with its number. It is built beside its
+    place and put there when all rows are in its files; a folder that an interrupted run left there is replaced.
+    Raises DeliveryError where rows are missing.
     """
-    final = folder / destination.id / str(as_of)
-    work = folder / destination.id / f".{as_of}.tmp"
+    final = folder / destination.id / (str(as_of) if batch == 1 else f"{as_of}_{batch}")
+    work = building_folder(final)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, mode=0o700)
-    ordered = payload.orderBy("audience_id", "outbox_id").coalesce(1)
+    kept = payload.localCheckpoint()
+    ordered = kept.orderBy("audience_id", "outbox_id").coalesce(1)
     writer = ordered.write.partitionBy("audience_id").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
+    parts = (work / "parts").absolute()
     if destination.format == "csv":
-        writer.option("header", True).option("escape", '"').csv(str(work / "parts"))
+        writer.option("header", True).option("escape", '"').csv(parts.as_uri())
     else:
-        writer.option("ignoreNullFields", False).json(str(work / "parts"))
-    files = [_name_part(part, work, destination) for part in _parts(work / "parts")]
-    shutil.rmtree(work / "parts")
-    _write_manifest(work, destination, as_of, files)
-    shutil.rmtree(final, ignore_errors=True)
-    work.rename(final)
+        writer.option("ignoreNullFields", False).json(parts.as_uri())
+    files = [_name_part(part, work, final.name, destination) for part in _parts(parts)]
+    counts = kept.groupBy("audience_id").count().collect()
+    _refuse_missing_rows(
+        {row["audience_id"]: row["count"] for row in counts}, files, folder, destination
+    )
+    shutil.rmtree(parts)
+    _write_manifest(work, destination, as_of, batch, files)
+    swap_folder(final)
     return files
+
+
+def _identifier(destination: FileDestination) -> str:
+    return f"{destination.identifier}_sha256" if destination.hashed else destination.identifier
 
 
 def _parts(folder: Path) -> list[tuple[str, int, Path]]:
@@ -115,10 +120,10 @@ def _parts(folder: Path) -> list[tuple[str, int, Path]]:
 
 
 def _name_part(
-    part: tuple[str, int, Path], work: Path, destination: FileDestination
+    part: tuple[str, int, Path], work: Path, delivery: str, destination: FileDestination
 ) -> ExportedFile:
     audience, number, path = part
-    name = f"{audience}{f'_{number}' if number else ''}.{_SUFFIX[destination.format]}"
+    name = f"{audience}{f'_{number}' if number else ''}.{destination.format}"
     path.chmod(0o600)
     target = path.rename(work / name)
     digest, lines = hashlib.sha256(), 0
@@ -126,19 +131,40 @@ def _name_part(
         while block := file.read(1 << 20):
             digest.update(block)
             lines += block.count(b"\n")
-    return ExportedFile(audience, name, lines - (destination.format == "csv"), digest.hexdigest())
+    rows = lines - (destination.format == "csv")
+    return ExportedFile(audience, delivery, name, rows, digest.hexdigest())
+
+
+def _refuse_missing_rows(
+    wanted: dict[str, int], files: list[ExportedFile], folder: Path, destination: FileDestination
+) -> None:
+    """On a cluster whose machines do not share the folder, parts stay where the executors wrote them."""
+    written = dict.fromkeys(wanted, 0)
+    for file in files:
+        written[file.audience_id] = written.get(file.audience_id, 0) + file.rows
+    if written == wanted:
+        return
+    short = ", ".join(
+        f"{name} {rows} of {wanted.get(name, 0)}"
+        for name, rows in sorted(written.items())
+        if rows != wanted.get(name, 0)
+    )
+    raise DeliveryError(
+        f"activation.exports: {destination.id} has not all its rows in {folder} ({short}). Nothing was marked as "
+        "delivered. Spark's executors must write to the same folder that the driver reads: set activation.exports "
+        "to a folder that all machines share, then run: clvspark activate"
+    )
 
 
 def _write_manifest(
-    work: Path, destination: FileDestination, as_of: date, files: list[ExportedFile]
+    work: Path, destination: FileDestination, as_of: date, batch: int, files: list[ExportedFile]
 ) -> None:
     manifest = {
         "destination": destination.id,
         "as_of_date": str(as_of),
+        "batch": batch,
         "format": destination.format,
-        "identifier": f"{destination.identifier}_sha256"
-        if destination.hashed
-        else destination.identifier,
+        "identifier": _identifier(destination),
         "files": [
             {"name": f.name, "audience_id": f.audience_id, "rows": f.rows, "sha256": f.sha256}
             for f in files

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import OUTBOX
+from clvspark.privacy.identifiers import normalise_identifier
 
 _LIST = ["destination_id", "audience_id", "person_id"]
 
@@ -15,34 +16,31 @@ _LIST = ["destination_id", "audience_id", "person_id"]
 def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -> DataFrame:
     """New instructions, pending, as activation.outbox.
 
-    In: the outbox so far; ``destination_id, audience_id, person_id`` of everyone who should be on a list now.
-    A person on the list who is no longer eligible (left the audience, withdrew consent, was held out) is
-    removed, by the address that was told, which may have changed since. The key follows from the list, the
-    person and the sequence: written twice, it is one instruction.
+    In: the outbox so far; ``destination_id, audience_id, person_id, address`` of everyone who should be on a list
+    now. A person on the list who is no longer eligible (left the audience, withdrew consent, was held out) is
+    removed by the address that was told. One who stays under another address is removed by the old one and added
+    by the new one. The key follows from the list, the person and the sequence: written twice, it is one
+    instruction.
     """
-    last = _last_instructions(outbox)
-    counted = outbox.groupBy(*_LIST).agg(F.max("sequence").alias("_sequence"))
-    wanted = eligible.withColumn("_wanted", F.lit(True))
-    both = wanted.join(last, on=_LIST, how="full_outer").join(counted, on=_LIST, how="left")
-    should, holds = (
-        F.coalesce("_wanted", F.lit(False)),
-        F.coalesce(F.col("_last.operation") == "add", F.lit(False)),
+    counted = _of_persons(outbox).groupBy(*_LIST).agg(F.max("sequence").alias("_sequence"))
+    wanted = eligible.select(*_LIST, F.col("address").alias("_wanted"))
+    both = wanted.join(_last_instructions(outbox), on=_LIST, how="full_outer")
+    told = F.when(F.col("_last.operation") == "add", F.col("_last.address"))
+    changes = both.join(counted, on=_LIST, how="left").select(
+        *_LIST, "_sequence", F.posexplode(_list_changes(told, F.col("_wanted"))).alias("_n", "_do")
     )
-    sequence = (F.coalesce("_sequence", F.lit(0)) + 1).cast("int")
-    return (
-        both.where(should != holds)
-        .select(
-            F.sha2(F.concat_ws("|", *_LIST, sequence.cast("string")), 256).alias("outbox_id"),
-            *_LIST,
-            sequence.alias("sequence"),
-            F.when(should, "add").otherwise("remove").alias("operation"),
-            F.lit("pending").alias("status"),
-            F.lit(as_of).alias("created_on"),
-            F.lit(None).cast("date").alias("delivered_on"),
-            F.when(~should, F.col("_last.address")).alias("address"),
-        )
-        .select(*OUTBOX.names)
-    )
+    sequence = (F.coalesce("_sequence", F.lit(0)) + F.col("_n") + 1).cast("int")
+    return changes.select(
+        F.sha2(F.concat_ws("|", *_LIST, sequence.cast("string")), 256).alias("outbox_id"),
+        *_LIST,
+        sequence.alias("sequence"),
+        "_do.operation",
+        F.lit("pending").alias("status"),
+        F.lit(as_of).alias("created_on"),
+        F.lit(None).cast("date").alias("delivered_on"),
+        F.lit(None).cast("int").alias("batch"),
+        "_do.address",
+    ).select(*OUTBOX.names)
 
 
 def list_held(outbox: DataFrame) -> DataFrame:
@@ -51,7 +49,25 @@ def list_held(outbox: DataFrame) -> DataFrame:
     return on.select("destination_id", "audience_id", "_last.address")
 
 
+def _list_changes(told: Column, wanted: Column) -> Column:
+    """What to do about one person on one list: first the removal of an address, then the new one."""
+    same = F.coalesce(normalise_identifier(told) == normalise_identifier(wanted), F.lit(False))
+    steps = [
+        F.when(
+            address.isNotNull() & ~same,
+            F.struct(F.lit(name).alias("operation"), address.alias("address")),
+        )
+        for name, address in (("remove", told), ("add", wanted))
+    ]
+    return F.array_compact(F.array(*steps))
+
+
+def _of_persons(outbox: DataFrame) -> DataFrame:
+    """Instructions about persons; removals that an erasure left are about nobody any more."""
+    return outbox.where("person_id IS NOT NULL")
+
+
 def _last_instructions(outbox: DataFrame) -> DataFrame:
     """The last instruction of each person and list that was not cancelled, as ``_last``."""
     last = F.max_by(F.struct("operation", "address"), "sequence").alias("_last")
-    return outbox.where("status <> 'cancelled'").groupBy(*_LIST).agg(last)
+    return _of_persons(outbox).where("status <> 'cancelled'").groupBy(*_LIST).agg(last)

@@ -6,25 +6,22 @@ from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from clvspark.activation.config import ActivationConfig, FileDestination
-from clvspark.activation.export import (
-    ExportedFile,
-    address_instructions,
-    build_payload,
-    export_files,
-)
-from clvspark.activation.gate import judge_members, split_group
+from clvspark.activation.config import ActivationConfig
+from clvspark.activation.export import ExportedFile, build_payload, export_files
+from clvspark.activation.gate import assign_members, judge_members, split_group
 from clvspark.activation.outbox import list_held, write_instructions
-from clvspark.activation.tables import DELIVERY, HOLDOUT, OUTBOX, TABLES
+from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT, OUTBOX, TABLES
 from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.folders import recover_folders
 from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
+from clvspark.privacy.erase import purge_deleted
 from clvspark.sources.tables import CONSENT
 
 STAGE = "activate"
@@ -41,28 +38,21 @@ def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
 
 def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) -> None:
     _refuse_unknown_audiences(lake, config)
+    for destination in config.destinations:
+        recover_folders(Path(config.exports) / destination.id)
+    activated = sorted({name for d in config.destinations for name in d.audiences})
     members = (
         lake.read(MEMBERSHIP)
-        .where("status = 'realized'")
+        .where((F.col("status") == "realized") & F.col("audience_id").isin(*activated))
         .select("audience_id", "person_id")
         .localCheckpoint()
     )
-    run.overwrite(HOLDOUT, _assign_groups(lake, members, config, as_of))
+    run.merge(HOLDOUT, _deal_groups(lake, members, config, as_of))
     contacts = _gather_contacts(lake, as_of).localCheckpoint()
-    verdicts = [
-        judge_members(members, contacts, destination).withColumn(
-            "destination_id", F.lit(destination.id)
-        )
-        for destination in config.destinations
-    ]
-    none = lake.spark.createDataFrame(
-        [], "audience_id string, person_id string, verdict string, destination_id string"
-    )
-    judged = reduce(DataFrame.unionByName, verdicts, none).localCheckpoint()
+    judged = _judge(lake, config, members, contacts).localCheckpoint()
+    run.merge(ASSIGNMENT, assign_members(judged, lake.read_or_empty(ASSIGNMENT), as_of=as_of))
     before = lake.read_or_empty(OUTBOX).localCheckpoint()
-    eligible = judged.where("verdict = 'eligible'").select(
-        "destination_id", "audience_id", "person_id"
-    )
+    eligible = judged.where("verdict = 'eligible'")
     run.merge(OUTBOX, write_instructions(before, eligible, as_of=as_of))
     files = _drain(run, lake, config, contacts, as_of)
     run.overwrite(
@@ -70,6 +60,19 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         _deliveries(lake, judged, files, config, as_of),
         where=f"as_of_date = DATE'{as_of}'",
     )
+
+
+def _judge(
+    lake: Lakehouse, config: ActivationConfig, members: DataFrame, contacts: DataFrame
+) -> DataFrame:
+    """Verdicts over all destinations: ``audience_id, person_id, verdict, address, destination_id``."""
+    columns = "audience_id string, person_id string, verdict string, address string"
+    none = lake.spark.createDataFrame([], f"{columns}, destination_id string")
+    verdicts = [
+        judge_members(members, contacts, d).withColumn("destination_id", F.lit(d.id))
+        for d in config.destinations
+    ]
+    return reduce(DataFrame.unionByName, verdicts, none)
 
 
 def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None:
@@ -84,18 +87,17 @@ def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None
         raise ConfigError("activation", faults)
 
 
-def _assign_groups(
+def _deal_groups(
     lake: Lakehouse, members: DataFrame, config: ActivationConfig, as_of: date
 ) -> DataFrame:
-    """Groups of everyone seen before, unchanged, and of the new ones."""
-    before = lake.read_or_empty(HOLDOUT).localCheckpoint()
+    """Groups of those who come up for the first time; all others keep theirs."""
+    before = lake.read_or_empty(HOLDOUT)
     new = members.select("person_id").distinct().join(before, on="person_id", how="left_anti")
-    dealt = new.select(
+    return new.select(
         "person_id",
         split_group(config.holdout).alias("split_group"),
         F.lit(as_of).alias("assigned_on"),
-    )
-    return before.unionByName(dealt).select(*HOLDOUT.names)
+    ).select(*HOLDOUT.names)
 
 
 def _gather_contacts(lake: Lakehouse, as_of: date) -> DataFrame:
@@ -123,77 +125,91 @@ def _gather_contacts(lake: Lakehouse, as_of: date) -> DataFrame:
 
 def _drain(
     run: Run, lake: Lakehouse, config: ActivationConfig, contacts: DataFrame, as_of: date
-) -> dict[tuple[str, str], ExportedFile]:
-    """Export what is pending and mark it delivered; return the files by destination and audience.
+) -> dict[tuple[str, str], str]:
+    """Export what is pending and mark it delivered; return the new files by destination and audience.
 
-    The files of a date hold all its instructions, so that a second run of the date writes them again whole.
+    A delivery is never written again: what is to be told later on the same date is a delivery of its own. Without
+    anything to tell, the first one of a date is a manifest that says so.
     """
-    outbox = lake.read(OUTBOX)
-    delivered = F.coalesce(F.col("delivered_on") == F.lit(as_of), F.lit(False))
-    of_today = (F.col("status") == "pending") | delivered
-    waiting = outbox.where(of_today).localCheckpoint()
-    addressed = [
-        address_instructions(
-            waiting.where(F.col("destination_id") == destination.id), contacts, destination
-        )
-        for destination in config.destinations
-    ]
-    today = reduce(DataFrame.unionByName, addressed, waiting.limit(0)).localCheckpoint()
-    held = list_held(outbox.where(~of_today).unionByName(today)).localCheckpoint()
+    outbox = lake.read(OUTBOX).localCheckpoint()
+    waiting, held = outbox.where("status = 'pending'"), list_held(outbox).localCheckpoint()
+    counts = {row["destination_id"]: row for row in _count_waiting(outbox, as_of).collect()}
     files: dict[tuple[str, str], ExportedFile] = {}
+    told, erased = [waiting.limit(0)], 0
     for destination in config.destinations:
+        count = counts.get(destination.id)
+        batch = count["batches"] + 1 if count else 1
+        if batch > 1 and not (count and count["waiting"]):
+            continue
         run.step(f"exporting to {destination.id}")
         here = F.col("destination_id") == destination.id
-        payload = build_payload(today.where(here), held.where(here), contacts, destination)
-        for file in export_files(payload, Path(config.exports), destination, as_of=as_of):
+        payload = build_payload(waiting.where(here), held.where(here), contacts, destination)
+        folder = Path(config.exports)
+        for file in export_files(payload, folder, destination, as_of=as_of, batch=batch):
             files[destination.id, file.audience_id] = file
-    status = {"status": F.lit("delivered"), "delivered_on": F.lit(as_of)}
-    told = today.where("status = 'pending'").withColumns(status)
-    run.merge(OUTBOX, told.select(*OUTBOX.names))
+        told.append(waiting.where(here).withColumn("batch", F.lit(batch)))
+        erased += count["erased"] if count else 0
+    run.merge(OUTBOX, _mark_delivered(reduce(DataFrame.unionByName, told), as_of))
+    if erased:
+        purge_deleted(lake, OUTBOX)
+        run.metric("erasures_delivered", erased)
     run.metric("files", len(files))
     run.metric("rows_exported", sum(file.rows for file in files.values()))
-    return files
+    return {of: file.path for of, file in files.items()}
+
+
+def _count_waiting(outbox: DataFrame, as_of: date) -> DataFrame:
+    """By destination: instructions that wait, those of them that erasures left, deliveries of the date so far."""
+    waits = F.col("status") == "pending"
+    batch = F.when(F.col("delivered_on") == F.lit(as_of), F.coalesce("batch", F.lit(1)))
+    return outbox.groupBy("destination_id").agg(
+        F.count_if(waits).alias("waiting"),
+        F.count_if(waits & F.col("person_id").isNull()).alias("erased"),
+        F.coalesce(F.max(batch), F.lit(0)).alias("batches"),
+    )
+
+
+def _mark_delivered(told: DataFrame, as_of: date) -> DataFrame:
+    """The instructions as delivered; of an erased person nothing is kept, so the address goes."""
+    changes = {
+        "status": F.lit("delivered"),
+        "delivered_on": F.lit(as_of),
+        "address": F.when(F.col("person_id").isNotNull(), F.col("address")),
+    }
+    return told.withColumns(changes).select(*OUTBOX.names)
 
 
 def _deliveries(
     lake: Lakehouse,
     judged: DataFrame,
-    files: dict[tuple[str, str], ExportedFile],
+    files: dict[tuple[str, str], str],
     config: ActivationConfig,
     as_of: date,
 ) -> DataFrame:
     """Rows of activation.delivery: one a destination and audience, also where nobody qualified."""
-    pairs = [
-        (d.id, name, _file_name(files, d, name))
-        for d in config.destinations
-        for name in d.audiences
-    ]
+    keys = ["destination_id", "audience_id"]
+    today = F.col("as_of_date") == F.lit(as_of)
+    before = {tuple(r[:2]): r[2] for r in _files_of(lake.read_or_empty(DELIVERY).where(today))}
+    pairs = [(d.id, name) for d in config.destinations for name in d.audiences]
+    named = [(*pair, files.get(pair, before.get(pair))) for pair in pairs]
     lists = lake.spark.createDataFrame(
-        pairs, "destination_id string, audience_id string, file_name string"
+        named, "destination_id string, audience_id string, file_name string"
     )
-    counts = judged.groupBy("destination_id", "audience_id").agg(
+    counts = judged.groupBy(*keys).agg(
         F.count(F.lit(1)).alias("members"),
         *(
             F.count_if(F.col("verdict") == v).alias(v)
             for v in ("without_consent", "without_identifier", "held_out")
         ),
     )
-    told = (
-        lake.read(OUTBOX)
-        .where(F.col("delivered_on") == F.lit(as_of))
-        .groupBy("destination_id", "audience_id")
-        .agg(
-            F.count_if(F.col("operation") == "add").alias("added"),
-            F.count_if(F.col("operation") == "remove").alias("removed"),
-        )
+    delivered = lake.read(OUTBOX).where(F.col("delivered_on") == F.lit(as_of))
+    told = delivered.groupBy(*keys).agg(
+        F.count_if(F.col("operation") == "add").alias("added"),
+        F.count_if(F.col("operation") == "remove").alias("removed"),
     )
-    keys = ["destination_id", "audience_id"]
     rows = lists.join(counts, on=keys, how="left").join(told, on=keys, how="left")
     return rows.fillna(0).withColumn("as_of_date", F.lit(as_of)).select(*DELIVERY.names)
 
 
-def _file_name(
-    files: dict[tuple[str, str], ExportedFile], destination: FileDestination, audience: str
-) -> str | None:
-    file = files.get((destination.id, audience))
-    return file.name if file else None
+def _files_of(deliveries: DataFrame) -> list[Row]:
+    return deliveries.select("destination_id", "audience_id", "file_name").collect()

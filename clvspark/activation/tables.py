@@ -16,16 +16,42 @@ HOLDOUT = Table(
         Column("assigned_on", "date", "as_of date of the first assignment", required=True),
     ),
 )
+ASSIGNMENT = Table(
+    "activation.assignment",
+    "Who could be told about for an audience on a date (consenting, addressable), and who of them was held out. "
+    "Rows are added at the activation and never changed.",
+    (
+        Column("as_of_date", "date", "of the activation", key=True),
+        _AUDIENCE,
+        Column("person_id", "string", "as on that day", key=True, references="identity.person"),
+        Column(
+            "split_group",
+            "string",
+            "treatment: a destination was told; holdout: none was",
+            required=True,
+            check="split_group IN ('treatment', 'holdout')",
+        ),
+    ),
+    cluster_by=("as_of_date", "audience_id"),
+)
 OUTBOX = Table(
     "activation.outbox",
     "One instruction to a destination: add a person to a list, or remove them.",
     (
         Column(
-            "outbox_id", "string", "digest of destination, audience, person and sequence", key=True
+            "outbox_id",
+            "string",
+            "digest of destination, audience, person and sequence; random where an erasure left the instruction",
+            key=True,
         ),
         Column("destination_id", "string", required=True),
         Column("audience_id", "string", required=True),
-        Column("person_id", "string", required=True, references="identity.person"),
+        Column(
+            "person_id",
+            "string",
+            "NULL for a removal that an erasure left",
+            references="identity.person",
+        ),
         Column(
             "sequence",
             "int",
@@ -41,13 +67,16 @@ OUTBOX = Table(
         ),
         Column("created_on", "date", "as_of date", required=True),
         Column("delivered_on", "date", "as_of date of the delivery"),
+        Column("batch", "int", "number of the delivery to the destination on that date"),
         Column(
             "address",
             "string",
-            "identifier that the destination knows the person by; of a removal, that of the add",
+            "identifier that the destination is told; of a removal, that of the add; "
+            "NULL once the removal of an erased person is delivered",
             pii="identifier",
         ),
     ),
+    checks={"only_removals_are_of_nobody": "person_id IS NOT NULL OR operation = 'remove'"},
     change_feed=True,
 )
 DELIVERY = Table(
@@ -63,7 +92,9 @@ DELIVERY = Table(
         Column("held_out", "bigint", "consenting and addressable, in the holdout"),
         Column("added", "bigint"),
         Column("removed", "bigint"),
-        Column("file_name", "string", "NULL where nothing changed"),
+        Column(
+            "file_name", "string", "newest file, below the destination; NULL where nothing changed"
+        ),
     ),
 )
-TABLES = (HOLDOUT, OUTBOX, DELIVERY)
+TABLES = (HOLDOUT, ASSIGNMENT, OUTBOX, DELIVERY)

@@ -55,3 +55,9 @@ class TrainingError(ClvsparkError):
     """A model could not be trained on the data given; the previous model stays in use."""
 
     exit_code = 7
+
+
+class DeliveryError(ClvsparkError):
+    """A destination did not receive all that it was to be told; nothing counts as delivered."""
+
+    exit_code = 11

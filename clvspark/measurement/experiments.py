@@ -1,105 +1,130 @@
-"""Treatment against holdout: difference of means with its interval, and the check of the group sizes."""
+"""Treatment against holdout: what can be judged, the difference with its interval, the check of the group sizes."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from math import sqrt
+from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from scipy.stats import binomtest, t
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
 
 from clvspark.measurement.config import MeasurementConfig
+from clvspark.measurement.inference import (
+    SIGNIFICANCE,
+    Group,
+    adjust_p_values,
+    compare_means,
+)
+from clvspark.measurement.outcomes import OUTCOMES
+from clvspark.measurement.tables import EXPERIMENT
 
-OUTCOMES = ("margin", "revenue", "purchases")
+Rows = list[dict[str, Any]]
+
+_MEASURES = ("treatment_mean", "holdout_mean", "difference", "ci_low", "ci_high", "p_value")
+COMPARISON_SCHEMA = ", ".join(
+    ["audience_id string", "outcome string", *(f"{name} double" for name in _MEASURES)]
+)
 
 
-def sum_outcomes(people: DataFrame, days: DataFrame, *, as_of: date, window_days: int) -> DataFrame:
-    """Count, mean and variance of each outcome by audience and group.
+def open_experiments(
+    sizes: Iterable[dict[str, Any]], config: MeasurementConfig, *, as_of: date, days_observed: int
+) -> Rows:
+    """One row an audience and outcome, not judged yet, as measurement.experiment.
 
-    In: ``audience_id, person_id, split_group`` of everyone who qualified, treated or held out (intention to
-    treat); history.person_day. Out: ``audience_id, split_group, outcome, n, mean, variance``: a few rows.
+    In: ``audience_id, split_group, persons``. The status says whether it can be judged: the window must have been
+    observed to its end, and both groups must be large enough.
     """
-    end = as_of + timedelta(days=window_days)
-    window = days.where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
-    sums = window.groupBy("person_id").agg(
-        F.sum("margin").cast("double").alias("margin"),
-        F.sum("net_revenue").cast("double").alias("revenue"),
-        F.sum("orders").cast("double").alias("purchases"),
+    groups: dict[str, dict[str, int]] = {}
+    for row in sizes:
+        groups.setdefault(row["audience_id"], {})[row["split_group"]] = int(row["persons"])
+    opened = []
+    for audience, persons in sorted(groups.items()):
+        treated, held = persons.get("treatment", 0), persons.get("holdout", 0)
+        few = min(treated, held) < config.min_persons
+        early = days_observed < config.window_days
+        ratio = binomtest(held, treated + held, config.holdout_percent / 100).pvalue
+        facts = {
+            "as_of_date": as_of,
+            "audience_id": audience,
+            "status": "not_yet_observed" if early else "too_few_persons" if few else "measured",
+            "window_days": config.window_days,
+            "days_observed": days_observed,
+            "treatment_persons": treated,
+            "holdout_persons": held,
+            "sample_ratio_p_value": float(ratio),
+        }
+        unknown = dict.fromkeys(EXPERIMENT.names)
+        opened += [{**unknown, **facts, "outcome": outcome} for outcome in OUTCOMES]
+    return opened
+
+
+def compare_groups(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Compare both groups of one audience by one outcome; one row of COMPARISON_SCHEMA.
+
+    In: rows of `tabulate_outcomes`, in any order.
+    """
+    audience, outcome = outcomes["audience_id"].iloc[0], outcomes["outcome"].iloc[0]
+    values, position = np.unique(outcomes["value"].to_numpy(), return_inverse=True)
+    treatment, holdout = (
+        _sum_up(outcomes, position, values.size, name) for name in ("treatment", "holdout")
     )
-    judged = people.join(sums, on="person_id", how="left").fillna(0.0, subset=list(OUTCOMES))
-    long = judged.unpivot(["audience_id", "split_group"], list(OUTCOMES), "outcome", "value")
-    return long.groupBy("audience_id", "split_group", "outcome").agg(
-        F.count(F.lit(1)).alias("n"),
-        F.avg("value").alias("mean"),
-        F.coalesce(F.var_samp("value"), F.lit(0.0)).alias("variance"),
-    )
+    found = compare_means(values, treatment, holdout, seed=f"{audience}|{outcome}")
+    measures = (treatment.mean, holdout.mean, found.difference, found.ci_low, found.ci_high)
+    row = (audience, outcome, *measures, found.p_value)
+    return pd.DataFrame([row], columns=["audience_id", "outcome", *_MEASURES])
 
 
-def compare_groups(
-    sums: list[dict[str, Any]], config: MeasurementConfig, *, as_of: date
-) -> list[dict[str, Any]]:
-    """Rows of measurement.experiment from `sum_outcomes`; audiences with too small a group are left out."""
-    groups: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for row in sums:
-        groups.setdefault((row["audience_id"], row["outcome"]), {})[row["split_group"]] = row
-    return [
-        _compare(audience, outcome, both["treatment"], both["holdout"], config, as_of)
-        for (audience, outcome), both in sorted(groups.items())
-        if len(both) > 1 and min(both["treatment"]["n"], both["holdout"]["n"]) >= config.min_persons
-    ]
-
-
-def _compare(
-    audience: str,
-    outcome: str,
-    treated: dict[str, Any],
-    held: dict[str, Any],
-    config: MeasurementConfig,
-    as_of: date,
-) -> dict[str, Any]:
-    difference = treated["mean"] - held["mean"]
-    margin = welch_margin(treated["variance"], treated["n"], held["variance"], held["n"])
-    total = treated["n"] + held["n"]
-    ratio = binomtest(int(held["n"]), int(total), config.holdout_percent / 100).pvalue
-    return {
-        "as_of_date": as_of,
-        "audience_id": audience,
-        "outcome": outcome,
-        "window_days": config.window_days,
-        "treatment_persons": int(treated["n"]),
-        "holdout_persons": int(held["n"]),
-        "treatment_mean": treated["mean"],
-        "holdout_mean": held["mean"],
-        "difference": difference,
-        "ci_low": difference - margin,
-        "ci_high": difference + margin,
-        "sample_ratio_p_value": float(ratio),
+def judge_experiments(opened: Rows, comparisons: Iterable[dict[str, Any]]) -> Rows:
+    """Fill in what was measured, with p-values corrected over the audiences of each outcome."""
+    found = {(row["audience_id"], row["outcome"]): row for row in comparisons}
+    judged = {
+        (row["audience_id"], row["outcome"]): {
+            **row,
+            **{
+                name: _finite(found[row["audience_id"], row["outcome"]][name]) for name in _MEASURES
+            },
+        }
+        for row in opened
+        if row["status"] == "measured"
     }
+    for outcome in OUTCOMES:
+        family = [row for row in judged.values() if row["outcome"] == outcome]
+        adjusted = adjust_p_values([row["p_value"] for row in family])
+        for row, p_value in zip(family, adjusted, strict=True):
+            row |= {"p_value_adjusted": p_value, "is_significant": p_value <= SIGNIFICANCE}
+    return [judged.get((row["audience_id"], row["outcome"]), row) for row in opened]
 
 
-def welch_margin(var_a: float, n_a: int, var_b: float, n_b: int, *, level: float = 0.95) -> float:
-    """Half width of Welch's interval for a difference of means (Welch 1947; Satterthwaite's degrees of freedom)."""
-    a, b = var_a / n_a, var_b / n_b
-    if a + b == 0:
-        return 0.0
-    freedom = (a + b) ** 2 / (a**2 / (n_a - 1) + b**2 / (n_b - 1))
-    return float(t.ppf((1 + level) / 2, freedom)) * sqrt(a + b)
-
-
-def incremental_values(experiments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of measurement.incremental_value: margin differences times the persons treated."""
+def incremental_values(experiments: Rows) -> Rows:
+    """Rows of measurement.incremental_value: margin differences times the persons assigned to treatment."""
+    kept = ("as_of_date", "audience_id", "status", "treatment_persons", "holdout_persons")
+    judged = ("p_value", "p_value_adjusted", "is_significant")
+    scaled = {"incremental_margin": "difference", "ci_low": "ci_low", "ci_high": "ci_high"}
     return [
         {
-            "as_of_date": row["as_of_date"],
-            "audience_id": row["audience_id"],
-            "treated_persons": row["treatment_persons"],
-            "realised_margin": row["difference"] * row["treatment_persons"],
-            "ci_low": row["ci_low"] * row["treatment_persons"],
-            "ci_high": row["ci_high"] * row["treatment_persons"],
-            "is_significant": row["ci_low"] > 0 or row["ci_high"] < 0,
+            **{name: row[name] for name in (*kept, *judged)},
+            **{
+                name: None if row[of] is None else row[of] * row["treatment_persons"]
+                for name, of in scaled.items()
+            },
         }
         for row in experiments
         if row["outcome"] == "margin"
     ]
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _sum_up(outcomes: pd.DataFrame, position: np.ndarray, distinct: int, name: str) -> Group:
+    """Counts by distinct value, exact mean and sample variance; sums do not depend on the order of rows."""
+    mine = (outcomes["split_group"] == name).to_numpy()
+    counts, total, squares = np.zeros(distinct, np.int64), np.zeros(distinct), np.zeros(distinct)
+    for sums, column in ((counts, "persons"), (total, "total"), (squares, "squares")):
+        sums[position[mine]] = outcomes[column].to_numpy()[mine]
+    persons, mean = int(counts.sum()), float(total.sum() / counts.sum())
+    variance = max(0.0, float(squares.sum()) - persons * mean**2) / (persons - 1)
+    return Group(counts, mean, variance)

@@ -8,15 +8,27 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.tables import HOLDOUT
+from clvspark.activation.tables import ASSIGNMENT
 from clvspark.audiences.tables import DECILE, MEMBERSHIP
-from clvspark.history.tables import INTERACTION, PERSON_DAY
+from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
+from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.experiments import compare_groups, incremental_values, sum_outcomes
+from clvspark.measurement.experiments import (
+    COMPARISON_SCHEMA,
+    compare_groups,
+    incremental_values,
+    judge_experiments,
+    open_experiments,
+)
+from clvspark.measurement.outcomes import (
+    count_days_observed,
+    follow_persons,
+    tabulate_outcomes,
+)
 from clvspark.measurement.responses import join_responses
-from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE
+from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 
 RESPONSES_STAGE, MEASURE_STAGE = "responses", "measure"
 
@@ -41,18 +53,16 @@ def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> Ru
 
 def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Judge the activation of `as_of`: treatment against holdout in the window after it."""
-    reads, writes = (MEMBERSHIP, HOLDOUT, PERSON_DAY), (EXPERIMENT, INCREMENTAL_VALUE)
+    reads = (ASSIGNMENT, PERSON_LINK, PERSON_DAY, ORDER)
+    writes = (WINDOW, EXPERIMENT, INCREMENTAL_VALUE)
     with lake.run(MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
         if not run.is_current:
-            people = _members(lake, as_of).join(
-                lake.read(HOLDOUT).select("person_id", "split_group"), on="person_id"
-            )
-            sums = sum_outcomes(
-                people, lake.read(PERSON_DAY), as_of=as_of, window_days=config.window_days
-            )
-            experiments = compare_groups(
-                [row.asDict() for row in sums.collect()], config, as_of=as_of
-            )
+            last = lake.read(ORDER).agg(F.max(F.to_date("ordered_at"))).collect()[0][0]
+            observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
+            window = {"as_of_date": as_of, "window_days": config.window_days}
+            window |= {"days_observed": observed, "last_order_on": last}
+            run.overwrite(WINDOW, _rows(lake, WINDOW, [window]), where=_of(as_of))
+            experiments = _judge(lake, config, as_of, observed)
             run.overwrite(EXPERIMENT, _rows(lake, EXPERIMENT, experiments), where=_of(as_of))
             run.overwrite(
                 INCREMENTAL_VALUE,
@@ -60,6 +70,31 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
                 where=_of(as_of),
             )
     return run.report
+
+
+def _judge(
+    lake: Lakehouse, config: MeasurementConfig, as_of: date, days_observed: int
+) -> list[dict[str, Any]]:
+    """Rows of measurement.experiment; of the persons, only counts and results reach the driver."""
+    assigned = lake.read(ASSIGNMENT).where(F.col("as_of_date") == F.lit(as_of))
+    people = follow_persons(assigned, lake.read(PERSON_LINK)).localCheckpoint()
+    sizes = people.groupBy("audience_id", "split_group").agg(F.count(F.lit(1)).alias("persons"))
+    opened = open_experiments(
+        [row.asDict() for row in sizes.collect()], config, as_of=as_of, days_observed=days_observed
+    )
+    measured = sorted({row["audience_id"] for row in opened if row["status"] == "measured"})
+    if not measured:
+        return opened
+    outcomes = tabulate_outcomes(
+        people.where(F.col("audience_id").isin(*measured)),
+        lake.read(PERSON_DAY),
+        as_of=as_of,
+        window_days=config.window_days,
+    )
+    compared = outcomes.groupBy("audience_id", "outcome").applyInPandas(
+        compare_groups, COMPARISON_SCHEMA
+    )
+    return judge_experiments(opened, [row.asDict() for row in compared.collect()])
 
 
 def _members(lake: Lakehouse, as_of: date) -> DataFrame:

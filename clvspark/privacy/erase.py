@@ -10,22 +10,29 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import record_digest, row_digest
 
 LINKS = "identity.person_link"
 RECORDS = "sources.customer_record"
 QUARANTINE = "sources.quarantine"
+OUTBOX = "activation.outbox"
+# How the removals that destinations still have to be told are called in the account of an erasure.
+REMOVALS = (
+    "activation.outbox: kept without the person, a removal to be delivered by the next activate"
+)
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
 
 
 def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date) -> dict[str, int]:
-    """Erase the persons of the records ``system:id``; return the rows touched by table.
+    """Erase the persons of the records ``system:id``; return the rows touched by table, and REMOVALS.
 
     Every record of such a person goes, from every table that names records or persons: tombstones first and
-    links last, so that an interrupted erasure is finished by the next one and nothing is ingested again.
+    links last, so that an interrupted erasure is finished by the next one and nothing is ingested again. Lists
+    that were told about the person are told to remove them by the next activation; REMOVALS counts these.
     Raises MissingInputError where none of the records is known.
     """
     with lake.writing("forget"):
@@ -40,14 +47,32 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
         ).distinct()
         lake.merge(TOMBSTONE, stones)
         touched = {QUARANTINE: _hide_in_quarantine(lake, found, requested_on)}
+        if lake.exists(lake.tables[OUTBOX]):
+            touched |= _empty_outbox(lake, found, requested_on)
         # The links go last: an erasure that was interrupted finds the person by them.
         tables = sorted(lake.tables.values(), key=lambda table: table.name == LINKS)
         touched |= {
             table.name: _erase_from(lake, table, found)
             for table in tables
-            if table.name != QUARANTINE and lake.exists(table)
+            if table.name not in touched and lake.exists(table)
         }
     return {name: rows for name, rows in touched.items() if rows}
+
+
+def purge_deleted(lake: Lakehouse, table: Table) -> None:
+    """Rewrite the files that still hold what was deleted, and remove the old ones as far as retention allows."""
+    lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
+    lake.storage.delta(table.name).vacuum()
+    lake.log.forget_version(table)
+
+
+def _empty_outbox(lake: Lakehouse, found: DataFrame, requested_on: date) -> dict[str, int]:
+    """Take the persons out of the outbox, in one commit with the removals that they leave there."""
+    table = lake.tables[OUTBOX]
+    rows, removals = leave_removals(lake, table, found, requested_on)
+    if rows:
+        purge_deleted(lake, table)
+    return {OUTBOX: rows - removals, REMOVALS: removals}
 
 
 def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
@@ -106,20 +131,14 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
         target.merge(
             F.broadcast(hits.alias("s")), "t.quarantine_id = s.quarantine_id"
         ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
-        _purge(lake, table)
+        purge_deleted(lake, table)
     return touched
-
-
-def _purge(lake: Lakehouse, table: Table) -> None:
-    """Rewrite the files that still hold what was deleted, and remove the old ones as far as retention allows."""
-    lake.spark.sql(f"REORG TABLE {lake.storage.identifier(table.name)} APPLY (PURGE)")
-    lake.storage.delta(table.name).vacuum()
 
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
     rows = sum(_erase_matches(lake, table, found, key) for key in _matching_keys(table))
     if rows:
-        _purge(lake, table)
+        purge_deleted(lake, table)
     return rows
 
 

@@ -125,7 +125,7 @@ def draw_grouped_bars(
 def draw_stacked_bars(
     rows: Rows, series: list[str], *, unit: str, description: str
 ) -> dict[str, Any]:
-    """Lying bars of up to three parts. In: ``name, series, value``; `series` from the left."""
+    """Lying bars of up to four parts. In: ``name, series, value``; `series` from the left."""
     order = list(dict.fromkeys(row["name"] for row in rows))
     ranked = [{**row, "place": series.index(row["series"])} for row in rows]
     chart = (
@@ -134,7 +134,7 @@ def draw_stacked_bars(
         .encode(
             x=alt.X("value:Q", title=unit, axis=COUNT_AXIS),
             y=alt.Y("name:N", sort=order, axis=NAME_AXIS),
-            color=colour_by("series", series, [BLUE, ORANGE, PALE]),
+            color=colour_by("series", series, [BLUE, ORANGE, GREY, PALE]),
             order=alt.Order("place:Q"),
             tooltip=["name:N", "series:N", alt.Tooltip("value:Q", title=unit, format=",.0f")],
         )

@@ -6,8 +6,10 @@ from clvspark.lakehouse.config import StrictModel
 
 
 class ReportingConfig(StrictModel):
-    """Where the page goes, and the window in which what came true is counted."""
+    """Where the page goes, and what it says of itself."""
 
     page: str = Field("report.html", description="HTML file; needs no network to be read")
     title: str = "Customer value"
-    window_days: int = Field(91, ge=1, description="as measurement.window_days")
+    note: str | None = Field(
+        None, description="sentence below the title: what readers must know about these data"
+    )

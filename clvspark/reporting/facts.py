@@ -56,13 +56,22 @@ def build_fact_audience_overlap(members: DataFrame, *, as_of: date) -> DataFrame
     return counted.withColumn("as_of_date", F.lit(as_of)).select(*FACT_AUDIENCE_OVERLAP.names)
 
 
-def build_fact_clv_decile(deciles: DataFrame, values: DataFrame, after: DataFrame) -> DataFrame:
+def build_fact_clv_decile(
+    deciles: DataFrame, values: DataFrame, after: DataFrame | None, *, days_observed: int
+) -> DataFrame:
     """Deciles added up.
 
-    In: audiences.decile and clv.customer_value of one date; ``person_id, revenue_after``.
+    In: audiences.decile and clv.customer_value of one date; ``person_id, revenue_after``, None before the window
+    after the date has been observed to its end: what came in is not known then.
     """
-    facts = values.select("person_id", "p_alive", "expected_purchases", "residual_value")
-    joined = deciles.join(facts, on="person_id", how="left").join(after, on="person_id", how="left")
+    facts = values.select(
+        "person_id", "p_alive", "expected_purchases", "residual_value", "historical_value"
+    )
+    joined = deciles.join(facts, on="person_id", how="left")
+    came = F.lit(None).cast("double")
+    if after is not None:
+        joined = joined.join(after, on="person_id", how="left")
+        came = F.coalesce(F.sum("revenue_after"), F.lit(0.0))
     return (
         joined.groupBy("as_of_date", "metric", "decile")
         .agg(
@@ -71,39 +80,59 @@ def build_fact_clv_decile(deciles: DataFrame, values: DataFrame, after: DataFram
             F.min("value").alias("min_value"),
             F.avg("p_alive").alias("p_alive"),
             F.avg("expected_purchases").alias("expected_purchases"),
+            F.sum("historical_value").alias("historical_value"),
             F.sum("residual_value").alias("residual_value"),
-            F.coalesce(F.sum("revenue_after"), F.lit(0.0)).alias("revenue_after"),
+            came.alias("revenue_after"),
+            F.lit(days_observed).alias("days_observed"),
         )
         .select(*FACT_CLV_DECILE.names)
     )
 
 
+_RESPONSES = {"email_opened": "opened", "email_clicked": "clicked", "coupon_redeemed": "redeemed"}
+
+
 def build_fact_response(
-    contacts: DataFrame, responses: DataFrame, deciles: DataFrame, *, as_of: date
+    contacts: DataFrame,
+    responses: DataFrame,
+    deciles: DataFrame,
+    *,
+    as_of: date,
+    days_observed: int,
 ) -> DataFrame:
-    """Persons contacted and responding, by campaign and decile of CLV.
+    """Persons contacted, and what they did, by campaign and decile of CLV.
 
     In: ``person_id, campaign_id`` of contacts in the window; measurement.response and audiences.decile of one
-    date. A person counts once for a campaign and kind of response.
+    date. Every campaign has a row for each decile, of zeros where nobody was contacted. A person counts once for
+    a campaign and kind of response; who responded without having been contacted is counted apart, so that a rate
+    is of the people it is divided by.
     """
-    kinds = {"email_opened": "opened", "email_clicked": "clicked", "coupon_redeemed": "redeemed"}
-    contacted = contacts.select("person_id", "campaign_id", F.lit("contacted").alias("kind"))
-    map_ = F.create_map(*(F.lit(part) for pair in kinds.items() for part in pair))
-    answered = responses.select(
-        "person_id", "campaign_id", F.element_at(map_, F.col("response_type")).alias("kind")
-    )
-    both = (
-        contacted.unionByName(answered)
-        .where("kind IS NOT NULL AND campaign_id IS NOT NULL")
-        .distinct()
-    )
+    key = ["campaign_id", "person_id"]
+    contacted = contacts.select(*key).distinct().withColumn("_contacted", F.lit(True))
+    did = [F.max(F.col("response_type") == kind).alias(name) for kind, name in _RESPONSES.items()]
+    answered = responses.where(F.col("response_type").isin(*_RESPONSES)).groupBy(*key).agg(*did)
     ranks = deciles.where("metric = 'clv'").select("person_id", F.col("decile").alias("clv_decile"))
-    placed = both.join(ranks, on="person_id", how="left").fillna(0, subset=["clv_decile"])
-    counts = [
-        F.count_if(F.col("kind") == kind).alias(kind) for kind in ("contacted", *kinds.values())
-    ]
-    found = placed.groupBy("campaign_id", "clv_decile").agg(*counts)
-    return found.withColumn("as_of_date", F.lit(as_of)).select(*FACT_RESPONSE.names)
+    persons = (
+        contacted.join(answered, on=key, how="full_outer")
+        .where("campaign_id IS NOT NULL")
+        .join(ranks, on="person_id", how="left")
+        .fillna(0, subset=["clv_decile"])
+        .fillna(False, subset=["_contacted", *_RESPONSES.values()])
+    )
+    counted = persons.groupBy("campaign_id", "clv_decile").agg(
+        F.count_if("_contacted").alias("contacted"),
+        *(
+            F.count_if(F.col("_contacted") & F.col(name)).alias(name)
+            for name in _RESPONSES.values()
+        ),
+        F.count_if(~F.col("_contacted")).alias("responded_not_contacted"),
+    )
+    tenths = F.explode(F.sequence(F.lit(1), F.lit(10))).alias("clv_decile")
+    every = persons.select("campaign_id").distinct().select("campaign_id", tenths)
+    found = every.join(counted, on=["campaign_id", "clv_decile"], how="full_outer").fillna(0)
+    return found.withColumns(
+        {"as_of_date": F.lit(as_of), "days_observed": F.lit(days_observed)}
+    ).select(*FACT_RESPONSE.names)
 
 
 def build_fact_activation(deliveries: DataFrame) -> DataFrame:

@@ -17,9 +17,8 @@ from clvspark.identity.tables import PERSON
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.run_log import METRIC, RUN
 from clvspark.lakehouse.table import Table
-from clvspark.measurement.tables import EXPERIMENT
+from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
 from clvspark.reporting import tables
-from clvspark.reporting.config import ReportingConfig
 from clvspark.sources.tables import QUARANTINE
 
 Rows = list[dict[str, Any]]
@@ -37,6 +36,7 @@ class Figures:
     as_of: date
     currency: str
     window_days: int
+    days_observed: int = 0
     profile: Rows = field(default_factory=list)
     deciles: Rows = field(default_factory=list)
     audiences: Rows = field(default_factory=list)
@@ -46,6 +46,7 @@ class Figures:
     models: Rows = field(default_factory=list)
     backtest: Rows = field(default_factory=list)
     experiments: Rows = field(default_factory=list)
+    incremental: Rows = field(default_factory=list)
     quarantine: Rows = field(default_factory=list)
     record_counts: Rows = field(default_factory=list)
     runs: Rows = field(default_factory=list)
@@ -59,12 +60,24 @@ class Figures:
         """Number that the newest successful run of a stage reported, None where none did."""
         return self.metrics.get((stage, name))
 
+    @property
+    def is_window_over(self) -> bool:
+        """Whether the days after the date, in which what came true is counted, are all known."""
+        return self.days_observed >= self.window_days
+
+    @property
+    def window_so_far(self) -> str:
+        """How much of the window is known, in words."""
+        if not self.days_observed:
+            return f"none of the {self.window_days} days from {self.as_of} on is known yet"
+        return f"{self.days_observed} of the {self.window_days} days from {self.as_of} on are known so far"
+
     def deciles_of(self, metric: str) -> Rows:
         """The deciles of one metric, best first."""
         return [row for row in self.deciles if row["metric"] == metric]
 
 
-def read_figures(lake: Lakehouse, config: ReportingConfig, as_of: date) -> Figures:
+def read_figures(lake: Lakehouse, as_of: date) -> Figures:
     """Read the numbers of `as_of`; tables that do not exist yet count as empty.
 
     The queries are independent and small, so a few run side by side.
@@ -81,7 +94,9 @@ def read_figures(lake: Lakehouse, config: ReportingConfig, as_of: date) -> Figur
         "responses": _responses(lake, as_of),
         "models": _of(lake, MODEL, as_of).drop("document").orderBy("kind", "name"),
         "backtest": _of(lake, BACKTEST, as_of).orderBy("model", "measure"),
+        "window": _of(lake, WINDOW, as_of),
         "experiments": _of(lake, EXPERIMENT, as_of).orderBy("audience_id", "outcome"),
+        "incremental": _of(lake, INCREMENTAL_VALUE, as_of).orderBy("audience_id"),
         "quarantine": _quarantine(lake),
         "record_counts": _record_counts(lake),
         "value": _values(lake, as_of),
@@ -89,12 +104,13 @@ def read_figures(lake: Lakehouse, config: ReportingConfig, as_of: date) -> Figur
     }
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = dict(zip(queries, pool.map(_collect, queries.values()), strict=True))
-    calendar, value = found.pop("calendar")[0], found.pop("value")[0]
+    calendar, value, window = (found.pop(name)[0] for name in ("calendar", "value", "window"))
     runs = found.pop("runs")
     return Figures(
         as_of=as_of,
         currency=lake.config.currency,
-        window_days=config.window_days,
+        window_days=window["window_days"],
+        days_observed=window["days_observed"],
         first_day=calendar["first"],
         last_day=calendar["last"],
         horizon_days=value["horizon_days"],

@@ -23,10 +23,11 @@ from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.drawing import CONFIG
 from clvspark.reporting.figures import Figures, read_figures
 from clvspark.reporting.sections.action import describe_activation, describe_audiences
+from clvspark.reporting.sections.experiments import describe_experiments
 from clvspark.reporting.sections.headline import build_tiles
 from clvspark.reporting.sections.operations import describe_quarantine, describe_runs
-from clvspark.reporting.sections.outcome import describe_experiments, describe_responses
 from clvspark.reporting.sections.quality import describe_identity, describe_models
+from clvspark.reporting.sections.responses import describe_responses
 from clvspark.reporting.sections.value import describe_lifecycle, describe_value
 
 _SECTIONS = (
@@ -60,11 +61,11 @@ def render_page(lake: Lakehouse, config: ReportingConfig, as_of: date, page: Pat
     Nothing that grows with the number of persons is read into the driver; no personal data is on
     the page.
     """
-    html = build_html(read_figures(lake, config, as_of), title=config.title)
+    html = build_html(read_figures(lake, as_of), title=config.title, note=config.note)
     write_atomically(page, html)
 
 
-def build_html(figures: Figures, *, title: str) -> str:
+def build_html(figures: Figures, *, title: str, note: str | None = None) -> str:
     """Return the page as text; everything that comes from data or configuration is escaped."""
     sections = [describe(figures) for describe in _SECTIONS]
     library, script = _chart_library(), _DRAW
@@ -73,9 +74,11 @@ def build_html(figures: Figures, *, title: str) -> str:
     template = _environment().get_template("report.html.j2")
     return template.render(
         title=title,
+        note=note,
         as_of=figures.as_of,
         currency=figures.currency,
         period=f"History from {first} to {last}." if first else "",
+        window="" if figures.is_window_over else f"Of what came true, {figures.window_so_far}.",
         tiles=build_tiles(figures),
         sections=sections,
         specs=_specs(sections),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
@@ -15,9 +16,10 @@ from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.run_log import METRIC
 from clvspark.lakehouse.table import Table
-from clvspark.measurement.tables import EXPERIMENT, RESPONSE
+from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
 from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.page import render_page
@@ -38,10 +40,31 @@ READS = (
     MEMBERSHIP,
     DELIVERY,
     RESPONSE,
+    WINDOW,
     EXPERIMENT,
+    INCREMENTAL_VALUE,
     CAMPAIGN,
     CAMPAIGN_MEMBER,
 )
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days from `as_of` on in which what came true is counted."""
+
+    as_of: date
+    days: int
+    days_observed: int
+
+    @property
+    def end(self) -> date:
+        """First day after it."""
+        return self.as_of + timedelta(days=self.days)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been observed to its end."""
+        return self.days_observed >= self.days
 
 
 def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
@@ -50,9 +73,10 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=tables.TABLES) as run:
         run.is_current = run.is_current and page.exists()
         if not run.is_current:
+            window = _read_window(lake, as_of)
             run.overwrite_all(_build_dimensions(lake))
             run.overwrite_all(
-                _build_facts(lake, config, as_of), where=f"as_of_date = DATE'{as_of}'"
+                _build_facts(lake, window, as_of), where=f"as_of_date = DATE'{as_of}'"
             )
             run.step("rendering the page")
             render_page(lake, config, as_of, page)
@@ -69,11 +93,12 @@ def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:
     }
 
 
-def _build_facts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> dict[Table, DataFrame]:
+def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, DataFrame]:
     now = F.col("as_of_date") == F.lit(as_of)
     values, deciles = lake.read(CUSTOMER_VALUE).where(now), lake.read(DECILE).where(now)
     members = lake.read(MEMBERSHIP).where("status = 'realized'")
-    responses = lake.read(RESPONSE).where(now)
+    after = _revenue_after(lake, window) if window.is_over else None
+    observed = window.days_observed
     return {
         tables.FACT_PROFILE: facts.build_fact_profile(values, lake.read(PERSON), as_of=as_of),
         tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(
@@ -81,34 +106,46 @@ def _build_facts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> dict[
         ),
         tables.FACT_AUDIENCE_OVERLAP: facts.build_fact_audience_overlap(members, as_of=as_of),
         tables.FACT_CLV_DECILE: facts.build_fact_clv_decile(
-            deciles, values, _revenue_after(lake, config, as_of)
+            deciles, values, after, days_observed=observed
         ),
         tables.FACT_RESPONSE: facts.build_fact_response(
-            _contacts(lake, config, as_of), responses, deciles, as_of=as_of
+            _contacts(lake, window),
+            lake.read(RESPONSE).where(now),
+            deciles,
+            as_of=as_of,
+            days_observed=observed,
         ),
         tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
         tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),
     }
 
 
-def _revenue_after(lake: Lakehouse, config: ReportingConfig, as_of: date) -> DataFrame:
-    """Net revenue of each person in the window after `as_of`."""
-    end = as_of + timedelta(days=config.window_days)
-    days = lake.read(PERSON_DAY).where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
+def _read_window(lake: Lakehouse, as_of: date) -> Window:
+    """The window after `as_of` as measurement saw it; MissingInputError where it has not looked yet."""
+    found = lake.read(WINDOW).where(F.col("as_of_date") == F.lit(as_of)).collect()
+    if not found:
+        raise MissingInputError(
+            f"measurement.window has no row for {as_of}. Run it first: clvspark measure --as-of {as_of}"
+        )
+    return Window(as_of, found[0]["window_days"], found[0]["days_observed"])
+
+
+def _revenue_after(lake: Lakehouse, window: Window) -> DataFrame:
+    """Net revenue of each person in the window."""
+    day = F.col("day")
+    days = lake.read(PERSON_DAY).where((day >= F.lit(window.as_of)) & (day < F.lit(window.end)))
     return days.groupBy("person_id").agg(F.sum("net_revenue").cast("double").alias("revenue_after"))
 
 
-def _contacts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> DataFrame:
+def _contacts(lake: Lakehouse, window: Window) -> DataFrame:
     """``person_id, campaign_id`` of messages sent, and of members of campaigns that ran, in the window."""
-    end = as_of + timedelta(days=config.window_days)
+    start, end = F.lit(window.as_of), F.lit(window.end)
     sent = lake.read(INTERACTION).where(
         (F.col("interaction_type") == "email_sent")
-        & (F.col("occurred_at") >= F.lit(as_of).cast("timestamp"))
-        & (F.col("occurred_at") < F.lit(end).cast("timestamp"))
+        & (F.col("occurred_at") >= start.cast("timestamp"))
+        & (F.col("occurred_at") < end.cast("timestamp"))
     )
-    running = lake.read(CAMPAIGN).where(
-        (F.col("starts_on") < F.lit(end)) & (F.col("ends_on") >= F.lit(as_of))
-    )
+    running = lake.read(CAMPAIGN).where((F.col("starts_on") < end) & (F.col("ends_on") >= start))
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     addressed = (
         lake.read(CAMPAIGN_MEMBER)

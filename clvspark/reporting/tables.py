@@ -4,6 +4,9 @@ from clvspark.lakehouse.table import Column, Table
 
 _AS_OF = Column("as_of_date", "date", key=True)
 _MONEY = "lakehouse currency"
+_DAYS_OBSERVED = Column(
+    "days_observed", "int", "of the window after the date, by the last order known", unit="day"
+)
 
 DIM_DATE = Table(
     "reporting.dim_date",
@@ -92,27 +95,37 @@ FACT_CLV_DECILE = Table(
         Column("min_value", "double", unit=_MONEY),
         Column("p_alive", "double", "mean"),
         Column("expected_purchases", "double", "mean within the horizon"),
+        Column("historical_value", "double", "sum", unit=_MONEY),
         Column("residual_value", "double", "sum", unit=_MONEY),
         Column(
             "revenue_after",
             "double",
-            "net revenue within the measurement window after the date",
+            "net revenue within the window after the date; NULL until the window has been observed to its end",
             unit=_MONEY,
         ),
+        _DAYS_OBSERVED,
     ),
 )
 FACT_RESPONSE = Table(
     "reporting.fact_response",
-    "Contacts and responses by campaign and decile of CLV, in the window after a date.",
+    "Contacts and responses by campaign and decile of CLV, in the window after a date; each campaign has a row for "
+    "every decile.",
     (
         _AS_OF,
         Column("campaign_id", "string", key=True),
         Column("clv_decile", "int", "0: not ranked on as_of_date", key=True),
         Column("contacted", "bigint", "persons that the campaign was sent to"),
-        Column("opened", "bigint", "persons"),
-        Column("clicked", "bigint", "persons"),
-        Column("redeemed", "bigint", "persons"),
+        Column("opened", "bigint", "persons, of those contacted"),
+        Column("clicked", "bigint", "persons, of those contacted"),
+        Column("redeemed", "bigint", "persons, of those contacted"),
+        Column(
+            "responded_not_contacted",
+            "bigint",
+            "persons who opened, clicked or redeemed without having been contacted in the window",
+        ),
+        _DAYS_OBSERVED,
     ),
+    checks={"who_responded_was_contacted": "greatest(opened, clicked, redeemed) <= contacted"},
 )
 FACT_MODEL_QUALITY = Table(
     "reporting.fact_model_quality",
@@ -133,6 +146,7 @@ FACT_ACTIVATION = Table(
         Column("audience_id", "string", key=True),
         Column("members", "bigint"),
         Column("without_consent", "bigint"),
+        Column("without_identifier", "bigint"),
         Column("held_out", "bigint"),
         Column("added", "bigint"),
         Column("removed", "bigint"),

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
 from clvspark.lakehouse.errors import OutputExistsError
+from clvspark.lakehouse.folders import building_folder, recover_folder, swap_folder
 
 _FORMATS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ".csv": ("csv", {"header": True, "escape": '"', "emptyValue": "",
@@ -100,14 +101,11 @@ def replaced_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
         )
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out} is a file; the simulated drops need a folder")
-    building = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.partial")
+    recover_folder(out)
+    building = building_folder(out)
     building.mkdir(parents=True)
     try:
         yield building
-        previous = building.with_suffix(".previous")
-        if out.exists():
-            out.rename(previous)
-        building.rename(out)
-        shutil.rmtree(previous, ignore_errors=True)
+        swap_folder(out)
     finally:
         shutil.rmtree(building, ignore_errors=True)

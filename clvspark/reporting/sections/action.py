@@ -84,7 +84,12 @@ def describe_activation(figures: Figures) -> Section:
             [Note(f"Nothing was activated as of {figures.as_of} yet.")],
         )
     names = audience_names(figures)
-    numbers = ("members", "without_consent", "held_out", "added", "removed")
+    left_out = {
+        "held out": "held_out",
+        "without an address": "without_identifier",
+        "without consent": "without_consent",
+    }
+    numbers = ("members", *reversed(left_out.values()), "added", "removed")
     rows = [
         [
             row["destination_id"],
@@ -98,22 +103,23 @@ def describe_activation(figures: Figures) -> Section:
         "Audience",
         "Members",
         "Without consent",
+        "Without address",
         "Held out",
         "Added",
         "Removed",
     ]
     grid = Grid("Lists by destination", columns, rows, left=2)
-    series = ["may be addressed", "held out", "without consent"]
+    series = ["on the list", *left_out]
     data = []
     for row in figures.activation:
-        kept = {"held out": row["held_out"] or 0, "without consent": row["without_consent"] or 0}
-        parts = {"may be addressed": (row["members"] or 0) - sum(kept.values()), **kept}
+        kept = {name: row[column] or 0 for name, column in left_out.items()}
+        parts = {"on the list": (row["members"] or 0) - sum(kept.values()), **kept}
         label = f"{names.get(row['audience_id'], row['audience_id'])}\n{row['destination_id']}"
         data += [{"name": label, "series": what, "value": count} for what, count in parts.items()]
-    title = "Members of the lists: who may be addressed, who is held out, who has not consented"
+    title = "Members of the lists: who is on the list, and who is left out for which reason"
     hint = (
-        "Only the blue part can be on a list; the few of it who lack an address or number are "
-        "left out as well."
+        "Everybody is counted once, by the first reason that holds: no consent, then no address or number, then the "
+        "holdout."
     )
     spec = draw_stacked_bars(data, series, unit="Persons", description=title)
     return Section("activation", "Activation", lead, [grid, Chart("activation", title, hint, spec)])

@@ -45,8 +45,10 @@ def build_tiles(figures: Figures) -> list[Tile]:
         ),
         Tile(
             f"Came in since ({figures.currency})",
-            whole(came) if deciles else UNKNOWN,
-            f"net revenue of ranked persons within {figures.window_days} days",
+            whole(came) if deciles and figures.is_window_over else UNKNOWN,
+            f"net revenue of ranked persons within {figures.window_days} days"
+            if figures.is_window_over
+            else f"not yet observed: {figures.window_so_far}",
         ),
         Tile(
             "Anonymous revenue",

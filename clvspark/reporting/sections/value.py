@@ -25,10 +25,11 @@ _LOOK_BACKS = {
 
 def describe_value(figures: Figures) -> Section:
     """Deciles of CLV with what came true beside them."""
+    kind = figures.value_kind
     lead = (
-        "Customers ranked by lifetime value and cut into tenths; decile 1 is the best. "
-        "Predicted value and realised "
-        "revenue are different things: they stand side by side and are never added."
+        f"Customers ranked by lifetime value and cut into tenths; decile 1 is the best. CLV is historical {kind} plus "
+        f"expected residual {kind}; both are shown beside their sum. What came in after {figures.as_of} came true "
+        "and is no part of CLV: it stands beside the prediction and is never added to it."
     )
     deciles = figures.deciles_of("clv")
     if not deciles:
@@ -90,41 +91,43 @@ def describe_lifecycle(figures: Figures) -> Section:
 
 
 def _decile_grid(figures: Figures, deciles: Rows) -> Grid:
-    unit, days = figures.currency, figures.window_days
-    sums = {
-        name: total(deciles, name)
-        for name in ("count_of_profiles", "value", "residual_value", "revenue_after")
-    }
-    weights = {
-        name: ratio(
-            sum(r["count_of_profiles"] * (r[name] or 0) for r in deciles), sums["count_of_profiles"]
-        )
+    unit, days, kind = figures.currency, figures.window_days, figures.value_kind
+    added = ("count_of_profiles", "value", "historical_value", "residual_value", "revenue_after")
+    sums: dict[str, float | None] = {name: total(deciles, name) for name in added}
+    if not figures.is_window_over:
+        sums["revenue_after"] = None
+    persons = total(deciles, "count_of_profiles")
+    means = {
+        name: ratio(sum(r["count_of_profiles"] * (r[name] or 0) for r in deciles), persons)
         for name in ("p_alive", "expected_purchases")
     }
-    rows = [_decile_row(str(row["decile"]), row, sums["value"]) for row in deciles]
-    rows.append(_decile_row("total", {**sums, **weights}, sums["value"]))
+    whole_value = total(deciles, "value")
+    rows = [_decile_row(str(row["decile"]), row, whole_value) for row in deciles]
+    rows.append(_decile_row("total", {**sums, **means}, whole_value))
     columns = [
         "Decile",
         "Persons",
-        f"CLV a person ({unit})",
-        f"CLV ({unit})",
+        f"Historical {kind} ({unit})",
+        f"Residual {kind} ({unit})",
+        f"CLV: their sum ({unit})",
         "Share of CLV",
+        f"CLV a person ({unit})",
         "P(alive)",
         "Expected purchases",
-        f"Residual value ({unit})",
         f"Revenue in {days} days after ({unit})",
         f"… a person ({unit})",
     ]
-    horizon = (
-        f"of the coming {figures.horizon_days} days" if figures.horizon_days else "of the horizon"
+    horizon = f"the coming {figures.horizon_days} days" if figures.horizon_days else "the horizon"
+    caution = "" if kind == "revenue" else f" (revenue, not {kind})"
+    came = (
+        f"The last columns are the net revenue that these persons really brought within {days} days from "
+        f"{figures.as_of} on{caution}."
+        if figures.is_window_over
+        else f"The last columns are not yet observed: {figures.window_so_far}."
     )
-    kind = figures.value_kind
-    caution = "" if kind == "revenue" else f" (not {kind})"
     hint = (
-        f"CLV is historical plus residual {kind}. P(alive) and expected purchases are means; "
-        f"expected purchases and residual value are those {horizon}. The last columns are the "
-        f"net revenue{caution} that these persons really brought within {days} days "
-        f"from {figures.as_of} on."
+        f"Residual {kind} is what is expected of {horizon}, discounted. P(alive) and expected purchases (of the same "
+        f"days) are means a person. {came}"
     )
     return Grid("Deciles of customer lifetime value", columns, rows, hint=hint, has_total=True)
 
@@ -134,12 +137,13 @@ def _decile_row(name: str, row: dict[str, Any], whole_value: float) -> list[str]
     return [
         name,
         whole(count),
-        decimal(ratio(row["value"], count)),
+        whole(row["historical_value"]),
+        whole(row["residual_value"]),
         whole(row["value"]),
         percent(ratio(row["value"], whole_value)),
+        decimal(ratio(row["value"], count)),
         percent(row["p_alive"]),
         decimal(row["expected_purchases"]),
-        whole(row["residual_value"]),
         whole(row["revenue_after"]),
         decimal(ratio(row["revenue_after"], count)),
     ]
@@ -148,12 +152,14 @@ def _decile_row(name: str, row: dict[str, Any], whole_value: float) -> list[str]
 def _prediction_chart(figures: Figures) -> Block:
     """Shares by decile: predicted for the horizon, and come true in the window."""
     deciles = figures.deciles_of("residual_value") or figures.deciles_of("clv")
-    came = total(deciles, "revenue_after")
-    if not came:
+    if not figures.is_window_over:
         return Note(
-            f"No revenue of the {figures.window_days} days from {figures.as_of} on is known "
-            "yet, so there is nothing "
-            "to compare the prediction with."
+            f"What came true is not yet observed ({figures.window_so_far}), so there is nothing to compare the "
+            "prediction with."
+        )
+    if not total(deciles, "revenue_after"):
+        return Note(
+            f"In the {figures.window_days} days from {figures.as_of} on nobody who is ranked brought any revenue."
         )
     predicted, actual = (
         f"predicted: residual value, next {figures.horizon_days or '?'} days",

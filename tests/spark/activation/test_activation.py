@@ -9,17 +9,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from clvspark.activation import export
 from clvspark.activation.config import FileDestination, HoldoutConfig
-from clvspark.activation.export import address_instructions, build_payload, export_files
-from clvspark.activation.gate import judge_members, split_group
-from clvspark.activation.outbox import write_instructions
-from clvspark.activation.tables import OUTBOX
+from clvspark.activation.export import build_payload, export_files
+from clvspark.activation.gate import assign_members, judge_members, split_group
+from clvspark.activation.outbox import list_held, write_instructions
+from clvspark.activation.tables import ASSIGNMENT, OUTBOX
+from clvspark.lakehouse.errors import DeliveryError
 
 INSTRUCTION = (
     "audience_id string, outbox_id string, operation string, person_id string, address string"
 )
+HELD = "audience_id string, address string"
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
 
 
@@ -59,6 +63,28 @@ def test_every_member_gets_one_verdict_consent_first(spark: SparkSession) -> Non
     assert len(rows) == len(names), "audiences of other destinations are left out"
 
 
+def test_groups_of_an_experiment_are_those_who_could_be_told_and_never_change(
+    spark: SparkSession,
+) -> None:
+    def judged(**verdicts: str) -> DataFrame:
+        rows = [("top", name, verdict) for name, verdict in verdicts.items()] * 2
+        return spark.createDataFrame(rows, "audience_id string, person_id string, verdict string")
+
+    none = spark.createDataFrame([], ASSIGNMENT.schema)
+    first = judged(ann="eligible", bob="held_out", cat="without_identifier", dan="without_consent")
+    day = ASSIGNMENT.conform(assign_members(first, none, as_of=APRIL)).localCheckpoint()
+    assert {(r["person_id"], r["split_group"], r["as_of_date"]) for r in day.collect()} == {
+        ("ann", "treatment", APRIL),
+        ("bob", "holdout", APRIL),
+    }
+    later = judged(ann="held_out", cat="eligible")
+    more = assign_members(later, day, as_of=APRIL)
+    assert [(row["person_id"], row["split_group"]) for row in more.collect()] == [
+        ("cat", "treatment")
+    ]
+    assert assign_members(later, day, as_of=MAY).count() == 2, "every date deals its own"
+
+
 def test_groups_are_a_share_of_the_persons_and_do_not_move(spark: SparkSession) -> None:
     people = spark.range(5000).selectExpr("concat('p', id) AS person_id").persist()
 
@@ -81,21 +107,22 @@ def test_groups_are_a_share_of_the_persons_and_do_not_move(spark: SparkSession) 
 
 
 class Box:
-    """An outbox that is told, day by day, who should be on the list."""
+    """An outbox that is told, day by day, who should be on the list, and under which address."""
 
     def __init__(self, spark: SparkSession) -> None:
         self.spark, self.rows = spark, spark.createDataFrame([], OUTBOX.schema)
 
-    def tell(self, day: date, *people: str) -> list[tuple[str, str, int]]:
+    def tell(self, day: date, *people: str, **addresses: str) -> list[tuple[str, str, int]]:
+        """Instructions of the day: person (and address, where one is given), operation, sequence."""
+        wanted = {person: f"{person}@example.org" for person in people} | addresses
         eligible = self.spark.createDataFrame(
-            [("tool", "top", person) for person in people],
-            "destination_id string, audience_id string, person_id string",
+            [("tool", "top", *pair) for pair in wanted.items()],
+            "destination_id string, audience_id string, person_id string, address string",
         )
         new = OUTBOX.conform(write_instructions(self.rows, eligible, as_of=day)).localCheckpoint()
         self.rows = self.rows.unionByName(new).localCheckpoint()
-        return sorted(
-            (row["person_id"], row["operation"], row["sequence"]) for row in new.collect()
-        )
+        named = "address" if addresses else "person_id"
+        return sorted((row[named], row["operation"], row["sequence"]) for row in new.collect())
 
 
 def test_only_differences_are_told_and_sequences_grow(spark: SparkSession) -> None:
@@ -108,6 +135,20 @@ def test_only_differences_are_told_and_sequences_grow(spark: SparkSession) -> No
     assert box.rows.select("outbox_id").distinct().count() == box.rows.count()
 
 
+def test_a_new_address_is_told_once_and_the_old_one_removed(spark: SparkSession) -> None:
+    box = Box(spark)
+    box.tell(MARCH, ann="ann@old.example")
+    moved = [("ann@new.example", "add", 3), ("ann@old.example", "remove", 2)]
+    assert box.tell(APRIL, ann="ann@new.example") == moved
+    assert box.tell(APRIL, ann="ann@new.example") == [], "a rerun tells nothing"
+    assert box.tell(APRIL, ann="Ann@New.example") == [], "the same address, spelt otherwise"
+    held = list_held(box.rows).collect()
+    assert [row["address"] for row in held] == ["ann@new.example"]
+    assert box.tell(MAY) == [("ann", "remove", 4)]
+    last = box.rows.orderBy("sequence").collect()[-1]
+    assert last["address"] == "ann@new.example", "the address that was told last"
+
+
 def test_what_was_cancelled_was_never_told(spark: SparkSession) -> None:
     box = Box(spark)
     box.tell(MARCH, "ann")
@@ -117,27 +158,24 @@ def test_what_was_cancelled_was_never_told(spark: SparkSession) -> None:
     assert box.tell(MAY) == []
 
 
+def test_a_removal_that_an_erasure_left_is_nobodys_instruction(spark: SparkSession) -> None:
+    box = Box(spark)
+    box.tell(MARCH, "ann")
+    left = [
+        {"outbox_id": f"random{n}", "destination_id": "tool", "audience_id": "top", "sequence": 1}
+        | {"operation": "remove", "status": "pending", "created_on": MARCH, "address": f"{n}@x.example"}
+        for n in (1, 2)
+    ]  # fmt: skip
+    box.rows = box.rows.unionByName(OUTBOX.rows(spark, left))
+    assert box.tell(APRIL, "ann") == []
+    assert [row["address"] for row in list_held(box.rows).collect()] == ["ann@example.org"]
+
+
 def payload(spark: SparkSession, to: FileDestination) -> DataFrame:
-    rows = [("top", "o1", "add", "ann", None), ("top", "o2", "remove", "eve", 'eve "e, v"@example.org'),
-            ("lost", "o3", "add", "ann", None), ("top", "o4", "add", "cat", None)]  # fmt: skip
+    rows = [("top", "o1", "add", "ann", "Ann@Example.org"), ("top", "o2", "remove", "eve", 'eve "e, v"@example.org'),
+            ("lost", "o3", "add", "ann", "Ann@Example.org"), ("top", "o4", "remove", None, None)]  # fmt: skip
     instructions = spark.createDataFrame(rows, INSTRUCTION)
-    addressed = address_instructions(instructions, contacts(spark), to)
-    return build_payload(addressed, addressed.where("operation = 'add'"), contacts(spark), to)
-
-
-def test_a_removal_names_the_address_that_was_told(spark: SparkSession) -> None:
-    rows = [
-        ("top", "o1", "remove", "ann", "before@example.org"),
-        ("top", "o2", "remove", "gone", "gone@example.org"),
-    ]
-    told = address_instructions(
-        spark.createDataFrame(rows, INSTRUCTION), contacts(spark), destination()
-    )
-
-    assert {row["outbox_id"]: row["address"] for row in told.collect()} == {
-        "o1": "before@example.org",
-        "o2": "gone@example.org",
-    }
+    return build_payload(instructions, instructions.where("operation = 'add'"), contacts(spark), to)
 
 
 def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
@@ -146,13 +184,11 @@ def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
     home = "home@example.org"
     rows = [
         ("top", "o1", "add", "ann", home),
-        ("top", "o2", "add", "bob", home),
+        ("top", "o2", "add", "bob", "Home@example.org"),
         ("lost", "o3", "remove", "ann", home),
         ("lost", "o4", "remove", "cat", "cat@example.org"),
     ]
-    held = spark.createDataFrame(
-        [("top", home), ("lost", home)], "audience_id string, address string"
-    )
+    held = spark.createDataFrame([("top", home), ("lost", "Home@example.org")], HELD)
     told = build_payload(
         spark.createDataFrame(rows, INSTRUCTION), held, contacts(spark), destination()
     )
@@ -161,6 +197,21 @@ def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
         ("o1", "add", home),
         ("o4", "remove", "cat@example.org"),
     }
+
+
+def test_what_was_added_and_removed_since_the_last_delivery_is_a_removal(
+    spark: SparkSession,
+) -> None:
+    rows = [("top", "o1", "add", "ann", "a@example.org"), ("top", "o2", "remove", "ann", "a@example.org")]  # fmt: skip
+    told = build_payload(
+        spark.createDataFrame(rows, INSTRUCTION),
+        spark.createDataFrame([], HELD),
+        contacts(spark),
+        destination(),
+    )
+    assert [(row["operation"], row["email"]) for row in told.collect()] == [
+        ("remove", "a@example.org")
+    ]
 
 
 def check_manifest(folder: Path) -> dict[str, Any]:
@@ -210,3 +261,31 @@ def test_nothing_to_tell_is_a_manifest_without_files(spark: SparkSession, tmp_pa
     to = destination()
     assert export_files(payload(spark, to).limit(0), tmp_path, to, as_of=APRIL) == []
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {}
+
+
+def test_files_that_lack_rows_are_refused_and_the_old_delivery_stays(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = destination()
+    export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+    whole = export._parts
+    # What the driver sees where an executor wrote its part to a folder of its own machine.
+    monkeypatch.setattr(export, "_parts", lambda folder: whole(folder)[1:])
+    with pytest.raises(
+        DeliveryError, match=r"tool has not all its rows.*lost 0 of 1\).*run: clvspark activate"
+    ):
+        export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+    assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}
+
+
+def test_a_later_delivery_of_a_date_leaves_the_first_as_it_was(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    to = destination()
+    export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+    (file,) = export_files(
+        payload(spark, to).where("audience_id = 'lost'"), tmp_path, to, as_of=APRIL, batch=2
+    )
+    assert file.path == "2026-04-01_2/lost.csv"
+    assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}
+    assert check_manifest(tmp_path / "tool" / "2026-04-01_2") == {"lost.csv": 1}

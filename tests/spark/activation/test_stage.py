@@ -2,97 +2,115 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date
 from pathlib import Path
 
-from clvspark.activation import stage
-from clvspark.activation.config import ActivationConfig
-from clvspark.activation.tables import DELIVERY, HOLDOUT, OUTBOX
-from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
-from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import PERSON, PERSON_LINK
+import pytest
+from support.lists import (
+    APRIL,
+    MAY,
+    PEOPLE,
+    activate,
+    configure,
+    consent,
+    lines,
+    sha256,
+    told,
+    write,
+    write_persons,
+)
+
+from clvspark.activation import export
+from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT
 from clvspark.lakehouse import Lakehouse
-from clvspark.sources.tables import CONSENT
-
-APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
-PEOPLE = ["ann", "bob"]
+from clvspark.lakehouse.errors import DeliveryError
 
 
-def write(lake: Lakehouse) -> None:
-    spark = lake.spark
-    definition = {"audience_id": "top", "version": 1, "name": "Top", "rule": "{}"}
-    lake.overwrite(DEFINITION, DEFINITION.rows(spark, [definition]))
-    member = {"audience_id": "top", "status": "realized", "version": 1, "qualified_on": APRIL}
-    lake.overwrite(
-        MEMBERSHIP, MEMBERSHIP.rows(spark, [{**member, "person_id": name} for name in PEOPLE])
-    )
-    persons = [
-        (n, n, None, None, f"{n}@example.org", None, None, None, None, 1, None, None)
-        for n in PEOPLE
-    ]
-    lake.overwrite(PERSON, spark.createDataFrame(persons, PERSON.schema))
-    link = {"source_system": "s", "valid_from": APRIL, "reason": "single", "probability": 1}
-    links = [{**link, "source_record_id": name, "person_id": name} for name in PEOPLE]
-    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(spark, links))
-    lake.overwrite(CUSTOMER_VALUE, CUSTOMER_VALUE.rows(spark, []))
-    lake.overwrite(DECILE, DECILE.rows(spark, []))
-
-
-def consent(lake: Lakehouse, person: str, val: str, at: str) -> None:
-    row = {
-        "consent_id": f"{person}{at}", "source_system": "s", "source_record_id": person, "channel": "email",
-        "purpose": "marketing", "val": val, "recorded_at": at,
-    }  # fmt: skip
-    lake.append(CONSENT, CONSENT.rows(lake.spark, [row]))
-
-
-def told(lake: Lakehouse) -> list[tuple[str, str, str, str]]:
-    rows = lake.read(OUTBOX).orderBy("person_id", "sequence").collect()
-    return [
-        (row["person_id"], row["operation"], row["status"], str(row["delivered_on"]))
-        for row in rows
-    ]
-
-
-def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path, open_lake) -> None:
-    config = ActivationConfig.model_validate(
-        {
-            "exports": str(tmp_path / "exports"),
-            "holdout": {"percent": 0},
-            "destinations": [
-                {
-                    "id": "tool", "format": "jsonl", "channel": "email", "identifier": "email", "hashed": False,
-                    "audiences": ["top"],
-                }
-            ],
-        }
-    )  # fmt: skip
+def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
+    config = configure(tmp_path)
     write(lake)
-    for name in PEOPLE:
-        consent(lake, name, "y", "2026-03-01 00:00:00")
-    with lake.writing("activate"):
-        first = stage.run(lake, config, APRIL)
-        assert stage.run(lake, config, APRIL).status == "unchanged"
+    first = activate(lake, config, APRIL)
+    assert activate(lake, config, APRIL).status == "unchanged"
     assert first.metrics["rows_exported"] == 2
     once = [("ann", "add", "delivered", "2026-04-01"), ("bob", "add", "delivered", "2026-04-01")]
     assert told(lake) == once
     assert {row["split_group"] for row in lake.read(HOLDOUT).collect()} == {"treatment"}
 
     consent(lake, "bob", "n", "2026-05-01 08:00:00")
-    later = open_lake(tmp_path)
-    with later.writing("activate"):
-        stage.run(later, config, MAY)
-        later.log.force = True
-        stage.run(later, config, MAY)
-    assert told(later) == [*once, ("bob", "remove", "delivered", "2026-05-01")], (
+    activate(lake, config, MAY)
+    activate(lake, config, MAY, force=True)
+    assert told(lake) == [*once, ("bob", "remove", "delivered", "2026-05-01")], (
         "told once, also by a forced rerun"
     )
-    rows = {str(row["as_of_date"]): row for row in later.read(DELIVERY).collect()}
+    rows = {str(row["as_of_date"]): row for row in lake.read(DELIVERY).collect()}
     may = rows["2026-05-01"]
     assert (may["members"], may["without_consent"], may["added"], may["removed"]) == (2, 1, 0, 1)
-    lines = (tmp_path / "exports/tool/2026-04-01/top.jsonl").read_text().splitlines()
-    assert sorted(json.loads(line)["email"] for line in lines) == [
+    assert may["file_name"] == "2026-05-01/top.jsonl"
+    assert sorted(line["email"] for line in lines(tmp_path, "tool/2026-04-01")) == [
         "ann@example.org",
         "bob@example.org",
     ]
+    assert [path.name for path in (tmp_path / "exports/tool").iterdir() if "05" in path.name] == [
+        "2026-05-01"
+    ]
+
+
+@pytest.mark.slow
+def test_assignments_are_of_audiences_that_are_sent_and_of_those_who_can_be_told(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    write(lake)
+    consent(lake, "bob", "n", "2026-03-02 00:00:00")
+    activate(lake, configure(tmp_path), APRIL)
+    group = ("top", "ann", "treatment")
+    columns = ("as_of_date", "audience_id", "person_id", "split_group")
+    assert [tuple(row) for row in lake.read(ASSIGNMENT).select(*columns).collect()] == [
+        (APRIL, *group)
+    ]
+    assert [row["person_id"] for row in lake.read(HOLDOUT).orderBy("person_id").collect()] == PEOPLE
+
+    consent(lake, "ann", "n", "2026-05-01 00:00:00")
+    activate(lake, configure(tmp_path), MAY)
+    activate(lake, configure(tmp_path), APRIL, force=True)
+    assert [tuple(row) for row in lake.read(ASSIGNMENT).select(*columns).collect()] == [
+        (APRIL, *group)
+    ], "who withdraws later stays in the group of the day"
+
+
+@pytest.mark.slow
+def test_a_new_address_is_told_with_the_old_one_in_a_delivery_of_its_own(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    config = configure(tmp_path, hashed=True)
+    write(lake)
+    activate(lake, config, APRIL)
+    write_persons(lake, {"ann": "ann@new.example"})
+    activate(lake, config, APRIL)
+    activate(lake, config, APRIL, force=True)
+    assert {
+        (line["operation"], line["email"]) for line in lines(tmp_path, "tool/2026-04-01_2")
+    } == {
+        ("remove", "ann@example.org"),
+        ("add", "ann@new.example"),
+    }
+    assert {(line["operation"], line["email_sha256"]) for line in lines(tmp_path, "ads/2026-04-01_2")} == {
+        ("remove", sha256("ann@example.org")),
+        ("add", sha256("ann@new.example")),
+    }  # fmt: skip
+    assert not (tmp_path / "exports/tool/2026-04-01_3").exists(), "a rerun tells nothing"
+    assert len(lines(tmp_path, "tool/2026-04-01")) == 2, "what was delivered stays as it was"
+
+
+@pytest.mark.slow
+def test_nothing_counts_as_delivered_where_rows_are_missing(
+    lake: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake)
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "_parts", lambda folder: [])
+        with pytest.raises(DeliveryError, match="Nothing was marked as delivered"):
+            activate(lake, configure(tmp_path), APRIL)
+    assert {status for _, _, status, _ in told(lake)} == {"pending"}
+    activate(lake, configure(tmp_path), APRIL)
+    assert {status for _, _, status, _ in told(lake)} == {"delivered"}
+    assert [path.name for path in (tmp_path / "exports/tool").iterdir()] == ["2026-04-01"]
+    assert len(lines(tmp_path, "tool/2026-04-01")) == 2

@@ -81,14 +81,21 @@ def test_deciles_add_up(spark: SparkSession) -> None:
         [("ann", 12.0), ("cat", 1.0)], "person_id string, revenue_after double"
     )
     fact = tables.FACT_CLV_DECILE.conform(
-        facts.build_fact_clv_decile(deciles(spark), values(spark), after)
+        facts.build_fact_clv_decile(deciles(spark), values(spark), after, days_observed=91)
     )
     verify_contract(fact, tables.FACT_CLV_DECILE)
     found = {(row["metric"], row["decile"]): row for row in fact.collect()}
     top = found["clv", 1]
     assert (top["count_of_profiles"], top["value"], top["min_value"]) == (2, 50.0, 20.0)
     assert (top["residual_value"], top["p_alive"], top["revenue_after"]) == (40.0, 0.5, 12.0)
+    assert top["historical_value"] == 2.0
     assert found["revenue_all", 4]["revenue_after"] == 12.0
+
+
+def test_what_came_true_is_unknown_before_the_window_has_ended(spark: SparkSession) -> None:
+    fact = facts.build_fact_clv_decile(deciles(spark), values(spark), None, days_observed=30)
+    rows = tables.FACT_CLV_DECILE.conform(fact).collect()
+    assert {(row["revenue_after"], row["days_observed"]) for row in rows} == {(None, 30)}
 
 
 def test_overlap_counts_each_pair_of_audiences_once(spark: SparkSession) -> None:
@@ -103,31 +110,65 @@ def test_overlap_counts_each_pair_of_audiences_once(spark: SparkSession) -> None
     assert found == {("a", "b"): 2, ("a", "c"): 1, ("b", "c"): 1}
 
 
-def test_a_person_counts_once_for_a_campaign_and_kind(spark: SparkSession) -> None:
-    contacts = spark.createDataFrame(
-        [("ann", "c1"), ("ann", "c1"), ("zoe", "c1")], "person_id string, campaign_id string"
-    )
-    kinds = [
-        ("1", "ann", "email_opened", "c1"),
-        ("2", "ann", "email_opened", "c1"),
-        ("3", "cat", "coupon_redeemed", "c1"),
-        ("4", "cat", "visit", "c1"),
-        ("5", "ann", "email_clicked", None),
+def respond(
+    spark: SparkSession, contacts: list[tuple[str, str]], *did: tuple[str, str, str | None]
+):
+    """Fact rows ``(contacted, opened, clicked, redeemed, responded_not_contacted)`` by campaign and decile."""
+    rows = [
+        (str(n), APRIL, person, campaign, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+        for n, (person, kind, campaign) in enumerate(did)
     ]
-    responses = spark.createDataFrame(
-        [
-            (i, APRIL, p, c, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
-            for i, p, kind, c in kinds
-        ],
-        RESPONSE.schema,
+    fact = tables.FACT_RESPONSE.conform(
+        facts.build_fact_response(
+            spark.createDataFrame(contacts, "person_id string, campaign_id string"),
+            spark.createDataFrame(rows, RESPONSE.schema),
+            deciles(spark),
+            as_of=APRIL,
+            days_observed=91,
+        )
     )
-    fact = facts.build_fact_response(contacts, responses, deciles(spark), as_of=APRIL)
-    verify_contract(tables.FACT_RESPONSE.conform(fact), tables.FACT_RESPONSE)
-    found = {
-        row["clv_decile"]: (row["contacted"], row["opened"], row["clicked"], row["redeemed"])
+    verify_contract(fact, tables.FACT_RESPONSE)
+    numbers = ("contacted", "opened", "clicked", "redeemed", "responded_not_contacted")
+    return {
+        (row["campaign_id"], row["clv_decile"]): tuple(row[name] for name in numbers)
         for row in fact.collect()
     }
-    assert found == {1: (1, 1, 0, 0), 2: (0, 0, 0, 1), 0: (1, 0, 0, 0)}
+
+
+def test_a_person_counts_once_for_a_campaign_and_kind(spark: SparkSession) -> None:
+    found = respond(
+        spark,
+        [("ann", "c1"), ("ann", "c1"), ("zoe", "c1")],
+        ("ann", "email_opened", "c1"),
+        ("ann", "email_opened", "c1"),
+        ("ann", "email_clicked", None),
+        ("zoe", "visit", "c1"),
+    )
+    assert found["c1", 1] == (1, 1, 0, 0, 0)
+    assert found["c1", 0] == (1, 0, 0, 0, 0), "not ranked"
+
+
+def test_a_rate_is_of_those_contacted_and_other_responses_are_apart(spark: SparkSession) -> None:
+    found = respond(
+        spark,
+        [("ann", "c1"), ("cat", "c2")],
+        ("bob", "coupon_redeemed", "c1"),
+        ("bob", "email_opened", "c1"),
+        ("cat", "coupon_redeemed", "c1"),
+        ("cat", "coupon_redeemed", "c2"),
+    )
+    assert found["c1", 1] == (1, 0, 0, 0, 1), "bob was not contacted; he counts once"
+    assert found["c1", 2] == (0, 0, 0, 0, 1)
+    assert found["c2", 2] == (1, 0, 0, 1, 0)
+
+
+def test_a_campaign_has_a_row_for_every_decile_of_zeros_where_nobody_was_contacted(
+    spark: SparkSession,
+) -> None:
+    found = respond(spark, [("ann", "c1")], ("cat", "email_opened", "c2"))
+    assert set(found) == {(campaign, n) for campaign in ("c1", "c2") for n in range(1, 11)}
+    assert {found["c1", n] for n in range(2, 11)} == {(0, 0, 0, 0, 0)}
+    assert respond(spark, [], ("ann", "visit", "c1")) == {}
 
 
 def test_the_calendar_has_every_day_between_the_first_and_the_last(spark: SparkSession) -> None:

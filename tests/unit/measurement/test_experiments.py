@@ -1,4 +1,4 @@
-"""Treatment against holdout, held to SciPy's own Welch interval."""
+"""What may be judged, what is said of it, and what is said of what may not be."""
 
 from __future__ import annotations
 
@@ -6,67 +6,119 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_ind
+from scipy.stats import binomtest
 
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.experiments import compare_groups, incremental_values, welch_margin
+from clvspark.measurement.experiments import (
+    compare_groups,
+    incremental_values,
+    judge_experiments,
+    open_experiments,
+)
+from clvspark.measurement.outcomes import OUTCOMES
+from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE
 
 DAY = date(2026, 4, 1)
-CONFIG = MeasurementConfig(min_persons=3, holdout_percent=25)  # type: ignore[call-arg]
-amounts = st.lists(st.floats(0, 1000).map(lambda x: round(x, 2)), min_size=3, max_size=30)
-
-
-@given(amounts, amounts, st.sampled_from([0.8, 0.95, 0.99]))
-def test_margin_is_half_of_scipys_interval(a: list[float], b: list[float], level: float) -> None:
-    margin = welch_margin(np.var(a, ddof=1), len(a), np.var(b, ddof=1), len(b), level=level)
-    if np.var(a) + np.var(b) == 0:
-        assert margin == 0
-        return
-    interval = ttest_ind(a, b, equal_var=False).confidence_interval(level)
-    assert margin == pytest.approx((interval.high - interval.low) / 2, rel=1e-9)
-
-
-def sums(treated: list[float], held: list[float], outcome: str = "margin") -> list[dict[str, Any]]:
-    return [
-        {
-            "audience_id": "top",
-            "split_group": group,
-            "outcome": outcome,
-            "n": len(values),
-            "mean": float(np.mean(values)),
-            "variance": float(np.var(values, ddof=1)),
-        }
-        for group, values in (("treatment", treated), ("holdout", held))
-    ]
-
-
+CONFIG = MeasurementConfig(min_persons=3, holdout_percent=25, window_days=30)  # type: ignore[call-arg]
 TREATED, HELD = [10.0, 12.0, 14.0, 11.0, 13.0, 12.5], [1.0, 2.0, 1.5]
 
 
-def test_an_experiment_is_the_difference_with_its_interval() -> None:
-    (row,) = compare_groups(sums(TREATED, HELD), CONFIG, as_of=DAY)
-    interval = ttest_ind(TREATED, HELD, equal_var=False).confidence_interval()
-    assert (row["treatment_persons"], row["holdout_persons"]) == (6, 3)
+def sizes(**audiences: tuple[int, int]) -> list[dict[str, Any]]:
+    return [
+        {"audience_id": audience, "split_group": group, "persons": persons}
+        for audience, counts in audiences.items()
+        for group, persons in zip(("treatment", "holdout"), counts, strict=True)
+        if persons
+    ]
+
+
+def outcomes(audience: str, treated: list[float], held: list[float]) -> pd.DataFrame:
+    """Rows of `tabulate_outcomes`, each value rounded by a tenth."""
+    rows = [
+        (audience, "margin", group, round(value, 0), 1, value, value**2)
+        for group, values in (("treatment", treated), ("holdout", held))
+        for value in values
+    ]
+    columns = ["audience_id", "outcome", "split_group", "value", "persons", "total", "squares"]
+    keys = columns[:4]
+    return pd.DataFrame(rows, columns=columns).groupby(keys, as_index=False).sum()
+
+
+def found(audience: str, p_value: float, **measures: float) -> list[dict[str, Any]]:
+    values = {
+        "treatment_mean": 3.0,
+        "holdout_mean": 2.0,
+        "difference": 1.0,
+        "ci_low": 0.5,
+        "ci_high": 1.5,
+    }
+    row = {"audience_id": audience, **values, "p_value": p_value, **measures}
+    return [{**row, "outcome": outcome} for outcome in OUTCOMES]
+
+
+def test_means_are_exact_although_values_are_rounded() -> None:
+    (row,) = compare_groups(outcomes("top", TREATED, HELD)).to_dict("records")
+    assert row["treatment_mean"] == pytest.approx(np.mean(TREATED))
     assert row["difference"] == pytest.approx(np.mean(TREATED) - np.mean(HELD))
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
-    assert row["sample_ratio_p_value"] == pytest.approx(binomtest(3, 9, 0.25).pvalue)
+    assert row["ci_low"] < row["difference"] < row["ci_high"]
 
 
-def test_groups_that_are_too_small_or_alone_are_not_judged() -> None:
-    assert compare_groups(sums(TREATED, HELD[:2]), CONFIG, as_of=DAY) == []
-    assert compare_groups(sums(TREATED, HELD)[:1], CONFIG, as_of=DAY) == []
+def test_the_order_of_rows_changes_no_digit() -> None:
+    table = outcomes("top", TREATED, HELD)
+    shuffled = table.sample(frac=1, random_state=5).reset_index(drop=True)
+    assert compare_groups(shuffled).equals(compare_groups(table))
 
 
-def test_the_value_of_an_audience_is_the_difference_times_the_treated() -> None:
-    experiments = compare_groups(
-        [*sums(TREATED, HELD), *sums(TREATED, HELD, "revenue")], CONFIG, as_of=DAY
+def test_what_cannot_be_judged_says_why_and_has_no_numbers() -> None:
+    groups = sizes(top=(6, 3), few=(6, 2), alone=(6, 0))
+    opened = open_experiments(groups, CONFIG, as_of=DAY, days_observed=30)
+    states = {(row["audience_id"], row["status"]) for row in opened}
+    assert states == {("top", "measured"), ("few", "too_few_persons"), ("alone", "too_few_persons")}
+    assert {row["outcome"] for row in opened} == set(OUTCOMES)
+    alone = next(row for row in opened if row["audience_id"] == "alone")
+    assert (alone["treatment_persons"], alone["holdout_persons"]) == (6, 0)
+    assert alone["sample_ratio_p_value"] == pytest.approx(binomtest(0, 6, 0.25).pvalue)
+
+    early = open_experiments(groups, CONFIG, as_of=DAY, days_observed=29)
+    assert {row["status"] for row in early} == {"not_yet_observed"}
+    assert {row["days_observed"] for row in early} == {29}
+    for row in judge_experiments(early, []):
+        assert set(row) == set(EXPERIMENT.names)
+        assert row["difference"] is row["p_value"] is row["is_significant"] is None
+    for row in incremental_values(early):
+        assert set(row) == set(INCREMENTAL_VALUE.names)
+        assert row["incremental_margin"] is row["ci_low"] is None
+
+
+def test_significance_follows_from_the_p_value_corrected_for_all_audiences_of_the_date() -> None:
+    names = ("a", "b", "c", "d")
+    opened = open_experiments(
+        sizes(**dict.fromkeys(names, (6, 3))), CONFIG, as_of=DAY, days_observed=30
     )
-    (value,) = incremental_values(experiments)
-    assert value["realised_margin"] == pytest.approx(6 * (np.mean(TREATED) - np.mean(HELD)))
+    raw = dict(zip(names, (0.01, 0.04, 0.03, 0.2), strict=True))
+    judged = judge_experiments(opened, [row for name in names for row in found(name, raw[name])])
+    margins = {row["audience_id"]: row for row in judged if row["outcome"] == "margin"}
+    assert {name: row["p_value"] for name, row in margins.items()} == raw
+    assert {name: row["p_value_adjusted"] for name, row in margins.items()} == pytest.approx(
+        {"a": 0.04, "b": 0.09, "c": 0.09, "d": 0.2}
+    )
+    assert [name for name, row in margins.items() if row["is_significant"]] == ["a"]
+    alone = judge_experiments(opened[3:6], found("b", 0.04))
+    assert all(row["is_significant"] for row in alone), "one audience needs no correction"
+
+
+def test_the_value_of_an_audience_is_the_difference_times_those_assigned_to_treatment() -> None:
+    opened = open_experiments(sizes(top=(600, 60)), CONFIG, as_of=DAY, days_observed=30)
+    (value,) = incremental_values(judge_experiments(opened, found("top", 0.01)))
+    assert (value["treatment_persons"], value["status"]) == (600, "measured")
+    assert (value["incremental_margin"], value["ci_low"], value["ci_high"]) == (600, 300, 900)
     assert value["is_significant"]
-    same = compare_groups(sums(HELD, HELD), CONFIG, as_of=DAY)
-    assert not incremental_values(same)[0]["is_significant"]
-    assert incremental_values(same)[0]["realised_margin"] == 0
+
+
+def test_an_interval_without_an_end_is_unknown() -> None:
+    opened = open_experiments(sizes(top=(6, 3)), CONFIG, as_of=DAY, days_observed=30)
+    judged = judge_experiments(opened, found("top", 0.4, ci_low=-np.inf))
+    assert {row["ci_low"] for row in judged} == {None}
+    assert incremental_values(judged)[0]["ci_low"] is None

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.report_rows import experiment, worth
 
 from clvspark.reporting.figures import Figures
 
@@ -23,27 +24,11 @@ def decile(metric: str, number: int, **values: Any) -> dict[str, Any]:
         "min_value": 80.0,
         "p_alive": 0.5,
         "expected_purchases": 1.25,
+        "historical_value": 8_345.0 if number == 1 else 500.0,
         "residual_value": 4_000.0 if number == 1 else 500.0,
         "revenue_after": 900.0 if number == 1 else 100.0,
     }
     return row | values
-
-
-def experiment(audience: str, low: float, high: float, outcome: str = "margin") -> dict[str, Any]:
-    """One row of measurement.experiment with the interval given."""
-    return {
-        "audience_id": audience,
-        "outcome": outcome,
-        "window_days": 91,
-        "treatment_persons": 900,
-        "holdout_persons": 100,
-        "treatment_mean": 3.0,
-        "holdout_mean": 2.0,
-        "difference": (low + high) / 2,
-        "ci_low": low,
-        "ci_high": high,
-        "sample_ratio_p_value": 0.9,
-    }
 
 
 def response(campaign: str, number: int, contacted: int, opened: int) -> dict[str, Any]:
@@ -56,6 +41,7 @@ def response(campaign: str, number: int, contacted: int, opened: int) -> dict[st
         "opened": opened,
         "clicked": 1,
         "redeemed": 0,
+        "responded_not_contacted": 2,
     }
 
 
@@ -73,6 +59,7 @@ def figures() -> Figures:
         as_of=AS_OF,
         currency="EUR",
         window_days=91,
+        days_observed=91,
         horizon_days=364,
         value_kind="margin",
         first_day=date(2025, 1, 1),
@@ -109,6 +96,7 @@ def figures() -> Figures:
                 "audience_id": "top",
                 "members": 40,
                 "without_consent": 10,
+                "without_identifier": 1,
                 "held_out": 4,
                 "added": 25,
                 "removed": 1,
@@ -134,6 +122,10 @@ def figures() -> Figures:
             }.items()
         ],
         experiments=[experiment("top", -1.0, 2.0), experiment("lapsed", -2.0, 0.5)],
+        incremental=[
+            worth(experiment("top", -1.0, 2.0)),
+            worth(experiment("lapsed", -2.0, 0.5)),
+        ],
         quarantine=[
             {
                 "source_system": "till",

@@ -87,6 +87,21 @@ def test_the_page_says_of_when_and_in_which_currency_it_is(html: str) -> None:
     assert "History from 2025-01-01 to 2026-06-30. Amounts in EUR." in text
 
 
+def test_the_page_says_of_its_data_what_the_configuration_says_and_nothing_else(
+    figures: Figures, html: str
+) -> None:
+    assert "demo" not in Page(html).text.lower()
+    told = Page(build_html(figures, title="A shop", note="Prices <b>before</b> tax."))
+    assert "Prices <b>before</b> tax." in told.text
+    assert "b" not in told.tags
+
+
+def test_the_page_says_how_much_of_what_came_true_is_known(figures: Figures, html: str) -> None:
+    assert "Of what came true" not in Page(html).text
+    early = build_html(dataclasses.replace(figures, days_observed=0), title="A shop")
+    assert "Of what came true, none of the 91 days from 2026-04-01 on is known yet." in early
+
+
 def test_scripts_are_allowed_by_their_digest_only(html: str) -> None:
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
     assert policy
@@ -118,8 +133,8 @@ def test_an_empty_lakehouse_gives_sentences_instead_of_empty_charts(nothing: Fig
         "No model was fitted",
         "No audience was evaluated",
         "Nothing was activated",
-        "No campaign contacted anybody",
-        "No audience has a treatment and a holdout group",
+        "Responses are not yet observed",
+        "No audience was sent anywhere",
         "No row was kept out.",
         "No stage has finished yet.",
     ):

@@ -6,14 +6,17 @@ import dataclasses
 from typing import Any
 
 import pytest
+from support.report_rows import experiment, worth
 
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
 from clvspark.reporting.figures import Figures, name_value
+from clvspark.reporting.formats import UNKNOWN
 from clvspark.reporting.sections.action import describe_activation, describe_audiences
+from clvspark.reporting.sections.experiments import describe_experiments
 from clvspark.reporting.sections.headline import build_tiles
 from clvspark.reporting.sections.operations import describe_quarantine, describe_runs
-from clvspark.reporting.sections.outcome import describe_experiments, describe_responses
 from clvspark.reporting.sections.quality import describe_identity, describe_models
+from clvspark.reporting.sections.responses import describe_responses
 from clvspark.reporting.sections.value import describe_lifecycle, describe_value
 
 
@@ -47,32 +50,56 @@ def test_the_headline_weighs_customers_by_p_alive_and_shows_anonymous_revenue(
     assert tiles["Anonymous revenue"].value == "5.0 %"
 
 
-def test_the_decile_table_has_what_came_true_beside_the_prediction(figures: Figures) -> None:
-    rows = grid(describe_value(figures), "Deciles of customer lifetime value").rows
-    assert rows[0] == [
-        "1",
-        "100",
-        "123.45",
-        "12,345",
-        "92.5 %",
-        "50.0 %",
-        "1.25",
-        "4,000",
-        "900",
-        "9.00",
+def test_historical_and_residual_value_stand_beside_their_sum_and_what_came_true(
+    figures: Figures,
+) -> None:
+    deciles = grid(describe_value(figures), "Deciles of customer lifetime value")
+    assert deciles.columns[2:5] == [
+        "Historical margin (EUR)",
+        "Residual margin (EUR)",
+        "CLV: their sum (EUR)",
     ]
-    assert rows[-1] == [
-        "total",
-        "200",
-        "66.72",
-        "13,345",
-        "100.0 %",
-        "50.0 %",
-        "1.25",
-        "4,500",
-        "1,000",
-        "5.00",
+    assert deciles.rows[0] == [
+        "1", "100", "8,345", "4,000", "12,345", "92.5 %", "123.45", "50.0 %", "1.25", "900", "9.00",
+    ]  # fmt: skip
+    assert deciles.rows[-1] == [
+        "total", "200", "8,845", "4,500", "13,345", "100.0 %", "66.72", "50.0 %", "1.25", "1,000", "5.00",
+    ]  # fmt: skip
+    assert "never added" in describe_value(figures).lead
+
+
+def test_a_window_that_is_not_over_is_not_yet_observed_and_never_zero(figures: Figures) -> None:
+    deciles = [{**row, "revenue_after": None} for row in figures.deciles]
+    unknown = dict.fromkeys(("difference", "ci_low", "ci_high", "p_value", "p_value_adjusted"))
+    early = {**figures.experiments[0], **unknown}
+    early |= {"status": "not_yet_observed", "is_significant": None}
+    soon = dataclasses.replace(
+        figures,
+        deciles=deciles,
+        days_observed=30,
+        experiments=[early],
+        incremental=[worth(early)],
+    )
+    so_far = "30 of the 91 days from 2026-04-01 on are known so far"
+    value = describe_value(soon)
+    for row in grid(value, "Deciles").rows:
+        assert row[-2:] == [UNKNOWN, UNKNOWN]
+    assert so_far in grid(value, "Deciles").hint
+    assert f"not yet observed ({so_far})" in notes(value)
+    tile = next(tile for tile in build_tiles(soon) if tile.label.startswith("Came in"))
+    assert (tile.value, tile.hint) == (UNKNOWN, f"not yet observed: {so_far}")
+    section = describe_experiments(soon)
+    assert f"Not yet observed: {so_far}" in notes(section)
+    assert grid(section, "What acting was worth").rows == [
+        ["Top customers", "900", "100", *[UNKNOWN] * 4, "not yet observed"]
     ]
+    assert len(section.blocks) == 2, "no chart and no means"
+    assert so_far in describe_responses(soon).lead
+
+    unseen = dataclasses.replace(soon, days_observed=0, responses=[])
+    assert "Responses are not yet observed: none of the 91 days" in notes(
+        describe_responses(unseen)
+    )
 
 
 def test_prediction_and_outcome_are_compared_as_shares_that_add_up_to_one(figures: Figures) -> None:
@@ -84,7 +111,7 @@ def test_prediction_and_outcome_are_compared_as_shares_that_add_up_to_one(figure
 def test_without_revenue_in_the_window_there_is_a_sentence_and_no_chart(figures: Figures) -> None:
     deciles = [{**row, "revenue_after": 0.0} for row in figures.deciles]
     section = describe_value(dataclasses.replace(figures, deciles=deciles))
-    assert "there is nothing to compare the prediction with" in notes(section)
+    assert "nobody who is ranked brought any revenue" in notes(section)
     assert "predicted" not in [block.id for block in section.blocks if isinstance(block, Chart)]
 
 
@@ -138,10 +165,17 @@ def test_overlap_is_read_from_the_row_and_holds_both_directions(figures: Figures
 def test_the_parts_of_a_list_add_up_to_its_members(figures: Figures) -> None:
     section = describe_activation(figures)
     assert grid(section, "Lists").rows == [
-        ["email_tool", "Top customers", "40", "10", "4", "25", "1"]
+        ["email_tool", "Top customers", "40", "10", "1", "4", "25", "1"]
     ]
     parts = {row["series"]: row["value"] for row in values(chart(section, "activation"))}
-    assert parts == {"may be addressed": 26, "held out": 4, "without consent": 10}
+    assert parts == {
+        "on the list": 25,
+        "held out": 4,
+        "without an address": 1,
+        "without consent": 10,
+    }
+    scale = chart(section, "activation").spec["encoding"]["color"]["scale"]
+    assert len(set(scale["range"])) == len(scale["domain"]), "a colour of its own for each part"
 
 
 def test_response_rates_are_of_those_contacted_and_unranked_persons_are_apart(
@@ -159,20 +193,47 @@ def test_response_rates_are_of_those_contacted_and_unranked_persons_are_apart(
     ]
 
 
-def test_experiments_without_a_difference_say_that_nothing_was_really_sent(
-    figures: Figures,
-) -> None:
-    assert "None of the 2 differences is significant" in notes(describe_experiments(figures))
-    assert "nothing was really sent, as in the demo" in notes(describe_experiments(figures))
+def test_responses_of_those_not_contacted_are_apart_and_in_no_rate(figures: Figures) -> None:
+    by_decile = grid(describe_responses(figures), "Responses by decile")
+    assert by_decile.columns[-1] == "Responded, not contacted"
+    assert [row[-1] for row in by_decile.rows] == ["2", "2", "2", "6"]
+    zero = {**figures.responses[1], "contacted": 0, "opened": 0, "clicked": 0}
+    alone = describe_responses(dataclasses.replace(figures, responses=[zero]))
+    (row, _) = grid(alone, "Responses by decile").rows
+    assert row == ["2", "0", "0", UNKNOWN, "0", UNKNOWN, "0", UNKNOWN, "2"]
 
 
-def test_an_interval_that_leaves_out_0_is_marked_significant(figures: Figures) -> None:
-    found = [{**figures.experiments[0], "ci_low": 0.5}, figures.experiments[1]]
-    section = describe_experiments(dataclasses.replace(figures, experiments=found))
-    assert "1 of the 2 differences is significant" in notes(section)
-    assert grid(section, "Groups").marked == {0}
+def test_differences_that_are_not_significant_prove_nothing(figures: Figures) -> None:
+    section = describe_experiments(figures)
+    assert "No difference in margin is significant among 2 audiences compared" in notes(section)
+    assert grid(section, "What acting was worth").rows[0] == [
+        "Top customers", "900", "100", "450", "-900 to 1,800", "0.300", "0.600", "not significant",
+    ]  # fmt: skip
+
+
+def test_what_is_significant_follows_from_the_corrected_value(figures: Figures) -> None:
+    real, chance = experiment("top", 0.5, 2.0), experiment("lapsed", 0.1, 2.0)
+    chance |= {"p_value_adjusted": 0.07, "is_significant": False}
+    section = describe_experiments(
+        dataclasses.replace(
+            figures, experiments=[real, chance], incremental=[worth(real), worth(chance)]
+        )
+    )
+    assert "significant for 1 of 2 audiences compared, after correction" in notes(section)
+    assert grid(section, "Groups").marked == grid(section, "What acting").marked == {0}
     points = values(chart(section, "experiments"), layer=1)
     assert [row["series"] for row in points] == ["significant", "not significant"]
+
+
+def test_audiences_with_too_few_persons_are_named(figures: Figures) -> None:
+    few = {**figures.incremental[0], "status": "too_few_persons", "is_significant": None}
+    few |= dict.fromkeys(("incremental_margin", "ci_low", "ci_high", "p_value", "p_value_adjusted"))
+    rows = [{**figures.experiments[0], "status": "too_few_persons"}]
+    section = describe_experiments(
+        dataclasses.replace(figures, experiments=rows, incremental=[few])
+    )
+    assert "No audience has a treatment and a holdout group that are large enough" in notes(section)
+    assert grid(section, "What acting was worth").rows[0][-1] == "too few persons"
 
 
 def test_runs_and_quarantine_add_up(figures: Figures) -> None:
