@@ -2,36 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as LiveProgress
 from rich.table import Table
 
 from clvspark.lakehouse.logs import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from clvspark.lakehouse import Lakehouse, RunReport
 
-out = Console(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+_READERS = 4
+# In a pipe there is no width to keep to: nothing is cut, a message stays one line.
+_PIPE_WIDTH = 200
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Status:
+    """Name, rows, version and meaning of every table; the newest rows of the run log."""
+
+    tables: list[tuple[str, int, int | None, str]]
+    runs: list[dict[str, Any]]
+
+
+class Progress:
+    """Shows which stage of how many runs, its step, and the time since the start.
+
+    Live in a terminal; elsewhere one plain line as each stage starts (`print_report` writes one as it ends).
+    """
+
+    def __init__(self, live: LiveProgress, stages: Sequence[str]) -> None:
+        """Show on `live` how far the command is in `stages`."""
+        self._live, self._stages = live, list(stages)
+        total = len(self._stages) or None
+        self._task = live.add_task("starting Spark", total=total, place="")
+
+    def __call__(self, stage: str, step: str = "") -> None:
+        """Say what begins: a stage, or a step of it."""
+        place = self._place(stage)
+        if not err.is_terminal:
+            if not step:
+                err.print(f"{place}{stage}: started", markup=False, soft_wrap=True)
+            return
+        done = self._stages.index(stage) if stage in self._stages else None
+        shown = f"{stage}: {step}" if step else stage
+        self._live.update(self._task, description=escape(shown), completed=done, place=place)
+
+    def _place(self, stage: str) -> str:
+        if len(self._stages) < 2 or stage not in self._stages:
+            return ""
+        return f"stage {self._stages.index(stage) + 1} of {len(self._stages)}  "
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Show the step at hand: a spinner in a terminal, nothing in a pipe."""
-    with err.status("starting Spark", spinner="dots") as status:
-        yield status.update
+def progress(*stages: str) -> Iterator[Progress]:
+    """Show the work at hand on standard error while the block runs; `stages` are those to come."""
+    live = LiveProgress(
+        SpinnerColumn(),
+        TextColumn("{task.fields[place]}{task.description}"),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not err.is_terminal,
+    )
+    with live:
+        yield Progress(live, stages)
 
 
 def fail(error: Exception) -> None:
     """Print an error as one message on standard error."""
     err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-    err.print(redact(str(error)), markup=False)
+    err.print(redact(str(error)), markup=False, soft_wrap=True)
 
 
 def print_report(report: RunReport) -> None:
@@ -71,31 +134,38 @@ def _text(cell: object) -> str:
     return str(cell)
 
 
-def print_status(lake: Lakehouse) -> None:
-    """Tables with rows, versions and the last run of each stage."""
+def read_status(lake: Lakehouse) -> Status:
+    """Read rows and versions of all tables, several at once, and the last runs."""
     from clvspark.lakehouse.run_log import RUN
 
-    existing = [
-        (name, contract) for name, contract in sorted(lake.tables.items()) if lake.exists(contract)
-    ]
-    rows = [
-        (name, lake.read(contract).count(), lake.version(contract), contract.comment)
-        for name, contract in existing
-    ]
-    if not rows:
+    existing = [name for name, contract in sorted(lake.tables.items()) if lake.exists(contract)]
+
+    def describe(name: str) -> tuple[str, int, int | None, str]:
+        contract = lake.tables[name]
+        # Delta answers an unfiltered count of a whole table from the statistics of its log.
+        rows = lake.storage.read(name).count()
+        return name, rows, lake.version(contract), contract.comment
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        tables = list(pool.map(describe, existing))
+    runs = lake.read_or_empty(RUN).orderBy("started_at", ascending=False).limit(12).collect()
+    return Status(tables, [row.asDict() for row in runs])
+
+
+def print_status(found: Status) -> None:
+    """Tables with rows and versions, and the last runs."""
+    if not found.tables:
         out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
         return
-    table("Tables", ["table", "rows", "version", "what it holds"], rows)
-    if lake.exists(RUN):
-        runs = lake.read(RUN).orderBy("started_at", ascending=False).limit(12).collect()
-        shown = [
-            (
-                f"{r['started_at']:%Y-%m-%d %H:%M:%S}",
-                r["stage"],
-                str(r["as_of_date"]),
-                r["status"],
-                r["seconds"],
-            )
-            for r in runs
-        ]
-        table("Last runs", ["started (UTC)", "stage", "as of", "status", "seconds"], shown, left=4)
+    table("Tables", ["table", "rows", "version", "what it holds"], found.tables)
+    shown = [
+        (
+            f"{r['started_at']:%Y-%m-%d %H:%M:%S}",
+            r["stage"],
+            str(r["as_of_date"]),
+            r["status"],
+            r["seconds"],
+        )
+        for r in found.runs
+    ]
+    table("Last runs", ["started (UTC)", "stage", "as of", "status", "seconds"], shown, left=4)

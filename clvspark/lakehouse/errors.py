@@ -55,3 +55,21 @@ class TrainingError(ClvsparkError):
     """A model could not be trained on the data given; the previous model stays in use."""
 
     exit_code = 7
+
+
+class DamagedFileError(ClvsparkError):
+    """A file that must be read is cut short, altered, or not of the format that it should have."""
+
+    exit_code = 11
+
+
+class StorageError(ClvsparkError):
+    """The storage refused a write: it is full, read-only, or limits the size of files."""
+
+    exit_code = 12
+
+
+class PromiseError(ClvsparkError):
+    """The demo ran to its end, but what came out is not what it promises."""
+
+    exit_code = 13

@@ -26,6 +26,12 @@ def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
     return sorted(files, key=lambda file: file.path)
 
 
+def is_folder(spark: SparkSession, name: str) -> bool:
+    """Whether there is a folder of that name."""
+    path, system = _open_path(spark, name)
+    return bool(system.exists(path) and system.getFileStatus(path).isDirectory())
+
+
 def digest_files(files: list[FoundFile]) -> str:
     """One digest of names, sizes and modification times."""
     return hashlib.sha256(repr(files).encode()).hexdigest()

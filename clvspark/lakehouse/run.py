@@ -86,12 +86,12 @@ class Run:
 
     def __enter__(self) -> Self:
         """Announce the stage."""
-        self.lake.progress(self.stage)
+        self.lake.progress(self.stage, "")
         return self
 
     def step(self, name: str) -> None:
         """Announce a step of long work."""
-        self.lake.progress(f"{self.stage}: {name}")
+        self.lake.progress(self.stage, name)
 
     def metric(self, name: str, value: float) -> None:
         """Record a number of this run; it is kept in ops.metric."""

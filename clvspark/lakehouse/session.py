@@ -39,7 +39,8 @@ def build_session(config: SparkConfig, *, app_name: str = "clvspark") -> SparkSe
     for key, value in {**_DELTA, **_ALWAYS, **_sizing(config), **config.conf}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
+    # Below that the JVM logs failed tasks, whose messages may quote data; the error itself comes back to Python.
+    spark.sparkContext.setLogLevel(runtime.jvm_log_level())
     for name in (
         "py4j",
         "DataFrameQueryContextLogger",
