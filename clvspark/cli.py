@@ -284,13 +284,9 @@ def forget(
 def status(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show tables and runs."""
     from clvspark.config import read_config
-    from clvspark.pipeline import open_lakehouse
+    from clvspark.status import print_status, read_status
 
-    settings = read_config(config)
-    with console.progress():
-        lake = open_lakehouse(settings)
-        found = console.read_status(lake)
-    console.print_status(found)
+    print_status(read_status(read_config(config)))
 
 
 @app.command(

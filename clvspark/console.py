@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,9 +18,8 @@ from rich.table import Table
 from clvspark.lakehouse.logs import redact
 
 if TYPE_CHECKING:
-    from clvspark.lakehouse import Lakehouse, RunReport
+    from clvspark.lakehouse import RunReport
 
-_READERS = 4
 # In a pipe there is no width to keep to: nothing is cut, a message stays one line.
 _PIPE_WIDTH = 200
 
@@ -35,14 +32,6 @@ def _console(*, stderr: bool) -> Console:
 
 out = _console(stderr=False)
 err = _console(stderr=True)
-
-
-@dataclass(frozen=True)
-class Status:
-    """Name, rows, version and meaning of every table; the newest rows of the run log."""
-
-    tables: list[tuple[str, int, int | None, str]]
-    runs: list[dict[str, Any]]
 
 
 class Progress:
@@ -111,12 +100,16 @@ def print_report(report: RunReport) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    texts: Collection[int] = (0,),
 ) -> None:
-    """Print a table; the first `left` columns are texts, the others numbers."""
+    """Print a table; the columns at the places `texts` are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for number, name in enumerate(columns):
-        grid.add_column(name, justify="left" if number < left else "right")
+        grid.add_column(name, justify="left" if number in texts else "right")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
     out.print(grid)
@@ -132,40 +125,3 @@ def _text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"
     return str(cell)
-
-
-def read_status(lake: Lakehouse) -> Status:
-    """Read rows and versions of all tables, several at once, and the last runs."""
-    from clvspark.lakehouse.run_log import RUN
-
-    existing = [name for name, contract in sorted(lake.tables.items()) if lake.exists(contract)]
-
-    def describe(name: str) -> tuple[str, int, int | None, str]:
-        contract = lake.tables[name]
-        # Delta answers an unfiltered count of a whole table from the statistics of its log.
-        rows = lake.storage.read(name).count()
-        return name, rows, lake.version(contract), contract.comment
-
-    with ThreadPoolExecutor(_READERS) as pool:
-        tables = list(pool.map(describe, existing))
-    runs = lake.read_or_empty(RUN).orderBy("started_at", ascending=False).limit(12).collect()
-    return Status(tables, [row.asDict() for row in runs])
-
-
-def print_status(found: Status) -> None:
-    """Tables with rows and versions, and the last runs."""
-    if not found.tables:
-        out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
-        return
-    table("Tables", ["table", "rows", "version", "what it holds"], found.tables)
-    shown = [
-        (
-            f"{r['started_at']:%Y-%m-%d %H:%M:%S}",
-            r["stage"],
-            str(r["as_of_date"]),
-            r["status"],
-            r["seconds"],
-        )
-        for r in found.runs
-    ]
-    table("Last runs", ["started (UTC)", "stage", "as of", "status", "seconds"], shown, left=4)

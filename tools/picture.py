@@ -45,7 +45,14 @@ def main(page: Path, image: Path) -> int:
         draft = Path(folder) / "page.png"
         size = f"--window-size={WIDTH},{HEIGHT}"
         profile = f"--user-data-dir={folder}/profile"
-        command = [browser, *FLAGS, profile, size, f"--screenshot={draft}", page.absolute().as_uri()]
+        command = [
+            browser,
+            *FLAGS,
+            profile,
+            size,
+            f"--screenshot={draft}",
+            page.absolute().as_uri(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         if not draft.is_file():
             print(f"error: {browser} made no picture:\n{done.stderr[-2000:]}", file=sys.stderr)

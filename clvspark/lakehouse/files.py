@@ -16,13 +16,17 @@ class FoundFile:
     path: str
     size: int
     modified_ms: int
+    is_folder: bool = False
 
 
 def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
     """Files that match a glob, by name."""
     path, system = _open_path(spark, pattern)
     found = system.globStatus(path) or []
-    files = [FoundFile(s.getPath().toString(), s.getLen(), s.getModificationTime()) for s in found]
+    files = [
+        FoundFile(s.getPath().toString(), s.getLen(), s.getModificationTime(), s.isDirectory())
+        for s in found
+    ]
     return sorted(files, key=lambda file: file.path)
 
 

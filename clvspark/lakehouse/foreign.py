@@ -37,15 +37,11 @@ def translate(error: BaseException) -> ClvsparkError | None:
     for words, number in _JVM_REFUSALS.items():
         if words in text:
             return _storage_error(number, _first_path(text))
-    if "_delta_log" in text and _is_about_reading(text):
-        return DamagedFileError(
-            f"{_first_path(text) or 'A Delta log'} is cut short or altered. Nothing was written. "
-            "Restore the file from a copy; the table's earlier versions are in the same folder."
-        )
     if _is_about_reading(text):
         return DamagedFileError(
-            f"{_first_path(text) or 'A file'} cannot be read: it is cut short, altered, or not of the format that the "
-            "configuration says. Nothing was written. Replace the file, then run the command again."
+            f"{_first_path(text) or 'A file'} cannot be read: it is cut short, altered, or not of the format that it "
+            "should have. Every table is as its last version left it. Replace the file, from the sender or from a "
+            "copy, then run the command again."
         )
     return None
 

@@ -191,9 +191,14 @@ class Lakehouse:
         if not self.storage.exists(RUN.name):
             return
         detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(RUN.name)}").collect()
-        found = {row["key"]: row["value"] for row in detail}.get(_FORMAT_PROPERTY, "1")
-        if int(found) > FORMAT_VERSION:
-            raise VersionError(
-                f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
-                "Upgrade clvspark, or open another lakehouse."
-            )
+        refuse_newer_format({row["key"]: row["value"] for row in detail})
+
+
+def refuse_newer_format(properties: Mapping[str, str]) -> None:
+    """VersionError if the properties of the run log are those of a newer lakehouse."""
+    found = properties.get(_FORMAT_PROPERTY, "1")
+    if int(found) > FORMAT_VERSION:
+        raise VersionError(
+            f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
+            "Upgrade clvspark, or open another lakehouse."
+        )

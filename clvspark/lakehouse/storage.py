@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.table_log import newest_version
 
 
 class Storage:
@@ -74,9 +75,8 @@ class Storage:
         if not self.exists(name):
             return None
         if self.local_root is not None:
-            # The names in the log folder say it without a Spark job.
-            log = self.local_root / name.replace(".", "/") / "_delta_log"
-            return max(int(entry.stem) for entry in log.glob("*.json") if entry.stem.isdigit())
+            # The log folder says it without a Spark job.
+            return newest_version(self.local_root / name.replace(".", "/"))
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
 
     def save(self, writer: DataFrameWriter, name: str) -> None:

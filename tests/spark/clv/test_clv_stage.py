@@ -97,6 +97,17 @@ def test_the_champion_is_best_on_the_holdout(scored: SimpleNamespace) -> None:
     assert champions == [min(errors, key=errors.get)]
 
 
+def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
+    scored: SimpleNamespace,
+) -> None:
+    later, then = (stage._champion(scored.lake, AS_OF + timedelta(days=n))[0] for n in (30, 0))
+    assert later == then
+    with pytest.raises(
+        MissingInputError, match=f"clvspark fit --as-of {AS_OF - timedelta(days=1)}"
+    ):
+        stage._champion(scored.lake, AS_OF - timedelta(days=1))
+
+
 def test_the_champion_measure_can_be_chosen() -> None:
     measures = {
         "A": {"mae": 1.0, "log_likelihood": -9.0},

@@ -128,9 +128,13 @@ def test_an_interrupted_simulation_is_begun_again(folder, made, monkeypatch):
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_starts(folder, made):
-    folder.write_text("a file where the folder should be")  # nobody may write below it, not even root
+    folder.write_text(
+        "a file where the folder should be"
+    )  # nobody may write below it, not even root
 
-    with pytest.raises(ConfigError, match=r"demo/lakehouse cannot be written .* in a folder of your own"):
+    with pytest.raises(
+        ConfigError, match=r"demo/lakehouse cannot be written .* in a folder of your own"
+    ):
         prepare(folder)
     assert made == []
 
@@ -143,7 +147,13 @@ SOUND = {
     ("ingest", "rows_quarantined"): 90.0,
     ("ingest", "revenue_received"): 110.5,
 }
-SUMS = {"events": "100.50", "orders": "100.50", "quarantine": "10.00", "persons": "90.00", "anonymous": "10.50"}  # fmt: skip
+SUMS = {
+    "events": "100.50",
+    "orders": "100.50",
+    "quarantine": "10.00",
+    "persons": "90.00",
+    "anonymous": "10.50",
+}
 
 
 def judge(landing, sums=SUMS, **changes):

@@ -33,7 +33,9 @@ def test_a_pipe_gets_one_plain_line_a_stage(shown):
 
 
 @pytest.mark.parametrize("shown", ["pipe"], indirect=True)
-@pytest.mark.parametrize(("stages", "stage"), [(["fit"], "fit"), ([], "simulate"), (["a", "b"], "c")])
+@pytest.mark.parametrize(
+    ("stages", "stage"), [(["fit"], "fit"), ([], "simulate"), (["a", "b"], "c")]
+)
 def test_a_single_stage_is_not_counted(shown, stages, stage):
     with console.progress(*stages) as show:
         show(stage)
