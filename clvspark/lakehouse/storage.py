@@ -79,6 +79,11 @@ class Storage:
             return newest_version(self.local_root / name.replace(".", "/"))
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
 
+    def verify(self, name: str) -> None:
+        """Raise DamagedFileError if the newest commit of a local table is cut short."""
+        if self.local_root is not None and self.exists(name):
+            newest_version(self.local_root / name.replace(".", "/"))
+
     def save(self, writer: DataFrameWriter, name: str) -> None:
         """Finish a write into the table."""
         writer = writer.format("delta")

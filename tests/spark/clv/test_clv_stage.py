@@ -197,6 +197,6 @@ def test_a_date_that_is_not_kept_is_named_with_the_next_step(scored: SimpleNames
     version = scored.lake.version(MODEL)
     with pytest.raises(MissingInputError, match=r"no persons as of .*summary_lags_days"):
         stage.run_fit(scored.lake, CONFIG, date(2026, 6, 1))
-    with pytest.raises(MissingInputError, match="clvspark fit --as-of 2026-06-01"):
+    with pytest.raises(MissingInputError, match=r"no persons as of .* clvspark history"):
         stage.run_score(scored.lake, CONFIG, date(2026, 6, 1))
     assert scored.lake.version(MODEL) == version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 from delta.tables import DeltaTable
@@ -28,7 +29,7 @@ def agrees(spark: SparkSession, table: Path) -> bool:
     found, delta = read_table_log(table), DeltaTable.forPath(spark, str(table))
     df = spark.read.format("delta").load(str(table))
     version = delta.history(1).first()["version"]
-    files = {Path(name.removeprefix("file://")) for name in df.inputFiles()}
+    files = {Path(urlparse(name).path) for name in df.inputFiles()}
     return (found.version, found.rows, set(found.files)) == (version, df.count(), files)
 
 
