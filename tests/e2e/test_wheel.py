@@ -51,7 +51,7 @@ def demo(site, tmp_path_factory):
 def test_the_demo_runs_from_the_wheel(demo, site):
     printed, folder = demo
 
-    assert printed.startswith(f"{site}/clvspark/cli.py\n")
+    assert printed.startswith(f"{site}/clvspark/cli/__init__.py\n")
     assert printed.count("(equal)") == 2
     assert {path.name for path in folder.iterdir()} == {"demo"}
     assert (folder / "demo/report.html").is_file()

@@ -107,6 +107,7 @@ def test_a_newer_lakehouse_is_left_as_it_was(outcomes, shops):
 
 def test_a_sound_shop_is_ingested_by_the_same_process(outcomes, shops):
     assert outcomes["sound"].code == 0
+    assert outcomes["sound"].message == "ingest: started", "neither Spark nor Java says more"
     log = shops["sound"].lakehouse / "sources/event/_delta_log"
     facts = [json.loads(line) for path in log.glob("*.json") for line in path.open()]
     written = [f["add"]["stats"] for f in facts if "add" in f]

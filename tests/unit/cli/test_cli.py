@@ -44,6 +44,8 @@ def test_every_command_explains_itself(name: str) -> None:
     result = CliRunner().invoke(cli.app, [name, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+    _, examples = result.stdout.split("Examples:")
+    assert f"  clvspark {name}" in examples
 
 
 def test_the_version_is_printed(
