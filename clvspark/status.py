@@ -17,7 +17,7 @@ from clvspark.catalogue import TABLES
 from clvspark.config import Config
 from clvspark.lakehouse.lake import refuse_newer_format
 from clvspark.lakehouse.run_log import RUN
-from clvspark.lakehouse.table_log import read_table_log
+from clvspark.lakehouse.table_log import is_table, read_table_log
 from clvspark.pipeline import STAGES, open_lakehouse
 
 _READERS = 4
@@ -47,11 +47,7 @@ def read_status(config: Config) -> Status:
 def _of_folder(root: Path) -> Status:
     """Rows and versions from the logs of the tables."""
     folders = {name: root / name.replace(".", "/") for name in sorted(TABLES)}
-    logs = {
-        name: read_table_log(folder)
-        for name, folder in folders.items()
-        if (folder / "_delta_log").is_dir()
-    }
+    logs = {name: read_table_log(folder) for name, folder in folders.items() if is_table(folder)}
     runs: list[dict[str, Any]] = []
     if RUN.name in logs:
         refuse_newer_format(logs[RUN.name].properties)

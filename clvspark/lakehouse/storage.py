@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.table import Table
-from clvspark.lakehouse.table_log import newest_version
+from clvspark.lakehouse.table_log import is_table, newest_version
 
 
 class Storage:
@@ -44,7 +44,7 @@ class Storage:
             return self.spark.catalog.tableExists(f"{self.catalog}.{name}")
         local = self.local_root
         if local is not None:
-            return (local / name.replace(".", "/") / "_delta_log").is_dir()
+            return is_table(local / name.replace(".", "/"))
         return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name.replace('.', '/')}")
 
     def read(self, name: str, *, version: int | None = None) -> DataFrame:

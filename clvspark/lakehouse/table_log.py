@@ -40,24 +40,34 @@ class TableLog:
     properties: dict[str, str]
 
 
+def is_table(folder: Path) -> bool:
+    """Whether the folder holds a table: a first write that was killed leaves a log without a commit."""
+    return bool(_commits(folder / "_delta_log")) or bool(_checkpoints(folder / "_delta_log"))
+
+
+def _commits(log: Path) -> dict[int, Path]:
+    return {int(path.stem): path for path in log.glob("*.json") if path.stem.isdigit()}
+
+
+def _checkpoints(log: Path) -> dict[int, Path]:
+    named = ((path.name.removesuffix(_CHECKPOINT), path) for path in log.glob(f"*{_CHECKPOINT}"))
+    return {int(number): path for number, path in named if number.isdigit()}
+
+
 def read_table_log(table: Path) -> TableLog:
     """Read the log of the table in the folder; DamagedFileError if it cannot be read."""
     log = table / "_delta_log"
-    commits = {int(p.stem): p for p in log.glob("*.json") if p.stem.isdigit()}
-    checkpoints = [
-        p for p in log.glob(f"*{_CHECKPOINT}") if p.name.removesuffix(_CHECKPOINT).isdigit()
-    ]
-    start = max(checkpoints, default=None)
-    since = int(start.name.removesuffix(_CHECKPOINT)) if start else -1
+    commits, checkpoints = _commits(log), _checkpoints(log)
+    since = max(checkpoints, default=-1)
     later = sorted(version for version in commits if version > since)
-    if later != list(range(since + 1, since + 1 + len(later))) or not (later or start):
+    if later != list(range(since + 1, since + 1 + len(later))) or not (later or checkpoints):
         raise DamagedFileError(
             f"{log}: commits are missing between version {since} and {max(later, default=since)}. "
             "Restore the files from a copy."
         )
     active: dict[tuple[str, str], dict[str, Any]] = {}
     properties: dict[str, str] = {}
-    actions = _checkpointed(start) if start else iter(())
+    actions = _checkpointed(checkpoints[since]) if checkpoints else iter(())
     later_actions = (action for version in later for action in read_commit(commits[version]))
     for action in itertools.chain(actions, later_actions):
         if add := action.get("add"):
@@ -77,10 +87,10 @@ def read_table_log(table: Path) -> TableLog:
 
 def newest_version(table: Path) -> int:
     """Newest version of the table in the folder; DamagedFileError if its commit is cut short."""
-    commits = [path for path in (table / "_delta_log").glob("*.json") if path.stem.isdigit()]
-    newest = max(commits)
-    read_commit(newest)
-    return int(newest.stem)
+    commits = _commits(table / "_delta_log")
+    version = max(commits)
+    read_commit(commits[version])
+    return version
 
 
 def read_commit(path: Path) -> list[dict[str, Any]]:

@@ -31,9 +31,7 @@ def killed(goods, tmp_path_factory):
     chance = random.Random(SEED)
     points = [(chance.randint(1, 14), chance.uniform(0, 1.5)) for _ in range(KILLS)]
     for commits, delay in points:
-        assert kill_a_run(shop, commits, delay), (
-            f"seed {SEED}: the run ended before {points} were through"
-        )
+        kill_a_run(shop, commits, delay)
     done = clvspark("run", "--config", shop.config_file, cwd=shop.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return shop, done.stdout
@@ -70,30 +68,30 @@ def test_files_equal_those_of_a_clean_run(killed, finished):
     assert rescued == clean
 
 
-def kill_a_run(shop, commits: int, delay: float) -> bool:
-    """Kill a run after so many commits and seconds; false if it ended by itself."""
-    before = commits_of(shop.lakehouse)
-    program = subprocess.Popen(
-        command_line("run", "--config", shop.config_file),
-        cwd=shop.folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while commits_of(shop.lakehouse) < before + commits:
-            if program.poll() is not None:
-                return False
-            assert time.monotonic() < deadline, "the run did not come to the point in time"
-            time.sleep(0.05)
-        time.sleep(delay)  # into the middle of the next write
-        return program.poll() is None
-    finally:
-        if program.poll() is None:
-            os.killpg(program.pid, signal.SIGKILL)
-        program.wait()
+def kill_a_run(shop, commits: int, delay: float) -> None:
+    """Kill a run after so many commits and seconds; it must not have ended by itself."""
+    until = commits_of(shop.lakehouse) + commits
+    with (shop.folder / "killed.txt").open("w+") as output:
+        program = subprocess.Popen(
+            command_line("run", "--config", shop.config_file),
+            cwd=shop.folder,
+            env=environment(),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while program.poll() is None and commits_of(shop.lakehouse) < until:
+                assert time.monotonic() < deadline, "the run did not come to the point in time"
+                time.sleep(0.05)
+            time.sleep(delay)  # into the middle of the next write
+            output.seek(0)
+            assert program.poll() is None, f"{until} commits, {delay} s: {output.read()}"
+        finally:
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
+            program.wait()
 
 
 def commits_of(lakehouse: Path) -> int:

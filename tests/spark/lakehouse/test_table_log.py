@@ -10,8 +10,10 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
+from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import DamagedFileError
-from clvspark.lakehouse.table_log import newest_version, read_table_log
+from clvspark.lakehouse.table_log import is_table, newest_version, read_table_log
+from clvspark.sources.tables import PRODUCT
 
 
 @pytest.fixture
@@ -107,3 +109,20 @@ def test_a_missing_commit_is_not_passed_over(spark: SparkSession, table: Path) -
 
     with pytest.raises(DamagedFileError, match="commits are missing between version -1 and 2"):
         read_table_log(table)
+
+
+def test_a_first_write_that_was_killed_left_no_table_and_does_not_hinder_the_next(
+    lake: Lakehouse,
+) -> None:
+    root = lake.storage.local_root
+    assert root is not None
+    folder = root / "sources/product"
+    (folder / "_delta_log").mkdir(parents=True)
+    (folder / "_delta_log/.00000000000000000000.json.5f7c.tmp").write_text("half")
+    assert not is_table(folder)
+    assert not lake.exists(PRODUCT)
+    assert lake.version(PRODUCT) is None
+
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, [{"product_id": "p1"}]))
+    assert lake.version(PRODUCT) == 0
+    assert lake.read(PRODUCT).count() == 1
