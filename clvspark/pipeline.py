@@ -38,7 +38,8 @@ STAGES: dict[str, StageFunction] = {
 
 def open_lakehouse(config: Config, *, progress: Progress | None = None) -> Lakehouse:
     """Build the session and open the lakehouse that `config` describes."""
-    return Lakehouse(build_session(config.spark), config.lakehouse, TABLES, progress)
+    spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
+    return Lakehouse(spark, config.lakehouse, TABLES, progress)
 
 
 def run_stages(
