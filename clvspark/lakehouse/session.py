@@ -16,6 +16,8 @@ _DELTA = {
     # A snapshot of a small table read in 50 partitions costs more than the table.
     "spark.databricks.delta.snapshotPartitions": "2",
 }
+# PySpark logs errors before it raises them, with the literals of the plan and the value that was at fault.
+_LOGGERS_OF_DATA = ("py4j", "DataFrameQueryContextLogger", "SQLQueryContextLogger")
 _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -45,10 +47,7 @@ def build_session(
     spark = builder.getOrCreate()
     # Below that the JVM logs failed tasks, whose messages may quote data; the error itself comes back to Python.
     spark.sparkContext.setLogLevel(runtime.jvm_log_level())
-    for name in (
-        "py4j",
-        "DataFrameQueryContextLogger",
-    ):  # the latter would log whole plans with their literals
+    for name in _LOGGERS_OF_DATA:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return spark
 

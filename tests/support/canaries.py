@@ -91,8 +91,13 @@ def _plant_parquet(path: Path, numbers: Iterator[int]) -> Iterator[str]:
     rows = table.slice(0, _FEW_ROWS).to_pylist()
     free = {name for name in table.column_names if _is_free_text([row[name] for row in rows])}
     good = {n: _canary(str(v), numbers) if n in free else v for n, v in rows[0].items()}
+    longer = pa.concat_tables([table, pa.Table.from_pylist([good], schema=table.schema)])
+    # Spark's own schema would no longer be true of the instants, which Arrow keeps in nanoseconds.
     pq.write_table(
-        pa.concat_tables([table, pa.Table.from_pylist([good], schema=table.schema)]), path
+        longer.replace_schema_metadata(),
+        path,
+        coerce_timestamps="us",
+        allow_truncated_timestamps=True,
     )
     yield from free
 
