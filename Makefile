@@ -1,7 +1,7 @@
 # `make help` lists the commands. Each one first sets up whatever is missing.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# Two test workers, each with a Spark session of its own, fit into 8 GB.
+# Two test workers, each with a Spark session of its own and programs that they start, fit into 8 GB.
 WORKERS ?= 2
 TESTS ?=
 CODE := clvspark jobs tools tests bench
@@ -27,7 +27,15 @@ test: setup ## run the tests (TESTS=path for some of them, WORKERS=n for more at
 
 .PHONY: test-slow
 test-slow: setup ## run the tests that take minutes: whole pipelines, a cluster, killed processes
-	@$(BIN)/python -m pytest --numprocesses 1 -m slow $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) -m "slow and not whole" $(TESTS)
+
+.PHONY: test-demo
+test-demo: setup ## hold the whole demo to its promises; alone on the machine, as seconds count
+	@$(BIN)/python -m pytest --numprocesses 0 -m whole
+
+.PHONY: picture
+picture: setup ## render the demo's report page to docs/images/report.png (needs Chromium or Chrome)
+	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png
 
 .PHONY: check
 check: style types layers dead duplicates ## all static checks (with --keep-going, past the first fault)

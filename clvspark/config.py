@@ -19,6 +19,15 @@ from clvspark.reporting.config import ReportingConfig
 from clvspark.sources.config import SourcesConfig
 
 
+class StreamConfig(StrictModel):
+    """How `clvspark stream` remembers which drops it has taken."""
+
+    checkpoint: str | None = Field(
+        None,
+        description="folder of the checkpoint; None: inside the lakehouse folder (path mode only)",
+    )
+
+
 class Config(StrictModel):
     """What a configuration file holds."""
 
@@ -33,6 +42,7 @@ class Config(StrictModel):
     activation: ActivationConfig
     measurement: MeasurementConfig = MeasurementConfig()  # type: ignore[call-arg]
     reporting: ReportingConfig = ReportingConfig()  # type: ignore[call-arg]
+    stream: StreamConfig = StreamConfig()  # type: ignore[call-arg]
 
     @model_validator(mode="after")
     def _rooms_agree(self) -> Self:

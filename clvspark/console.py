@@ -2,36 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as LiveProgress
 from rich.table import Table
 
 from clvspark.lakehouse.logs import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from clvspark.lakehouse import RunReport
 
-    from clvspark.lakehouse import Lakehouse, RunReport
+# In a pipe there is no width to keep to: nothing is cut, a message stays one line.
+_PIPE_WIDTH = 200
 
-out = Console(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
+
+
+class Progress:
+    """Shows which stage of how many runs, its step, and the time since the start.
+
+    Live in a terminal; elsewhere one plain line as each stage starts (`print_report` writes one as it ends).
+    """
+
+    def __init__(self, live: LiveProgress, stages: Sequence[str]) -> None:
+        """Show on `live` how far the command is in `stages`."""
+        self._live, self._stages = live, list(stages)
+        total = len(self._stages) or None
+        self._task = live.add_task("starting Spark", total=total, place="")
+
+    def __call__(self, stage: str, step: str = "") -> None:
+        """Say what begins: a stage, or a step of it."""
+        place = self._place(stage)
+        if not err.is_terminal:
+            if not step:
+                err.print(f"{place}{stage}: started", markup=False, soft_wrap=True)
+            return
+        done = self._stages.index(stage) if stage in self._stages else None
+        shown = f"{stage}: {step}" if step else stage
+        self._live.update(self._task, description=escape(shown), completed=done, place=place)
+
+    def _place(self, stage: str) -> str:
+        if len(self._stages) < 2 or stage not in self._stages:
+            return ""
+        return f"stage {self._stages.index(stage) + 1} of {len(self._stages)}  "
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Show the step at hand: a spinner in a terminal, nothing in a pipe."""
-    with err.status("starting Spark", spinner="dots") as status:
-        yield status.update
+def progress(*stages: str) -> Iterator[Progress]:
+    """Show the work at hand on standard error while the block runs; `stages` are those to come."""
+    live = LiveProgress(
+        SpinnerColumn(),
+        TextColumn("{task.fields[place]}{task.description}"),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not err.is_terminal,
+    )
+    with live:
+        yield Progress(live, stages)
 
 
 def fail(error: Exception) -> None:
     """Print an error as one message on standard error."""
     err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-    err.print(redact(str(error)), markup=False)
+    err.print(redact(str(error)), markup=False, soft_wrap=True)
 
 
 def print_report(report: RunReport) -> None:
@@ -48,12 +100,16 @@ def print_report(report: RunReport) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    texts: Collection[int] = (0,),
 ) -> None:
-    """Print a table; the first `left` columns are texts, the others numbers."""
+    """Print a table; the columns at the places `texts` are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for number, name in enumerate(columns):
-        grid.add_column(name, justify="left" if number < left else "right")
+        grid.add_column(name, justify="left" if number in texts else "right")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
     out.print(grid)
@@ -69,33 +125,3 @@ def _text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"
     return str(cell)
-
-
-def print_status(lake: Lakehouse) -> None:
-    """Tables with rows, versions and the last run of each stage."""
-    from clvspark.lakehouse.run_log import RUN
-
-    existing = [
-        (name, contract) for name, contract in sorted(lake.tables.items()) if lake.exists(contract)
-    ]
-    rows = [
-        (name, lake.read(contract).count(), lake.version(contract), contract.comment)
-        for name, contract in existing
-    ]
-    if not rows:
-        out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
-        return
-    table("Tables", ["table", "rows", "version", "what it holds"], rows)
-    if lake.exists(RUN):
-        runs = lake.read(RUN).orderBy("started_at", ascending=False).limit(12).collect()
-        shown = [
-            (
-                f"{r['started_at']:%Y-%m-%d %H:%M:%S}",
-                r["stage"],
-                str(r["as_of_date"]),
-                r["status"],
-                r["seconds"],
-            )
-            for r in runs
-        ]
-        table("Last runs", ["started (UTC)", "stage", "as of", "status", "seconds"], shown, left=4)

@@ -38,19 +38,27 @@ STAGES: dict[str, StageFunction] = {
 
 def open_lakehouse(config: Config, *, progress: Progress | None = None) -> Lakehouse:
     """Build the session and open the lakehouse that `config` describes."""
-    return Lakehouse(build_session(config.spark), config.lakehouse, TABLES, progress)
+    spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
+    return Lakehouse(spark, config.lakehouse, TABLES, progress)
 
 
 def run_stages(
-    lake: Lakehouse, config: Config, names: Iterable[str], *, as_of: date, force: bool = False
+    lake: Lakehouse,
+    config: Config,
+    names: Iterable[str],
+    *,
+    as_of: date,
+    force: bool = False,
+    patience_seconds: float = 0,
 ) -> Iterator[RunReport]:
     """Run the stages named, in the order given, and yield each report as soon as it is there.
 
     The lakehouse is held for writing all the while; the first error ends the run. `force` runs a stage although
-    nothing it depends on has changed.
+    nothing it depends on has changed; `patience_seconds` is how long another writer is waited for.
     """
     names = list(names)
-    with lake.writing(" ".join(names) if len(names) < len(STAGES) else "run"):
+    command = " ".join(names) if len(names) < len(STAGES) else "run"
+    with lake.writing(command, patience_seconds=patience_seconds):
         lake.log.force = force
         for name in names:
             yield STAGES[name](lake, config, as_of)

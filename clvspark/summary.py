@@ -7,33 +7,30 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from rich.markup import escape
 
 from clvspark import console
 from clvspark.clv.tables import BACKTEST, MODEL
 from clvspark.config import Config
-from clvspark.history.tables import ORDER
+from clvspark.findings import Findings, Metrics, is_date
 from clvspark.lakehouse import Lakehouse, RunReport
-from clvspark.lakehouse.run_log import METRIC, RUN
 from clvspark.reporting.tables import DIM_AUDIENCE, FACT_CLV_DECILE, FACT_PROFILE_BY_AUDIENCE
-from clvspark.sources.tables import EVENT, QUARANTINE
-
-CENT = Decimal("0.01")
-Metrics = dict[tuple[str, str], float]
+from clvspark.sources.tables import QUARANTINE
 
 
 def print_summary(
-    lake: Lakehouse, config: Config, as_of: date, reports: Sequence[RunReport]
+    findings: Findings,
+    lake: Lakehouse,
+    config: Config,
+    as_of: date,
+    reports: Sequence[RunReport],
 ) -> None:
-    """Print what the pipeline left for `as_of`, whether or not its stages had work this time."""
-    metrics = read_metrics(lake, as_of)
-    _print_identity(metrics)
-    _print_revenue(lake, metrics)
-    _print_quarantine(lake, config, metrics)
+    """Print what the pipeline left for `as_of`."""
+    _print_identity(findings.metrics)
+    _print_revenue(lake, findings)
+    _print_quarantine(lake, findings)
     _print_models(lake, config, as_of)
     _print_deciles(lake, config, as_of)
     _print_audiences(lake, as_of)
@@ -45,23 +42,6 @@ def print_summary(
         f"{escape(str(page))}",
         soft_wrap=True,
     )
-
-
-def read_metrics(lake: Lakehouse, as_of: date) -> Metrics:
-    """Numbers by stage and name, of the newest run that did its work for `as_of` or for no date."""
-    concerns = F.col("as_of_date").isNull() | _is(as_of)
-    runs = lake.read_or_empty(RUN).where("status = 'success'").where(concerns)
-    newest = runs.groupBy("stage").agg(F.max_by("run_id", "ended_at").alias("run_id"))
-    rows = (
-        lake.read_or_empty(METRIC)
-        .join(newest.select("run_id"), on="run_id", how="leftsemi")
-        .collect()
-    )
-    return {(row["stage"], row["name"]): row["value"] for row in rows}
-
-
-def _is(as_of: date) -> Column:
-    return F.col("as_of_date") == F.lit(as_of)
 
 
 def _print_identity(metrics: Metrics) -> None:
@@ -82,32 +62,10 @@ def _print_identity(metrics: Metrics) -> None:
     console.table("Who is who", ["measure", "value"], rows)
 
 
-def reconcile(
-    landing: Decimal | None, sums: dict[str, Decimal]
-) -> list[tuple[str, Decimal | None, Decimal | None]]:
-    """Rows of the revenue table: what is compared, and its two sides.
-
-    In: revenue received; sums ``events``, ``orders`` (order and refund events only),
-    ``quarantine``, ``persons``
-    and ``anonymous``.
-    """
-    return [
-        ("landing = sources.event + quarantine", landing, sums["events"] + sums["quarantine"]),
-        (
-            "sources.event = history: persons + anonymous",
-            sums["orders"],
-            sums["persons"] + sums["anonymous"],
-        ),
-    ]
-
-
-def _print_revenue(lake: Lakehouse, metrics: Metrics) -> None:
-    sums = _revenue_sums(lake)
-    received = metrics.get(("ingest", "revenue_received"))
-    # The run log keeps doubles; they hold sums below 10 trillion exactly to the cent.
-    landing = None if received is None else Decimal(repr(received)).quantize(CENT)
+def _print_revenue(lake: Lakehouse, findings: Findings) -> None:
+    sums = findings.revenue
     names = {
-        "landing files": landing,
+        "landing files": findings.landed_revenue,
         "sources.event": sums["events"],
         "sources.quarantine, where readable": sums["quarantine"],
         "history.order of persons": sums["persons"],
@@ -120,36 +78,12 @@ def _print_revenue(lake: Lakehouse, metrics: Metrics) -> None:
     )
     rows = [
         (what, _money(left), _money(right), _verdict(left, right))
-        for what, left, right in reconcile(landing, sums)
+        for what, left, right in findings.reconciliation
     ]
     console.table("Revenue reconciled", ["what", "left", "right", "difference"], rows)
 
 
-def _revenue_sums(lake: Lakehouse) -> dict[str, Decimal]:
-    """Sums in decimals, never through floating point."""
-    revenue = F.col("net_revenue")
-    events = _first(
-        lake.read_or_empty(EVENT).agg(
-            F.sum(revenue).alias("events"),
-            F.sum(F.when(F.col("event_type").isin("order", "refund"), revenue)).alias("orders"),
-        )
-    )
-    quarantine = _first(lake.read_or_empty(QUARANTINE).agg(F.sum(revenue).alias("quarantine")))
-    known = F.col("person_id").isNotNull()
-    orders = _first(
-        lake.read_or_empty(ORDER).agg(
-            F.sum(F.when(known, revenue)).alias("persons"),
-            F.sum(F.when(~known, revenue)).alias("anonymous"),
-        )
-    )
-    return {name: value or Decimal(0) for name, value in {**events, **quarantine, **orders}.items()}
-
-
-def _first(df: DataFrame) -> dict[str, Any]:
-    return df.collect()[0].asDict()
-
-
-def _print_quarantine(lake: Lakehouse, config: Config, metrics: Metrics) -> None:
+def _print_quarantine(lake: Lakehouse, findings: Findings) -> None:
     groups = lake.read_or_empty(QUARANTINE).groupBy("target_table", "reason")
     counted = groups.agg(F.count(F.lit(1)).alias("rows"), F.sum("net_revenue").alias("revenue"))
     found = counted.orderBy(F.desc("rows"), "target_table", "reason").limit(30).collect()
@@ -159,30 +93,18 @@ def _print_quarantine(lake: Lakehouse, config: Config, metrics: Metrics) -> None
     ]
     columns = ["table and reason", "rows", f"readable revenue ({lake.config.currency})"]
     console.table("Rows in quarantine", columns, rows or [("none", 0, "-")])
-    rejected, planted = metrics.get(("ingest", "rows_quarantined")), _planted_rows(config)
-    if rejected is not None and planted is not None:
+    rejected = findings.metrics.get(("ingest", "rows_quarantined"))
+    if rejected is not None and findings.planted_rows is not None:
         console.out.print(
-            f"Broken rows planted by the simulation: {planted:,}; rows in quarantine: "
+            f"Broken rows planted by the simulation: {findings.planted_rows:,}; rows in quarantine: "
             f"{rejected:,.0f}.\n"
         )
-
-
-def _planted_rows(config: Config) -> int | None:
-    """Broken rows that the simulation noted beside the truth, None where there is no such note."""
-    if config.identity.truth is None:
-        return None
-    note = Path(config.identity.truth).with_name("planted.json")
-    if not note.is_file():
-        return None
-    return sum(
-        int(entry["rows"]) for entry in json.loads(note.read_text(encoding="utf-8"))["by_file"]
-    )
 
 
 def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
     models = (
         lake.read_or_empty(MODEL)
-        .where(_is(as_of))
+        .where(is_date(as_of))
         .drop("document")
         .orderBy("kind", "name")
         .collect()
@@ -197,10 +119,10 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
     ]
     champion = {m["name"] for m in models if m["is_champion"] and m["kind"] == "transaction"}
     console.table(
-        "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, left=2
+        "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, texts={0, 1}
     )
     measures: dict[str, dict[str, float]] = {}
-    for row in lake.read_or_empty(BACKTEST).where(_is(as_of)).orderBy("model").collect():
+    for row in lake.read_or_empty(BACKTEST).where(is_date(as_of)).orderBy("model").collect():
         measures.setdefault(row["model"], {})[row["measure"]] = row["value"]
     rows = [
         (
@@ -220,7 +142,7 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
 def _print_deciles(lake: Lakehouse, config: Config, as_of: date) -> None:
     deciles = (
         lake.read_or_empty(FACT_CLV_DECILE)
-        .where(_is(as_of))
+        .where(is_date(as_of))
         .where("metric = 'clv'")
         .orderBy("decile")
         .collect()
@@ -255,7 +177,7 @@ def _print_audiences(lake: Lakehouse, as_of: date) -> None:
     names = lake.read_or_empty(DIM_AUDIENCE).select("audience_id", "name")
     sizes = (
         lake.read_or_empty(FACT_PROFILE_BY_AUDIENCE)
-        .where(_is(as_of))
+        .where(is_date(as_of))
         .join(names, on="audience_id", how="left")
     )
     rows = [
@@ -290,7 +212,7 @@ def _print_seconds(reports: Sequence[RunReport]) -> None:
         (report.stage, report.status, f"{report.seconds:,.1f}") for report in reports
     ]
     rows.append(("all stages", "", f"{sum(report.seconds for report in reports):,.1f}"))
-    console.table("Seconds", ["stage", "status", "seconds"], rows, left=2)
+    console.table("Seconds", ["stage", "status", "seconds"], rows, texts={0, 1})
 
 
 def _verdict(left: Decimal | None, right: Decimal | None) -> str:

@@ -153,15 +153,13 @@ def _backtest_rows(
 
 
 def _champion(lake: Lakehouse, as_of: date) -> tuple[str, ValueModels]:
-    rows = (
-        lake.read(MODEL)
-        .where((F.col("as_of_date") == F.lit(as_of)) & F.col("is_champion"))
-        .collect()
-    )
-    found = {row["kind"]: row for row in rows}
+    """The champions of the newest fit that knew no more than what was before `as_of`."""
+    champions = lake.read(MODEL).where((F.col("as_of_date") <= F.lit(as_of)) & F.col("is_champion"))
+    newest = champions.groupBy("kind").agg(F.max_by(F.struct("*"), "as_of_date").alias("_newest"))
+    found = {row["kind"]: row for row in newest.select("_newest.*").collect()}
     if set(found) != {"transaction", "spend"}:
         raise MissingInputError(
-            f"clv.model has no champion as of {as_of}. Run first: clvspark fit --as-of {as_of}"
+            f"clv.model has no champion as of {as_of} or before. Run first: clvspark fit --as-of {as_of}"
         )
     transaction = TRANSACTION_MODELS[found["transaction"]["name"]]
     models = ValueModels(

@@ -60,4 +60,22 @@ class TrainingError(ClvsparkError):
 class DeliveryError(ClvsparkError):
     """A destination did not receive all that it was to be told; nothing counts as delivered."""
 
+    exit_code = 14
+
+
+class DamagedFileError(ClvsparkError):
+    """A file that must be read is cut short, altered, or not of the format that it should have."""
+
     exit_code = 11
+
+
+class StorageError(ClvsparkError):
+    """The storage refused a write: it is full, read-only, or limits the size of files."""
+
+    exit_code = 12
+
+
+class PromiseError(ClvsparkError):
+    """The demo ran to its end, but what came out is not what it promises."""
+
+    exit_code = 13

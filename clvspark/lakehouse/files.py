@@ -16,14 +16,24 @@ class FoundFile:
     path: str
     size: int
     modified_ms: int
+    is_folder: bool = False
 
 
 def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
     """Files that match a glob, by name."""
     path, system = _open_path(spark, pattern)
     found = system.globStatus(path) or []
-    files = [FoundFile(s.getPath().toString(), s.getLen(), s.getModificationTime()) for s in found]
+    files = [
+        FoundFile(s.getPath().toString(), s.getLen(), s.getModificationTime(), s.isDirectory())
+        for s in found
+    ]
     return sorted(files, key=lambda file: file.path)
+
+
+def is_folder(spark: SparkSession, name: str) -> bool:
+    """Whether there is a folder of that name."""
+    path, system = _open_path(spark, name)
+    return bool(system.exists(path) and system.getFileStatus(path).isDirectory())
 
 
 def digest_files(files: list[FoundFile]) -> str:

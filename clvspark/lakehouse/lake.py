@@ -23,7 +23,8 @@ from clvspark.lakehouse.table import Table
 FORMAT_VERSION = 1
 _FORMAT_PROPERTY = "clvspark.format"
 
-Progress = Callable[[str], None]
+# Called with a stage and the step that it begins, "" for the stage itself.
+Progress = Callable[[str, str], None]
 
 
 class Lakehouse:
@@ -32,7 +33,7 @@ class Lakehouse:
     Parameters
     ----------
     tables : contracts by name; a table that is not among them cannot be reached.
-    progress : called with a short sentence whenever a stage begins a step.
+    progress : called with stage and step whenever a stage or a step of it begins.
     """
 
     def __init__(
@@ -46,17 +47,20 @@ class Lakehouse:
         self.spark = spark
         self.config = config
         self.tables = tables
-        self.progress: Progress = progress or (lambda _: None)
+        self.progress: Progress = progress or (lambda *_: None)
         self.storage = Storage(spark, config)
         self.log = RunLog(self)
         self._refuse_newer_format()
 
     @contextmanager
-    def writing(self, command: str) -> Iterator[None]:
-        """Hold the lakehouse for writing; LockedError if another process does (path mode)."""
+    def writing(self, command: str, *, patience_seconds: float = 0) -> Iterator[None]:
+        """Hold the lakehouse for writing; LockedError if another process still does after the patience (path mode)."""
         with ExitStack() as stack:
             if self.storage.local_root is not None:
-                stack.enter_context(writer_lock(self.storage.local_root, command))
+                lock = writer_lock(
+                    self.storage.local_root, command, patience_seconds=patience_seconds
+                )
+                stack.enter_context(lock)
             try:
                 yield
             finally:
@@ -187,9 +191,14 @@ class Lakehouse:
         if not self.storage.exists(RUN.name):
             return
         detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(RUN.name)}").collect()
-        found = {row["key"]: row["value"] for row in detail}.get(_FORMAT_PROPERTY, "1")
-        if int(found) > FORMAT_VERSION:
-            raise VersionError(
-                f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
-                "Upgrade clvspark, or open another lakehouse."
-            )
+        refuse_newer_format({row["key"]: row["value"] for row in detail})
+
+
+def refuse_newer_format(properties: Mapping[str, str]) -> None:
+    """VersionError if the properties of the run log are those of a newer lakehouse."""
+    found = properties.get(_FORMAT_PROPERTY, "1")
+    if int(found) > FORMAT_VERSION:
+        raise VersionError(
+            f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
+            "Upgrade clvspark, or open another lakehouse."
+        )

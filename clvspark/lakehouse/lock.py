@@ -17,22 +17,28 @@ from filelock import FileLock, Timeout
 
 from clvspark.lakehouse.errors import ConfigError, LockedError
 
+LOCK_FILE = "_writer.lock"
+
 
 @contextmanager
-def writer_lock(root: Path, command: str) -> Iterator[None]:
+def writer_lock(root: Path, command: str, *, patience_seconds: float = 0) -> Iterator[None]:
     """Hold the lakehouse at `root` for writing.
 
-    Raises LockedError naming the holder if it is taken, ConfigError if the folder cannot be written.
+    Raises LockedError naming the holder if it is still taken after `patience_seconds`, ConfigError if the folder
+    cannot be written.
     """
     holder = root / "_writer.json"
-    lock = FileLock(root / "_writer.lock", mode=0o600)
+    lock = FileLock(root / LOCK_FILE, mode=0o600)
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience_seconds)
     except Timeout:
         raise LockedError(_describe(root, holder)) from None
     except OSError as error:
-        fault = f"the folder {root} cannot be written ({error.strerror}); choose another one, or mend its permissions"
+        fault = (
+            f"the folder {root} cannot be written ({error.strerror}); "
+            "choose another one, mend its permissions, or run the command in a folder of your own"
+        )
         raise ConfigError("lakehouse.root", [fault]) from None
     try:
         holder.write_text(

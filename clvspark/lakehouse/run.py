@@ -56,8 +56,13 @@ class Run:
         writes: Sequence[Table],
         files: Mapping[str, str],
     ) -> None:
-        """Take the fingerprint of everything that the stage depends on."""
+        """Take the fingerprint of everything that the stage depends on.
+
+        Raises DamagedFileError if the log of a local table that it reads or writes is cut short.
+        """
         self.lake, self.stage, self.as_of = lake, stage, as_of
+        for table in writes:
+            lake.storage.verify(table.name)  # before the first of them is written
         self.run_id = str(uuid.uuid4())
         self.started_at = datetime.now(UTC)
         self.input_versions = {t.name: lake.log.version(t) for t in reads if lake.exists(t)}
@@ -86,12 +91,12 @@ class Run:
 
     def __enter__(self) -> Self:
         """Announce the stage."""
-        self.lake.progress(self.stage)
+        self.lake.progress(self.stage, "")
         return self
 
     def step(self, name: str) -> None:
         """Announce a step of long work."""
-        self.lake.progress(f"{self.stage}: {name}")
+        self.lake.progress(self.stage, name)
 
     def metric(self, name: str, value: float) -> None:
         """Record a number of this run; it is kept in ops.metric."""

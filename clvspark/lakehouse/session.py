@@ -16,6 +16,8 @@ _DELTA = {
     # A snapshot of a small table read in 50 partitions costs more than the table.
     "spark.databricks.delta.snapshotPartitions": "2",
 }
+# PySpark logs errors before it raises them, with the literals of the plan and the value that was at fault.
+_LOGGERS_OF_DATA = ("py4j", "DataFrameQueryContextLogger", "SQLQueryContextLogger")
 _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -29,26 +31,28 @@ _ALWAYS = {
 }
 
 
-def build_session(config: SparkConfig, *, app_name: str = "clvspark") -> SparkSession:
+def build_session(
+    config: SparkConfig, *, app_name: str = "clvspark", has_catalog: bool = False
+) -> SparkSession:
     """Return the active session, or build one that can read and write Delta.
 
-    Without a `master` in the configuration the one of spark-submit is used, else ``local[*]``.
+    Without a `master` in the configuration the one of spark-submit is used, else ``local[*]``. Unless tables are
+    kept in its catalog (`has_catalog`), a local Spark makes its warehouse folder, which stays empty, in the cache
+    instead of the current folder.
     """
     runtime.prepare_environment()
     builder = SparkSession.builder.appName(app_name)
-    for key, value in {**_DELTA, **_ALWAYS, **_sizing(config), **config.conf}.items():
+    for key, value in {**_DELTA, **_ALWAYS, **_sizing(config, has_catalog), **config.conf}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    for name in (
-        "py4j",
-        "DataFrameQueryContextLogger",
-    ):  # the latter would log whole plans with their literals
+    # Below that the JVM logs failed tasks, whose messages may quote data; the error itself comes back to Python.
+    spark.sparkContext.setLogLevel(runtime.jvm_log_level())
+    for name in _LOGGERS_OF_DATA:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return spark
 
 
-def _sizing(config: SparkConfig) -> dict[str, str]:
+def _sizing(config: SparkConfig, has_catalog: bool) -> dict[str, str]:
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     master = config.master or (None if submitted else "local[*]")
     sizing: dict[str, str] = {}
@@ -60,6 +64,8 @@ def _sizing(config: SparkConfig) -> dict[str, str]:
     if master and master.startswith("local"):
         sizing |= {"spark.ui.enabled": "false", "spark.driver.host": "localhost"}
         sizing |= {"spark.driver.bindAddress": "127.0.0.1"}
+        if not has_catalog:
+            sizing["spark.sql.warehouse.dir"] = str(runtime.cache_root() / "warehouse")
         sizing["spark.sql.shuffle.partitions"] = str(
             config.shuffle_partitions or os.cpu_count() or 2
         )

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.table_log import is_table, newest_version
 
 
 class Storage:
@@ -43,7 +44,7 @@ class Storage:
             return self.spark.catalog.tableExists(f"{self.catalog}.{name}")
         local = self.local_root
         if local is not None:
-            return (local / name.replace(".", "/") / "_delta_log").is_dir()
+            return is_table(local / name.replace(".", "/"))
         return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name.replace('.', '/')}")
 
     def read(self, name: str, *, version: int | None = None) -> DataFrame:
@@ -74,10 +75,14 @@ class Storage:
         if not self.exists(name):
             return None
         if self.local_root is not None:
-            # The names in the log folder say it without a Spark job.
-            log = self.local_root / name.replace(".", "/") / "_delta_log"
-            return max(int(entry.stem) for entry in log.glob("*.json") if entry.stem.isdigit())
+            # The log folder says it without a Spark job.
+            return newest_version(self.local_root / name.replace(".", "/"))
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
+
+    def verify(self, name: str) -> None:
+        """Raise DamagedFileError if the newest commit of a local table is cut short."""
+        if self.local_root is not None and self.exists(name):
+            newest_version(self.local_root / name.replace(".", "/"))
 
     def save(self, writer: DataFrameWriter, name: str) -> None:
         """Finish a write into the table."""

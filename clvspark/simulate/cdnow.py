@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from clvspark.lakehouse.errors import MissingInputError
 from clvspark.simulate.settings import WINDOW_END
 
+CUSTOMERS: Final = 23_570
 SHIFT_WEEKS: Final = 1461  # exactly 28 years, so that weekdays and leap days stay in place
 BASKETS_PER_PERSON: Final = 1024  # basket_key = person_key * this + sequence
 
 
 def cdnow_path() -> Path:
-    """Return the file of 23,570 customers and 69,659 purchases in the Lifetimes distribution."""
-    located = distribution("Lifetimes").locate_file("lifetimes/datasets/CDNOW_master.txt")
-    return Path(str(located))
+    """Return the file of 23,570 customers and 69,659 purchases in the Lifetimes distribution.
+
+    Raises MissingInputError if the distribution is not installed.
+    """
+    try:
+        found = distribution("Lifetimes")
+    except PackageNotFoundError:
+        raise MissingInputError(
+            "The demo's purchases are not installed. Next step: pip install 'clvspark[demo]'"
+        ) from None
+    return Path(str(found.locate_file("lifetimes/datasets/CDNOW_master.txt")))
 
 
 def read_cdnow(spark: SparkSession, customers: int | None = None) -> DataFrame:

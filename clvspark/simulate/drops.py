@@ -28,6 +28,8 @@ from clvspark.simulate.settings import EXTRA_COLUMN_MONTH, PopulationSettings
 _PERSONS_PER_PART: Final = 250_000
 _PARALLEL_WRITES: Final = 4
 
+Progress = Callable[[str], None]
+
 
 @dataclass(frozen=True)
 class SimulationSummary:
@@ -69,13 +71,16 @@ def write_drops(
     source: PurchaseSource,
     draws: Draws,
     settings: PopulationSettings,
+    progress: Progress,
 ) -> SimulationSummary:
     """Write landing/ and truth/ into the folder and return what was written."""
     parts = math.ceil(source.persons / _PERSONS_PER_PART)
-    staged = _stage_tables(spark, folder / ".staging", source, draws, settings)
+    staged = _stage_tables(spark, folder / ".staging", source, draws, settings, progress)
     files = DropFolder(folder / "landing", parts)
     truths = DropFolder(folder / "truth", parts)
+    progress("landing files")
     counts = _run(_landing_writes(files, staged, draws))
+    progress("truth")
     known = _run(_truth_writes(truths, staged))
     counts["products/products.csv"] = write_products(files.root / "products/products.csv")
     counts["campaigns/campaigns.csv"] = write_campaigns(
@@ -95,8 +100,10 @@ def _stage_tables(
     source: PurchaseSource,
     draws: Draws,
     settings: PopulationSettings,
+    progress: Progress,
 ) -> Staged:
     def stage(name: str, frame: DataFrame) -> DataFrame:
+        progress(name)
         path = (folder / name).as_uri()
         frame.write.parquet(path)
         return spark.read.parquet(path)

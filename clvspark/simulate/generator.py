@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from clvspark.simulate.cdnow import read_cdnow, summarise_relationships
 from clvspark.simulate.draws import Draws
-from clvspark.simulate.drops import PurchaseSource, SimulationSummary, write_drops
+from clvspark.simulate.drops import Progress, PurchaseSource, SimulationSummary, write_drops
 from clvspark.simulate.files import replaced_folder
 from clvspark.simulate.process import draw_baskets, draw_relationships
 from clvspark.simulate.settings import PopulationSettings
@@ -23,17 +23,21 @@ def simulate_demo(
     seed: int = 20260401,
     customers: int | None = None,
     overwrite: bool = False,
+    progress: Progress = lambda _: None,
 ) -> SimulationSummary:
     """Write landing/ and truth/ under `out` with the real CDNOW purchases, moved by 28 years.
 
-    `customers` takes the first N customers only. Raises OutputExistsError if `out` holds anything
-    and `overwrite` is false.
+    `customers` takes the first N customers only; `progress` is called with each step. Raises
+    OutputExistsError if `out` holds anything and `overwrite` is false.
     """
     baskets = read_cdnow(spark, customers).localCheckpoint()
     relationships = summarise_relationships(baskets)
     count = relationships.count()
     source = PurchaseSource("demo", count, relationships, lambda _: baskets, effects_apply=False)
-    return _simulate(spark, Path(out), source, seed, PopulationSettings(), overwrite=overwrite)
+    settings = PopulationSettings()
+    return _simulate(
+        spark, Path(out), source, seed, settings, overwrite=overwrite, progress=progress
+    )
 
 
 def simulate_population(
@@ -44,6 +48,7 @@ def simulate_population(
     seed: int = 20260401,
     settings: PopulationSettings | None = None,
     overwrite: bool = False,
+    progress: Progress = lambda _: None,
 ) -> SimulationSummary:
     """Write landing/ and truth/ under `out` for persons who buy by a known process."""
     chosen = settings or PopulationSettings()
@@ -54,7 +59,7 @@ def simulate_population(
         lambda drawn: draw_baskets(drawn, seed, chosen),
         effects_apply=True,
     )
-    return _simulate(spark, Path(out), source, seed, chosen, overwrite=overwrite)
+    return _simulate(spark, Path(out), source, seed, chosen, overwrite=overwrite, progress=progress)
 
 
 def _simulate(
@@ -65,9 +70,10 @@ def _simulate(
     settings: PopulationSettings,
     *,
     overwrite: bool,
+    progress: Progress,
 ) -> SimulationSummary:
     with _tuned(spark), replaced_folder(out.absolute(), overwrite=overwrite) as folder:
-        return write_drops(spark, folder, source, Draws(seed), settings)
+        return write_drops(spark, folder, source, Draws(seed), settings, progress)
 
 
 @contextmanager

@@ -33,13 +33,23 @@ def resolve_landing(landing: str) -> str:
         ) from None
 
 
-def find_files(spark: SparkSession, landing: str, pattern: str) -> list[FoundFile]:
-    """Files below `landing` that match the glob; MissingInputError if there are none."""
+def find_files(spark: SparkSession, landing: str, spec: LandingFile) -> list[FoundFile]:
+    """Files below `landing` that match the glob of `spec`; MissingInputError if there are none.
+
+    A folder is a file only where the format is one of folders (Parquet, Delta).
+    """
+    pattern = spec.path
     found = list_files(spark, f"{landing}/{pattern}")
     if not found:
         raise MissingInputError(
             f"No landing file matches {landing}/{pattern}. "
             "Put the files there, or correct 'sources.landing' or the 'path' of the system."
+        )
+    folders = [file.path for file in found if file.is_folder and spec.format in ("csv", "jsonl")]
+    if folders:
+        raise MissingInputError(
+            f"{folders[0]} is a folder, not a {spec.format} file. Let the 'path' of the system name the files in it: "
+            f"{pattern}/*"
         )
     return found
 

@@ -60,7 +60,7 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
 def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
     landing = resolve_landing(config.landing)
     return [
-        Drop(system.system, file, find_files(lake.spark, landing, file.path))
+        Drop(system.system, file, find_files(lake.spark, landing, file))
         for system in config.systems
         for file in system.files
     ]

@@ -60,8 +60,9 @@ def outcomes(shop, records, forgotten):
         "status": ["status", *target],
         "forget nobody": ["forget", *target, "--record", "crm:nobody"],
         "forget": ["forget", *target, "--record", ":".join(min(forgotten[1]))],
-        "stream": ["stream", *target, "--available-now"],
-        "stream again": ["stream", *target, "--available-now"],
+        # The day after: the models are those of the day before.
+        "stream": ["stream", *target, "--available-now", "--as-of", "2026-04-02"],
+        "stream again": ["stream", *target, "--available-now", "--as-of", "2026-04-02"],
     }
     seen = run_commands(list(commands.values()), cwd=shop.folder, env=environment())
     return dict(zip(commands, seen, strict=True))

@@ -8,12 +8,12 @@ import json
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from support.landing import amounts_of
 from support.shops import open_lake, rows_of, run_pipeline, versions
 
 from clvspark.catalogue import TABLES
@@ -155,33 +155,6 @@ def test_a_second_run_changes_nothing_and_takes_less_than_half(
     assert {report.stage: report.status for report in reports} == dict.fromkeys(STAGES, "unchanged")
     assert versions(open_lake(spark, finished)) == before
     assert seconds < sum(report.seconds for report in first_reports.values()) / 2
-
-
-def amounts_of(landing: Path) -> list[Decimal]:
-    """Readable amounts of all order lines, read without the product's code."""
-    texts: list[object] = []
-    for path in landing.glob("till/*.csv"):
-        with path.open(encoding="utf-8", newline="") as file:
-            texts += [row["amount"] for row in csv.DictReader(file)]
-    for path in landing.glob("web/*orders*.jsonl"):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        texts += [parsed.get("amount") for line in lines if (parsed := parse(line)) is not None]
-    for path in landing.glob("app/orders*.parquet"):
-        texts += pq.read_table(path)["amount"].to_pylist()
-    amounts = []
-    for text in texts:
-        try:
-            amounts.append(Decimal(str(text)))
-        except InvalidOperation:
-            continue
-    return amounts
-
-
-def parse(line: str) -> dict[str, object] | None:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
 
 
 def exported_rows(path: Path) -> list[dict[str, str]]:

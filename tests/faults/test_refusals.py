@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -80,7 +81,8 @@ def test_a_fault_gives_one_clear_message(outcomes, fault, code, words):
 
     assert seen.code == code
     assert "Traceback" not in seen.err
-    assert "Error: " in seen.message
+    assert re.match(r"(ingest: started )?\w+Error: ", seen.message)
+    assert seen.message.count("Error: ") == 1
     assert [word for word in words if word not in seen.message] == []
 
 
@@ -105,6 +107,7 @@ def test_a_newer_lakehouse_is_left_as_it_was(outcomes, shops):
 
 def test_a_sound_shop_is_ingested_by_the_same_process(outcomes, shops):
     assert outcomes["sound"].code == 0
+    assert outcomes["sound"].message == "ingest: started", "neither Spark nor Java says more"
     log = shops["sound"].lakehouse / "sources/event/_delta_log"
     facts = [json.loads(line) for path in log.glob("*.json") for line in path.open()]
     written = [f["add"]["stats"] for f in facts if "add" in f]

@@ -5,7 +5,7 @@ every session start without a network and without importing Spark.
 """
 
 from clvspark.lakehouse.runtime.cache import MissingJavaError, SetupError, cache_root
-from clvspark.lakehouse.runtime.environment import prepare_environment
+from clvspark.lakehouse.runtime.environment import jvm_log_level, prepare_environment
 from clvspark.lakehouse.runtime.jars import ensure_jars, jar_paths
 from clvspark.lakehouse.runtime.java import ensure_java
 from clvspark.lakehouse.runtime.spark_conf import spark_defaults, write_spark_conf
@@ -17,6 +17,7 @@ __all__ = [
     "ensure_jars",
     "ensure_java",
     "jar_paths",
+    "jvm_log_level",
     "prepare_environment",
     "spark_defaults",
     "write_spark_conf",

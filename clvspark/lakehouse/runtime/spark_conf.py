@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from clvspark.lakehouse.runtime.cache import SetupError, cache_root, write_if_changed
+from clvspark.lakehouse.runtime.environment import jvm_log_options
 from clvspark.lakehouse.runtime.jars import jar_paths
 from clvspark.lakehouse.runtime.java import ensure_java
 
@@ -33,7 +34,11 @@ def write_spark_conf(folder: Path | None = None) -> Path:
     folder = folder or cache_root() / "spark"
     defaults = "".join(f"{key} {value}\n" for key, value in spark_defaults().items())
     write_if_changed(folder / "spark-defaults.conf", _HEADER + defaults)
-    variables = {"JAVA_HOME": str(ensure_java()), "PYSPARK_PYTHON": sys.executable}
+    variables = {
+        "JAVA_HOME": str(ensure_java()),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_SUBMIT_OPTS": jvm_log_options(),
+    }
     lines = (
         f'if [ -z "${{{name}:-}}" ]; then export {name}={shlex.quote(value)}; fi\n'
         for name, value in variables.items()

@@ -97,6 +97,17 @@ def test_the_champion_is_best_on_the_holdout(scored: SimpleNamespace) -> None:
     assert champions == [min(errors, key=errors.get)]
 
 
+def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
+    scored: SimpleNamespace,
+) -> None:
+    later, then = (stage._champion(scored.lake, AS_OF + timedelta(days=n))[0] for n in (30, 0))
+    assert later == then
+    with pytest.raises(
+        MissingInputError, match=f"clvspark fit --as-of {AS_OF - timedelta(days=1)}"
+    ):
+        stage._champion(scored.lake, AS_OF - timedelta(days=1))
+
+
 def test_the_champion_measure_can_be_chosen() -> None:
     measures = {
         "A": {"mae": 1.0, "log_likelihood": -9.0},
@@ -186,6 +197,6 @@ def test_a_date_that_is_not_kept_is_named_with_the_next_step(scored: SimpleNames
     version = scored.lake.version(MODEL)
     with pytest.raises(MissingInputError, match=r"no persons as of .*summary_lags_days"):
         stage.run_fit(scored.lake, CONFIG, date(2026, 6, 1))
-    with pytest.raises(MissingInputError, match="clvspark fit --as-of 2026-06-01"):
+    with pytest.raises(MissingInputError, match=r"no persons as of .* clvspark history"):
         stage.run_score(scored.lake, CONFIG, date(2026, 6, 1))
     assert scored.lake.version(MODEL) == version

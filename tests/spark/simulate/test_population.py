@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
+from support.landing import amounts_of
 
 from clvspark.simulate import simulate_population
 
@@ -91,3 +94,23 @@ def test_campaigns_cause_baskets_of_the_treated_only(population: Path) -> None:
     assert sum(effect["extra_baskets"] for effect in effects) == len(caused)
     assert all(e["extra_baskets"] == 0 for e in effects if e["lift"] == 0.0)
     assert sum(effect["treated"] for effect in effects) == len(treated)
+
+
+def test_revenue_landed_is_that_of_the_true_baskets_and_the_planted_rows(population: Path) -> None:
+    manifest = json.loads((population / "truth/manifest.json").read_text())
+    planted = json.loads((population / "truth/planted.json").read_text())
+    baskets = pq.read_table(population / "truth/basket_person.parquet")
+    landed = sum(amounts_of(population / "landing"), Decimal(0))
+    assert sum(baskets["amount"].to_pylist()) * 100 == manifest["revenue_cents"]
+    assert landed * 100 == manifest["revenue_cents"] + planted["readable_cents"]
+
+
+def test_every_person_has_one_to_six_records_and_every_record_one_person(population: Path) -> None:
+    records = pq.read_table(population / "truth/record_person.parquet")
+    keys = zip(
+        records["source_system"].to_pylist(), records["source_record_id"].to_pylist(), strict=True
+    )
+    sizes = Counter(records["person_key"].to_pylist())
+    assert max(Counter(keys).values()) == 1
+    assert len(sizes) == PERSONS
+    assert set(sizes.values()) <= set(range(1, 7))

@@ -43,7 +43,7 @@ def test_instants_are_read_in_any_unit(
             "outputs": [{"to": "survey_response", "fields": fields}],
         }
     )
-    raw = read_landing(spark, find_files(spark, str(tmp_path), file.path), file)
+    raw = read_landing(spark, find_files(spark, str(tmp_path), file), file)
     row = map_rows(raw, system="app", file=file, output=file.outputs[0]).collect()[0]
 
     assert (row["answered_at"], row["_reasons"]) == (expected, [])

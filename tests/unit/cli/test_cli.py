@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from clvspark import __version__, cli
+from clvspark import __version__, cli, guard
 from clvspark.lakehouse import errors
 
 COMMANDS = [
@@ -44,6 +44,8 @@ def test_every_command_explains_itself(name: str) -> None:
     result = CliRunner().invoke(cli.app, [name, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+    _, examples = result.stdout.split("Examples:")
+    assert f"  clvspark {name}" in examples
 
 
 def test_the_version_is_printed(
@@ -108,7 +110,7 @@ def test_each_error_has_its_exit_code_and_shows_no_data(
         raise error
 
     with pytest.raises(SystemExit) as stopped:
-        cli._guarded(fail)
+        guard.guarded(fail)
     shown = capsys.readouterr().err
     assert stopped.value.code == code
     assert "Traceback" not in shown
@@ -122,7 +124,7 @@ def test_debugging_shows_the_error_itself(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("whole")
 
     with pytest.raises(RuntimeError, match="whole"):
-        cli._guarded(fail)
+        guard.guarded(fail)
 
 
 def test_all_errors_have_different_codes() -> None:

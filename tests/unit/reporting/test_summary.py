@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from clvspark.summary import reconcile
+from clvspark.findings import reconcile
 
 SUMS = {
     "events": Decimal("2500340.31"),

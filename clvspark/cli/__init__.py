@@ -1,0 +1,35 @@
+"""The command line. Every command reads a configuration, opens the lakehouse and runs stages; nothing else."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from clvspark import __version__, console
+from clvspark.cli import pipeline, upkeep  # noqa: F401 - they give `app` its commands, in this order
+from clvspark.cli.options import app
+from clvspark.guard import guarded
+from clvspark.lakehouse.logs import configure_logging
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="log more")] = False,
+) -> None:
+    configure_logging("INFO" if verbose else "WARNING")
+    if version:
+        console.out.print(f"clvspark {__version__}")
+        raise typer.Exit
+
+
+def run_stage(name: str) -> None:
+    """Entry point of the jobs: ``spark-submit jobs/X.py --config FILE --as-of DATE [--force]``."""
+    guarded(lambda: app(args=[name, *sys.argv[1:]], standalone_mode=False))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    guarded(lambda: app(standalone_mode=False))

@@ -1,0 +1,185 @@
+"""The commands that run stages: all of them, one, or those of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clvspark import console
+from clvspark.cli.options import (
+    DEFAULT_CONFIG,
+    PIPELINE,
+    STAGE,
+    AsOf,
+    ConfigFile,
+    Force,
+    app,
+    with_examples,
+)
+
+if TYPE_CHECKING:
+    from clvspark.config import Config
+    from clvspark.findings import Findings
+    from clvspark.lakehouse import RunReport
+
+HELP = {
+    "ingest": "Landing files -> sources.*; bad rows go to quarantine.",
+    "resolve": "Customer records -> persons (identity.*).",
+    "history": "Events and persons -> orders, days and purchase summaries (history.*).",
+    "fit": "Backtest and fit the CLV models (clv.model, clv.backtest).",
+    "score": "Value every person (clv.customer_value).",
+    "audiences": "Rank deciles and evaluate audience rules (audiences.*).",
+    "activate": "Consent gate, holdout, outbox, files at the destinations (activation.*).",
+    "responses": "Join responses to audiences and deciles (measurement.response).",
+    "measure": "Treatment against holdout (measurement.experiment, measurement.incremental_value).",
+    "report": "Refresh the star schema and the HTML page (reporting.*).",
+}
+
+
+@app.command(
+    rich_help_panel=PIPELINE,
+    help=with_examples(
+        "Run the whole pipeline, then print what came out.",
+        "clvspark run --config conf/mine.yaml",
+        "clvspark run --config conf/examples/complete_journey.yaml",
+    ),
+)
+def run(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = False) -> None:
+    """Run all stages and print the summary."""
+    from clvspark.config import read_config
+
+    _run_and_summarise(read_config(config), as_of, force)
+
+
+@app.command(
+    rich_help_panel=PIPELINE,
+    help=with_examples(
+        "Simulate the demo's landing files in demo/ if they are missing, run the whole pipeline, print what came "
+        "out and whether it is what the demo promises.",
+        "clvspark demo",
+        "clvspark demo --fresh --seed 7 --customers 1000",
+    ),
+)
+def demo(
+    seed: Annotated[
+        int | None, typer.Option(help="equal seeds give equal people", show_default="20260401")
+    ] = None,
+    customers: Annotated[
+        int | None,
+        typer.Option(min=1, help="only the first N of the 23,570 customers", show_default="all"),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="throw the last demo away first")] = False,
+) -> None:
+    """Prepare the landing files, run all stages, hold the results against the promises."""
+    from clvspark import demo as demonstration
+    from clvspark.config import read_config, shipped_config
+    from clvspark.lakehouse import build_session
+
+    config = read_config(shipped_config("demo.yaml"))
+    with console.progress() as show:
+        landing = demonstration.prepare(
+            demonstration.FOLDER,
+            lakehouse=Path(str(config.lakehouse.root)),
+            seed=seed,
+            customers=customers,
+            fresh=fresh,
+            session=lambda: build_session(config.spark),
+            progress=show,
+        )
+    console.out.print(f"{demonstration.FOLDER}/landing: {landing}")
+    findings = _run_and_summarise(config, None, force=False)
+    demonstration.print_promises(demonstration.judge(findings, landing))
+
+
+def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> Findings:
+    from clvspark.findings import find
+    from clvspark.pipeline import STAGES, open_lakehouse
+    from clvspark.summary import print_summary
+
+    reports = _execute(config, list(STAGES), as_of, force)
+    day = as_of.date() if as_of else config.as_of
+    lake = open_lakehouse(config)
+    findings = find(lake, config, day)
+    print_summary(findings, lake, config, day, reports)
+    return findings
+
+
+def _execute(
+    config: Config, names: Sequence[str], as_of: datetime | None, force: bool
+) -> list[RunReport]:
+    """Run stages with progress, one printed line each."""
+    from clvspark.pipeline import open_lakehouse, run_stages
+
+    day = as_of.date() if as_of else config.as_of
+    reports = []
+    with console.progress(*names) as show:
+        lake = open_lakehouse(config, progress=show)
+        for report in run_stages(lake, config, names, as_of=day, force=force):
+            console.print_report(report)
+            reports.append(report)
+    return reports
+
+
+@app.command(
+    rich_help_panel=PIPELINE,
+    help=with_examples(
+        "Watch the landing folder; every drop runs from ingest to activation (Structured Streaming). "
+        "Ctrl-C lets the drop at hand finish, then stops.",
+        "clvspark stream --config conf/mine.yaml",
+        "clvspark stream --config conf/mine.yaml --available-now",
+    ),
+)
+def stream(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="first day not known; default: the day (UTC) on which a drop is taken",
+        ),
+    ] = None,
+    available_now: Annotated[
+        bool, typer.Option("--available-now", help="take what is there, then stop")
+    ] = False,
+    every: Annotated[str, typer.Option(help="interval of the micro-batches")] = "30 seconds",
+) -> None:
+    """Run the stages for every new drop of files."""
+    from clvspark.config import read_config
+    from clvspark.pipeline import open_lakehouse
+    from clvspark.stream import STREAMED, stream_landing
+
+    settings = read_config(config)
+    with console.progress(*STREAMED) as show:
+        stream_landing(
+            open_lakehouse(settings, progress=show),
+            settings,
+            as_of=as_of.date() if as_of else None,
+            every=None if available_now else every,
+            report=console.print_report,
+        )
+
+
+def _stage_command(name: str) -> Callable[..., None]:
+    def command(
+        config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = False
+    ) -> None:
+        from clvspark.config import read_config
+
+        _execute(read_config(config), [name], as_of, force)
+
+    return command
+
+
+for _name, _help in HELP.items():
+    _examples = (
+        f"clvspark {_name} --config conf/mine.yaml",
+        f"clvspark {_name} --config conf/mine.yaml --as-of 2026-05-01",
+    )
+    app.command(_name, help=with_examples(_help, *_examples), rich_help_panel=STAGE)(
+        _stage_command(_name)
+    )

@@ -1,0 +1,110 @@
+"""The commands beside the pipeline: make data, look, erase, set up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clvspark import console
+from clvspark.cli.options import CARE, DATA, DEFAULT_CONFIG, AsOf, ConfigFile, app, with_examples
+
+
+@app.command(
+    rich_help_panel=DATA,
+    help=with_examples(
+        "Write landing files of any size, with purchases from a known process and the truth beside them.",
+        "clvspark simulate --persons 20000 --out shop",
+        "clvspark simulate --persons 1000000 --seed 1 --out big --driver-memory 6g",
+    ),
+)
+def simulate(
+    persons: Annotated[int, typer.Option(min=1, help="number of persons")],
+    out: Annotated[Path, typer.Option(help="folder to write landing/ and truth/ to")],
+    seed: Annotated[int, typer.Option(help="equal seeds give equal files")] = 20260401,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what is there")] = False,
+    driver_memory: Annotated[str, typer.Option(help="memory of the local Spark")] = "6g",
+) -> None:
+    """Simulate a population of any size."""
+    from clvspark.lakehouse import SparkConfig, build_session
+    from clvspark.simulate import simulate_population
+
+    with console.progress() as show:
+        spark = build_session(SparkConfig(driver_memory=driver_memory))  # type: ignore[call-arg]
+        show("simulate")
+        summary = simulate_population(
+            spark,
+            out,
+            persons=persons,
+            seed=seed,
+            overwrite=overwrite,
+            progress=lambda step: show("simulate", step),
+        )
+    console.out.print(
+        f"simulated {summary.records:,} records of {summary.persons:,} persons in {out}/landing",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
+        "Erase a person: every record of theirs, everywhere; sales stay as anonymous sums.",
+        "clvspark forget --record crm:C123 --config conf/mine.yaml",
+    ),
+)
+def forget(
+    record: Annotated[
+        list[str], typer.Option(help="record of the person, as SYSTEM:ID; may be repeated")
+    ],
+    config: ConfigFile = DEFAULT_CONFIG,
+    requested_on: AsOf = None,
+) -> None:
+    """Erase a person."""
+    from clvspark.config import read_config
+    from clvspark.pipeline import open_lakehouse
+    from clvspark.privacy.erase import erase_persons
+
+    settings = read_config(config)
+    day = requested_on.date() if requested_on else settings.as_of
+    with console.progress() as show:
+        erased = erase_persons(open_lakehouse(settings, progress=show), record, requested_on=day)
+    console.table("Erased", ["table", "rows deleted or anonymised"], sorted(erased.items()))
+    console.out.print(
+        "The records will not be ingested again. Files of earlier table versions are removed by VACUUM once the "
+        "retention of 7 days has passed. Next step: clvspark run, so that persons, audiences and lists follow."
+    )
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
+        "Show tables with rows and versions, and how the last run of every stage ended.",
+        "clvspark status --config conf/demo.yaml",
+    ),
+)
+def status(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show tables and runs."""
+    from clvspark.config import read_config
+    from clvspark.status import print_status, read_status
+
+    print_status(read_status(read_config(config)))
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
+        "Fetch the JARs of Delta once, and find a Java; afterwards no network is needed.",
+        "clvspark setup",
+    ),
+)
+def setup() -> None:
+    """Set up what Spark needs."""
+    from clvspark.lakehouse import runtime
+
+    runtime.ensure_java()
+    runtime.ensure_jars()
+    runtime.write_spark_conf()
+    console.out.print("Java and JARs are in place.")

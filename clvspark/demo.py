@@ -1,0 +1,179 @@
+"""The demo: landing files made once in a folder, and the promises that its results are held to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from clvspark import console
+from clvspark.findings import Findings
+from clvspark.lakehouse.errors import OutputExistsError, PromiseError
+from clvspark.lakehouse.lock import LOCK_FILE, writer_lock
+from clvspark.simulate import DEMO_CUSTOMERS, simulate_demo
+
+FOLDER = Path("demo")
+SEED = 20260401
+F1_PROMISED = 0.95
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What the landing files of a demo were made from, as its truth remembers it."""
+
+    seed: int
+    customers: int
+    records: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all customers of the data are in it."""
+        return self.customers == DEMO_CUSTOMERS
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        return f"{self.records:,} records of {self.customers:,} persons, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Something the demo promises, what was found, and whether it held; None: not promised here."""
+
+    text: str
+    found: str
+    held: bool | None
+
+
+def prepare(
+    folder: Path,
+    *,
+    lakehouse: Path,
+    seed: int | None,
+    customers: int | None,
+    fresh: bool,
+    session: Callable[[], SparkSession],
+    progress: Callable[[str, str], None],
+) -> Landing:
+    """Make the landing files and the truth in `folder`, unless they are there; return what they are.
+
+    All the while the lakehouse is held for writing, so nothing is thrown away that another process works on.
+    Raises OutputExistsError if the files there were made from another seed or number of customers than asked for.
+    """
+    with writer_lock(lakehouse, "demo"):
+        if fresh:
+            _clear(folder, keep=lakehouse)
+        if not (folder / "landing").is_dir():
+            _simulate(folder, session(), seed, customers, progress)
+        landing = _remembered(folder)
+        _refuse_another(folder, landing, seed, customers)
+        return landing
+
+
+def _clear(folder: Path, *, keep: Path) -> None:
+    """Remove everything but the lock that is held."""
+    for path in (*folder.iterdir(), *keep.iterdir()):
+        if path == keep or path.name.startswith(Path(LOCK_FILE).stem):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _simulate(
+    folder: Path,
+    spark: SparkSession,
+    seed: int | None,
+    customers: int | None,
+    progress: Callable[[str, str], None],
+) -> None:
+    """Simulate beside the place, then move; the landing folder comes last, so it is there whole or not at all."""
+    building = folder / ".simulating"
+    shutil.rmtree(building, ignore_errors=True)
+    shutil.rmtree(folder / "truth", ignore_errors=True)
+    simulate_demo(
+        spark,
+        building / "out",
+        seed=SEED if seed is None else seed,
+        customers=customers,
+        progress=lambda step: progress("simulate", step),
+    )
+    for name in ("truth", "landing"):
+        (building / "out" / name).rename(folder / name)
+    shutil.rmtree(building)
+
+
+def _remembered(folder: Path) -> Landing:
+    try:
+        manifest = json.loads((folder / "truth" / "manifest.json").read_text(encoding="utf-8"))
+        return Landing(manifest["seed"], manifest["persons"], manifest["records"])
+    except (OSError, ValueError, KeyError):
+        raise OutputExistsError(
+            f"{folder}/landing is there, but {folder}/truth/manifest.json does not say from what it was made. "
+            "Start over: clvspark demo --fresh"
+        ) from None
+
+
+def _refuse_another(
+    folder: Path, landing: Landing, seed: int | None, customers: int | None
+) -> None:
+    wanted = customers if customers is None else min(customers, DEMO_CUSTOMERS)
+    asked = {"--seed": (seed, landing.seed), "--customers": (wanted, landing.customers)}
+    other = [
+        f"{option} {value}" for option, (value, made) in asked.items() if value not in (None, made)
+    ]
+    if other:
+        options = " ".join(other)
+        raise OutputExistsError(
+            f"{folder}/landing holds {landing}, which is not {options}. "
+            f"Leave the option out to use what is there, or start over: clvspark demo --fresh {options}"
+        )
+
+
+def judge(findings: Findings, landing: Landing) -> list[Promise]:
+    """What the demo promises, held against what was found."""
+    metrics = findings.metrics
+    f1 = metrics.get(("resolve", "pairwise_f1"), 0.0)
+    largest = metrics.get(("resolve", "largest_person"), 0.0)
+    truth = metrics.get(("resolve", "largest_true_person"), 0.0)
+    rejected = int(metrics.get(("ingest", "rows_quarantined"), -1))
+    promises = [
+        Promise(
+            f"pairwise F1 of the identities is at least {F1_PROMISED} (for all {DEMO_CUSTOMERS:,} customers)",
+            f"{f1:.4f}",
+            f1 >= F1_PROMISED if landing.is_whole else None,
+        ),
+        Promise(
+            "no person has more than twice the records of the largest in truth",
+            f"{largest:.0f}, in truth {truth:.0f}",
+            0 < largest <= 2 * truth,
+        ),
+        Promise(
+            "every planted row is in quarantine, and no other",
+            f"{rejected:,} of {findings.planted_rows or 0:,}",
+            rejected == findings.planted_rows,
+        ),
+    ]
+    return promises + [
+        Promise(f"revenue: {what}", f"{left} and {right}", left is not None and left == right)
+        for what, left, right in findings.reconciliation
+    ]
+
+
+def print_promises(promises: list[Promise]) -> None:
+    """Say which promises held; PromiseError if one did not."""
+    words = {True: "held", False: "NOT HELD", None: "not promised"}
+    rows = [(promise.text, promise.found, words[promise.held]) for promise in promises]
+    console.table("Promises of the demo", ["promise", "found", "verdict"], rows, texts={0, 1, 2})
+    broken = [
+        f"{promise.text} (found: {promise.found})" for promise in promises if promise.held is False
+    ]
+    if broken:
+        raise PromiseError(
+            f"{len(broken)} of {len(promises)} promises did not hold: {'; '.join(broken)}. "
+            "Please report this with the output above."
+        )

@@ -1,0 +1,126 @@
+"""What a run left behind, as numbers: identity, revenue on every side of its sums, rows in quarantine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.config import Config
+from clvspark.history.tables import ORDER
+from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.sources.tables import EVENT, QUARANTINE
+
+CENT = Decimal("0.01")
+Metrics = dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Numbers of the newest runs for a date.
+
+    Parameters
+    ----------
+    metrics : what the stages reported, by stage and name.
+    revenue : sums ``events``, ``orders`` (order and refund events only), ``quarantine``, ``persons``, ``anonymous``.
+    planted_rows : broken rows that the simulation planted, None where the input is not simulated.
+    """
+
+    metrics: Metrics
+    revenue: dict[str, Decimal]
+    planted_rows: int | None
+
+    @property
+    def landed_revenue(self) -> Decimal | None:
+        """Revenue of the landing files, None where no ingest is on record."""
+        received = self.metrics.get(("ingest", "revenue_received"))
+        # The run log keeps doubles; they hold sums below 10 trillion exactly to the cent.
+        return None if received is None else Decimal(repr(received)).quantize(CENT)
+
+    @property
+    def reconciliation(self) -> list[tuple[str, Decimal | None, Decimal | None]]:
+        """What is compared, and its two sides."""
+        return reconcile(self.landed_revenue, self.revenue)
+
+
+def find(lake: Lakehouse, config: Config, as_of: date) -> Findings:
+    """Read the numbers of `as_of`, whether or not the stages had work this time."""
+    return Findings(read_metrics(lake, as_of), _sum_revenue(lake), _count_planted(config))
+
+
+def read_metrics(lake: Lakehouse, as_of: date) -> Metrics:
+    """Numbers by stage and name, of the newest run that did its work for `as_of` or for no date."""
+    concerns = F.col("as_of_date").isNull() | is_date(as_of)
+    runs = lake.read_or_empty(RUN).where("status = 'success'").where(concerns)
+    newest = runs.groupBy("stage").agg(F.max_by("run_id", "ended_at").alias("run_id"))
+    rows = (
+        lake.read_or_empty(METRIC)
+        .join(newest.select("run_id"), on="run_id", how="leftsemi")
+        .collect()
+    )
+    return {(row["stage"], row["name"]): row["value"] for row in rows}
+
+
+def is_date(as_of: date) -> Column:
+    """Whether a row is of the date."""
+    return F.col("as_of_date") == F.lit(as_of)
+
+
+def reconcile(
+    landing: Decimal | None, sums: dict[str, Decimal]
+) -> list[tuple[str, Decimal | None, Decimal | None]]:
+    """Rows of the revenue table: what is compared, and its two sides.
+
+    In: revenue received; the sums of `Findings.revenue`.
+    """
+    return [
+        ("landing = sources.event + quarantine", landing, sums["events"] + sums["quarantine"]),
+        (
+            "sources.event = history: persons + anonymous",
+            sums["orders"],
+            sums["persons"] + sums["anonymous"],
+        ),
+    ]
+
+
+def _sum_revenue(lake: Lakehouse) -> dict[str, Decimal]:
+    """Sums in decimals, never through floating point."""
+    revenue = F.col("net_revenue")
+    events = _first(
+        lake.read_or_empty(EVENT).agg(
+            F.sum(revenue).alias("events"),
+            F.sum(F.when(F.col("event_type").isin("order", "refund"), revenue)).alias("orders"),
+        )
+    )
+    quarantine = _first(lake.read_or_empty(QUARANTINE).agg(F.sum(revenue).alias("quarantine")))
+    known = F.col("person_id").isNotNull()
+    orders = _first(
+        lake.read_or_empty(ORDER).agg(
+            F.sum(F.when(known, revenue)).alias("persons"),
+            F.sum(F.when(~known, revenue)).alias("anonymous"),
+        )
+    )
+    return {name: value or Decimal(0) for name, value in {**events, **quarantine, **orders}.items()}
+
+
+def _first(df: DataFrame) -> dict[str, Any]:
+    return df.collect()[0].asDict()
+
+
+def _count_planted(config: Config) -> int | None:
+    """Broken rows that the simulation noted beside the truth, None where there is no such note."""
+    if config.identity.truth is None:
+        return None
+    note = Path(config.identity.truth).with_name("planted.json")
+    if not note.is_file():
+        return None
+    return sum(
+        int(entry["rows"]) for entry in json.loads(note.read_text(encoding="utf-8"))["by_file"]
+    )

@@ -1,0 +1,127 @@
+"""What the log of a local Delta table says, read without Spark: for looking on, not for computing.
+
+The format is that of Delta's protocol: JSON files of actions by version, now and then a Parquet checkpoint of the
+actions so far.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clvspark.lakehouse.errors import DamagedFileError
+
+_CHECKPOINT = ".checkpoint.parquet"
+_ACTIONS = ("add", "remove", "metaData")
+
+
+@dataclass(frozen=True)
+class TableLog:
+    """The newest state of one table.
+
+    Parameters
+    ----------
+    rows : their number, from the statistics of the files; None where a file has none.
+    files : data files that make up the table.
+    properties : table properties.
+    """
+
+    version: int
+    rows: int | None
+    files: list[Path]
+    properties: dict[str, str]
+
+
+def is_table(folder: Path) -> bool:
+    """Whether the folder holds a table: a first write that was killed leaves a log without a commit."""
+    return bool(_commits(folder / "_delta_log")) or bool(_checkpoints(folder / "_delta_log"))
+
+
+def _commits(log: Path) -> dict[int, Path]:
+    return {int(path.stem): path for path in log.glob("*.json") if path.stem.isdigit()}
+
+
+def _checkpoints(log: Path) -> dict[int, Path]:
+    named = ((path.name.removesuffix(_CHECKPOINT), path) for path in log.glob(f"*{_CHECKPOINT}"))
+    return {int(number): path for number, path in named if number.isdigit()}
+
+
+def read_table_log(table: Path) -> TableLog:
+    """Read the log of the table in the folder; DamagedFileError if it cannot be read."""
+    log = table / "_delta_log"
+    commits, checkpoints = _commits(log), _checkpoints(log)
+    since = max(checkpoints, default=-1)
+    later = sorted(version for version in commits if version > since)
+    if later != list(range(since + 1, since + 1 + len(later))) or not (later or checkpoints):
+        raise DamagedFileError(
+            f"{log}: commits are missing between version {since} and {max(later, default=since)}. "
+            "Restore the files from a copy."
+        )
+    active: dict[tuple[str, str], dict[str, Any]] = {}
+    properties: dict[str, str] = {}
+    actions = _checkpointed(checkpoints[since]) if checkpoints else iter(())
+    later_actions = (action for version in later for action in read_commit(commits[version]))
+    for action in itertools.chain(actions, later_actions):
+        if add := action.get("add"):
+            active[_key(add)] = add
+        elif remove := action.get("remove"):
+            active.pop(_key(remove), None)
+        elif found := action.get("metaData"):
+            properties = dict(found["configuration"])
+    counts = [_rows(add) for add in active.values()]
+    return TableLog(
+        version=max(later, default=since),
+        rows=None if None in counts else sum(count or 0 for count in counts),
+        files=[table / unquote(path) for path, _ in active],
+        properties=properties,
+    )
+
+
+def newest_version(table: Path) -> int:
+    """Newest version of the table in the folder; DamagedFileError if its commit is cut short."""
+    commits = _commits(table / "_delta_log")
+    version = max(commits)
+    read_commit(commits[version])
+    return version
+
+
+def read_commit(path: Path) -> list[dict[str, Any]]:
+    """Actions of one commit; DamagedFileError if it is cut short or altered."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        actions = [json.loads(line) for line in lines if line]
+    except ValueError:
+        actions = []
+    if not actions:
+        raise DamagedFileError(
+            f"{path} is cut short or altered. Nothing was written. Restore the file from a copy; without one, remove "
+            "it and what it added is gone: the table is as the version before left it."
+        )
+    return actions
+
+
+def _checkpointed(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from pq.read_table(path, columns=list(_ACTIONS)).to_pylist(maps_as_pydicts="strict")
+    except (pa.ArrowInvalid, OSError):
+        raise DamagedFileError(f"{path} is cut short or altered. Restore it from a copy.") from None
+
+
+def _key(action: dict[str, Any]) -> tuple[str, str]:
+    """A file is the same one only with the same deletion vector."""
+    vector = action.get("deletionVector") or {}
+    return action["path"], f"{vector.get('pathOrInlineDv')}@{vector.get('offset')}"
+
+
+def _rows(add: dict[str, Any]) -> int | None:
+    written = json.loads(add.get("stats") or "{}").get("numRecords")
+    deleted = (add.get("deletionVector") or {}).get("cardinality") or 0
+    return None if written is None else int(written) - int(deleted)
