@@ -6,6 +6,7 @@ It is exact and slow, and it clusters by connected components alone.
 from __future__ import annotations
 
 import tempfile
+from itertools import count
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -17,6 +18,9 @@ from clvspark.identity.engines.evidence import Evidence
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.train import IdentityModel
 
+# Splink's tables are known by name to the whole session, whichever engine registers them.
+_CALLS = count(1)
+
 
 class ReferenceEngine:
     """Links by Splink's predict on Spark, clusters by its connected components at `link_weight`."""
@@ -27,7 +31,6 @@ class ReferenceEngine:
         self._folder = tempfile.TemporaryDirectory(prefix="clvspark-splink-")
         spark.sparkContext.setCheckpointDir(self._folder.name)
         self._api = SparkAPI(spark_session=spark)
-        self._calls = 0
 
     def release(self) -> None:
         """Remove Splink's intermediate tables."""
@@ -35,10 +38,8 @@ class ReferenceEngine:
 
     def link(self, evidence: Evidence, model: IdentityModel) -> DataFrame:
         """Scored pairs from `link_weight` on, see `IdentityResolver.link`."""
-        self._calls += 1
-        name = f"records_{self._calls}"
         linker = Linker(
-            self._api.register(evidence.records, dataset_display_name=name),
+            self._api.register(evidence.records, dataset_display_name=f"records_{next(_CALLS)}"),
             spark_model(self._settings, model),
         )
         scored = linker.inference.predict(
@@ -58,11 +59,11 @@ class ReferenceEngine:
         model: IdentityModel | None,  # noqa: ARG002 - as the other engines
     ) -> DataFrame:
         """Connected components: ``unique_id``, ``person_id``, ``raised_cut`` (always false)."""
-        self._calls += 1
+        call = next(_CALLS)
         nodes = self._api.register(
-            evidence.records.select("unique_id"), dataset_display_name=f"nodes_{self._calls}"
+            evidence.records.select("unique_id"), dataset_display_name=f"nodes_{call}"
         )
-        edges = self._api.register(pairs, dataset_display_name=f"edges_{self._calls}")
+        edges = self._api.register(pairs, dataset_display_name=f"edges_{call}")
         clusters = cluster_pairwise_predictions_at_threshold(
             nodes=nodes,
             edges=edges,

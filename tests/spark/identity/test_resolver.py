@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 from clvspark.identity import IdentityResolver, IdentitySettings, evaluate_clusters
 from clvspark.identity import resolver as resolving
 from clvspark.identity.golden_record import build_golden_records
-from clvspark.identity.refine import split_components
 from clvspark.identity.shared_identifiers import (
     blank_shared_identifiers,
     describe_shared_identifiers,
@@ -80,34 +79,6 @@ def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> N
     assert shop not in str(described)
     assert len(described["identifier_sha256"]) == 64
     assert resolver.standardise(records).where("email IS NULL").count() == 3
-
-
-def scored(spark: SparkSession, records: int, weight: float) -> DataFrame:
-    rows = [("r00", f"r{a:02}", f"r{b:02}", weight) for a, b in combinations(range(records), 2)]
-    return spark.createDataFrame(
-        rows, "component string, unique_id_l string, unique_id_r string, match_weight double"
-    )
-
-
-def test_an_oversized_person_is_taken_apart_and_marked(spark: SparkSession) -> None:
-    split = {"cut_weight": 1.0, "clip_weight": 12.0}
-    whole = split_components(scored(spark, 6, 9.0), max_records=6, **split).collect()
-    assert {(row["cluster"], row["raised_cut"]) for row in whole} == {("r00", False)}
-    apart = split_components(scored(spark, 6, 9.0), max_records=5, **split).collect()
-    assert {row["cluster"] for row in apart} == {f"r{n:02}" for n in range(6)}
-    assert all(row["raised_cut"] for row in apart)
-
-
-def test_a_giant_component_keeps_only_its_stronger_edges(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolving, "_MAX_COMPONENT", 3)
-    edges = [("a", "b", 20.0), ("b", "c", 1.0), ("c", "d", 20.0), ("x", "y", 1.0)]
-    df = spark.createDataFrame(edges, "unique_id_l string, unique_id_r string, match_weight double")
-    rows = IdentityResolver(spark, CARDS)._components(df).collect()
-    assert {row["unique_id"]: row["component"] for row in rows} == {
-        "a": "a", "b": "a", "c": "c", "d": "c", "x": "x", "y": "x"
-    }  # fmt: skip
 
 
 def golden(spark: SparkSession, records: list[tuple[object, ...]]) -> dict[str, object]:
