@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clvspark import __version__, console
+from clvspark.cli_identity import app as identity_app
 from clvspark.lakehouse.errors import ClvsparkError
 from clvspark.lakehouse.logs import configure_logging
 
@@ -26,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(identity_app)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="configuration file", envvar="CLVSPARK_CONFIG")
@@ -272,3 +275,7 @@ def _guarded(call: Callable[[], Any]) -> None:
         )
         code = 70
     sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -48,7 +48,12 @@ def print_report(report: RunReport) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    left: int = 1,
+    to: Console = out,
 ) -> None:
     """Print a table; the first `left` columns are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
@@ -56,7 +61,7 @@ def table(
         grid.add_column(name, justify="left" if number < left else "right")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
-    out.print(grid)
+    to.print(grid)
 
 
 def _text(cell: object) -> str:
