@@ -105,6 +105,7 @@ def table(
     rows: Sequence[Sequence[object]],
     *,
     texts: Collection[int] = (0,),
+    to: Console = out,
 ) -> None:
     """Print a table; the columns at the places `texts` are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
@@ -112,7 +113,7 @@ def table(
         grid.add_column(name, justify="left" if number in texts else "right")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
-    out.print(grid)
+    to.print(grid)
 
 
 def _text(cell: object) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from nicknames import NickNamer
 
-from clvspark.identity.clean_text import CACHE, fold, squeeze
+from clvspark.identity.clean_text import CACHE, fold, over_distinct, squeeze
 
 # Before a name: how its bearer is spoken to.
 HONORIFICS = {
@@ -94,6 +94,22 @@ def name_forms(given: str) -> list[str]:
     """The given name and every name it may be short for."""
     first = given.split(maxsplit=1)[0]
     return sorted({first, *_nicknames.canonicals_of(first)})
+
+
+@lru_cache(CACHE)
+def is_given_name(name: str) -> bool:
+    """Whether the dictionary of nicknames knows a name as a given name, in full or short."""
+    return bool(_nicknames.canonicals_of(name) or _nicknames.nicknames_of(name))
+
+
+def lone_surnames(given: pa.Array, surname: pa.Array) -> pa.Array:
+    """True where a single word stands for the whole name and is not known as a given name."""
+    alone = pc.and_not(pc.is_null(surname), pc.fill_null(pc.match_substring(given, " "), True))
+    known = over_distinct(
+        given,
+        lambda names: pa.array([n is not None and is_given_name(n) for n in names.to_pylist()]),
+    )
+    return pc.and_not(alone, pc.fill_null(known, True))
 
 
 def list_forms(names: pa.Array) -> pa.Array:

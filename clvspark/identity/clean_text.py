@@ -98,6 +98,24 @@ def clean_dates(values: pa.Array) -> pa.Array:
     return pa.array([_iso_date(value) for value in values.to_pylist()], pa.string())
 
 
+_MISTYPED = r"^(?P<year>[0-9]{4})-?(?P<month>[0-9]{2})-?(?P<day>[0-9]{2})(?:[T ].*)?$"
+
+
+def clean_birth_dates(values: pa.Array) -> pa.Array:
+    """Like `clean_dates`, but a day that no calendar has (``1851-02-83``) stays as it was typed.
+
+    It is one keystroke away from the right day, which the comparison sees; no date at all would tell nothing. A year
+    of zeros is a placeholder and NULL.
+    """
+    parts = pc.extract_regex(pc.utf8_trim_whitespace(values), _MISTYPED)
+    typed = pc.binary_join_element_wise(
+        *(pc.struct_field(parts, n) for n in ("year", "month", "day")), "-"
+    )
+    placeholder = pc.starts_with(typed, "0000")
+    typed = pc.if_else(placeholder, pa.scalar(None, pa.string()), typed)
+    return pc.coalesce(clean_dates(values), typed)
+
+
 @lru_cache(CACHE)
 def _iso_date(value: str | None) -> str | None:
     text = (value or "").strip()

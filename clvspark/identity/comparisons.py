@@ -1,4 +1,4 @@
-"""Settings become Splink's comparisons and settings: one comparison for each kind of attribute."""
+"""Settings become Splink's comparisons and settings: one comparison for each attribute."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ _HOUSEHOLD: tuple[Kind, ...] = ("surname", "postcode", "street")
 
 def splink_settings(settings: IdentitySettings) -> SettingsCreator:
     """Settings of a Splink model that deduplicates standardised records."""
-    columns = {a.kind: a.column for a in settings.compared}
+    columns: Columns = {}
+    for attribute in settings.compared:
+        columns.setdefault(attribute.kind, attribute.column)
     types = settings.columns
-    comparisons = {a.kind: a for a in settings.compared}
     joint = []
-    if {"surname", "postcode", "street"} <= columns.keys():
-        joint.append(_household(comparisons["surname"], columns))
-        comparisons = {kind: a for kind, a in comparisons.items() if kind not in _HOUSEHOLD}
+    alone = settings.compared
+    if set(_HOUSEHOLD) <= columns.keys():
+        together = [columns[kind] for kind in _HOUSEHOLD]
+        joint = [_household(columns)]
+        alone = [a for a in alone if a.column not in together]
     return SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="unique_id",
-        comparisons=[*(_COMPARISONS[kind](a, columns) for kind, a in comparisons.items()), *joint],
+        comparisons=[*(_COMPARISONS[a.kind](a, columns) for a in alone), *joint],
         blocking_rules_to_generate_predictions=[
             block_on(*rule, arrays_to_explode=[n for n in rule if types[n].startswith("array")])
             for rule in settings.blocking_rules
@@ -122,16 +125,12 @@ def _code(attribute: Attribute, _: Columns) -> cl.CustomComparison:
     return _custom(attribute, _exact(attribute), cll.DamerauLevenshteinLevel(attribute.column, 1))
 
 
-def _household(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
+def _household(columns: Columns) -> cl.CustomComparison:
     """Surname and home as one comparison."""
-    surname, postcode = attribute.column, columns["postcode"]
+    surname, postcode = columns["surname"], columns["postcode"]
     named = cll.Or(cll.JaroWinklerLevel(surname, 0.92), *_swapped(columns))
     close = cll.DamerauLevenshteinLevel(postcode, 1)
-    home = (
-        cll.And(close, cll.JaroWinklerLevel(columns["street"], 0.92))
-        if "street" in columns
-        else close
-    )
+    home = cll.And(close, cll.JaroWinklerLevel(columns["street"], 0.92))
     unknown = cll.NullLevel(postcode)
     return cl.CustomComparison(
         output_column_name="household",

@@ -20,10 +20,11 @@ from clvspark.identity.choose_rules import (
 )
 from clvspark.identity.propose_attributes import find_attributes, find_unique_id
 from clvspark.identity.propose_training import choose_training, deterministic_candidates
+from clvspark.identity.record_files import read_records
 from clvspark.identity.settings import Attribute, IdentitySettings, TrainingSettings
 from clvspark.identity.standardise import as_text, standardise_records
 from clvspark.identity.write_settings import write_settings
-from clvspark.lakehouse.errors import ConfigError, MissingInputError
+from clvspark.lakehouse.errors import ConfigError
 
 _PLAIN = r"^[A-Za-z_]\w*$"
 _SAMPLE = 20_000
@@ -98,22 +99,6 @@ def propose_from_file(
 ) -> Proposal:
     """`propose_settings` for a CSV file with a header, or Parquet."""
     return propose_settings(read_records(spark, path), pair_budget=pair_budget, country=country)
-
-
-def read_records(spark: SparkSession, path: str | Path) -> DataFrame:
-    """Records of a CSV file with a header, all columns as texts, or of Parquet."""
-    if not Path(path).exists():
-        raise MissingInputError(f"{path} does not exist; name a CSV or Parquet file of records.")
-    if Path(path).suffix.lower() in (".csv", ".txt"):
-        return spark.read.csv(
-            str(path),
-            header=True,
-            multiLine=True,
-            escape='"',
-            ignoreLeadingWhiteSpace=True,
-            ignoreTrailingWhiteSpace=True,
-        )
-    return spark.read.parquet(str(path))
 
 
 def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:

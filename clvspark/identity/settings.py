@@ -85,6 +85,11 @@ class IdentitySettings(StrictModel):
     unique_id: list[str] = Field(["source_system", "source_record_id"], min_length=1)
     country: str = Field("GB", pattern="^[A-Z]{2}$", description="region of national phone numbers")
     attributes: list[Attribute]
+    lone_names_may_be_surnames: bool = Field(
+        False,
+        description="a given name of one word without a surname, which no dictionary of nicknames knows as a given "
+        "name, is a surname",
+    )
     trusted_identifiers: list[str] = Field(
         [], description="columns whose equality alone makes one person"
     )

@@ -20,12 +20,13 @@ from clvspark.identity.clean_names import (
     clean_surnames,
     join_names,
     list_forms,
+    lone_surnames,
     split_names,
 )
 from clvspark.identity.clean_phones import clean_phones
 from clvspark.identity.clean_text import (
+    clean_birth_dates,
     clean_codes,
-    clean_dates,
     clean_texts,
     distinct_words,
     first_letters,
@@ -102,6 +103,8 @@ def standardise_batch(batch: pa.RecordBatch, settings: IdentitySettings) -> pa.R
             clean[attribute.column] = join_names(given, surname)
             _fill(clean, settings.column_of("given_name"), given)
             _fill(clean, settings.column_of("surname"), clean_surnames(surname))
+    if settings.lone_names_may_be_surnames:
+        _move_lone_surnames(clean, settings.column_of("given_name"), settings.column_of("surname"))
     columns = {"unique_id": raw["unique_id"]} | {
         name: array
         for attribute in settings.attributes
@@ -135,6 +138,15 @@ def _fill(clean: dict[str, pa.Array], column: str | None, part: pa.Array) -> Non
         clean[column] = pc.coalesce(clean[column], part)
 
 
+def _move_lone_surnames(clean: dict[str, pa.Array], given: str | None, surname: str | None) -> None:
+    if given is None or surname is None:
+        return
+    moved = lone_surnames(clean[given], clean[surname])
+    nothing = pa.scalar(None, pa.string())
+    clean[surname] = pc.if_else(moved, clean[given], clean[surname])
+    clean[given] = pc.if_else(moved, nothing, clean[given])
+
+
 def _with_derived(values: pa.Array, attribute: Attribute) -> dict[str, pa.Array]:
     derived = {
         name: over_distinct(values, _DERIVE[attribute.kind, name.removeprefix(attribute.column)])
@@ -146,7 +158,7 @@ def _with_derived(values: pa.Array, attribute: Attribute) -> dict[str, pa.Array]
 _CLEANERS: dict[Kind, Cleaner] = {
     "given_name": lambda values, _: clean_names(values),
     "surname": lambda values, _: clean_surnames(values),
-    "birth_date": lambda values, _: clean_dates(values),
+    "birth_date": lambda values, _: clean_birth_dates(values),
     "email": lambda values, _: clean_emails(values),
     "phone": clean_phones,
     "postcode": lambda values, _: clean_codes(values),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ import duckdb
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from splink import DuckDBAPI, Linker, block_on
 
-from clvspark.identity.comparisons import splink_settings
+from clvspark.identity.estimate import Estimates, estimate_model
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.errors import TrainingError
 
@@ -56,29 +54,11 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
 
     Raises TrainingError naming the comparisons whose parameters the sample cannot determine.
     """
-    training = settings.training
-    if training is None:
+    if settings.training is None:
         raise TrainingError("These settings compare nothing; there is no model to train.")
-    for logger in ("splink", "splink.internals"):
-        logging.getLogger(logger).setLevel(logging.ERROR)
     with duckdb.connect(":memory:") as connection:
-        api = DuckDBAPI(connection=connection)
-        linker = Linker(
-            api.register(sample, dataset_display_name="sample"), splink_settings(settings)
-        )
-        estimate = linker.training
         try:
-            estimate.estimate_probability_two_random_records_match(
-                [block_on(*rule) for rule in training.deterministic_rules],
-                recall=training.deterministic_recall,
-            )
-            estimate.estimate_u_using_random_sampling(
-                max_pairs=training.u_max_pairs, seed=training.seed
-            )
-            for rule in training.em_rules:
-                estimate.estimate_parameters_using_expectation_maximisation(
-                    block_on(*rule), estimate_without_term_frequencies=True
-                )
+            estimates = estimate_model(connection, sample, settings)
         except (
             Exception
         ) as error:  # Splink raises many kinds, some of them with data in the message
@@ -86,9 +66,8 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
                 f"The linkage model could not be trained ({type(error).__name__}): {len(sample)} records may hold too "
                 "few pairs for 'identity.training'. Give other 'deterministic_rules' or 'em_rules'."
             ) from error
-        model = linker.misc.save_model_to_json(None, overwrite=True)
-    _refuse_untrained(model)
-    return IdentityModel(model, records_sampled=len(sample))
+    _refuse_untrained(estimates, settings)
+    return IdentityModel(estimates.model, records_sampled=len(sample))
 
 
 def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
@@ -103,18 +82,23 @@ def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> No
         )
 
 
-def _refuse_untrained(model: dict[str, Any]) -> None:
-    untrained = [
-        comparison["output_column_name"]
-        for comparison in model["comparisons"]
-        if all(
-            level.get("m_probability") is None
-            for level in comparison["comparison_levels"]
-            if not level.get("is_null_level")
-        )
-    ]
-    if untrained:
-        raise TrainingError(
-            f"No EM run could estimate the comparisons {', '.join(untrained)}: every rule blocks on them or meets "
-            "no pair. Add a rule on other columns to 'identity.training.em_rules'."
-        )
+def _refuse_untrained(estimates: Estimates, settings: IdentitySettings) -> None:
+    if not estimates.untrained or settings.training is None:
+        return
+    compared = {
+        name: ", ".join(columns_of(comparison))
+        for comparison in estimates.model["comparisons"]
+        if (name := comparison["output_column_name"]) in estimates.untrained
+    }
+    rules = "; ".join(", ".join(rule) for rule in settings.training.em_rules)
+    raise TrainingError(
+        f"No EM run could estimate the comparisons {', '.join(compared)}: every rule of 'training.em_rules' "
+        f"({rules}) blocks on them or meets no pair that knows them. Add a rule on other columns than "
+        f"{'; '.join(compared.values())}."
+    )
+
+
+def columns_of(comparison: dict[str, Any]) -> list[str]:
+    """Columns that a comparison of a model looks at."""
+    conditions = " ".join(level["sql_condition"] for level in comparison["comparison_levels"])
+    return sorted(set(re.findall(r"(\w+?)_[lr]\b", conditions)))

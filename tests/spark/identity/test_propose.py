@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.identity import IdentityResolver, IdentitySettings
 from clvspark.identity.choose_rules import count_rules
-from clvspark.identity.propose import Proposal, propose_from_file, propose_settings, read_records
+from clvspark.identity.propose import Proposal, propose_from_file, propose_settings
+from clvspark.identity.record_files import read_records
 from clvspark.identity.standardise import standardise_records
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 
