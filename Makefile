@@ -4,6 +4,7 @@ BIN := .venv/bin
 # Two test workers, each with a Spark session of its own and programs that they start, fit into 8 GB.
 WORKERS ?= 2
 TESTS ?=
+RECORDS ?= 1000000
 CODE := clvspark jobs tools tests bench
 
 # The folders of CODE that exist: ruff refuses the others.
@@ -36,6 +37,10 @@ test-demo: setup ## hold the whole demo to its promises; alone on the machine, a
 .PHONY: picture
 picture: setup ## render the demo's report page to docs/images/report.png (needs Chromium or Chrome)
 	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png
+
+.PHONY: bench-identity
+bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECORDS=n; 1,000,000 take half an hour)
+	@$(BIN)/python -m bench.identity.compare --records $(RECORDS)
 
 .PHONY: check
 check: style types layers dead duplicates ## all static checks (with --keep-going, past the first fault)

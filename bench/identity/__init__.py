@@ -1,0 +1,1 @@
+"""Identity resolution beside Splink and GoldenMatch."""

