@@ -104,13 +104,14 @@ def table(
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
     *,
-    texts: Collection[int] = (0,),
+    left: int = 1,
+    texts: Collection[int] = (),
     to: Console = out,
 ) -> None:
-    """Print a table; the columns at the places `texts` are texts, the others numbers."""
+    """Print a table; the first `left` columns and those at the places `texts` are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for number, name in enumerate(columns):
-        grid.add_column(name, justify="left" if number in texts else "right")
+        grid.add_column(name, justify="left" if number < left or number in texts else "right")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
     to.print(grid)

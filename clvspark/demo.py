@@ -168,7 +168,7 @@ def print_promises(promises: list[Promise]) -> None:
     """Say which promises held; PromiseError if one did not."""
     words = {True: "held", False: "NOT HELD", None: "not promised"}
     rows = [(promise.text, promise.found, words[promise.held]) for promise in promises]
-    console.table("Promises of the demo", ["promise", "found", "verdict"], rows, texts={0, 1, 2})
+    console.table("Promises of the demo", ["promise", "found", "verdict"], rows, left=3)
     broken = [
         f"{promise.text} (found: {promise.found})" for promise in promises if promise.held is False
     ]

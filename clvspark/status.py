@@ -78,7 +78,7 @@ def print_status(found: Status) -> None:
         console.out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
         return
     rows = [(n, count, version, TABLES[n].comment) for n, (count, version) in found.tables.items()]
-    console.table("Tables", ["table", "rows", "version", "what it holds"], rows, texts={0, 3})
+    console.table("Tables", ["table", "rows", "version", "what it holds"], rows, texts={3})
     runs = sorted(found.runs, key=lambda run: run["started_at"], reverse=True)
     newest = {stage: [run for run in runs if run["stage"] == stage][:1] for stage in STAGES}
     columns = ["stage", "as of", "status", "started (UTC)", "seconds", "rows written"]
@@ -86,7 +86,7 @@ def print_status(found: Status) -> None:
         ("Newest run of each stage", [run for found_run in newest.values() for run in found_run]),
         ("Last runs", runs[:_SHOWN_RUNS]),
     ):
-        console.table(title, columns, [_cells(run) for run in shown], texts={0, 1, 2, 3})
+        console.table(title, columns, [_cells(run) for run in shown], left=4)
 
 
 def _cells(run: dict[str, Any]) -> tuple[object, ...]:

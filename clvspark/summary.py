@@ -119,7 +119,7 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
     ]
     champion = {m["name"] for m in models if m["is_champion"] and m["kind"] == "transaction"}
     console.table(
-        "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, texts={0, 1}
+        "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, left=2
     )
     measures: dict[str, dict[str, float]] = {}
     for row in lake.read_or_empty(BACKTEST).where(is_date(as_of)).orderBy("model").collect():
@@ -212,7 +212,7 @@ def _print_seconds(reports: Sequence[RunReport]) -> None:
         (report.stage, report.status, f"{report.seconds:,.1f}") for report in reports
     ]
     rows.append(("all stages", "", f"{sum(report.seconds for report in reports):,.1f}"))
-    console.table("Seconds", ["stage", "status", "seconds"], rows, texts={0, 1})
+    console.table("Seconds", ["stage", "status", "seconds"], rows, left=2)
 
 
 def _verdict(left: Decimal | None, right: Decimal | None) -> str:
