@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.clean_names import HONORIFICS, PARTICLES, SUFFIXES
-from clvspark.identity.survivorship import SURVIVORS, SurvivorshipSettings, rank
+from clvspark.identity.survivorship import SURVIVORS, SurvivorshipSettings, rank, spelling_aside
 from clvspark.identity.tables import PERSON
 
 _TITLES = rf"(?i)^(({'|'.join(sorted(HONORIFICS))})\.?\s+)+"
@@ -79,13 +79,17 @@ def _candidate(survivor: str, settings: SurvivorshipSettings) -> Column:
     known = F.coalesce(*(F.col(part).cast("string") for part in parts)).isNotNull()
     ranks = [rank(rule, survivor, settings) for rule in settings.of(survivor)]
     value = F.struct(*parts).alias("value")
-    return F.when(known, F.struct(*ranks, "unique_id", value)).alias(_of(survivor))
+    said = spelling_aside(survivor).alias("said")
+    return F.when(known, F.struct(*ranks, "unique_id", said, value)).alias(_of(survivor))
 
 
 def _deciding_rule(survivor: str, settings: SurvivorshipSettings) -> Column:
-    """The first rule that sets the winner apart from the best other value; only_value if there is no other."""
+    """The first rule that sets the winner apart from the best other value; only_value if there is no other.
+
+    Values that differ in letter case only are one value.
+    """
     winner = F.get(_of(survivor), F.lit(0))
-    others = F.filter(_of(survivor), lambda other: ~other["value"].eqNullSafe(winner["value"]))
+    others = F.filter(_of(survivor), lambda other: other["said"] != winner["said"])
     decided = F.when(F.size(others) == 0, F.lit("only_value"))
     for rule in settings.of(survivor):
         decided = decided.when(winner[rule] < F.get(others, F.lit(0))[rule], F.lit(rule))

@@ -77,9 +77,15 @@ def rank(rule: Rule, survivor: str, settings: SurvivorshipSettings) -> Column:
         case "most_complete":
             standing = -_completeness(columns)
         case "most_frequent":
-            value = F.lower(F.concat_ws("\n", *(column.cast("string") for column in columns)))
-            standing = -F.count(F.lit(1)).over(Window.partitionBy("person_id", value))
+            same_value = Window.partitionBy("person_id", spelling_aside(survivor))
+            standing = -F.count(F.lit(1)).over(same_value)
     return standing.cast("bigint").alias(rule)
+
+
+def spelling_aside(survivor: str) -> Column:
+    """The value of a record as one text, letter case aside."""
+    parts = [F.coalesce(F.col(name).cast("string"), F.lit("")) for name in SURVIVORS[survivor]]
+    return F.lower(F.concat_ws("\n", *parts))
 
 
 def _completeness(columns: list[Column]) -> Column:
