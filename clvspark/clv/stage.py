@@ -20,13 +20,14 @@ from clvspark.clv.fit import (
     model_columns,
 )
 from clvspark.clv.models import GammaGammaModel
-from clvspark.clv.registry import open_registry
+from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import MissingInputError, TrainingError
+from clvspark.lakehouse.tracking import open_tracker
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
 
@@ -93,11 +94,16 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     fitted["GammaGammaModel"] = fit_spend_model(now)
     run.step("registering the models")
     rows = []
-    with open_registry(config, lake.storage.local_root) as registry:
+    with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
         for fitted_name, model in fitted.items():
             document, best = model.to_dict(), fitted_name in (champion, "GammaGammaModel")
-            version = registry.register(
-                fitted_name, document, measures.get(fitted_name, {}), as_of=as_of, champion=best
+            version = register_fit(
+                tracker,
+                fitted_name,
+                document,
+                measures.get(fitted_name, {}),
+                as_of=as_of,
+                champion=best,
             )
             rows.append(_model_row(fitted_name, document, as_of, best, version))
     backtest = _backtest_rows(lake, measures, as_of, config.holdout_days)

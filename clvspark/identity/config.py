@@ -17,6 +17,10 @@ class IdentityConfig(StrictModel):
         description="local: one DuckDB; distributed: Spark's executors; auto: local where Spark is one process",
     )
     survivorship: SurvivorshipSettings = SurvivorshipSettings()  # type: ignore[call-arg]
+    mlflow_uri: str | None = Field(
+        None, description="tracking server; None: SQLite inside the lakehouse folder"
+    )
+    experiment: str = "clvspark"
     retrain: bool = Field(False, description="train anew although a champion model exists")
     truth: str | None = Field(
         None,

@@ -15,10 +15,19 @@ from splink.internals.splink_dataframe import SplinkDataFrame
 
 from clvspark.identity.comparisons import splink_settings
 from clvspark.identity.settings import IdentitySettings, TrainingSettings
+from clvspark.identity.training_report import (
+    Session,
+    TrainingReport,
+    describe_session,
+    list_levels,
+    unlinkable_shares,
+)
 
 # A level that no true pair shows; Splink gives as much to a level that no pair shows at all.
 LEAST_M = 1e-6
 LEAST_U = 1e-6
+# A change of less than this in every m ends an EM run; Splink's default.
+_TOLERANCE = 0.0001
 _PROBES = (12, 6, 3, 1)
 # Splink raises this where m falls below what it can represent.
 _VANISHED = "m_probability"
@@ -28,14 +37,11 @@ _VANISHED = "m_probability"
 class Estimates:
     """What the estimators found.
 
-    model : in Splink's JSON form. sessions : of EM, by the columns of their rule. unseen : comparison and label of
-    levels that no pair showed, or no true one; their m or u is not estimated. untrained : comparisons that no
-    session could see at all.
+    model : in Splink's JSON form. untrained : comparisons that no EM run could see at all.
     """
 
     model: dict[str, Any]
-    sessions: dict[str, EMTrainingSession]
-    unseen: set[tuple[str, str]]
+    report: TrainingReport
     untrained: tuple[str, ...]
 
 
@@ -62,7 +68,7 @@ def estimate_model(
     vanished: set[tuple[str, str]] = set()
     while True:
         try:
-            return _run_em(linker, training, vanished)
+            return _run_em(records, len(sample), linker, training, vanished)
         except ValueError as error:
             if _VANISHED not in str(error):
                 raise
@@ -74,14 +80,21 @@ def estimate_model(
 
 
 def _run_em(
-    linker: Linker, training: TrainingSettings, vanished: set[tuple[str, str]]
+    records: SplinkDataFrame,
+    records_sampled: int,
+    linker: Linker,
+    training: TrainingSettings,
+    vanished: set[tuple[str, str]],
 ) -> Estimates:
-    sessions = {
-        ", ".join(rule): linker.training.estimate_parameters_using_expectation_maximisation(
-            block_on(*rule), estimate_without_term_frequencies=True
+    sessions = [
+        _describe(
+            rule,
+            linker.training.estimate_parameters_using_expectation_maximisation(
+                block_on(*rule), estimate_without_term_frequencies=True
+            ),
         )
         for rule in training.em_rules
-    }
+    ]
     model = linker.misc.save_model_to_json(None, overwrite=True)
     untrained = tuple(
         comparison["output_column_name"]
@@ -94,7 +107,21 @@ def _run_em(
         for level in _trainable(comparison)
         if "m_probability" not in level or "u_probability" not in level
     }
-    return Estimates(_release(model), sessions, vanished | unseen, untrained)
+    final = _release(model)
+    curve = Linker(records, final).evaluation.unlinkables_chart().raw_records
+    report = TrainingReport(
+        records=records_sampled,
+        prior=final["probability_two_random_records_match"],
+        levels=list_levels(final, vanished | unseen),
+        sessions=sessions,
+        unlinkables=unlinkable_shares(curve),
+    )
+    return Estimates(final, report, untrained)
+
+
+def _describe(rule: list[str], session: EMTrainingSession) -> Session:
+    history = session.m_u_values_interactive_history_chart().raw_records
+    return describe_session(", ".join(rule), [record.as_dict() for record in history], _TOLERANCE)
 
 
 def _trainable(comparison: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from clvspark.identity.config import IdentityConfig
 from clvspark.identity.evaluate import evaluate_clusters
 from clvspark.identity.golden_record import build_golden_records
 from clvspark.identity.ledger import assign_person_ids, list_changes, update_links
+from clvspark.identity.registry import register_model
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import (
@@ -40,6 +41,7 @@ from clvspark.identity.train import IdentityModel
 from clvspark.identity.trusted import trusted_pairs
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 STAGE = "resolve"
@@ -117,14 +119,25 @@ def _champion(
             return IdentityModel(json.loads(row["settings"]), row["records_sampled"])
     run.step("training the linkage model")
     model = resolver.train(evidence)
-    document = json.dumps(model.settings)
-    trained = (model.model_id, as_of, model.records_sampled, _purpose(config), document, True)
+    run.step("registering the model")
+    with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
+        version = register_model(tracker, model, as_of=as_of)
+    trained = {
+        "model_id": model.model_id,
+        "trained_on": as_of,
+        "records_sampled": model.records_sampled,
+        "trained_for": _purpose(config),
+        "settings": json.dumps(model.settings),
+        "report": json.dumps(model.report.to_dict()) if model.report else None,
+        "registry_version": version,
+        "is_champion": True,
+    }
     retired = (
         lake.read_or_empty(MODEL)
         .where(F.col("model_id") != model.model_id)
         .withColumn("is_champion", F.lit(False))
     )
-    new = lake.spark.createDataFrame([trained], MODEL.schema)
+    new = lake.spark.createDataFrame([tuple(trained[name] for name in MODEL.names)], MODEL.schema)
     run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
     run.overwrite(MODEL, retired.unionByName(new).localCheckpoint())
     return model

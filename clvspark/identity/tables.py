@@ -127,6 +127,8 @@ MODEL = Table(
         Column("records_sampled", "int"),
         Column("trained_for", "string", "digest of the settings it was trained for", required=True),
         Column("settings", "string", "model in Splink's JSON form", required=True),
+        Column("report", "string", "report of the training as JSON: levels, EM runs, unlinkables"),
+        Column("registry_version", "string", "version in the MLflow registry"),
         Column("is_champion", "boolean", required=True),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,17 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.estimate import Estimates, estimate_model
 from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.training_report import TrainingReport
 from clvspark.lakehouse.errors import TrainingError
 
 
 @dataclass(frozen=True)
 class IdentityModel:
-    """A trained linkage model in Splink's JSON form, which Splink itself loads."""
+    """A trained linkage model in Splink's JSON form, which Splink itself loads; and how it was trained, if known."""
 
     settings: dict[str, Any]
     records_sampled: int
+    report: TrainingReport | None = field(default=None, compare=False)
 
     @property
     def model_id(self) -> str:
@@ -67,7 +69,7 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
                 "few pairs for 'identity.training'. Give other 'deterministic_rules' or 'em_rules'."
             ) from error
     _refuse_untrained(estimates, settings)
-    return IdentityModel(estimates.model, records_sampled=len(sample))
+    return IdentityModel(estimates.model, len(sample), estimates.report)
 
 
 def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
