@@ -57,7 +57,7 @@ def profiles(spark: SparkSession) -> DataFrame:
     ]
     persons = spark.createDataFrame(
         [
-            (name, name, None, None, "a@example.org", None, None, city, None, n, None, None)
+            (name, name, None, None, "a@example.org", None, None, city, None, n, None, None, None)
             for name, city, n in people
         ],
         PERSON.schema,
