@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from clvspark.reporting.document import as_script_data, write_atomically
 from clvspark.reporting.figures import Figures
-from clvspark.reporting.page import as_script_data, build_html, write_atomically
+from clvspark.reporting.page import build_html
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
