@@ -87,16 +87,16 @@ def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> No
 def _refuse_untrained(estimates: Estimates, settings: IdentitySettings) -> None:
     if not estimates.untrained or settings.training is None:
         return
-    compared = {
-        name: ", ".join(columns_of(comparison))
-        for comparison in estimates.model["comparisons"]
-        if (name := comparison["output_column_name"]) in estimates.untrained
-    }
+    blind = [
+        c for c in estimates.model["comparisons"] if c["output_column_name"] in estimates.untrained
+    ]
+    looked_at = {name for comparison in blind for name in columns_of(comparison)}
+    columns = [a.column for a in settings.attributes if {a.column, *a.derived} & looked_at]
     rules = "; ".join(", ".join(rule) for rule in settings.training.em_rules)
     raise TrainingError(
-        f"No EM run could estimate the comparisons {', '.join(compared)}: every rule of 'training.em_rules' "
-        f"({rules}) blocks on them or meets no pair that knows them. Add a rule on other columns than "
-        f"{'; '.join(compared.values())}."
+        f"No EM run could estimate the comparisons {', '.join(estimates.untrained)}: every rule of "
+        f"'training.em_rules' ({rules}) blocks on a column that they look at, or meets no pair that knows them. Add a "
+        f"rule on other columns than {', '.join(columns)}."
     )
 
 

@@ -122,7 +122,7 @@ def describe_session(rule: str, history: list[dict[str, Any]], tolerance: float)
 
 def unlinkable_shares(curve: Iterable[Any]) -> list[tuple[float, float]]:
     """Shares at `UNLINKABLE_WEIGHTS` from Splink's cumulative curve of records compared with themselves."""
-    points = sorted((float(row["match_weight"]), float(row["cum_prop"])) for row in curve)
+    points = sorted((float(row["match_weight"]), min(1.0, row["cum_prop"])) for row in curve)
     return [
         (weight, max((share for at, share in points if at < weight), default=0.0))
         for weight in UNLINKABLE_WEIGHTS
