@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
@@ -25,7 +26,7 @@ def read_records(spark: SparkSession, path: str | Path) -> DataFrame:
         records = (
             _read_texts(spark, file, _TEXT[kind.lower()]) if kind else spark.read.parquet(str(file))
         )
-    except PySparkException:
+    except (PySparkException, Py4JError):  # a broken file is told by the JVM itself
         what = "text with a header" if kind else "Parquet"
         raise MissingInputError(
             f"{path} cannot be read as {what}; name a CSV file with a header (.csv, .tsv, .txt) or Parquet."

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import CLV_SUMMARY
-from clvspark.identity.tables import PERSON
+from clvspark.identity.tables import MODEL as IDENTITY_MODEL
+from clvspark.identity.tables import PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.run_log import METRIC, RUN
 from clvspark.lakehouse.table import Table
@@ -24,6 +25,7 @@ from clvspark.sources.tables import QUARANTINE
 Rows = list[dict[str, Any]]
 
 MANY_RECORDS = 10
+_NEWEST_RUNS = 12
 _MOST_ROWS = (
     2_000  # of one table on a page; only lists and campaigns could be more than a few dozen
 )
@@ -49,6 +51,10 @@ class Figures:
     incremental: Rows = field(default_factory=list)
     quarantine: Rows = field(default_factory=list)
     record_counts: Rows = field(default_factory=list)
+    pair_weights: Rows = field(default_factory=list)
+    identity_guards: Rows = field(default_factory=list)
+    id_stability: Rows = field(default_factory=list)
+    identity_report: dict[str, Any] | None = None
     runs: Rows = field(default_factory=list)
     metrics: dict[tuple[str, str], float] = field(default_factory=dict)
     first_day: date | None = None
@@ -99,13 +105,18 @@ def read_figures(lake: Lakehouse, as_of: date) -> Figures:
         "incremental": _of(lake, INCREMENTAL_VALUE, as_of).orderBy("audience_id"),
         "quarantine": _quarantine(lake),
         "record_counts": _record_counts(lake),
+        "pair_weights": _pair_weights(lake),
+        "identity_guards": _identity_guards(lake),
+        "id_stability": _id_stability(lake),
+        "identity_model": lake.read_or_empty(IDENTITY_MODEL).where("is_champion").select("report"),
         "value": _values(lake, as_of),
         "runs": _newest_runs(lake, as_of),
     }
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = dict(zip(queries, pool.map(_collect, queries.values()), strict=True))
     calendar, value, window = (found.pop(name)[0] for name in ("calendar", "value", "window"))
-    runs = found.pop("runs")
+    runs, champions = found.pop("runs"), found.pop("identity_model")
+    report = next((row["report"] for row in champions if row["report"]), None)
     return Figures(
         as_of=as_of,
         currency=lake.config.currency,
@@ -115,6 +126,7 @@ def read_figures(lake: Lakehouse, as_of: date) -> Figures:
         last_day=calendar["last"],
         horizon_days=value["horizon_days"],
         value_kind=name_value(value["historical"], value["revenue"], value["margin"]),
+        identity_report=json.loads(report) if report else None,
         runs=[{**row, "rows": json.loads(row["rows_written"])} for row in runs],
         metrics={
             (row["stage"], name): value
@@ -183,6 +195,29 @@ def _record_counts(lake: Lakehouse) -> DataFrame:
         .agg(F.count(F.lit(1)).alias("persons"))
         .orderBy("records")
     )
+
+
+def _pair_weights(lake: Lakehouse) -> DataFrame:
+    """Pairs by weight, in steps of two bits."""
+    weight = (F.floor(F.col("match_weight") / 2) * 2).cast("double").alias("weight")
+    counted = lake.read_or_empty(PAIR).groupBy(weight).agg(F.count(F.lit(1)).alias("pairs"))
+    return counted.orderBy("weight")
+
+
+def _identity_guards(lake: Lakehouse) -> DataFrame:
+    """Cases and records by guard: those of identity.review, and columns with shared identifiers."""
+    cases, records = F.count(F.lit(1)).alias("cases"), F.sum("records").alias("records")
+    reviewed = lake.read_or_empty(REVIEW).groupBy("guard").agg(cases, records)
+    kind = F.col("kind").alias("guard")
+    shared = lake.read_or_empty(SHARED_IDENTIFIER).groupBy(kind).agg(cases, records)
+    return reviewed.unionByName(shared).orderBy("guard")
+
+
+def _id_stability(lake: Lakehouse) -> DataFrame:
+    """Share of records that kept their person, of the newest runs."""
+    numbers = lake.read_or_empty(METRIC).where("stage = 'resolve' AND name = 'id_stability'")
+    newest = numbers.orderBy(F.desc("recorded_at")).limit(_NEWEST_RUNS)
+    return newest.select("recorded_at", "value").orderBy("recorded_at")
 
 
 def _values(lake: Lakehouse, as_of: date) -> DataFrame:

@@ -12,8 +12,9 @@ from clvspark.reporting.figures import Figures, read_figures
 from clvspark.reporting.sections.action import describe_activation, describe_audiences
 from clvspark.reporting.sections.experiments import describe_experiments
 from clvspark.reporting.sections.headline import build_tiles
+from clvspark.reporting.sections.identity import describe_identity
 from clvspark.reporting.sections.operations import describe_quarantine, describe_runs
-from clvspark.reporting.sections.quality import describe_identity, describe_models
+from clvspark.reporting.sections.quality import describe_models
 from clvspark.reporting.sections.responses import describe_responses
 from clvspark.reporting.sections.value import describe_lifecycle, describe_value
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import altair as alt
-
 from clvspark.identity.explain import Explanation
 from clvspark.identity.inspect_records import Ignored
 from clvspark.identity.person_view import CERTAIN, Link, PersonView
 from clvspark.identity.training_report import TrainingReport
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
-from clvspark.reporting.charts import draw_columns
-from clvspark.reporting.drawing import BLUE, VERMILION, finish_chart, make_chart
+from clvspark.reporting.sections.identity import draw_match_weights, draw_unlinkables
 
 PERSONAL = "Made by clvspark. This page holds personal data: keep it as you keep the records."
 PLAIN = "Made by clvspark from identity.model. No personal data is on this page, and it loads nothing from elsewhere."
@@ -171,12 +166,16 @@ def person_sections(view: PersonView) -> list[Section]:
 
 def model_sections(report: TrainingReport) -> list[Section]:
     """Match weights, threshold chart of unlinkable records, EM runs."""
+    data = report.to_dict()
     return [
         Section(
             "weights",
             "Match weights",
             "What each level of a comparison adds to the weight of a pair, in bits.",
-            [draw_match_weights(report), Grid("Levels", LEVEL_COLUMNS, level_rows(report), left=2)],
+            [
+                draw_match_weights(data["levels"]),
+                Grid("Levels", LEVEL_COLUMNS, level_rows(report), left=2),
+            ],
         ),
         Section(
             "training",
@@ -184,7 +183,7 @@ def model_sections(report: TrainingReport) -> list[Section]:
             f"On {report.records:,} records, without labels. Two random ones are one person with "
             f"{report.prior:.6f}.",
             [
-                draw_unlinkables(report),
+                draw_unlinkables(data["unlinkables"]),
                 Grid("EM runs", SESSION_COLUMNS, session_rows(report), left=2),
             ],
         ),
@@ -228,44 +227,3 @@ def session_rows(report: TrainingReport) -> list[tuple[str, ...]]:
         )
         for session in report.sessions
     ]
-
-
-def draw_match_weights(report: TrainingReport) -> Chart:
-    """Lying bars, one a level."""
-    rows: list[dict[str, Any]] = [
-        {
-            "name": f"{level.comparison}: {level.label}",
-            "value": round(level.weight, 3),
-            "seen": "seen" if level.seen else "not seen in training",
-        }
-        for level in report.levels
-    ]
-    title = "Match weight of each level"
-    chart = (
-        make_chart(rows)
-        .mark_bar()
-        .encode(
-            x=alt.X("value:Q", title="Bits"),
-            y=alt.Y("name:N", sort=None, axis=alt.Axis(title=None, labelLimit=420)),
-            color=alt.when("datum.value < 0").then(alt.value(VERMILION)).otherwise(alt.value(BLUE)),
-            opacity=alt.when("datum.seen === 'seen'").then(alt.value(1)).otherwise(alt.value(0.4)),
-            tooltip=["name:N", alt.Tooltip("value:Q", format="+.2f"), "seen:N"],
-        )
-    )
-    spec = finish_chart(chart, height=alt.Step(18), description=title)
-    hint = "Pale: a level that no pair of one person showed in training. How common a value is comes on top."
-    return Chart("match-weights", title, hint, spec)
-
-
-def draw_unlinkables(report: TrainingReport) -> Chart:
-    """Share of records that do not reach a threshold even with themselves."""
-    rows = [
-        {"name": f"{weight:g}", "value": round(100 * share, 3)}
-        for weight, share in report.unlinkables
-    ]
-    title = "Records that cannot be linked, by threshold"
-    hint = "A record that does not even match itself at a threshold knows too little to be linked at it."
-    spec = draw_columns(
-        rows, x_title="Threshold in bits", unit="Per cent of the records", description=title
-    )
-    return Chart("unlinkables", title, hint, spec)

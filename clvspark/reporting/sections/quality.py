@@ -1,11 +1,11 @@
-"""Whether the numbers can be believed: identities against the truth, models against the holdout."""
+"""Whether the values can be believed: models against the holdout."""
 
 from __future__ import annotations
 
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
-from clvspark.reporting.charts import draw_columns, draw_predicted
-from clvspark.reporting.figures import MANY_RECORDS, Figures
-from clvspark.reporting.formats import decimal, percent, significant, total, whole
+from clvspark.reporting.charts import draw_predicted
+from clvspark.reporting.figures import Figures
+from clvspark.reporting.formats import decimal, percent, significant, whole
 
 _MEASURES = {
     "customers": ("Customers", whole),
@@ -16,27 +16,6 @@ _MEASURES = {
     "rmse": ("RMSE a customer", lambda value: decimal(value, 4)),
     "top_decile_share": ("Held by top decile", percent),
 }
-
-
-def describe_identity(figures: Figures) -> Section:
-    """Records to persons, and agreement with the truth where there is one."""
-    lead = "How many records became how many persons, and how often that was right."
-    blocks: list[Block] = [_quality(figures)]
-    if figures.record_counts:
-        title = "Persons by the number of records they have"
-        hint = (
-            "One record: known to one system only. More: the same person found in several systems."
-        )
-        data = [
-            {
-                "name": f"{row['records']}{' or more' if row['records'] == MANY_RECORDS else ''}",
-                "value": row["persons"],
-            }
-            for row in figures.record_counts
-        ]
-        spec = draw_columns(data, x_title="Records of a person", unit="Persons", description=title)
-        blocks.append(Chart("records", title, hint, spec))
-    return Section("identity", "Identity", lead, blocks)
 
 
 def describe_models(figures: Figures) -> Section:
@@ -52,43 +31,6 @@ def describe_models(figures: Figures) -> Section:
         )
     blocks = [*_backtest(figures), *_parameters(figures)]
     return Section("models", "Model fit", lead, blocks)
-
-
-def _quality(figures: Figures) -> Block:
-    known = {
-        name: figures.metric("resolve", name)
-        for name in (
-            "pairwise_precision",
-            "pairwise_recall",
-            "pairwise_f1",
-            "largest_person",
-            "largest_true_person",
-        )
-    }
-    persons = total(figures.profile, "count_of_profiles")
-    if known["pairwise_f1"] is None:
-        return Note(
-            f"{whole(total(figures.profile, 'records'))} records are {whole(persons)} persons. "
-            "No truth is known to "
-            "compare with (identity.truth), so precision and recall cannot be stated."
-        )
-    rows = [
-        [
-            "Precision: pairs put together that belong together",
-            percent(known["pairwise_precision"], 2),
-        ],
-        [
-            "Recall: pairs that belong together and were put together",
-            percent(known["pairwise_recall"], 2),
-        ],
-        ["F1: both in one number", decimal(known["pairwise_f1"], 4)],
-        ["Records of the largest person", whole(known["largest_person"])],
-        ["Records of the largest person in truth", whole(known["largest_true_person"])],
-    ]
-    hint = "The truth was used for judging only; the model never saw it."
-    return Grid(
-        "Agreement with the truth, over pairs of records", ["Measure", "Value"], rows, hint=hint
-    )
 
 
 def _champions(figures: Figures) -> set[str]:

@@ -165,3 +165,21 @@ def test_records_below_a_threshold_with_themselves_are_counted() -> None:
     curve = [{"match_weight": 1.0, "cum_prop": 0.1}, {"match_weight": 5.5, "cum_prop": 0.4}]
     shares = dict(unlinkable_shares(curve))
     assert (shares[0.0], shares[2.0], shares[4.0], shares[6.0]) == (0.0, 0.1, 0.1, 0.4)
+
+
+def test_a_level_that_only_pairs_of_two_persons_show_does_not_end_the_training() -> None:
+    settings = IdentitySettings.model_validate(BASE)
+    rows = sample(settings).to_pylist()
+    # Of every second person there is another one, born the same day, with given name and surname exchanged.
+    others = [
+        {"unique_id": f"c:{n}", "given_name": row["surname"], "surname": row["given_name"], "born": row["born"],
+         "town": "elsewhere", "job": f"other {n}"}
+        for n, row in enumerate(rows[::4])
+    ]  # fmt: skip
+    columns = list(others[0])
+    arrays = [pa.array([r[c] for r in [*rows, *others]], pa.string()) for c in columns]
+    batch = pa.RecordBatch.from_arrays(arrays, columns)
+    trained = train_model(pa.Table.from_batches([standardise_batch(batch, settings)]), settings)
+    assert trained.report is not None
+    swapped = [level for level in trained.report.levels if "reversed" in level.label]
+    assert all(level.m <= 1e-3 for level in swapped)

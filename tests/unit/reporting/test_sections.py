@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from clvspark.reporting.formats import UNKNOWN
 from clvspark.reporting.sections.action import describe_activation, describe_audiences
 from clvspark.reporting.sections.experiments import describe_experiments
 from clvspark.reporting.sections.headline import build_tiles
+from clvspark.reporting.sections.identity import describe_identity
 from clvspark.reporting.sections.operations import describe_quarantine, describe_runs
-from clvspark.reporting.sections.quality import describe_identity, describe_models
+from clvspark.reporting.sections.quality import describe_models
 from clvspark.reporting.sections.responses import describe_responses
 from clvspark.reporting.sections.value import describe_lifecycle, describe_value
 
@@ -269,3 +271,34 @@ def test_two_narrow_blocks_share_a_row_and_a_lone_one_is_wide() -> None:
     blocks: list[Block] = [wide, narrow, narrow, narrow, wide, narrow]
     layout = [is_wide for _, is_wide in Section("s", "t", "l", blocks).layout]
     assert layout == [True, False, False, True, True, True]
+
+
+def test_the_linkage_model_guards_and_stability_are_shown(figures: Figures) -> None:
+    levels = [
+        {"comparison": "name", "label": "exact", "weight": 5.5, "seen": True},
+        {"comparison": "name", "label": "swapped", "weight": 0.0, "seen": False},
+    ]
+    shown = describe_identity(
+        dataclasses.replace(
+            figures,
+            identity_report={"levels": levels, "unlinkables": [(0.0, 0.01), (2.0, 0.25)]},
+            pair_weights=[{"weight": 0.0, "pairs": 3}, {"weight": 2.0, "pairs": 9}],
+            identity_guards=[
+                {"guard": "email", "cases": 2, "records": 31},
+                {"guard": "hot_block", "cases": 1, "records": 5_000},
+            ],
+            id_stability=[{"recorded_at": datetime(2026, 4, 1, 6, tzinfo=UTC), "value": 0.9987}],
+        )
+    )
+    assert [row["value"] for row in values(chart(shown, "match-weights"))] == [5.5, 0.0]
+    assert [row["value"] for row in values(chart(shown, "unlinkables"))] == [1.0, 25.0]
+    assert [row["value"] for row in values(chart(shown, "pair-weights"))] == [3, 9]
+    guards = grid(shown, "What guards did").rows
+    assert guards[0] == ["email that too many different names share", "2", "31"]
+    assert guards[1][2] == "5,000"
+    assert grid(shown, "Ids from run to run").rows == [["2026-04-01 06:00", "99.87 %"]]
+
+
+def test_guards_without_work_say_so(figures: Figures) -> None:
+    notes = [block.text for block in describe_identity(figures).blocks if block.kind == "note"]
+    assert any("No guard had anything to do" in text for text in notes)
