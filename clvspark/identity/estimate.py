@@ -45,12 +45,17 @@ class Estimates:
     untrained: tuple[str, ...]
 
 
+def quieten_splink() -> None:
+    """Let Splink speak of errors only."""
+    for logger in ("splink", "splink.internals"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+
+
 def estimate_model(
     connection: duckdb.DuckDBPyConnection, sample: pa.Table, settings: IdentitySettings
 ) -> Estimates:
     """Run the estimators on a sample; whatever Splink raises is let through."""
-    for logger in ("splink", "splink.internals"):
-        logging.getLogger(logger).setLevel(logging.ERROR)
+    quieten_splink()
     training = settings.training
     if training is None:
         raise ValueError("settings without training have no model")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from splink import DuckDBAPI, Linker
 
+from clvspark.identity.estimate import quieten_splink
 from clvspark.identity.record_ids import record_id
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.standardise import standardise_records
@@ -146,7 +146,7 @@ def score_all_pairs(
     pairs = list(combinations([row["unique_id"] for row in rows], 2))
     if not pairs:
         return []
-    logging.getLogger("splink").setLevel(logging.ERROR)
+    quieten_splink()
     keep = {"retain_intermediate_calculation_columns": True, "retain_matching_columns": True}
     with duckdb.connect(":memory:") as connection:
         api = DuckDBAPI(connection=connection)
@@ -204,12 +204,16 @@ def _evidence(
         )
     prior = parts["Prior"]["log2_bayes_factor"]
     weight, chance = row["match_weight"], row["match_probability"]
-    return PairEvidence(left, right, prior, weight, chance, steps, _plain(waterfall.chart_dict))
+    return PairEvidence(
+        left, right, prior, weight, chance, steps, _plain(waterfall.chart_dict, steps)
+    )
 
 
-def _plain(chart: dict[str, Any]) -> dict[str, Any]:
-    """A chart of Splink without its slider (there is one pair), its own looks, and links to outside."""
+def _plain(chart: dict[str, Any], steps: list[Step]) -> dict[str, Any]:
+    """A chart of Splink without its slider (there is one pair), its own looks, links to outside, derived values."""
     spec = {key: value for key, value in chart.items() if key not in ("$schema", "config", "title")}
     for parameter in spec["params"]:
         parameter.pop("bind", None)
-    return spec
+    values = {step.comparison: {"value_l": step.left, "value_r": step.right} for step in steps}
+    data = [row | values.get(row["column_name"], {}) for row in spec["data"]["values"]]
+    return {**spec, "data": {"values": data}}

@@ -17,7 +17,8 @@ class Level:
     """One level of a comparison.
 
     m, u : chance that a pair of one person, of two persons, shows it. weight : log2(m / u), in bits.
-    seen : false where no pair, or no pair of one person, showed the level, so that m or u is not estimated.
+    seen : false where no pair of EM (m), no pair of one person (m) or no random pair (u) showed the level, so that one
+    of the two is not estimated.
     """
 
     comparison: str

@@ -190,7 +190,7 @@ def model_sections(report: TrainingReport) -> list[Section]:
     ]
 
 
-LEVEL_COLUMNS = ["Comparison", "Level", "m", "u", "Bits", "Seen"]
+LEVEL_COLUMNS = ["Comparison", "Level", "m", "u", "Bits", "Estimated"]
 SESSION_COLUMNS = [
     "Pairs that agree on",
     "Comparisons seen",

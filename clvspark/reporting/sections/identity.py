@@ -122,13 +122,13 @@ def draw_match_weights(levels: Rows) -> Chart:
         {
             "name": f"{level['comparison']}: {level['label']}",
             "value": round(level["weight"], 3),
-            "seen": "seen in training" if level["seen"] else "not seen in training",
+            "seen": "estimated" if level["seen"] else "not estimated",
         }
         for level in levels
     ]
     title = "What each level of a comparison adds to a pair, in bits"
     colour = alt.when("datum.value < 0").then(alt.value(VERMILION)).otherwise(alt.value(BLUE))
-    pale = alt.when("datum.seen === 'seen in training'").then(alt.value(1))
+    pale = alt.when("datum.seen === 'estimated'").then(alt.value(1))
     chart = (
         make_chart(rows)
         .mark_bar()
@@ -141,8 +141,8 @@ def draw_match_weights(levels: Rows) -> Chart:
         )
     )
     hint = (
-        "Ten bits are a thousand to one. Pale: a level that no pair of one person showed in training. How common a "
-        "value is comes on top."
+        "Ten bits are a thousand to one. Pale: a level too rare in training for m and u to be estimated both. How "
+        "common a value is comes on top."
     )
     return Chart(
         "match-weights", title, hint, finish_chart(chart, height=alt.Step(18), description=title)
