@@ -102,13 +102,15 @@ def is_given_name(name: str) -> bool:
     return bool(_nicknames.canonicals_of(name) or _nicknames.nicknames_of(name))
 
 
+def _are_given_names(names: pa.Array) -> pa.Array:
+    known = [name is not None and is_given_name(name) for name in names.to_pylist()]
+    return pa.array(known, pa.bool_())
+
+
 def lone_surnames(given: pa.Array, surname: pa.Array) -> pa.Array:
     """True where a single word stands for the whole name and is not known as a given name."""
     alone = pc.and_not(pc.is_null(surname), pc.fill_null(pc.match_substring(given, " "), True))
-    known = over_distinct(
-        given,
-        lambda names: pa.array([n is not None and is_given_name(n) for n in names.to_pylist()]),
-    )
+    known = over_distinct(given, _are_given_names)
     return pc.and_not(alone, pc.fill_null(known, True))
 
 

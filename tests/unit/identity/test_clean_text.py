@@ -71,6 +71,28 @@ def test_dates(value: str | None, day: str | None) -> None:
     assert one(clean.clean_dates, value) == day
 
 
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("1856-06-18", "1856-06-18"),
+        (" 18560618 ", "1856-06-18"),
+        ("1856-86-18", "1856-86-18"),
+        ("18568618", "1856-86-18"),
+        ("1900-02-29T00:00:00", "1900-02-29"),
+        ("0000-01-01", None),
+        ("18/06/1856", None),
+        ("١٩٨٠-٠٢-٠٣", None),
+        ("1856-6-18", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_birth_date_that_no_calendar_has_stays_as_typed(
+    value: str | None, day: str | None
+) -> None:
+    assert one(clean.clean_birth_dates, value) == day
+
+
 @given(st.dates())
 def test_every_day_is_read_in_both_iso_forms(day: datetime.date) -> None:
     text = day.isoformat()

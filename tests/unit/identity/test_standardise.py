@@ -110,3 +110,32 @@ def test_the_next_column_gives_what_the_first_does_not(
 ) -> None:
     raw = {"phone": phone} | ({} if mobile is None else {"mobile": mobile})
     assert standardise(raw, mobile=["phone"])[0]["mobile"] == clean
+
+
+@pytest.mark.parametrize(
+    ("given", "surname", "moved"),
+    [
+        ("Voltaire", None, (None, "voltaire")),
+        ("Liz", None, ("liz", None)),
+        ("Elizabeth", None, ("elizabeth", None)),
+        ("Voltaire", "Arouet", ("voltaire", "arouet")),
+        ("Jean Voltaire", None, ("jean voltaire", None)),
+        (None, None, (None, None)),
+    ],
+)
+def test_a_lone_word_that_is_no_given_name_may_be_a_surname(
+    given: str | None, surname: str | None, moved: tuple[str | None, str | None]
+) -> None:
+    names = ["unique_id", "given", "surname"]
+    raw = pa.RecordBatch.from_arrays(
+        [pa.array([value], pa.string()) for value in ("a:1", given, surname)], names
+    )
+    kinds = {"given": "given_name", "surname": "surname"}
+    plain = IdentitySettings.model_validate(
+        {"attributes": [{"column": c, "kind": k, "compare": False} for c, k in kinds.items()]}
+    )
+    lone = plain.model_copy(update={"lone_names_may_be_surnames": True})
+    (row,) = standardise_batch(raw, lone).to_pylist()
+    assert (row["given"], row["surname"]) == moved
+    (kept,) = standardise_batch(raw, plain).to_pylist()
+    assert kept["given"] == (given.lower() if given else None)
