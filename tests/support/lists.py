@@ -57,10 +57,15 @@ def write(lake: Lakehouse, addresses: dict[str, str] | None = None) -> None:
 
 def write_persons(lake: Lakehouse, addresses: dict[str, str]) -> None:
     persons = [
-        (n, n, None, None, addresses.get(n, f"{n}@example.org"), *[None] * 4, 1, None, None)
+        {
+            "person_id": n,
+            "given_name": n,
+            "email": addresses.get(n, f"{n}@example.org"),
+            "records": 1,
+        }
         for n in PEOPLE
     ]
-    lake.overwrite(PERSON, lake.spark.createDataFrame(persons, PERSON.schema))
+    lake.overwrite(PERSON, PERSON.rows(lake.spark, persons))
 
 
 def activate(

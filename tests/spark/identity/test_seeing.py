@@ -20,6 +20,7 @@ from splink import DuckDBAPI, Linker
 from support.people import SETTINGS, make_people
 from typer.testing import CliRunner
 
+from clvspark import console
 from clvspark.cli import app
 from clvspark.config import shipped_config
 from clvspark.identity import IdentitySettings, stage
@@ -73,6 +74,12 @@ def resolved(
         )
     )
     return SimpleNamespace(lake=lake, config=config, rows=rows, folder=folder)
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal in which no cell is wrapped, whatever width the runner of the tests tells."""
+    monkeypatch.setattr(console.out, "width", 200)
 
 
 def run(resolved: SimpleNamespace, *arguments: str) -> Result:
