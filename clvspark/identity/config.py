@@ -21,6 +21,11 @@ class IdentityConfig(StrictModel):
         None, description="tracking server; None: SQLite inside the lakehouse folder"
     )
     experiment: str = "clvspark"
+    review_pairs: int = Field(
+        1000,
+        ge=0,
+        description="length of the queue of pairs whose answer by people would teach most",
+    )
     retrain: bool = Field(False, description="train anew although a champion model exists")
     truth: str | None = Field(
         None,

@@ -1,125 +1,237 @@
-"""Persons keep their ids from run to run: created, absorbed, merged, split."""
+"""Persons keep their ids from run to run: created, absorbed, merged, split, ended.
+
+Rules. An id stays with the cluster that holds most of its records, then with that of the smallest record. Of the ids
+that so fall to one cluster survives that with most records in it, then the oldest, then the smallest; the others are
+absorbed. A cluster without an id gets a new one, a digest of its smallest record and of how often the ledger has
+linked that record before. All this depends on clusters and ledger alone, so that the same inputs give the same ids,
+and no id is ever given twice.
+
+The ledger is bitemporal. A row says that a record was of a person from `valid_from` until `valid_to`, as_of dates of
+runs, and it says since when we know: `recorded_at` for the row, `closed_at` for its end. Rows are opened and closed,
+never taken back, so that `links_as_of` can tell what was known at any time.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from clvspark.identity.tables import PERSON_CHANGE, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON_CHANGE, PERSON_LINK
+
+_RECORD = ("source_system", "source_record_id")
+# Of several causes the last tells why.
+CAUSES = ("model", "records", "decision")
 
 
-def assign_person_ids(clusters: DataFrame, current: DataFrame, *, changed_on: date) -> DataFrame:
-    """Person id of every record.
+@dataclass(frozen=True)
+class Entry:
+    """What a run writes on all that it enters into the ledger."""
 
-    In: clusters: ``unique_id``, ``cluster``; current: ``unique_id``, ``person_id``, ``valid_from`` of the links
-    in force. Out: ``unique_id``, ``cluster``, ``person_id``. An id stays with the cluster that holds most of its
-    records (then the smallest cluster); of the ids that so fall to one cluster survives that with most records,
-    then the oldest, then the smallest. Any other cluster gets a new id, a digest of its smallest record.
+    changed_on: date
+    recorded_at: datetime
+    run_id: str
+
+    @property
+    def day(self) -> Column:
+        """`changed_on` as a column."""
+        return F.lit(self.changed_on)
+
+    @property
+    def moment(self) -> Column:
+        """`recorded_at` as a column."""
+        return F.lit(self.recorded_at)
+
+
+def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = None) -> DataFrame:
+    """Who every record was on `valid_on`, as was known at `known_at`; as is known today where it is None.
+
+    In and out: identity.person_link. Of a link whose end was not known yet `valid_to` and `closed_at` are NULL.
     """
+    known = links
+    if known_at is not None:
+        moment = F.lit(known_at)
+        is_closed = F.col("closed_at") <= moment
+        known = links.where(F.col("recorded_at") <= moment).withColumns(
+            {name: F.when(is_closed, F.col(name)) for name in ("valid_to", "closed_at")}
+        )
+    day = F.lit(valid_on)
+    in_force = F.col("valid_to").isNull() | (F.col("valid_to") > day)
+    return known.where((F.col("valid_from") <= day) & in_force).select(*PERSON_LINK.names)
+
+
+def resolve_aliases(persons: DataFrame, aliases: DataFrame) -> DataFrame:
+    """Replace retired ids in ``person_id`` by those they lead to today. In: any rows; identity.alias."""
+    heirs = aliases.select(
+        F.col("retired_id").alias("person_id"), F.col("person_id").alias("_heir")
+    )
+    found = persons.join(heirs, on="person_id", how="left")
+    return found.withColumn("person_id", F.coalesce("_heir", "person_id")).select(*persons.columns)
+
+
+def assign_person_ids(clusters: DataFrame, links: DataFrame) -> DataFrame:
+    """Person id of every record: ``unique_id, cluster, person_id``.
+
+    In: clusters: ``unique_id, cluster``, the smallest unique_id of the cluster; links: the ledger of these records
+    with ``unique_id``, closed rows too, and of all records of the persons they were of.
+    """
+    oldest = links.groupBy("person_id").agg(F.min("valid_from").alias("since"))
+    current = links.where("valid_to IS NULL").select("unique_id", "person_id")
     shared = (
         clusters.join(current, on="unique_id", how="inner")
         .groupBy("cluster", "person_id")
-        .agg(F.count(F.lit(1)).alias("records"), F.min("valid_from").alias("since"))
+        .agg(F.count(F.lit(1)).alias("records"))
+        .join(oldest, on="person_id", how="inner")
     )
-    heaviest = Window.partitionBy("person_id").orderBy(F.desc("records"), "cluster")
+    home = Window.partitionBy("person_id").orderBy(F.desc("records"), "cluster")
     survivor = Window.partitionBy("cluster").orderBy(F.desc("records"), "since", "person_id")
     kept = (
-        shared.where("records > 0")
-        .withColumn("_home", F.row_number().over(heaviest))
+        shared.withColumn("_home", F.row_number().over(home))
         .where("_home = 1")
         .withColumn("_rank", F.row_number().over(survivor))
         .where("_rank = 1")
         .select("cluster", "person_id")
     )
-    known = shared.select("cluster").distinct().withColumn("_known", F.lit(True))
-    # A cluster of records that had persons before may start with the record that minted one of them.
-    salt = F.when(F.col("_known"), F.lit(f"@{changed_on}")).otherwise(F.lit(""))
-    minted = F.concat(F.lit("p"), F.substring(F.sha2(F.concat("cluster", salt), 256), 1, 19))
+    linked = links.groupBy(F.col("unique_id").alias("cluster")).agg(F.count("*").alias("_times"))
+    again = F.coalesce(F.concat(F.lit("#"), F.col("_times").cast("string")), F.lit(""))
+    minted = F.concat(F.lit("p"), F.substring(F.sha2(F.concat("cluster", again), 256), 1, 19))
     return (
         clusters.join(kept, on="cluster", how="left")
-        .join(known, on="cluster", how="left")
+        .join(linked, on="cluster", how="left")
         .select("unique_id", "cluster", F.coalesce("person_id", minted).alias("person_id"))
     )
 
 
-def update_links(links: DataFrame, assigned: DataFrame, *, changed_on: date) -> DataFrame:
-    """The whole of identity.person_link after a run.
+def update_links(links: DataFrame, assigned: DataFrame, entry: Entry) -> DataFrame:
+    """Rows of identity.person_link that a run opens, closes or describes anew; the others stay.
 
-    In: links: the table before; assigned: one row a record with person_id, reason, probability. A record whose
-    person has not changed keeps its row; else the old row is closed on `changed_on` and a new one opened. A row
-    opened on the very same day is replaced. Records that are gone are closed.
+    In: links: the ledger of the records in question, those that are gone among them; assigned: one row a record
+    with source_system, source_record_id, person_id, reason and probability. A record whose person has not changed
+    keeps its row, and gets its reason and probability of today. Out: PERSON_LINK, to be merged.
     """
-    day = F.lit(changed_on)
-    history = links.where(F.col("valid_to").isNotNull())
-    open_ = links.where(F.col("valid_to").isNull()).select(
-        "source_system",
-        "source_record_id",
-        F.col("valid_from").alias("_since"),
-        F.col("person_id").alias("_person"),
-        F.col("reason").alias("_reason"),
-        F.col("probability").alias("_probability"),
+    was = {name: f"_{name}" for name in PERSON_LINK.names if name not in _RECORD}
+    current = links.where("valid_to IS NULL").select(
+        *_RECORD, *(F.col(name).alias(old) for name, old in was.items())
     )
-    both = assigned.join(open_, on=["source_system", "source_record_id"], how="full_outer")
-    same = F.col("person_id") == F.col("_person")
-    now = both.where(F.col("person_id").isNotNull()).select(
-        "source_system",
-        "source_record_id",
-        F.when(same, F.col("_since")).otherwise(day).alias("valid_from"),
-        F.lit(None).cast("date").alias("valid_to"),
-        "person_id",
-        "reason",
-        "probability",
+    both = assigned.select(*_RECORD, "person_id", "reason", "probability").join(
+        current, on=list(_RECORD), how="full_outer"
     )
-    moved = F.col("_person").isNotNull() & ~F.coalesce(same, F.lit(False)) & (F.col("_since") < day)
-    closed = both.where(moved).select(
-        "source_system",
-        "source_record_id",
-        F.col("_since").alias("valid_from"),
-        day.alias("valid_to"),
-        F.col("_person").alias("person_id"),
-        F.col("_reason").alias("reason"),
-        F.col("_probability").alias("probability"),
+    stays = F.coalesce(F.col("person_id") == F.col("_person_id"), F.lit(False))
+    differs = ~(F.col("reason").eqNullSafe(F.col("_reason")))
+    differs |= ~F.col("probability").eqNullSafe(F.col("_probability"))
+    never = {"valid_to": F.lit(None).cast("date"), "closed_at": F.lit(None).cast("timestamp")}
+    described = both.where(stays & differs).withColumns(
+        {"valid_from": F.col("_valid_from"), "recorded_at": F.col("_recorded_at"), **never}
     )
-    return history.unionByName(now).unionByName(closed).select(*PERSON_LINK.names)
+    opened = both.where(~stays & F.col("person_id").isNotNull()).withColumns(
+        {"valid_from": entry.day, "recorded_at": entry.moment, **never}
+    )
+    closed = both.where(~stays & F.col("_person_id").isNotNull()).select(
+        *_RECORD,
+        *(F.col(old).alias(name) for name, old in was.items() if name not in never),
+        entry.day.alias("valid_to"),
+        entry.moment.alias("closed_at"),
+    )
+    parts = [part.select(*PERSON_LINK.names) for part in (described, opened, closed)]
+    return parts[0].unionByName(parts[1]).unionByName(parts[2])
 
 
-def list_changes(assigned: DataFrame, current: DataFrame, *, changed_on: date) -> DataFrame:
+def list_changes(
+    assigned: DataFrame, links: DataFrame, causes: DataFrame, entry: Entry
+) -> DataFrame:
     """What became of person ids, as identity.person_change.
 
-    In: assigned: ``unique_id``, ``person_id`` now; current: ``unique_id``, ``person_id`` before.
+    In: assigned, see `assign_person_ids`; links: the ledger of the records in question, those that are gone among
+    them; causes: ``unique_id, cause`` of the records that changed. A person changed for the last of `CAUSES` that
+    one of its records has.
     """
-    before = current.select("unique_id", F.col("person_id").alias("old"))
-    moves = assigned.select("unique_id", F.col("person_id").alias("new")).join(
-        before, on="unique_id", how="left"
+    before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("old"))
+    rank = F.array_position(F.array(*(F.lit(cause) for cause in CAUSES)), F.col("cause"))
+    moves = (
+        assigned.select("unique_id", "cluster", F.col("person_id").alias("new"))
+        .join(before, on="unique_id", how="full_outer")
+        .join(causes.select("unique_id", rank.alias("rank")), on="unique_id", how="left")
+        .localCheckpoint()
     )
-    old_ids = before.select(F.col("old").alias("id")).distinct()
-    new_ids = assigned.select(F.col("person_id").alias("id")).distinct()
-    born = new_ids.join(old_ids, on="id", how="left_anti").withColumn("_born", F.lit(True))
-    gone = old_ids.join(new_ids, on="id", how="left_anti").withColumn("_gone", F.lit(True))
-    flows = moves.groupBy("new").agg(F.array_compact(F.collect_set("old")).alias("origins"))
-    created = flows.join(born, flows["new"] == born["id"], "inner").select(
-        F.col("new").alias("person_id"),
-        F.when(F.size("origins") > 0, "split").otherwise("created").alias("change_type"),
-        F.array_min("origins").alias("other_person_id"),
+    flows = moves.groupBy("old", "new", "cluster").agg(
+        F.count(F.lit(1)).alias("records"), F.max("rank").alias("rank")
     )
-    ended = moves.where("old <> new").select("old", "new").distinct()
-    ended = ended.join(gone, ended["old"] == gone["id"], "inner")
-    absorbed = ended.select(
-        F.col("old").alias("person_id"),
-        F.lit("absorbed").alias("change_type"),
-        F.col("new").alias("other_person_id"),
-    )
-    merged = ended.select(
-        F.col("new").alias("person_id"),
-        F.lit("merged").alias("change_type"),
-        F.col("old").alias("other_person_id"),
+    changes = _list_born(flows).unionByName(_list_retired(flows))
+    # A record that came or went may have no row any more; then records are the cause.
+    reason = F.coalesce(
+        *(F.when(F.col("rank") == n, F.lit(cause)) for n, cause in enumerate(CAUSES, start=1)),
+        F.lit("records"),
     )
     identity = F.concat_ws(
-        "|", "person_id", "change_type", "other_person_id", F.lit(str(changed_on))
+        "|", "person_id", "change_type", "other_person_id", entry.day.cast("string")
     )
-    changes = created.unionByName(absorbed).unionByName(merged)
     return changes.select(
-        F.sha2(identity, 256).alias("change_id"), "*", F.lit(changed_on).alias("changed_on")
+        F.sha2(identity, 256).alias("change_id"),
+        "person_id",
+        "change_type",
+        "other_person_id",
+        entry.day.alias("changed_on"),
+        reason.alias("reason"),
+        entry.moment.alias("recorded_at"),
+        F.lit(entry.run_id).alias("run_id"),
     ).select(*PERSON_CHANGE.names)
+
+
+def _list_born(flows: DataFrame) -> DataFrame:
+    """Persons that were not before: created, or split from the person that most of their records were of."""
+    before = flows.where("old IS NOT NULL").select(F.col("old").alias("new")).distinct()
+    born = flows.where("new IS NOT NULL").join(before, on="new", how="left_anti")
+    # The smallest of the largest: numbers are negated, as text cannot be.
+    heaviest = F.min(
+        F.when(F.col("old").isNotNull(), F.struct((-F.col("records")).alias("n"), "old"))
+    )
+    return (
+        born.groupBy("new")
+        .agg(heaviest.alias("origin"), F.max("rank").alias("rank"))
+        .select(
+            F.col("new").alias("person_id"),
+            F.when(F.col("origin").isNotNull(), "split").otherwise("created").alias("change_type"),
+            F.col("origin.old").alias("other_person_id"),
+            "rank",
+        )
+    )
+
+
+def _list_retired(flows: DataFrame) -> DataFrame:
+    """Persons that are no more: absorbed by the person of the cluster that was their home, or ended."""
+    after = flows.where("new IS NOT NULL").select(F.col("new").alias("old")).distinct()
+    gone = flows.where("old IS NOT NULL").join(after, on="old", how="left_anti")
+    home = F.min(
+        F.when(F.col("new").isNotNull(), F.struct((-F.col("records")).alias("n"), "cluster", "new"))
+    )
+    retired = gone.groupBy("old").agg(home.alias("home"), F.max("rank").alias("rank"))
+    heir = F.col("home.new")
+    change_type = F.when(heir.isNotNull(), "absorbed").otherwise("ended").alias("change_type")
+    lost = retired.select(
+        F.col("old").alias("person_id"), change_type, heir.alias("other_person_id"), "rank"
+    )
+    merged = lost.where("change_type = 'absorbed'").select(
+        F.col("other_person_id").alias("person_id"),
+        F.lit("merged").alias("change_type"),
+        F.col("person_id").alias("other_person_id"),
+        "rank",
+    )
+    return lost.unionByName(merged)
+
+
+def update_aliases(aliases: DataFrame, changes: DataFrame) -> DataFrame:
+    """Rows of identity.alias that a run adds or points elsewhere. In: the table before; `list_changes`."""
+    absorbed = changes.where("change_type = 'absorbed'")
+    added = absorbed.select(
+        F.col("person_id").alias("retired_id"),
+        F.col("other_person_id").alias("person_id"),
+        F.col("changed_on").alias("retired_on"),
+        "recorded_at",
+    )
+    heirs = absorbed.select("person_id", F.col("other_person_id").alias("_heir"))
+    moved = aliases.join(F.broadcast(heirs), on="person_id", how="inner").withColumn(
+        "person_id", F.col("_heir")
+    )
+    return added.unionByName(moved.select(*ALIAS.names)).select(*ALIAS.names)

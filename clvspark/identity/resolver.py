@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.blocking import block_keys, count_blocks
 from clvspark.identity.engines import EngineName, Evidence, choose_engine
+from clvspark.identity.record_ids import refuse_bad_ids
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.shared_identifiers import blank_shared_identifiers, find_shared_identifiers
+from clvspark.identity.shared_identifiers import drop_shared_identifiers
 from clvspark.identity.standardise import standardise_records
 from clvspark.identity.train import IdentityModel, refuse_other_columns, sample_records, train_model
 
@@ -42,12 +43,15 @@ class IdentityResolver:
         self.engine = choose_engine(spark, settings, engine)
 
     def standardise(self, records: DataFrame) -> DataFrame:
-        """Standardised records with shared identifiers blanked, see `standardise_records`."""
+        """Standardised records with shared identifiers blanked, see `standardise_records`.
+
+        ContractError where an id is missing or given to more than one record.
+        """
         if set(records.columns) >= {"unique_id", *self.settings.columns}:
             return records
         standard = standardise_records(records, self.settings)
-        shared = find_shared_identifiers(standard, self.settings)
-        return standard if shared is None else blank_shared_identifiers(standard, shared)
+        refuse_bad_ids(records, self.settings)
+        return drop_shared_identifiers(standard, self.settings)
 
     def train(self, records: DataFrame) -> IdentityModel:
         """Train on a sample of the records; TrainingError names what the sample cannot determine."""

@@ -103,6 +103,11 @@ class IdentitySettings(StrictModel):
     max_block_records: int = Field(
         1000, ge=2, description="a larger block is refined by `refining_columns`, else not compared"
     )
+    max_pairs: int = Field(
+        1_000_000_000,
+        ge=1,
+        description="blocking rules that would compare more pairs than this are refused before they run",
+    )
     refining_columns: list[str] = Field(
         [],
         description="columns that divide a block that is too large; default: names and birth date",

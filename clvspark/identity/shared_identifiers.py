@@ -1,59 +1,103 @@
-"""Identifiers that too many differently named people use: a shop's phone, a kiosk's device, a family's e-mail."""
+"""Identifiers that too many differently named people use: a shop's phone, a kiosk's device, a family's e-mail.
+
+Such an identifier is no evidence for one person. Whether it is one is a function of the records that carry it, so
+that a change of one record can change what another is compared by: `count_identifiers` counts the values in
+question over all records, `mark_shared` tells each record which of its identifiers are shared.
+"""
 
 from __future__ import annotations
 
-from functools import reduce
-
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.settings import Attribute, IdentitySettings
 from clvspark.identity.tables import SHARED_IDENTIFIER
 
 
-def find_shared_identifiers(standard: DataFrame, settings: IdentitySettings) -> DataFrame | None:
-    """Values seen with more given names than their attribute allows: ``kind, value, distinct_names, records``.
+def bounded_attributes(settings: IdentitySettings) -> list[Attribute]:
+    """Attributes that are evidence only up to a number of distinct given names; none without a given name."""
+    if settings.column_of("given_name") is None:
+        return []
+    return [a for a in settings.attributes if a.max_distinct_names is not None]
 
-    None if no attribute has such a bound. Names that may be one (Liz, Elizabeth) count once for each initial.
+
+def list_identifiers(standard: DataFrame, settings: IdentitySettings, *also: str) -> DataFrame:
+    """Bounded identifiers of each standardised record: ``unique_id, kind, value, initial``, one row each.
+
+    `also`: further columns of the record. Names that may be one (Liz, Elizabeth) count once for each initial.
     """
-    given = next((a.column for a in settings.attributes if a.kind == "given_name"), None)
-    bounded = [a for a in settings.attributes if a.max_distinct_names is not None]
-    if given is None or not bounded:
-        return None
-    return reduce(
-        DataFrame.unionByName, [_shared(standard, attribute, given) for attribute in bounded]
-    )
+    cells = [
+        F.struct(F.lit(a.column).alias("kind"), F.col(a.column).alias("value"))
+        for a in bounded_attributes(settings)
+    ]
+    initial = F.col(f"{settings.column_of('given_name')}_initial").alias("initial")
+    listed = standard.select("unique_id", initial, *also, F.inline(F.array(*cells)))
+    return listed.where("value IS NOT NULL").select("unique_id", "kind", "value", "initial", *also)
 
 
-def _shared(standard: DataFrame, attribute: Attribute, given: str) -> DataFrame:
-    named = standard.where(F.col(attribute.column).isNotNull())
-    counted = named.groupBy(F.col(attribute.column).alias("value")).agg(
-        F.count_distinct(f"{given}_initial").cast("int").alias("distinct_names"),
+def count_identifiers(listed: DataFrame, settings: IdentitySettings) -> DataFrame:
+    """``kind, value, distinct_names, records, is_shared`` of each value. In: `list_identifiers` of all its records."""
+    bounds = [
+        F.struct(F.lit(a.column), F.lit(a.max_distinct_names).cast("int"))
+        for a in bounded_attributes(settings)
+    ]
+    bound = F.map_from_entries(F.array(*bounds))[F.col("kind")]
+    counted = listed.groupBy("kind", "value").agg(
+        F.count_distinct("initial").cast("int").alias("distinct_names"),
         F.count(F.lit(1)).cast("int").alias("records"),
     )
-    shared = counted.where(F.col("distinct_names") > F.lit(attribute.max_distinct_names))
-    return shared.select(
-        F.lit(attribute.column).alias("kind"), "value", "distinct_names", "records"
+    return counted.withColumn("is_shared", F.col("distinct_names") > bound)
+
+
+def mark_shared(rows: DataFrame, verdicts: DataFrame, settings: IdentitySettings) -> DataFrame:
+    """Records with ``shared``, the sorted columns of their shared identifiers, brought up to date.
+
+    In: rows with ``shared`` as it was; verdicts: ``kind, value, is_shared`` of the values in question, which are
+    broadcast; the others stay as they were.
+    """
+    marked, flags = rows, []
+    for number, attribute in enumerate(bounded_attributes(settings)):
+        name, flag = attribute.column, f"_shared_{number}"
+        of_kind = verdicts.where(F.col("kind") == name).select(
+            F.col("value").alias(name), F.col("is_shared").alias(flag)
+        )
+        marked = marked.join(F.broadcast(of_kind), on=name, how="left")
+        is_shared = F.coalesce(flag, F.array_contains("shared", name))
+        flags.append(F.when(is_shared, F.lit(name)))
+    if not flags:
+        return rows
+    shared = F.array_sort(F.array_compact(F.array(*flags))).cast("array<string>")
+    return marked.withColumn("shared", shared).select(*rows.columns)
+
+
+def blank_shared(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
+    """What records are compared by: without the identifiers in ``shared``, and what is derived from them."""
+    return rows.withColumns(
+        {
+            name: _unless_shared(attribute, name)
+            for attribute in bounded_attributes(settings)
+            for name in (attribute.column, *attribute.derived)
+        }
     )
 
 
-def blank_shared_identifiers(standard: DataFrame, shared: DataFrame) -> DataFrame:
-    """Standardised records without the identifiers that are no evidence; `shared` is small and broadcast."""
-    kinds = [row["kind"] for row in shared.select("kind").distinct().collect()]
-    for kind in kinds:
-        values = F.broadcast(
-            shared.where(F.col("kind") == kind).select(F.col("value").alias("_value"))
-        )
-        joined = standard.join(values, standard[kind] == values["_value"], how="left")
-        standard = joined.withColumn(kind, F.when(F.col("_value").isNull(), F.col(kind))).drop(
-            "_value"
-        )
-    return standard
+def _unless_shared(attribute: Attribute, name: str) -> Column:
+    return F.when(~F.array_contains("shared", attribute.column), F.col(name))
 
 
-def describe_shared_identifiers(shared: DataFrame) -> DataFrame:
-    """The identifiers without their values, as identity.shared_identifier."""
+def drop_shared_identifiers(standard: DataFrame, settings: IdentitySettings) -> DataFrame:
+    """Standardised records without the identifiers that are no evidence: all steps at once."""
+    if not bounded_attributes(settings):
+        return standard
+    counted = count_identifiers(list_identifiers(standard, settings), settings)
+    nothing = standard.withColumn("shared", F.array().cast("array<string>"))
+    marked = mark_shared(nothing, counted.where("is_shared"), settings)
+    return blank_shared(marked, settings).select(*standard.columns)
+
+
+def describe_identifiers(counted: DataFrame) -> DataFrame:
+    """Counted identifiers without their values, as identity.shared_identifier."""
     digest = F.sha2("value", 256).alias("identifier_sha256")
-    return shared.select("kind", digest, "distinct_names", "records").select(
+    return counted.select("kind", digest, "distinct_names", "records").select(
         *SHARED_IDENTIFIER.names
     )

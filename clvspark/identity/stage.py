@@ -1,9 +1,12 @@
-"""Resolve: `sources.customer_record` -> `identity.*`."""
+"""Resolve: `sources.customer_record` -> `identity.*`.
+
+Evidence is written last: a run that was interrupted is finished by the next, which finds the same changes.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from pathlib import Path
@@ -11,21 +14,48 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.block_sizes import hot_blocks
+from clvspark.identity.champion import basis, crown, find_champion
+from clvspark.identity.changes import Renewal, hash_values, renew_everything, renew_evidence
 from clvspark.identity.config import IdentityConfig
+from clvspark.identity.decisions import (
+    hash_decisions,
+    keep_known,
+    list_bonds,
+    refuse_contradictions,
+)
 from clvspark.identity.evaluate import evaluate_clusters
 from clvspark.identity.golden_record import build_golden_records
-from clvspark.identity.ledger import assign_person_ids, list_changes, update_links
-from clvspark.identity.registry import register_model
-from clvspark.identity.resolver import IdentityResolver
-from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.shared_identifiers import (
-    blank_shared_identifiers,
-    describe_shared_identifiers,
-    find_shared_identifiers,
+from clvspark.identity.incremental import (
+    Before,
+    Knowledge,
+    Update,
+    resolve_changes,
+    resolve_everything,
 )
-from clvspark.identity.standardise import standardise_records
+from clvspark.identity.ledger import (
+    Entry,
+    assign_person_ids,
+    list_changes,
+    update_aliases,
+    update_links,
+)
+from clvspark.identity.link_reasons import explain_links
+from clvspark.identity.resolver import IdentityResolver
+from clvspark.identity.review import (
+    block_review,
+    component_review,
+    list_divided,
+    list_hot,
+    rank_pairs,
+)
+from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.shared_identifiers import blank_shared, describe_identifiers
+from clvspark.identity.stored_evidence import gather_rows, is_intact, rows_to_write
 from clvspark.identity.tables import (
+    ALIAS,
     DECISION,
+    EVIDENCE,
     MODEL,
     PAIR,
     PERSON,
@@ -33,233 +63,256 @@ from clvspark.identity.tables import (
     PERSON_LINK,
     RESOLVED,
     REVIEW,
+    REVIEW_PAIR,
     SHARED_IDENTIFIER,
     TERM_FREQUENCY,
+    evidence_table,
 )
 from clvspark.identity.term_frequency import count_term_frequencies
 from clvspark.identity.train import IdentityModel
 from clvspark.identity.trusted import trusted_pairs
-from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 STAGE = "resolve"
+# Rows to insert or update, and rows whose keys go.
+Change = tuple[DataFrame, DataFrame | None]
+_UNIQUE_ID = ("source_system", "source_record_id")
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One run, what it is told, and where it writes."""
+
+    run: Run
+    lake: Lakehouse
+    config: IdentityConfig
+    as_of: date
+
+    @property
+    def settings(self) -> IdentitySettings:
+        return self.config.settings
 
 
 def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
-    """Bring identity.* up to the customer records. A champion model, once trained, links until `retrain`."""
+    """Bring identity.* up to the customer records and decisions; only what a change can reach is computed.
+
+    A champion model, once trained, links until other settings or `retrain`. Everything is computed anew where
+    settings, model or code have changed, and after an erasure.
+    """
     reads = (CUSTOMER_RECORD, DECISION)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=RESOLVED) as run:
         if not run.is_current:
-            _resolve(run, lake, config, as_of)
+            _resolve(_Work(run, lake, config, as_of))
     return run.report
 
 
-def _resolve(run: Run, lake: Lakehouse, config: IdentityConfig, as_of: date) -> None:
-    settings = config.settings
-    resolver = IdentityResolver(lake.spark, settings, engine=config.engine)
-    records = lake.read(CUSTOMER_RECORD)
-    run.step("standardising records")
-    standard = standardise_records(records, settings).localCheckpoint()
-    shared = find_shared_identifiers(standard, settings)
-    if shared is not None:
-        shared = shared.localCheckpoint()
-    evidence = standard if shared is None else blank_shared_identifiers(standard, shared)
-    evidence = evidence.localCheckpoint()
-    model = _champion(run, lake, config, resolver, evidence, as_of)
-    run.step("linking and clustering")
-    resolved = resolver.resolve(
-        evidence,
-        model,
-        frequencies=None if model is None else lake.read(TERM_FREQUENCY),
-        decisions=_decisions(lake),
-    )
-    run.overwrite(PAIR, resolved.pairs.select(*PAIR.names))
-    clusters = resolved.persons.localCheckpoint()
-    links = _publish_links(run, lake, settings, evidence, clusters, as_of)
-    run.overwrite_all(
-        {
-            PERSON: build_golden_records(
-                records, _contacts(standard, settings), links, config.survivorship
-            ),
-            SHARED_IDENTIFIER: _shared_rows(lake, shared),
-            REVIEW: _reviews(resolver, evidence, clusters, model),
-        }
-    )
-    _measure(run, lake, config, links)
+def _resolve(work: _Work) -> None:
+    lake, settings = work.lake, work.settings
+    resolver = IdentityResolver(lake.spark, settings, engine=work.config.engine)
+    records = _hash_records(lake.read(CUSTOMER_RECORD))
+    bonds = list_bonds(lake.read_or_empty(DECISION))
+    decided = None if bonds is None else hash_decisions(bonds).localCheckpoint()
+    if bonds is not None:
+        bonds = keep_known(bonds, records)
+        refuse_contradictions(bonds)
+    model = None
+    if settings.compared and not work.config.retrain:
+        model = find_champion(lake.read_or_empty(MODEL), work.config)
+    work.run.step("what has changed")
+    stored = _read_stored(work, model)
+    if stored is None:
+        cause = "model" if lake.exists(EVIDENCE) else "records"
+        renewal = renew_everything(records, decided, settings, cause=cause)
+    else:
+        renewal = renew_evidence(records, stored, decided, settings)
+    if settings.compared and model is None:
+        model = _train(work, resolver, renewal)
+    frequencies = None if model is None else lake.read(TERM_FREQUENCY)
+    known = Knowledge(model, frequencies, bonds)
+    work.run.step("linking and clustering")
+    if stored is None or renewal.everything:
+        update = resolve_everything(resolver, renewal, known)
+    else:
+        update = resolve_changes(resolver, renewal, known, Before(stored, lake.read(PAIR)))
+    _publish(work, records, renewal, update, known, stored)
     resolver.engine.release()
 
 
-def _decisions(lake: Lakehouse) -> DataFrame | None:
-    """``unique_id_l, unique_id_r, bond`` of what people decided; None where nobody did."""
-    decided = lake.read_or_empty(DECISION)
-    if not decided.limit(1).count():
-        return None
-    bond = F.when(F.col("verdict") == "same", 1).otherwise(-1).cast("tinyint")
-    return decided.select("unique_id_l", "unique_id_r", bond.alias("bond"))
-
-
-def _champion(
-    run: Run,
-    lake: Lakehouse,
-    config: IdentityConfig,
-    resolver: IdentityResolver,
-    evidence: DataFrame,
-    as_of: date,
-) -> IdentityModel | None:
-    """The champion of identity.model; trained now if there is none for these settings, or on demand."""
-    if not config.settings.compared:
-        run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
-        return None
-    if lake.exists(MODEL) and not config.retrain:
-        fitting = F.col("is_champion") & (F.col("trained_for") == _purpose(config))
-        row = lake.read(MODEL).where(fitting).first()
-        if row is not None:
-            return IdentityModel(json.loads(row["settings"]), row["records_sampled"])
-    run.step("training the linkage model")
-    model = resolver.train(evidence)
-    run.step("registering the model")
-    with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
-        version = register_model(tracker, model, as_of=as_of)
-    trained = {
-        "model_id": model.model_id,
-        "trained_on": as_of,
-        "records_sampled": model.records_sampled,
-        "trained_for": _purpose(config),
-        "settings": json.dumps(model.settings),
-        "report": json.dumps(model.report.to_dict()) if model.report else None,
-        "registry_version": version,
-        "is_champion": True,
-    }
-    retired = (
-        lake.read_or_empty(MODEL)
-        .where(F.col("model_id") != model.model_id)
-        .withColumn("is_champion", F.lit(False))
+def _hash_records(records: DataFrame) -> DataFrame:
+    """Customer records with ``unique_id`` and ``record_hash``; maps, which nothing here reads, are left out."""
+    hashed = [column.name for column in CUSTOMER_RECORD.columns if "map" not in column.type]
+    return records.withColumns(
+        {"unique_id": F.concat_ws(":", *_UNIQUE_ID), "record_hash": hash_values(hashed)}
     )
-    new = lake.spark.createDataFrame([tuple(trained[name] for name in MODEL.names)], MODEL.schema)
+
+
+def _read_stored(work: _Work, model: IdentityModel | None) -> DataFrame | None:
+    """What the last run left; None where there is nothing, or nothing that this run can build upon."""
+    lake = work.lake
+    if not lake.exists(EVIDENCE) or (work.settings.compared and model is None):
+        return None
+    if not is_intact(lake.read(EVIDENCE), basis(model, work.config)):
+        return None
+    return lake.read(evidence_table(work.settings))
+
+
+def _train(work: _Work, resolver: IdentityResolver, renewal: Renewal) -> IdentityModel:
+    """Train on all records, freeze the term frequencies with the model."""
+    run, lake = work.run, work.lake
+    run.step("training the linkage model")
+    evidence = blank_shared(renewal.renewed, work.settings)
+    model = resolver.train(evidence)
     run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
-    run.overwrite(MODEL, retired.unionByName(new).localCheckpoint())
+    models = crown(lake.read_or_empty(MODEL), model, work.config, trained_on=work.as_of)
+    run.overwrite(MODEL, models.localCheckpoint())
     return model
 
 
-def _purpose(config: IdentityConfig) -> str:
-    """Digest of what the model depends on: attributes and training, not thresholds."""
-    parts = config.settings.model_dump_json(include={"attributes", "training", "country"})
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]
-
-
-def _publish_links(
-    run: Run,
-    lake: Lakehouse,
-    settings: IdentitySettings,
-    evidence: DataFrame,
-    clusters: DataFrame,
-    as_of: date,
-) -> DataFrame:
-    """Write person ids to the ledger; return the current links with ``unique_id`` and ``person_id``."""
-    before = lake.read_or_empty(PERSON_LINK).localCheckpoint()
-    newest = before.agg(F.max("valid_from")).first()[0]  # type: ignore[index]
-    changed_on = max(as_of, newest) if newest else as_of
-    unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
-    current = before.where("valid_to IS NULL").select(unique_id, "person_id", "valid_from")
-    named = clusters.select("unique_id", F.col("person_id").alias("cluster"))
-    assigned = assign_person_ids(named, current, changed_on=changed_on).localCheckpoint()
-    evidence_of = _strongest_links(lake.read(PAIR), trusted_pairs(evidence, settings), assigned)
-    described = assigned.join(evidence_of, on="unique_id", how="left").select(
-        F.substring_index("unique_id", ":", 1).alias("source_system"),
-        F.expr("substring(unique_id, instr(unique_id, ':') + 1)").alias("source_record_id"),
-        "person_id",
-        F.coalesce("reason", F.lit("single")).alias("reason"),
-        F.coalesce("probability", F.lit(1.0)).alias("probability"),
+def _publish(
+    work: _Work,
+    records: DataFrame,
+    renewal: Renewal,
+    update: Update,
+    known: Knowledge,
+    stored: DataFrame | None,
+) -> None:
+    """Write what has changed: pairs and ledger, then what is made from them, the evidence last."""
+    run, lake, settings = work.run, work.lake, work.settings
+    _write(run, update, {PAIR: (update.pairs.select(*PAIR.names), update.lost_pairs)})
+    assigned, ended = _enter_ledger(work, renewal, update, known)
+    rows = gather_rows(renewal, update.evidence).localCheckpoint()
+    reached = records.join(assigned.select("unique_id"), on="unique_id", how="left_semi")
+    golden = build_golden_records(
+        reached.drop("unique_id", "record_hash"),
+        _contacts(rows, settings),
+        assigned,
+        work.config.survivorship,
     )
-    run.overwrite(PERSON_LINK, update_links(before, described, changed_on=changed_on))
-    run.merge(PERSON_CHANGE, list_changes(assigned, current, changed_on=changed_on))
-    return assigned
-
-
-def _strongest_links(pairs: DataFrame, trusted: DataFrame | None, assigned: DataFrame) -> DataFrame:
-    """Reason and probability of the best link of each record to another record of its person."""
-    scored = pairs.select(
-        "unique_id_l", "unique_id_r", "match_probability", F.lit("match").alias("reason")
+    tables = {
+        PERSON: (golden, ended),
+        REVIEW: _list_reviews(lake, settings, update),
+        SHARED_IDENTIFIER: _list_shared(lake, renewal),
+    }
+    _write(run, update, tables)
+    run.overwrite(REVIEW_PAIR, _queue(work, update, stored))
+    if known.model is None:
+        run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
+    written = rows_to_write(
+        rows,
+        update.clusters,
+        renewal,
+        stored,
+        basis=basis(known.model, work.config),
+        settings=settings,
     )
-    if trusted is not None:
-        sure = F.lit("trusted_identifier").alias("reason")
-        scored = scored.unionByName(
-            trusted.select(
-                "unique_id_l", "unique_id_r", F.lit(1.0).alias("match_probability"), sure
-            )
-        )
-    person = assigned.select("unique_id", "person_id")
-    left = person.select(F.col("unique_id").alias("unique_id_l"), F.col("person_id").alias("_l"))
-    right = person.select(F.col("unique_id").alias("unique_id_r"), F.col("person_id").alias("_r"))
-    held = scored.join(left, on="unique_id_l").join(right, on="unique_id_r").where("_l = _r")
-    ends = F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")
-    best = F.max(F.struct(F.col("match_probability").alias("probability"), "reason")).alias("best")
-    return (
-        held.select(ends, "match_probability", "reason")
-        .groupBy("unique_id")
-        .agg(best)
-        .select("unique_id", "best.*")
-    )
+    _write(run, update, {evidence_table(settings): (written, renewal.gone)})
+    _measure(work, update)
 
 
-def _reviews(
-    resolver: IdentityResolver,
-    evidence: DataFrame,
-    clusters: DataFrame,
-    model: IdentityModel | None,
-) -> DataFrame:
-    """What the guards did, as identity.review."""
-    cut = (
-        clusters.where("raised_cut")
-        .agg(F.count(F.lit(1)).cast("int").alias("records"))
-        .where("records > 0")
-    )
-    limit = resolver.settings.max_person_records
-    detail = f"records of groups beyond {limit} records, taken apart by a higher cut"
-    parts = [
-        cut.select(
-            F.lit("oversized_component").alias("review_id"),
-            F.lit("oversized_component").alias("guard"),
-            "records",
-            F.lit(detail).alias("detail"),
-        )
-    ]
-    if model is not None:
-        hot = resolver.hot_blocks(evidence)
-        text = f"block with more than {resolver.settings.max_block_records} records, not compared"
-        parts.append(
-            hot.select(
-                F.concat(F.lit("block:"), F.hex("key")).alias("review_id"),
-                F.lit("hot_block").alias("guard"),
-                F.col("records").cast("int").alias("records"),
-                F.lit(text).alias("detail"),
-            )
-        )
-    return reduce(DataFrame.unionByName, parts).select(*REVIEW.names)
+def _write(run: Run, update: Update, tables: Mapping[Table, Change]) -> None:
+    """Write rows and delete those that are gone; replace the tables where everything was touched."""
+    if update.labels is None:
+        run.overwrite_all({table: rows for table, (rows, _) in tables.items()})
+    else:
+        run.merge_all(tables)
 
 
-def _contacts(standard: DataFrame, settings: IdentitySettings) -> DataFrame:
+def _enter_ledger(
+    work: _Work, renewal: Renewal, update: Update, known: Knowledge
+) -> tuple[DataFrame, DataFrame]:
+    """Write the ledger; return ``unique_id, person_id`` of the records reached, and ``person_id`` of who is no more."""
+    run, lake = work.run, work.lake
+    whole = lake.read_or_empty(PERSON_LINK)
+    newest = whole.agg(F.max("valid_from")).first()[0]  # type: ignore[index]
+    changed_on = max(work.as_of, newest) if newest else work.as_of
+    entry = Entry(changed_on, run.started_at, run.run_id)
+    links = whole.withColumn("unique_id", F.concat_ws(":", *_UNIQUE_ID))
+    if update.labels is not None:
+        ids = update.evidence.select("unique_id").unionByName(renewal.gone)
+        links = links.join(F.broadcast(ids), on="unique_id", how="left_semi")
+    links = links.localCheckpoint()
+    assigned = assign_person_ids(update.clusters.select("unique_id", "cluster"), links)
+    assigned = assigned.localCheckpoint()
+    changes = list_changes(assigned, links, renewal.causes, entry).localCheckpoint()
+    trusted = trusted_pairs(update.evidence, work.settings)
+    explained = explain_links(assigned, update.inside, trusted, known.bonds)
+    run.merge(PERSON_CHANGE, changes)
+    run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), changes))
+    run.merge(PERSON_LINK, update_links(links.drop("unique_id"), explained, entry))
+    before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("_was"))
+    _measure_stability(run, whole, assigned.join(before, on="unique_id", how="inner"))
+    ended = before.select(F.col("_was").alias("person_id")).distinct()
+    ended = ended.join(assigned.select("person_id").distinct(), on="person_id", how="left_anti")
+    return assigned.select("unique_id", "person_id"), ended
+
+
+def _measure_stability(run: Run, links: DataFrame, both: DataFrame) -> None:
+    """id_stability: share of the records known before that keep their person id."""
+    moved = both.where("person_id <> _was").count()
+    known = links.where("valid_to IS NULL").count()
+    run.metric("id_stability", 1.0 - moved / known if known else 1.0)
+
+
+def _contacts(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
     """Standardised e-mail and phone, NULL where the settings do not have them."""
-    column = {attribute.kind: attribute.column for attribute in settings.attributes}
-    found = [
-        (F.col(column[kind]) if kind in column else F.lit(None).cast("string")).alias(kind)
-        for kind in ("email", "phone")
-    ]
-    return standard.select("unique_id", *found)
+    found = []
+    for kind in ("email", "phone"):
+        column = settings.column_of(kind)  # type: ignore[arg-type]
+        value = F.lit(None).cast("string") if column is None else F.col(column)
+        found.append(value.alias(kind))
+    return rows.select("unique_id", *found)
 
 
-def _shared_rows(lake: Lakehouse, shared: DataFrame | None) -> DataFrame:
-    if shared is None:
-        return lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema)
-    return describe_shared_identifiers(shared)
+def _list_reviews(lake: Lakehouse, settings: IdentitySettings, update: Update) -> Change:
+    """identity.review of the components and blocks that the run has looked at, and what of it is settled."""
+    rows = list_divided(update.clusters, settings)
+    asked = [update.clusters.select(component_review())]
+    if update.labels is not None:
+        asked.append(update.labels.select(component_review()))
+    if update.sizes is not None:
+        rows = rows.unionByName(list_hot(hot_blocks(update.sizes, settings), settings))
+        asked.append(update.sizes.select(block_review()))
+    ids = reduce(DataFrame.unionByName, asked).distinct()
+    settled = lake.read_or_empty(REVIEW).join(ids, on="review_id", how="left_semi")
+    return rows, settled
 
 
-def _measure(run: Run, lake: Lakehouse, config: IdentityConfig, links: DataFrame) -> None:
-    counts = links.agg(F.count(F.lit(1)), F.count_distinct("person_id")).first()
-    run.metric("records", counts[0])  # type: ignore[index]
-    run.metric("persons", counts[1])  # type: ignore[index]
+def _list_shared(lake: Lakehouse, renewal: Renewal) -> Change:
+    """identity.shared_identifier of the values that the run has counted, and those that are shared no more."""
+    if renewal.identifiers is None:
+        nothing = lake.spark.createDataFrame([], SHARED_IDENTIFIER.schema)
+        return nothing, nothing
+    counted = renewal.identifiers
+    shared, others = counted.where("is_shared"), counted.where("NOT is_shared")
+    return describe_identifiers(shared), describe_identifiers(others)
+
+
+def _queue(work: _Work, update: Update, stored: DataFrame | None) -> DataFrame:
+    """identity.review_pair of all records."""
+    lake = work.lake
+    divided = update.clusters.select("unique_id", "is_divided").where("is_divided")
+    if stored is not None and update.labels is not None:
+        others = stored.where("is_divided").select("unique_id", "is_divided")
+        ids = update.evidence.select("unique_id")
+        divided = divided.unionByName(
+            others.join(F.broadcast(ids), on="unique_id", how="left_anti")
+        )
+    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    current = current.select(F.concat_ws(":", *_UNIQUE_ID).alias("unique_id"), "person_id")
+    persons = current.join(F.broadcast(divided), on="unique_id", how="left").fillna(
+        False, ["is_divided"]
+    )
+    decisions = lake.read_or_empty(DECISION).select("unique_id_l", "unique_id_r")
+    return rank_pairs(lake.read(PAIR), persons, decisions, limit=work.config.review_pairs)
+
+
+def _measure(work: _Work, update: Update) -> None:
+    run, lake, config = work.run, work.lake, work.config
+    run.metric("records", lake.read(EVIDENCE).count())
+    run.metric("persons", lake.read(PERSON).count())
+    run.metric("records_reached", update.evidence.count())
     if config.truth is None:
         return
     if not Path(config.truth).exists():
@@ -267,10 +320,11 @@ def _measure(run: Run, lake: Lakehouse, config: IdentityConfig, links: DataFrame
             f"identity.truth: {config.truth} does not exist; simulate again or drop the key."
         )
     truth = lake.spark.read.parquet(config.truth).select(
-        F.concat_ws(":", "source_system", "source_record_id").alias("unique_id"),
-        F.col("person_key").alias("true_id"),
+        F.concat_ws(":", *_UNIQUE_ID).alias("unique_id"), F.col("person_key").alias("true_id")
     )
-    quality = evaluate_clusters(links.select("unique_id", "person_id"), truth)
+    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    found = current.select(F.concat_ws(":", *_UNIQUE_ID).alias("unique_id"), "person_id")
+    quality = evaluate_clusters(found, truth)
     run.metric("pairwise_precision", quality.precision)
     run.metric("pairwise_recall", quality.recall)
     run.metric("pairwise_f1", quality.f1)

@@ -40,8 +40,10 @@ from clvspark.lakehouse.errors import ConfigError
 Cleaner = Callable[[pa.Array, str], pa.Array]
 
 
-def standardise_records(records: DataFrame, settings: IdentitySettings) -> DataFrame:
-    """Standardised records: ``unique_id`` and `settings.columns`, one row a record.
+def standardise_records(
+    records: DataFrame, settings: IdentitySettings, *, keep: tuple[str, ...] = ()
+) -> DataFrame:
+    """Standardised records: ``unique_id`` and `settings.columns`, one row a record, and the bigint columns of `keep`.
 
     In: any records with the columns that `settings` name, of any type that reads as text. A value that is empty or
     cannot be understood is NULL, and the next of the attribute's fallbacks gives it; given names and surnames that
@@ -49,14 +51,19 @@ def standardise_records(records: DataFrame, settings: IdentitySettings) -> DataF
     """
     names = input_columns(settings)
     refuse_missing_columns(records, [*settings.unique_id, *names])
-    narrow = records.select(record_id(settings), *(as_text(records, name) for name in names))
+    narrow = records.select(record_id(settings), *(as_text(records, name) for name in names), *keep)
     columns = [f"`{name}` {type_}" for name, type_ in settings.columns.items()]
+    kept = [f"`{name}` bigint" for name in keep]
 
     def standardise(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield standardise_batch(batch, settings)
+            standard = standardise_batch(batch.drop_columns(list(keep)), settings)
+            yield pa.RecordBatch.from_arrays(
+                [*standard.columns, *(batch.column(name) for name in keep)],
+                [*standard.schema.names, *keep],
+            )
 
-    return narrow.mapInArrow(standardise, ", ".join(["unique_id string", *columns]))
+    return narrow.mapInArrow(standardise, ", ".join(["unique_id string", *columns, *kept]))
 
 
 def input_columns(settings: IdentitySettings) -> list[str]:

@@ -1,5 +1,8 @@
 """Contracts of the tables `identity.*`."""
 
+from __future__ import annotations
+
+from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.table import Column, Table
 
 _SYSTEM = Column("source_system", "string", key=True)
@@ -28,10 +31,33 @@ PAIR = Table(
         Column("match_probability", "double", check=f"match_probability {_PROBABILITY}"),
     ),
     checks={"ordered": "unique_id_l < unique_id_r"},
+    deletion_vectors=True,
+)
+_HASH = "tells whether it has changed"
+EVIDENCE = Table(
+    "identity.evidence",
+    "What the last run compared each record by: the columns of the settings beside these, standardised.",
+    (
+        Column("unique_id", "string", "source_system:source_record_id", key=True),
+        Column(
+            "component",
+            "string",
+            "smallest unique_id of the records that links connect it with, itself if with none",
+            required=True,
+        ),
+        Column("component_records", "int", "records of the component", required=True),
+        Column("is_divided", "boolean", "a guard has taken its group apart", required=True),
+        Column("shared", "array<string>", "columns of its identifiers that are no evidence"),
+        Column("record_hash", "bigint", f"of the source record; {_HASH}", required=True),
+        Column("decision_hash", "bigint", f"of the decisions about it; {_HASH}"),
+        Column("evidence_hash", "bigint", f"of what it is compared by; {_HASH}", required=True),
+        Column("basis", "string", "digest of model, settings and code of matching", required=True),
+    ),
+    deletion_vectors=True,
 )
 PERSON_LINK = Table(
     "identity.person_link",
-    "Which person a record belongs to, from when until when.",
+    "Which person a record belongs to, from when until when, and when that was known. Rows are closed, never changed.",
     (
         _SYSTEM,
         _RECORD,
@@ -39,8 +65,10 @@ PERSON_LINK = Table(
         Column(
             "valid_to", "date", "NULL: current; else the as_of date of the run that relinked it"
         ),
+        Column("recorded_at", "timestamp", "start of the run that recorded the link", key=True),
+        Column("closed_at", "timestamp", "start of the run that recorded valid_to"),
         _PERSON,
-        Column("reason", "string", "trusted_identifier, match or single", required=True),
+        Column("reason", "string", "decision, trusted_identifier, match or single", required=True),
         Column(
             "probability",
             "double",
@@ -48,7 +76,12 @@ PERSON_LINK = Table(
             check=f"probability {_PROBABILITY}",
         ),
     ),
+    checks={
+        "not_backwards": "valid_to IS NULL OR valid_to >= valid_from",
+        "closed": "(valid_to IS NULL) = (closed_at IS NULL)",
+    },
     change_feed=True,
+    deletion_vectors=True,
 )
 PERSON = Table(
     "identity.person",
@@ -77,6 +110,7 @@ PERSON = Table(
         ),
     ),
     change_feed=True,
+    deletion_vectors=True,
 )
 PERSON_CHANGE = Table(
     "identity.person_change",
@@ -87,7 +121,8 @@ PERSON_CHANGE = Table(
         Column(
             "change_type",
             "string",
-            check="change_type IN ('created', 'absorbed', 'merged', 'split')",
+            "created; split: from another; absorbed: by another; merged: has absorbed another; ended: has no record",
+            check="change_type IN ('created', 'absorbed', 'merged', 'split', 'ended')",
         ),
         Column(
             "other_person_id",
@@ -95,14 +130,58 @@ PERSON_CHANGE = Table(
             "absorbed: the survivor; merged: the absorbed; split: the origin",
         ),
         Column("changed_on", "date", "as_of date of the run", required=True),
+        Column(
+            "reason",
+            "string",
+            "records: they came, changed or went; decision: of people; model: it, settings or code changed",
+            check="reason IN ('records', 'decision', 'model')",
+        ),
+        Column("recorded_at", "timestamp", "start of the run", required=True),
+        Column("run_id", "string", references="ops.run", required=True),
     ),
     change_feed=True,
 )
+ALIAS = Table(
+    "identity.alias",
+    "Where a retired person id leads today; never to another retired id that was absorbed.",
+    (
+        Column("retired_id", "string", "a person id that was absorbed", key=True),
+        _PERSON,
+        Column("retired_on", "date", "as_of date of the run that retired it", required=True),
+        Column("recorded_at", "timestamp", "start of that run", required=True),
+    ),
+    change_feed=True,
+)
+REVIEW_PAIR = Table(
+    "identity.review_pair",
+    "The undecided pairs whose answer by people would teach most, the first of a bounded number.",
+    (
+        Column("unique_id_l", "string", "source_system:source_record_id", key=True),
+        Column("unique_id_r", "string", key=True),
+        Column("match_weight", "double", "of the two records alone", unit="bit"),
+        Column("match_probability", "double", check=f"match_probability {_PROBABILITY}"),
+        Column(
+            "priority",
+            "double",
+            "expected number of pairs of records that the answer would link or part",
+            unit="pair",
+            check="priority >= 0",
+        ),
+        Column(
+            "reason",
+            "string",
+            "guard: a guard keeps them apart; separated: they link, their groups do not; bridge: separated, of "
+            "groups of three and more; uncertain: of one person, all but even odds",
+            check="reason IN ('guard', 'separated', 'bridge', 'uncertain')",
+        ),
+    ),
+    checks={"ordered": "unique_id_l < unique_id_r"},
+)
 REVIEW = Table(
     "identity.review",
-    "A group of records that a guard took apart, or a block that was too large to compare.",
+    "A component that a guard took apart, or a block that was too large to compare.",
     (
-        Column("review_id", "string", key=True),
+        Column("review_id", "string", "digest of component or block", key=True),
         Column("guard", "string", "oversized_component or hot_block", required=True),
         Column("records", "int", check="records >= 1"),
         Column("detail", "string", "what the guard did"),
@@ -160,9 +239,37 @@ RESOLVED = (
     PERSON_LINK,
     PERSON,
     PERSON_CHANGE,
+    ALIAS,
     REVIEW,
+    REVIEW_PAIR,
+    EVIDENCE,
     SHARED_IDENTIFIER,
     MODEL,
     TERM_FREQUENCY,
 )
 TABLES = (*RESOLVED, DECISION)
+# Kinds of personal data by kind of attribute; the others are none by themselves.
+_PII = {
+    "given_name": "name",
+    "surname": "name",
+    "full_name": "name",
+    "birth_date": "birth_date",
+    "email": "email",
+    "phone": "phone",
+    "street": "address",
+    "postcode": "address",
+    "address": "address",
+    "identifier": "identifier",
+}
+
+
+def evidence_table(settings: IdentitySettings) -> Table:
+    """identity.evidence with the columns of these settings. Other settings make everything anew, columns included."""
+    columns = tuple(
+        Column(name, type_, "standardised", pii=_PII.get(attribute.kind))
+        for attribute in settings.attributes
+        for name, type_ in {attribute.column: "string", **attribute.derived}.items()
+    )
+    return Table(
+        EVIDENCE.name, EVIDENCE.comment, (*EVIDENCE.columns, *columns), deletion_vectors=True
+    )

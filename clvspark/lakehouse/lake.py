@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -133,18 +134,38 @@ class Lakehouse:
         """Add rows; return their number. Keys are verified within `df` only."""
         return self._write(table, df, "append", None, cached=False)
 
-    def merge(self, table: Table, df: DataFrame) -> int:
-        """Insert new keys and update known ones; return the number of rows of `df`."""
+    def merge(self, table: Table, df: DataFrame, *, gone: DataFrame | None = None) -> int:
+        """Insert new keys, update known ones and delete those of `gone`, in one commit.
+
+        A key that `df` and `gone` share is updated. Returns the number of rows written and deleted.
+        """
         if not self.exists(table):
             return self.overwrite(table, df)
-        conformed = table.conform(df).localCheckpoint()
-        rows = verify_contract(conformed, table)
+        source = table.conform(df).localCheckpoint()
+        rows = verify_contract(source, table)
+        condition = None
+        if gone is not None:
+            keys = gone.select(*table.key).distinct()
+            deleted = keys.join(source, on=table.key, how="left_anti").localCheckpoint()
+            rows += deleted.count()
+            marked = source.withColumn("_gone", F.lit(False))
+            empty = deleted.withColumn("_gone", F.lit(True))
+            source, condition = marked.unionByName(empty, allowMissingColumns=True), "s._gone"
         if rows:
-            on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
-            target = self.storage.delta(table.name).alias("t")
-            merge = target.merge(conformed.alias("s"), on).withSchemaEvolution()
-            merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            self._merge(table, source, condition)
         return rows
+
+    def _merge(self, table: Table, source: DataFrame, gone: str | None) -> None:
+        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
+        merge = self.storage.delta(table.name).alias("t").merge(source.alias("s"), on)
+        merge = merge.withSchemaEvolution()
+        if gone is None:
+            merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            return
+        values: dict[str, str | SparkColumn] = {name: f"s.`{name}`" for name in table.names}
+        merge.whenMatchedDelete(gone).whenMatchedUpdate(set=values).whenNotMatchedInsert(
+            f"NOT {gone}", values=values
+        ).execute()
 
     def _write(
         self,
@@ -165,8 +186,8 @@ class Lakehouse:
             writer = writer.option("mergeSchema", "true")
         if where is not None and not created:
             writer = writer.option("replaceWhere", where)
-        if created and table.change_feed:
-            writer = writer.option("delta.enableChangeDataFeed", "true")
+        if created:
+            writer = writer.options(**table.properties)
         self.storage.save(writer, table.name)
         return rows
 
@@ -179,10 +200,7 @@ class Lakehouse:
         if self.exists(table):
             return False
         if table.cluster_by or table is RUN:
-            properties = {_FORMAT_PROPERTY: str(FORMAT_VERSION)}
-            if table.change_feed:
-                properties["delta.enableChangeDataFeed"] = "true"
-            self.storage.create(table, properties)
+            self.storage.create(table, {_FORMAT_PROPERTY: str(FORMAT_VERSION), **table.properties})
         else:
             self.storage.create_schema(table)
         return True

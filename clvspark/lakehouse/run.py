@@ -126,10 +126,20 @@ class Run:
         self.step(table.name)
         return self._wrote(table, self.lake.append(table, df))
 
-    def merge(self, table: Table, df: DataFrame) -> int:
-        """Insert or update rows of a table of this stage."""
+    def merge(self, table: Table, df: DataFrame, *, gone: DataFrame | None = None) -> int:
+        """Insert, update and delete rows of a table of this stage."""
         self.step(table.name)
-        return self._wrote(table, self.lake.merge(table, df))
+        return self._wrote(table, self.lake.merge(table, df, gone=gone))
+
+    def merge_all(self, frames: Mapping[Table, tuple[DataFrame, DataFrame | None]]) -> None:
+        """Merge into several tables at once: rows to insert or update, and rows whose keys are deleted."""
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            merges = [
+                pool.submit(self.merge, table, df, gone=gone)
+                for table, (df, gone) in frames.items()
+            ]
+            for merge in merges:
+                merge.result()
 
     def _wrote(self, table: Table, rows: int) -> int:
         if table.name not in self._writes:
@@ -156,11 +166,11 @@ def _digest(*parts: object) -> str:
 
 
 @cache
-def code_digest() -> str:
-    """Digest of the package's own sources, so that changed code is never taken for an unchanged run."""
+def code_digest(package: str = "clvspark") -> str:
+    """Digest of a package's own sources, so that changed code is never taken for an unchanged run."""
     digest = hashlib.sha256()
-    with resources.as_file(resources.files("clvspark")) as package:
-        for source in sorted(package.rglob("*")):
+    with resources.as_file(resources.files(package)) as folder:
+        for source in sorted(folder.rglob("*")):
             if source.suffix in {".py", ".j2", ".css"}:
                 digest.update(source.read_bytes())
     return digest.hexdigest()

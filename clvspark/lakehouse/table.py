@@ -41,13 +41,20 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Contract of one Delta table: `schema.table`, its columns, key and checks."""
+    """Contract of one Delta table: `schema.table`, its columns, key and checks.
+
+    Parameters
+    ----------
+    deletion_vectors : a MERGE writes the rows it changes and leaves the files they were in, so that it costs what
+        changed and not what there is. For large tables of which a run changes little.
+    """
 
     name: str
     comment: str
     columns: tuple[Column, ...]
     cluster_by: tuple[str, ...] = ()
     change_feed: bool = False
+    deletion_vectors: bool = False
     checks: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,6 +86,15 @@ class Table:
     def required(self) -> list[str]:
         """Names of the columns that may not be NULL, keys included."""
         return [column.name for column in self.columns if column.key or column.required]
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Delta properties that the table is created with."""
+        wanted = {
+            "delta.enableChangeDataFeed": self.change_feed,
+            "delta.enableDeletionVectors": self.deletion_vectors,
+        }
+        return {name: "true" for name, is_on in wanted.items() if is_on}
 
     @property
     def predicates(self) -> dict[str, str]:

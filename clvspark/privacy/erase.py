@@ -84,7 +84,9 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
     unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
     links = lake.table(LINKS).select("*", unique_id)
     key = ["source_system", "source_record_id", "unique_id"]
-    latest = links.groupBy(*key).agg(F.max_by("person_id", "valid_from").alias("person_id"))
+    latest = links.groupBy(*key).agg(
+        F.max_by("person_id", F.struct("valid_from", "recorded_at")).alias("person_id")
+    )
     persons = latest.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
     found = latest.join(F.broadcast(persons), on="person_id", how="left_semi").localCheckpoint()
     before = links.join(F.broadcast(found.select("unique_id")), on="unique_id", how="left_semi")
@@ -169,7 +171,9 @@ def _matching_keys(table: Table) -> list[dict[str, str]]:
     singles = {
         "unique_id_l": "unique_id",
         "unique_id_r": "unique_id",
+        "unique_id": "unique_id",
         "person_id": "person_id",
+        "retired_id": "person_id",
         "other_person_id": "person_id",
     }
     return [{ours: theirs} for ours, theirs in singles.items() if ours in names]

@@ -1,0 +1,58 @@
+"""The model that links: the champion of identity.model, until other settings or a retraining need another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from importlib.metadata import version
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.identity.config import IdentityConfig
+from clvspark.identity.tables import MODEL
+from clvspark.identity.train import IdentityModel
+from clvspark.lakehouse.run import code_digest
+
+# What standardising and scoring are made of beside our own code.
+_LIBRARIES = ("splink", "duckdb", "numpy", "phonenumbers", "email-validator", "anyascii")
+
+
+def find_champion(models: DataFrame, config: IdentityConfig) -> IdentityModel | None:
+    """The champion, if it was trained for these settings. In: identity.model."""
+    fitting = F.col("is_champion") & (F.col("trained_for") == _purpose(config))
+    row = models.where(fitting).first()
+    return (
+        None if row is None else IdentityModel(json.loads(row["settings"]), row["records_sampled"])
+    )
+
+
+def crown(
+    models: DataFrame, model: IdentityModel, config: IdentityConfig, *, trained_on: date
+) -> DataFrame:
+    """identity.model with a new champion. In: the table before."""
+    document = json.dumps(model.settings)
+    purpose = _purpose(config)
+    trained = (model.model_id, trained_on, model.records_sampled, purpose, document, True)
+    retired = models.where(F.col("model_id") != model.model_id)
+    new = models.sparkSession.createDataFrame([trained], MODEL.schema)
+    return retired.withColumn("is_champion", F.lit(False)).unionByName(new)
+
+
+def basis(model: IdentityModel | None, config: IdentityConfig) -> str:
+    """Digest of all that persons depend on beside records and decisions: where it changes, all is resolved anew."""
+    parts = [
+        model.model_id if model is not None else "",
+        config.settings.model_dump_json(),
+        config.survivorship.model_dump_json(),
+        code_digest("clvspark.identity"),
+        *(version(name) for name in _LIBRARIES),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _purpose(config: IdentityConfig) -> str:
+    """Digest of what the model depends on: attributes and training, not thresholds."""
+    parts = config.settings.model_dump_json(include={"attributes", "training", "country"})
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]

@@ -1,0 +1,287 @@
+"""Persons after a change of records, without a look at what the change cannot reach.
+
+The persons of a set of records R are a function of R, the settings, the model, its frozen term frequencies and the
+decisions of people. It goes by connected components: two records are connected if they are a pair from `link_weight`
+on, have a trusted identifier in common, or were decided to be the same; what becomes of a component depends on its own
+records alone (`components.bounded_components`, `linkage.group_records`). So the persons are the same in whatever
+batches R came to be, if after each batch every component is as if R had been given at once. Why it is:
+
+1. *Evidence.* What a record is compared by depends on itself, on decisions about it, and on which of its identifiers
+   are shared; that depends on the records which carry them. `changes.renew_evidence` counts every identifier of
+   changed and lost records anew, and touches all carriers of one whose verdict flips.
+2. *Pairs.* Whether two records meet and what they weigh depends on their evidence and on which of their blocks are
+   hot. All records of a block, or a part of one, that became hot or cooled down are touched
+   (`block_sizes.find_meetings`). So a pair of two untouched records is what it was; all others are deleted and linked
+   anew, and the engine sees the blocks of touched records whole.
+3. *Components.* Be L the components, as they were, of all records that changed, are touched or are gone, and of those
+   that a touched record is now connected with; be A the records whose component was in L, and the new ones. A
+   connection with an end in A has both ends in A: if one end is touched, the component of the other is in L; if
+   none is, it was there before, so both ends had one component. So A is a union of components of R. Beyond A
+   nothing is touched or gone: components there have the records and connections they had, and keep their persons.
+
+Touching more than necessary changes nothing, so a full run is one with everything touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from clvspark.identity.block_sizes import (
+    Meetings,
+    count_all_blocks,
+    find_meetings,
+    refuse_explosion,
+)
+from clvspark.identity.changes import Renewal
+from clvspark.identity.components import CERTAIN, label_components
+from clvspark.identity.resolver import IdentityResolver
+from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.shared_identifiers import blank_shared
+from clvspark.identity.term_frequency import adjusted_columns, value_hash
+from clvspark.identity.train import IdentityModel
+from clvspark.identity.trusted import trusted_pairs
+
+_UNBOUNDED = 2**62
+_PAIR_SCHEMA = (
+    "unique_id_l string, unique_id_r string, match_weight double, match_probability double"
+)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is frozen between trainings, and what people decided about records that exist."""
+
+    model: IdentityModel | None
+    frequencies: DataFrame | None
+    bonds: DataFrame | None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the last run left: identity.evidence and identity.pair."""
+
+    evidence: DataFrame
+    pairs: DataFrame
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a run changes.
+
+    Parameters
+    ----------
+    pairs : scored pairs, to be added or changed; all pairs where everything is touched.
+    lost_pairs : ``unique_id_l, unique_id_r`` of pairs that are no more; None where everything is touched.
+    evidence : the records A of the proof above, as they are compared: shared identifiers blanked.
+    inside : pairs of `evidence`.
+    clusters : ``unique_id, cluster, is_divided, component, component_records`` of `evidence`.
+    labels : ``component`` of L; None where everything is touched.
+    sizes : sizes of blocks, see `block_sizes`; None where there is no model.
+    """
+
+    pairs: DataFrame
+    lost_pairs: DataFrame | None
+    evidence: DataFrame
+    inside: DataFrame
+    clusters: DataFrame
+    labels: DataFrame | None
+    sizes: DataFrame | None
+
+
+def resolve_everything(resolver: IdentityResolver, renewal: Renewal, known: Knowledge) -> Update:
+    """Persons of all records, everything touched."""
+    settings = resolver.settings
+    evidence = _compared(renewal.renewed, settings).localCheckpoint()
+    sizes = None
+    if known.model is not None:
+        sizes = count_all_blocks(evidence, settings).localCheckpoint()
+        refuse_explosion(sizes, settings)
+    pairs, persons = resolver.resolve(
+        evidence, known.model, frequencies=known.frequencies, decisions=known.bonds
+    )
+    clusters = _describe(persons, evidence, pairs, known, settings)
+    return Update(pairs, None, evidence, pairs, clusters, None, sizes)
+
+
+def resolve_changes(
+    resolver: IdentityResolver, renewal: Renewal, known: Knowledge, before: Before
+) -> Update:
+    """Persons of the records that a change can reach."""
+    settings = resolver.settings
+    scene = _set_scene(renewal, settings)
+    sizes = None
+    links = resolver.spark.createDataFrame([], _PAIR_SCHEMA)
+    if known.model is not None:
+        scene, meetings = _touch_blocks(scene, settings)
+        sizes = meetings.sizes.localCheckpoint()
+        refuse_explosion(sizes, settings)
+        near = _semi(scene.kept, meetings.met).withColumn("touched", F.lit(False))
+        linked = near.unionByName(scene.touched.withColumn("touched", F.lit(True)))
+        links = _link(resolver, linked.localCheckpoint(), known)
+    ended = scene.touched.select("unique_id").unionByName(renewal.gone).localCheckpoint()
+    old = _with_an_end(before.pairs, ended).localCheckpoint()
+    labels = _reach(scene, renewal, links, known, before.evidence, settings)
+    members = _semi(before.evidence.select("unique_id", "component"), labels, key="component")
+    evidence = _semi(scene.kept, members).unionByName(scene.touched).localCheckpoint()
+    held = _semi(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
+    held = held.withColumnRenamed("unique_id", "unique_id_l").select(*links.columns)
+    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti")
+    inside = held.unionByName(links).localCheckpoint()
+    persons = resolver.cluster(
+        evidence,
+        inside,
+        known.model,
+        frequencies=_needed(known.frequencies, evidence, known.model),
+        decisions=known.bonds,
+    )
+    return Update(
+        links.exceptAll(old.select(*links.columns)),
+        old.join(links, on=["unique_id_l", "unique_id_r"], how="left_anti"),
+        evidence,
+        inside,
+        _describe(persons, evidence, inside, known, settings),
+        labels,
+        sizes,
+    )
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Evidence, as it is compared, of touched records, of the others, and of touched and lost ones as it was."""
+
+    touched: DataFrame
+    kept: DataFrame
+    before: DataFrame
+
+
+def _set_scene(renewal: Renewal, settings: IdentitySettings) -> _Scene:
+    renewed = renewal.renewed
+    idle = renewed.where("NOT is_touched").localCheckpoint()
+    kept, before = renewal.kept, renewal.before
+    assert kept is not None and before is not None  # noqa: S101, PT018 - of a renewal of some records
+    return _Scene(
+        _compared(renewed.where("is_touched"), settings).localCheckpoint(),
+        _compared(kept, settings).unionByName(_compared(idle, settings)),
+        _compared(_anti(before, idle), settings).localCheckpoint(),
+    )
+
+
+def _compared(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
+    return blank_shared(rows, settings).select("unique_id", *settings.columns)
+
+
+def _touch_blocks(scene: _Scene, settings: IdentitySettings) -> tuple[_Scene, Meetings]:
+    """Touch the records whose blocks became hot or cooled down; who meets whom after that."""
+    meetings = find_meetings(scene.touched, scene.before, scene.kept, settings)
+    if not meetings.more.limit(1).count():
+        return scene, meetings
+    moved = _semi(scene.kept, meetings.more).localCheckpoint()
+    scene = _Scene(
+        scene.touched.unionByName(moved).localCheckpoint(),
+        _anti(scene.kept, moved),
+        scene.before.unionByName(moved),
+    )
+    # No evidence has changed meanwhile: no further block can become hot or cool down.
+    return scene, find_meetings(scene.touched, scene.before, scene.kept, settings)
+
+
+def _link(resolver: IdentityResolver, evidence: DataFrame, known: Knowledge) -> DataFrame:
+    assert known.model is not None  # noqa: S101
+    frequencies = _needed(known.frequencies, evidence, known.model)
+    return resolver.link(evidence, known.model, frequencies=frequencies).localCheckpoint()
+
+
+def _reach(
+    scene: _Scene,
+    renewal: Renewal,
+    links: DataFrame,
+    known: Knowledge,
+    stored: DataFrame,
+    settings: IdentitySettings,
+) -> DataFrame:
+    """``component`` of every component that the change can reach, as it was named: L of the proof."""
+    ids = [
+        scene.touched.select("unique_id"),
+        renewal.causes.select("unique_id"),
+        links.select(F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")),
+    ]
+    if known.bonds is not None:
+        together = known.bonds.where("bond > 0")
+        both = F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")
+        ids.append(_with_an_end(together, scene.touched).select(both))
+    for name in settings.trusted_identifiers:
+        values = scene.touched.where(F.col(name).isNotNull()).select(name).distinct()
+        carriers = scene.kept.join(F.broadcast(values), on=name, how="left_semi")
+        ids.append(carriers.select("unique_id"))
+    reached = reduce(DataFrame.unionByName, ids).distinct()
+    components = _semi(stored.select("unique_id", "component"), reached)
+    return components.select("component").distinct().localCheckpoint()
+
+
+def _describe(
+    persons: DataFrame,
+    evidence: DataFrame,
+    pairs: DataFrame,
+    known: Knowledge,
+    settings: IdentitySettings,
+) -> DataFrame:
+    """``unique_id, cluster, is_divided, component, component_records`` of the persons that an engine found."""
+    certain = F.lit(CERTAIN).alias("match_weight")
+    edges = [pairs.select("unique_id_l", "unique_id_r", "match_weight")]
+    trusted = trusted_pairs(evidence, settings)
+    if trusted is not None:
+        edges.append(trusted.select("*", certain))
+    if known.bonds is not None:
+        together = known.bonds.where("bond > 0").select("unique_id_l", "unique_id_r", certain)
+        edges.append(together)
+    labelled = label_components(
+        reduce(DataFrame.unionByName, edges),
+        link_weight=settings.link_weight,
+        max_records=_UNBOUNDED,
+    )
+    connected = labelled.select("unique_id", "component")
+    described = persons.join(connected, on="unique_id", how="left").select(
+        "unique_id",
+        F.col("person_id").alias("cluster"),
+        F.col("raised_cut").alias("is_divided"),
+        F.coalesce("component", "unique_id").alias("component"),
+    )
+    size = F.count(F.lit(1)).over(Window.partitionBy("component")).cast("int")
+    return described.withColumn("component_records", size).localCheckpoint()
+
+
+def _needed(
+    frequencies: DataFrame | None, evidence: DataFrame, model: IdentityModel | None
+) -> DataFrame | None:
+    """The term frequencies of values that the records have."""
+    if frequencies is None or model is None:
+        return frequencies
+    hashes = F.explode(F.array(*(value_hash(name) for name in adjusted_columns(model))))
+    values = evidence.select(hashes.alias("value_hash")).distinct()
+    return frequencies.join(F.broadcast(values), on="value_hash", how="left_semi").select(
+        *frequencies.columns
+    )
+
+
+def _semi(rows: DataFrame, ids: DataFrame, key: str = "unique_id") -> DataFrame:
+    return rows.join(F.broadcast(ids.select(key)), on=key, how="left_semi")
+
+
+def _anti(rows: DataFrame, ids: DataFrame) -> DataFrame:
+    return rows.join(F.broadcast(ids.select("unique_id")), on="unique_id", how="left_anti")
+
+
+def _with_an_end(pairs: DataFrame, ids: DataFrame) -> DataFrame:
+    """Pairs of which one or both records are among `ids`."""
+    known = F.broadcast(ids.select("unique_id").distinct())
+    marked = pairs
+    for end in ("l", "r"):
+        marks = known.select(
+            F.col("unique_id").alias(f"unique_id_{end}"), F.lit(True).alias(f"_{end}")
+        )
+        marked = marked.join(marks, on=f"unique_id_{end}", how="left")
+    return marked.where("_l OR _r").select(*pairs.columns)

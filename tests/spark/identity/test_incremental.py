@@ -1,0 +1,220 @@
+"""Any split of records into batches, in any order, with changes and losses between, ends in the same persons."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from clvspark.identity import IdentityModel, IdentityResolver, IdentitySettings
+from clvspark.identity.champion import crown
+from clvspark.identity.config import IdentityConfig
+from clvspark.identity.stage import run
+from clvspark.identity.tables import (
+    DECISION,
+    EVIDENCE,
+    MODEL,
+    PAIR,
+    PERSON,
+    PERSON_LINK,
+    REVIEW,
+    REVIEW_PAIR,
+    SHARED_IDENTIFIER,
+    TERM_FREQUENCY,
+)
+from clvspark.identity.term_frequency import count_term_frequencies
+from clvspark.lakehouse import Lakehouse
+from clvspark.sources.tables import CUSTOMER_RECORD
+
+Row = dict[str, Any]
+START = date(2026, 1, 1)
+# Bounds so low that a dozen records cross them.
+SETTINGS: dict[str, Any] = {
+    "attributes": [
+        {"column": "given_name", "kind": "given_name"},
+        {"column": "surname", "kind": "surname"},
+        {"column": "birth_date", "kind": "birth_date"},
+        {"column": "email", "kind": "email", "max_distinct_names": 3},
+        {"column": "postcode", "kind": "postcode"},
+        {"column": "loyalty_card", "kind": "identifier", "compare": False},
+        {"column": "device_id", "kind": "identifier", "compare": False},
+    ],
+    "trusted_identifiers": ["loyalty_card"],
+    "unique_identifiers": ["device_id"],
+    "blocking_rules": [
+        ["email"],
+        ["surname", "birth_date"],
+        ["given_name_forms", "postcode"],
+        ["surname"],
+    ],
+    "max_block_records": 7,
+    "refining_columns": ["given_name", "postcode"],
+    "max_component_records": 14,
+    "max_person_records": 5,
+    "conflict_weight": 2.0,
+    "training": {
+        "sample_records": 1000,
+        "u_max_pairs": 20000,
+        "deterministic_rules": [["email", "given_name"], ["given_name", "surname", "birth_date"]],
+        "deterministic_recall": 0.8,
+        "em_rules": [["email"], ["given_name", "birth_date"], ["given_name", "surname"]],
+    },
+}
+
+
+def draw_record(chance: random.Random, number: int) -> Row:
+    """A record that has much in common with others: few names, homes, e-mails and cards."""
+    given = chance.choice(["ann", "anne", "bob", "carol", "dan"])
+    surname = chance.choice(["smith", "smyth", "jones", "hall"])
+
+    def sometimes(value: str, share: float) -> str | None:
+        return value if chance.random() < share else None
+
+    return {
+        "source_system": chance.choice("ab"),
+        "source_record_id": f"{number:03}",
+        "given_name": given,
+        "surname": sometimes(surname, 0.9),
+        "birth_date": sometimes(f"198{chance.randrange(3)}-01-1{chance.randrange(2)}", 0.7),
+        "email": sometimes(f"{chance.choice([given, 'shop', 'family'])}@example.com", 0.6),
+        "postcode": sometimes(f"LS{chance.randrange(1, 4)} 1AA", 0.8),
+        "loyalty_card": sometimes(f"card{chance.randrange(12)}", 0.15),
+        "device_id": sometimes(f"device{chance.randrange(6)}", 0.15),
+    }
+
+
+def customer_records(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
+    def typed(row: Row) -> Row:
+        day = row.get("birth_date")
+        return row | {"birth_date": date.fromisoformat(day) if day else None}
+
+    return CUSTOMER_RECORD.rows(spark, map(typed, rows))
+
+
+@pytest.fixture(scope="module")
+def champion(spark: SparkSession, people: SimpleNamespace) -> SimpleNamespace:
+    """Settings, and a model trained once on people with these attributes."""
+    settings = IdentitySettings.model_validate(SETTINGS)
+    records = customer_records(spark, people.rows)
+    resolver = IdentityResolver(spark, settings)
+    standard = resolver.standardise(records).localCheckpoint()
+    model = resolver.train(standard)
+    frequencies = count_term_frequencies(standard, model).localCheckpoint()
+    return SimpleNamespace(settings=settings, model=model, frequencies=frequencies)
+
+
+class World:
+    """A lakehouse whose model is given, and the records that are in it."""
+
+    def __init__(self, lake: Lakehouse, champion: SimpleNamespace, **changes: Any) -> None:
+        self.lake, self.records, self.day = lake, {}, START
+        settings = champion.settings.model_copy(update=changes)
+        self.config = IdentityConfig(settings=settings, engine="local")
+        self._crown(champion.model)
+        lake.overwrite(TERM_FREQUENCY, champion.frequencies)
+
+    def _crown(self, model: IdentityModel) -> None:
+        nothing = self.lake.spark.createDataFrame([], MODEL.schema)
+        self.lake.overwrite(MODEL, crown(nothing, model, self.config, trained_on=START))
+
+    def put(self, *rows: Row) -> None:
+        self.records |= {(row["source_system"], row["source_record_id"]): row for row in rows}
+
+    def drop(self, *rows: Row) -> None:
+        for row in rows:
+            self.records.pop((row["source_system"], row["source_record_id"]), None)
+
+    def decide(self, *decisions: tuple[str, str, str]) -> None:
+        rows = [
+            {"unique_id_l": min(a, b), "unique_id_r": max(a, b), "verdict": verdict, "decided_at": "2026-01-01 00:00:00"}
+            for a, b, verdict in decisions
+        ]  # fmt: skip
+        self.lake.overwrite(DECISION, DECISION.rows(self.lake.spark, rows))
+
+    def resolve(self) -> dict[str, float]:
+        self.lake.overwrite(
+            CUSTOMER_RECORD, customer_records(self.lake.spark, self.records.values())
+        )
+        self.lake.log.forget_versions()
+        self.day += timedelta(days=1)
+        report = run(self.lake, self.config, self.day)
+        assert report.status == "success"
+        return report.metrics
+
+    def persons(self) -> dict[str, str]:
+        """Person of each record."""
+        rows = self.lake.read(PERSON_LINK).where("valid_to IS NULL").collect()
+        found = {f"{row['source_system']}:{row['source_record_id']}": row["person_id"] for row in rows}
+        assert len(found) == len(rows) == len(self.records)
+        return found
+
+    def partition(self) -> set[frozenset[str]]:
+        groups: dict[str, set[str]] = {}
+        for record, person in self.persons().items():
+            groups.setdefault(person, set()).add(record)
+        return {frozenset(group) for group in groups.values()}
+
+    def state(self) -> dict[str, Any]:
+        """All that must not tell how the records came, person ids aside."""
+        spark_rows = {
+            "pairs": self.lake.read(PAIR).collect(),
+            "shared": self.lake.read(SHARED_IDENTIFIER).collect(),
+            "review": self.lake.read(REVIEW).collect(),
+            "queue": self.lake.read(REVIEW_PAIR).collect(),
+            "evidence": self.lake.read(EVIDENCE).collect(),
+            "persons": self.lake.read(PERSON).drop("person_id").collect(),
+        }
+        return {name: sorted(map(_rounded, rows), key=str) for name, rows in spark_rows.items()}
+
+
+def _rounded(row: Any) -> str:
+    return str({k: round(v, 9) if isinstance(v, float) else v for k, v in row.asDict().items()})
+
+
+@pytest.fixture
+def new_world(
+    open_lake: Callable[[Path], Lakehouse], tmp_path: Path, champion: SimpleNamespace
+) -> Callable[..., World]:
+    """Makes lakehouses that share the model."""
+    made = iter(range(100))
+    return lambda **changes: World(open_lake(tmp_path / str(next(made))), champion, **changes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_end_in_the_persons_of_one_batch(
+    new_world: Callable[..., World], seed: int
+) -> None:
+    chance = random.Random(seed)
+    world = new_world()
+    records = [draw_record(chance, number) for number in range(70)]
+    chance.shuffle(records)
+    cuts = sorted(chance.sample(range(35, 70), 2))
+    decisions: list[tuple[str, str, str]] = []
+    for batch in (records[: cuts[0]], records[cuts[0] : cuts[1]], records[cuts[1] :]):
+        world.put(*batch)
+        present = list(world.records.values())
+        changed = chance.sample(present, 3)
+        world.put(*(draw_record(chance, 0) | _id(row) for row in changed))
+        world.drop(*chance.sample(present, 4))
+        a, b = (":".join(_id(row).values()) for row in chance.sample(present, 2))
+        decisions.append((a, b, chance.choice(["same", "different"])))
+        world.decide(*decisions)
+        reached = world.resolve()["records_reached"]
+    assert reached < len(world.records), "the last batch was resolved by its changes"
+    at_once = new_world()
+    at_once.put(*sorted(world.records.values(), key=str))
+    at_once.decide(*decisions)
+    at_once.resolve()
+    assert world.partition() == at_once.partition()
+    for name, rows in at_once.state().items():
+        assert world.state()[name] == rows, name
+
+
+def _id(row: Row) -> Row:
+    return {name: row[name] for name in ("source_system", "source_record_id")}
