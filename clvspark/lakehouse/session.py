@@ -24,6 +24,8 @@ _ALWAYS = {
     "spark.ui.showConsoleProgress": "false",
     # pandas keeps instants in nanoseconds, which Spark reads only as numbers; sources make instants of them.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # What is known of columns is inferred anew for every alias of them: planning a long chain of joins takes minutes.
+    "spark.sql.constraintPropagation.enabled": "false",
     # Long plans are costly to print, and their literals may be data.
     "spark.sql.maxPlanStringLength": "1000",
     "spark.sql.debug.maxToStringFields": "10",
