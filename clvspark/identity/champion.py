@@ -29,14 +29,27 @@ def find_champion(models: DataFrame, config: IdentityConfig) -> IdentityModel | 
 
 
 def crown(
-    models: DataFrame, model: IdentityModel, config: IdentityConfig, *, trained_on: date
+    models: DataFrame,
+    model: IdentityModel,
+    config: IdentityConfig,
+    *,
+    trained_on: date,
+    registry_version: str | None = None,
 ) -> DataFrame:
     """identity.model with a new champion. In: the table before."""
-    document = json.dumps(model.settings)
-    purpose = _purpose(config)
-    trained = (model.model_id, trained_on, model.records_sampled, purpose, document, True)
+    trained = {
+        "model_id": model.model_id,
+        "trained_on": trained_on,
+        "records_sampled": model.records_sampled,
+        "trained_for": _purpose(config),
+        "settings": json.dumps(model.settings),
+        "report": json.dumps(model.report.to_dict()) if model.report else None,
+        "registry_version": registry_version,
+        "is_champion": True,
+    }
     retired = models.where(F.col("model_id") != model.model_id)
-    new = models.sparkSession.createDataFrame([trained], MODEL.schema)
+    row = tuple(trained[name] for name in MODEL.names)
+    new = models.sparkSession.createDataFrame([row], MODEL.schema)
     return retired.withColumn("is_champion", F.lit(False)).unionByName(new)
 
 

@@ -145,7 +145,7 @@ def list_changes(
 
     In: assigned, see `assign_person_ids`; links: the ledger of the records in question, those that are gone among
     them; causes: ``unique_id, cause`` of the records that changed. A person changed for the last of `CAUSES` that
-    one of its records has.
+    a record has which is or was of it or of the other person.
     """
     before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("old"))
     rank = F.array_position(F.array(*(F.lit(cause) for cause in CAUSES)), F.col("cause"))
@@ -158,6 +158,12 @@ def list_changes(
     flows = moves.groupBy("old", "new", "cluster").agg(
         F.count(F.lit(1)).alias("records"), F.max("rank").alias("rank")
     )
+    # What parts or joins them may be a record that only was, or only is, of the same person.
+    around = [
+        F.when(F.col(name).isNotNull(), F.max("rank").over(Window.partitionBy(name)))
+        for name in ("old", "new")
+    ]
+    flows = flows.withColumn("rank", F.greatest("rank", *around))
     changes = _list_born(flows).unionByName(_list_retired(flows))
     # A record that came or went may have no row any more; then records are the cause.
     reason = F.coalesce(

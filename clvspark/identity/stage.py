@@ -41,6 +41,7 @@ from clvspark.identity.ledger import (
     update_links,
 )
 from clvspark.identity.link_reasons import explain_links
+from clvspark.identity.registry import register_model
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.review import (
     block_review,
@@ -73,6 +74,7 @@ from clvspark.identity.train import IdentityModel
 from clvspark.identity.trusted import trusted_pairs
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 STAGE = "resolve"
@@ -164,8 +166,14 @@ def _train(work: _Work, resolver: IdentityResolver, renewal: Renewal) -> Identit
     run.step("training the linkage model")
     evidence = blank_shared(renewal.renewed, work.settings)
     model = resolver.train(evidence)
+    run.step("registering the model")
+    config = work.config
+    with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
+        version = register_model(tracker, model, as_of=work.as_of)
     run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
-    models = crown(lake.read_or_empty(MODEL), model, work.config, trained_on=work.as_of)
+    models = crown(
+        lake.read_or_empty(MODEL), model, config, trained_on=work.as_of, registry_version=version
+    )
     run.overwrite(MODEL, models.localCheckpoint())
     return model
 

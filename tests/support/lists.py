@@ -46,7 +46,8 @@ def write(lake: Lakehouse, addresses: dict[str, str] | None = None) -> None:
     rows = [{**member, "person_id": name, "audience_id": audience} for name, audience in members]
     lake.overwrite(MEMBERSHIP, MEMBERSHIP.rows(spark, rows))
     write_persons(lake, addresses or {})
-    link = {"source_system": "s", "valid_from": APRIL, "reason": "single", "probability": 1}
+    link = {"source_system": "s", "valid_from": APRIL, "recorded_at": "2026-04-01 06:00:00"}
+    link |= {"reason": "single", "probability": 1}
     links = [{**link, "source_record_id": name, "person_id": name} for name in PEOPLE]
     lake.overwrite(PERSON_LINK, PERSON_LINK.rows(spark, links))
     lake.overwrite(CUSTOMER_VALUE, CUSTOMER_VALUE.rows(spark, []))

@@ -71,7 +71,7 @@ EVENTS = [
 ]
 LINKS = [
     {"source_system": "shop", "source_record_id": record, "valid_from": "2026-01-01", "person_id": "p1",
-     "reason": "match", "probability": 1}
+     "reason": "match", "probability": 1, "recorded_at": "2026-01-01 06:00:00"}
     for record in ("1", "2")
 ]  # fmt: skip
 PRODUCTS = [{"product_id": "tea", "unit_cost": "3.00"}]

@@ -132,7 +132,7 @@ class World:
 
     def decide(self, *decisions: tuple[str, str, str]) -> None:
         rows = [
-            {"unique_id_l": min(a, b), "unique_id_r": max(a, b), "verdict": verdict, "decided_at": "2026-01-01 00:00:00"}
+            {"unique_id_l": min(a, b), "unique_id_r": max(a, b), "verdict": verdict, "decided_at": "2026-01-01"}
             for a, b, verdict in decisions
         ]  # fmt: skip
         self.lake.overwrite(DECISION, DECISION.rows(self.lake.spark, rows))
@@ -150,7 +150,9 @@ class World:
     def persons(self) -> dict[str, str]:
         """Person of each record."""
         rows = self.lake.read(PERSON_LINK).where("valid_to IS NULL").collect()
-        found = {f"{row['source_system']}:{row['source_record_id']}": row["person_id"] for row in rows}
+        found = {
+            f"{row['source_system']}:{row['source_record_id']}": row["person_id"] for row in rows
+        }
         assert len(found) == len(rows) == len(self.records)
         return found
 

@@ -1,172 +1,266 @@
-"""Persons keep their ids: created, absorbed, merged, split, and the same again on a rerun."""
+"""Persons keep their ids: created, absorbed, merged, split, ended; and what was known when."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity.ledger import assign_person_ids, list_changes, update_links
-from clvspark.identity.tables import PERSON_CHANGE, PERSON_LINK
+from clvspark.identity.ledger import (
+    Entry,
+    assign_person_ids,
+    links_as_of,
+    list_changes,
+    resolve_aliases,
+    update_aliases,
+    update_links,
+)
+from clvspark.identity.tables import ALIAS, PERSON_CHANGE, PERSON_LINK
 
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
-Clusters = dict[str, list[int]]
+Clusters = list[list[int]]
+Change = tuple[str, str, str | None]
+Seen = set[tuple[str, date, date | None, str]]
 
 
-def frame(spark: SparkSession, clusters: Clusters) -> DataFrame:
-    """Records s:1, s:2 ... of clusters; the cluster's label is its smallest record."""
-    rows = [(f"s:{n}", f"s:{min(members)}") for members in clusters.values() for n in members]
-    return spark.createDataFrame(rows, "unique_id string, cluster string")
+def at(day: date, hour: int = 6) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
 
 
-def currently(
-    spark: SparkSession, persons: dict[str, list[int]], since: dict[str, date] | None = None
-) -> DataFrame:
-    rows = [
-        (f"s:{n}", person, (since or {}).get(person, MARCH))
-        for person, ns in persons.items()
-        for n in ns
-    ]
-    return spark.createDataFrame(rows, "unique_id string, person_id string, valid_from date")
+def on(day: date, hour: int = 6) -> Entry:
+    return Entry(day, at(day, hour), f"run-{day}-{hour}")
 
 
-def assign(
-    spark: SparkSession, clusters: Clusters, before: DataFrame, day: date = APRIL
-) -> DataFrame:
-    return assign_person_ids(frame(spark, clusters), before, changed_on=day).persist()
+class Ledger:
+    """identity.person_link in memory, one system ``s`` with records 1, 2 ..."""
 
+    def __init__(self, spark: SparkSession, *rows: tuple[int, str, date]) -> None:
+        self.spark = spark
+        self.links = PERSON_LINK.rows(
+            spark,
+            [
+                {
+                    "source_system": "s", "source_record_id": record, "valid_from": since, "person_id": person,
+                    "recorded_at": f"{since} 06:00:00", "reason": "match", "probability": 1,
+                }
+                for record, person, since in rows
+            ],
+        )  # fmt: skip
 
-def ids(assigned: DataFrame) -> dict[str, str]:
-    return {row["unique_id"]: row["person_id"] for row in assigned.collect()}
+    @property
+    def named(self) -> DataFrame:
+        return self.links.withColumn(
+            "unique_id", F.concat_ws(":", "source_system", "source_record_id")
+        )
 
+    def assign(self, clusters: Clusters) -> DataFrame:
+        rows = [(f"s:{n}", f"s:{min(members)}") for members in clusters for n in members]
+        frame = self.spark.createDataFrame(rows, "unique_id string, cluster string")
+        return assign_person_ids(frame, self.named).localCheckpoint()
 
-def changes(
-    assigned: DataFrame, before: DataFrame, day: date = APRIL
-) -> set[tuple[str, str, str | None]]:
-    listed = PERSON_CHANGE.conform(list_changes(assigned, before, changed_on=day))
-    return {
-        (row["person_id"], row["change_type"], row["other_person_id"]) for row in listed.collect()
-    }
+    def enter(
+        self, clusters: Clusters, entry: Entry, causes: dict[int, str] | None = None
+    ) -> tuple[dict[int, str], set[Change]]:
+        """Persons of the records after a run, and what it says has happened."""
+        assigned = self.assign(clusters)
+        cause = [(f"s:{n}", c) for n, c in (causes or {}).items()]
+        caused = self.spark.createDataFrame(cause, "unique_id string, cause string")
+        self.changes = PERSON_CHANGE.conform(list_changes(assigned, self.named, caused, entry))
+        self.changes = self.changes.localCheckpoint()
+        described = assigned.select(
+            F.lit("s").alias("source_system"),
+            F.expr("substring(unique_id, 3)").alias("source_record_id"),
+            "person_id",
+            F.lit("match").alias("reason"),
+            F.lit(1.0).alias("probability"),
+        )
+        written = PERSON_LINK.conform(update_links(self.links, described, entry))
+        stays = self.links.join(written, on=PERSON_LINK.key, how="left_anti")
+        self.links = stays.select(*PERSON_LINK.names).unionByName(written).localCheckpoint()
+        self.written = written.count()
+        happened = {
+            (row["person_id"], row["change_type"], row["other_person_id"])
+            for row in self.changes.collect()
+        }
+        return {int(row["unique_id"][2:]): row["person_id"] for row in assigned.collect()}, happened
+
+    def rows(self) -> Seen:
+        rows = self.links.collect()
+        assert len(rows) == len({tuple(row[name] for name in PERSON_LINK.key) for row in rows})
+        return {
+            (row["source_record_id"], row["valid_from"], row["valid_to"], row["person_id"])
+            for row in rows
+        }
 
 
 def test_new_records_make_new_persons_the_same_in_any_order(spark: SparkSession) -> None:
-    nobody = currently(spark, {})
-    assigned = assign(spark, {"a": [1, 2], "b": [3]}, nobody)
-    found = ids(assigned)
-    assert found["s:1"] == found["s:2"] != found["s:3"]
-    assert changes(assigned, nobody) == {
-        (found["s:1"], "created", None),
-        (found["s:3"], "created", None),
-    }
-    again = ids(assign(spark, {"b": [3], "a": [2, 1]}, nobody, MAY))
+    found, changes = Ledger(spark).enter([[1, 2], [3]], on(MARCH))
+    assert found[1] == found[2] != found[3]
+    assert changes == {(found[1], "created", None), (found[3], "created", None)}
+    again, _ = Ledger(spark).enter([[3], [2, 1]], on(MAY))
     assert again == found, "neither the order nor the day plays a part"
 
 
 def test_a_rerun_gives_the_same_ids_and_no_changes(spark: SparkSession) -> None:
-    before = currently(spark, {"p1": [1, 2], "p2": [3]})
-    assigned = assign(spark, {"a": [1, 2], "b": [3]}, before)
-    assert ids(assigned) == {"s:1": "p1", "s:2": "p1", "s:3": "p2"}
-    assert changes(assigned, before) == set()
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p1", MARCH), (3, "p2", MARCH))
+    found, changes = ledger.enter([[1, 2], [3]], on(APRIL))
+    assert found == {1: "p1", 2: "p1", 3: "p2"}
+    assert changes == set()
+    assert ledger.written == 0
 
 
 def test_a_record_that_joins_is_absorbed_silently(spark: SparkSession) -> None:
-    before = currently(spark, {"p1": [2, 3]})
-    assigned = assign(spark, {"a": [1, 2, 3]}, before)
-    assert set(ids(assigned).values()) == {"p1"}, (
-        "the new smallest record does not rename the person"
-    )
-    assert changes(assigned, before) == set()
+    found, changes = Ledger(spark, (2, "p1", MARCH), (3, "p1", MARCH)).enter([[1, 2, 3]], on(APRIL))
+    assert set(found.values()) == {"p1"}, "the new smallest record does not rename the person"
+    assert changes == set()
 
 
 def test_of_merging_persons_the_one_with_most_records_survives(spark: SparkSession) -> None:
-    before = currently(spark, {"p2": [1, 2, 3], "p1": [4]})
-    assigned = assign(spark, {"a": [1, 2, 3, 4]}, before)
-    assert set(ids(assigned).values()) == {"p2"}
-    assert changes(assigned, before) == {("p1", "absorbed", "p2"), ("p2", "merged", "p1")}
+    ledger = Ledger(spark, *((n, "p2", MARCH) for n in (1, 2, 3)), (4, "p1", MARCH))
+    found, changes = ledger.enter([[1, 2, 3, 4]], on(APRIL))
+    assert set(found.values()) == {"p2"}
+    assert changes == {("p1", "absorbed", "p2"), ("p2", "merged", "p1")}
 
 
 def test_then_the_oldest_then_the_smallest_survives(spark: SparkSession) -> None:
-    older = currently(spark, {"p1": [1], "p2": [2]}, {"p1": APRIL, "p2": MARCH})
-    assert set(ids(assign(spark, {"a": [1, 2]}, older)).values()) == {"p2"}
-    equal = currently(spark, {"p2": [1], "p1": [2]})
-    assert set(ids(assign(spark, {"a": [1, 2]}, equal)).values()) == {"p1"}
+    older = Ledger(spark, (1, "p1", APRIL), (2, "p2", MARCH))
+    assert set(older.enter([[1, 2]], on(MAY))[0].values()) == {"p2"}
+    equal = Ledger(spark, (1, "p2", MARCH), (2, "p1", MARCH))
+    assert set(equal.enter([[1, 2]], on(MAY))[0].values()) == {"p1"}
 
 
 def test_on_a_split_the_heaviest_part_keeps_the_id(spark: SparkSession) -> None:
-    before = currently(spark, {"p1": [1, 2, 3]})
-    assigned = assign(spark, {"a": [1], "b": [2, 3]}, before)
-    found = ids(assigned)
-    assert found["s:2"] == found["s:3"] == "p1"
-    assert found["s:1"] != "p1"
-    assert changes(assigned, before) == {(found["s:1"], "split", "p1")}
+    ledger = Ledger(spark, *((n, "p1", MARCH) for n in (1, 2, 3)))
+    found, changes = ledger.enter([[1], [2, 3]], on(APRIL))
+    assert found[2] == found[3] == "p1"
+    assert found[1] != "p1"
+    assert changes == {(found[1], "split", "p1")}
 
 
-def test_a_part_never_gets_the_id_that_its_first_record_once_minted(spark: SparkSession) -> None:
-    minted = ids(assign(spark, {"a": [1, 2, 3]}, currently(spark, {}), MARCH))["s:1"]
-    before = currently(spark, {minted: [1, 2, 3]})
-    found = ids(assign(spark, {"a": [1], "b": [2, 3]}, before))
-    assert found["s:2"] == minted
-    assert found["s:1"] != minted
+def test_who_falls_apart_is_absorbed_by_the_person_of_most_of_its_records(
+    spark: SparkSession,
+) -> None:
+    kept = [(n, "p1", MARCH) for n in (1, 2, 3, 4)] + [(n, "p2", MARCH) for n in (5, 6)]
+    ledger = Ledger(spark, *kept, *((n, "p3", MARCH) for n in (7, 8, 9)))
+    found, changes = ledger.enter([[1, 2, 3, 4, 7, 8], [5, 6, 9]], on(APRIL))
+    assert found[7] == found[8] == "p1"
+    assert found[9] == "p2"
+    assert changes == {("p3", "absorbed", "p1"), ("p1", "merged", "p3")}
 
 
-def links(spark: SparkSession, *rows: tuple[str, date, date | None, str]) -> DataFrame:
-    return PERSON_LINK.rows(
-        spark,
-        [
-            {
-                "source_system": "s", "source_record_id": record, "valid_from": start, "valid_to": end,
-                "person_id": person, "reason": "match", "probability": 1,
-            }
-            for record, start, end, person in rows
-        ],
-    )  # fmt: skip
+def test_who_has_no_record_left_ends(spark: SparkSession) -> None:
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p2", MARCH))
+    assert ledger.enter([[1]], on(APRIL))[1] == {("p2", "ended", None)}
+    assert ledger.rows() == {("1", MARCH, None, "p1"), ("2", MARCH, APRIL, "p2")}
 
 
-def after(
-    before: DataFrame, assigned: DataFrame, day: date
-) -> set[tuple[str, date, date | None, str]]:
-    now = assigned.drop("valid_from", "valid_to")
-    rows = PERSON_LINK.conform(update_links(before, now, changed_on=day)).collect()
-    assert len(rows) == len({(row["source_record_id"], row["valid_from"]) for row in rows})
-    return {(r["source_record_id"], r["valid_from"], r["valid_to"], r["person_id"]) for r in rows}
+def test_no_id_is_ever_given_twice(spark: SparkSession) -> None:
+    """Record 1 mints an id, leaves the person it named, is lost and comes back, all on one day."""
+    ledger = Ledger(spark)
+    first = ledger.enter([[1, 2, 3]], on(MARCH, 1))[0][1]
+    alone = ledger.enter([[1], [2, 3]], on(MARCH, 2))[0]
+    assert alone[2] == first != alone[1]
+    assert ledger.enter([[2, 3]], on(MARCH, 3))[1] == {(alone[1], "ended", None)}
+    back = ledger.enter([[1], [2, 3]], on(MARCH, 4))[0]
+    assert len({first, alone[1], back[1]}) == 3
+
+
+def test_a_change_tells_run_and_reason(spark: SparkSession) -> None:
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p2", MARCH), (3, "p3", MARCH), (4, "p4", MARCH))
+    causes = {1: "records", 2: "decision", 3: "model"}
+    ledger.enter([[1, 2], [3, 4]], on(APRIL), causes)
+    told = {(row["person_id"], row["change_type"]): row for row in ledger.changes.collect()}
+    assert {key: row["reason"] for key, row in told.items()} == {
+        ("p2", "absorbed"): "decision", ("p1", "merged"): "decision",
+        ("p4", "absorbed"): "model", ("p3", "merged"): "model",
+    }  # fmt: skip
+    (row,) = {
+        (row["run_id"], row["recorded_at"].timestamp(), row["changed_on"]) for row in told.values()
+    }
+    assert row == ("run-2026-04-01-6", at(APRIL).timestamp(), APRIL)
 
 
 def test_links_are_closed_and_opened_on_the_day(spark: SparkSession) -> None:
-    before = links(
-        spark, ("1", MARCH, None, "p1"), ("2", MARCH, None, "p2"), ("3", MARCH, None, "p3"),
-        ("4", date(2026, 1, 1), MARCH, "p0"), ("4", MARCH, None, "p4"),
-    )  # fmt: skip
-    assigned = links(spark, ("1", APRIL, None, "p1"), ("2", APRIL, None, "p1"), ("4", APRIL, None, "p4"),
-                     ("5", APRIL, None, "p5"))  # fmt: skip
-    assert after(before, assigned, APRIL) == {
+    ledger = Ledger(spark, *((n, f"p{n}", MARCH) for n in (1, 2, 3, 4)))
+    found, _ = ledger.enter([[1, 2], [4], [5]], on(APRIL))
+    assert ledger.rows() == {
         ("1", MARCH, None, "p1"),
         ("2", MARCH, APRIL, "p2"),
         ("2", APRIL, None, "p1"),
         ("3", MARCH, APRIL, "p3"),
-        ("4", date(2026, 1, 1), MARCH, "p0"),
         ("4", MARCH, None, "p4"),
-        ("5", APRIL, None, "p5"),
+        ("5", APRIL, None, found[5]),
     }
+    assert ledger.written == 4, "rows that stay are not written"
 
 
-def test_a_second_run_of_a_day_replaces_what_the_first_opened(spark: SparkSession) -> None:
-    before = links(spark, ("1", APRIL, None, "p1"), ("2", APRIL, None, "p2"))
-    assigned = links(spark, ("1", APRIL, None, "p9"))
-    assert after(before, assigned, APRIL) == {("1", APRIL, None, "p9")}
-    assert after(before, before, MAY) == {("1", APRIL, None, "p1"), ("2", APRIL, None, "p2")}
+def persons_of(links: DataFrame) -> dict[str, str]:
+    rows = links.collect()
+    assert len(rows) == len({row["source_record_id"] for row in rows})
+    return {row["source_record_id"]: row["person_id"] for row in rows}
 
 
-def test_the_persons_of_any_past_day_can_be_told(spark: SparkSession) -> None:
-    before = links(spark, ("1", MARCH, None, "p1"), ("2", MARCH, None, "p2"))
-    rows = update_links(
-        before, links(spark, ("1", MAY, None, "p1"), ("2", MAY, None, "p1")), changed_on=MAY
+def test_who_was_whom_on_a_day_as_was_known_at_a_time(spark: SparkSession) -> None:
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p2", MARCH))
+    ledger.enter([[1, 2]], on(MAY))
+    ledger.enter([[1, 2], [3]], on(MAY, 9))
+    apart, together = {"1": "p1", "2": "p2"}, {"1": "p1", "2": "p1"}
+    assert persons_of(links_as_of(ledger.links, APRIL)) == apart
+    assert persons_of(links_as_of(ledger.links, MAY)).items() >= together.items()
+    before, between = at(date(2026, 4, 15)), at(MAY, 7)
+    assert persons_of(links_as_of(ledger.links, MAY, before)) == apart, "nobody knew better"
+    assert persons_of(links_as_of(ledger.links, MAY, between)) == together
+    assert persons_of(links_as_of(ledger.links, MARCH, at(date(2026, 2, 1)))) == {}
+
+
+def test_what_a_second_run_of_a_day_corrects_is_still_known_to_have_been_said(
+    spark: SparkSession,
+) -> None:
+    ledger = Ledger(spark, (1, "p1", APRIL), (2, "p2", APRIL))
+    ledger.enter([[1, 2]], on(APRIL, 9))
+    assert persons_of(links_as_of(ledger.links, APRIL)) == {"1": "p1", "2": "p1"}
+    at_seven = links_as_of(ledger.links, APRIL, at(APRIL, 7))
+    assert persons_of(at_seven) == {"1": "p1", "2": "p2"}
+
+
+def test_retired_ids_lead_to_who_they_are_today_without_a_chain(spark: SparkSession) -> None:
+    ledger = Ledger(spark, *((n, f"p{n}", MARCH) for n in (1, 2, 3, 4)), (5, "p4", MARCH))
+    aliases = ALIAS.rows(spark, [])
+    for clusters, day in (([[1, 2], [3], [4, 5]], APRIL), ([[1, 2, 4, 5], [3]], MAY)):
+        ledger.enter(clusters, on(day))
+        written = ALIAS.conform(update_aliases(aliases, ledger.changes))
+        stays = aliases.join(written, on="retired_id", how="left_anti").select(*ALIAS.names)
+        aliases = stays.unionByName(written).localCheckpoint()
+    assert {row["retired_id"]: row["person_id"] for row in aliases.collect()} == (
+        {"p2": "p1", "p4": "p1"}
     )
-    day = F.lit(APRIL)
-    then = rows.where(
-        (F.col("valid_from") <= day) & (F.col("valid_to").isNull() | (F.col("valid_to") > day))
-    )
-    assert {(r["source_record_id"], r["person_id"]) for r in then.collect()} == {
-        ("1", "p1"),
-        ("2", "p2"),
-    }
+    asked = spark.createDataFrame([("p2", 1), ("p3", 2), ("p4", 3)], "person_id string, n int")
+    rows = resolve_aliases(asked, aliases).orderBy("n").collect()
+    assert [row["person_id"] for row in rows] == ["p1", "p3", "p1"]
+
+
+partitions = st.lists(st.integers(0, 3), min_size=5, max_size=5)
+
+
+@settings(max_examples=4)
+@given(st.lists(partitions, min_size=2, max_size=4))
+def test_ids_are_unique_and_every_retired_one_has_an_heir_or_an_end(
+    spark: SparkSession, history: list[list[int]]
+) -> None:
+    ledger, known, retired = Ledger(spark), set(), set()
+    for hour, labels in enumerate(history):
+        # Label 3: the record is not there.
+        clusters = [[n for n in range(5) if labels[n] == group] for group in range(3)]
+        found, changes = ledger.enter([c for c in clusters if c], on(MARCH, hour))
+        assert len(set(found.values())) == len([c for c in clusters if c])
+        alive = set(found.values())
+        assert not alive & retired, "a retired id does not return"
+        born = {p for p, kind, _ in changes if kind in ("created", "split")}
+        gone = {p for p, kind, _ in changes if kind in ("absorbed", "ended")}
+        assert born == alive - known
+        assert gone == known - alive
+        assert all(heir in alive for _, kind, heir in changes if kind == "absorbed")
+        known, retired = alive, retired | gone

@@ -14,9 +14,10 @@ from clvspark.identity import IdentityResolver, IdentitySettings, evaluate_clust
 from clvspark.identity import resolver as resolving
 from clvspark.identity.golden_record import build_golden_records
 from clvspark.identity.shared_identifiers import (
-    blank_shared_identifiers,
-    describe_shared_identifiers,
-    find_shared_identifiers,
+    count_identifiers,
+    describe_identifiers,
+    drop_shared_identifiers,
+    list_identifiers,
 )
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -69,13 +70,15 @@ def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> N
     )  # fmt: skip
     resolver = IdentityResolver(spark, CARDS)
     standard = resolving.standardise_records(records, CARDS)
-    shared = find_shared_identifiers(standard, CARDS).persist()
+    counted = count_identifiers(list_identifiers(standard, CARDS), CARDS)
+    shared = counted.where("is_shared").persist()
     assert [(row["value"], row["distinct_names"], row["records"]) for row in shared.collect()] == [
         (shop, 3, 3)
     ]
-    kept = blank_shared_identifiers(standard, shared).orderBy("unique_id").collect()
+    kept = drop_shared_identifiers(standard, CARDS).orderBy("unique_id").collect()
     assert [row["email"] for row in kept] == [None] * 3 + [family] * 3
-    (described,) = describe_shared_identifiers(shared).collect()
+    assert [row["email_local"] for row in kept] == [None] * 3 + ["lee"] * 3
+    (described,) = describe_identifiers(shared).collect()
     assert shop not in str(described)
     assert len(described["identifier_sha256"]) == 64
     assert resolver.standardise(records).where("email IS NULL").count() == 3

@@ -25,6 +25,7 @@ from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, QUARANTINE
 
 pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
+MORNING = "2026-04-01 06:00:00"
 RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
 
 
@@ -43,7 +44,7 @@ def write(lake: Lakehouse) -> None:
         CUSTOMER_RECORD,
         CUSTOMER_RECORD.rows(spark, [ids[0], {**ids[1], "email": "Ann@example.org"}, ids[2]]),
     )
-    common = {"valid_from": APRIL, "reason": "match", "probability": 1}
+    common = {"valid_from": APRIL, "reason": "match", "probability": 1, "recorded_at": MORNING}
     links = [
         {**i, **common, "person_id": person} for i, (_, _, person) in zip(ids, RECORDS, strict=True)
     ]
@@ -163,6 +164,7 @@ def test_rows_in_quarantine_that_name_the_person_are_hidden_for_good(
 def test_records_that_moved_to_another_person_stay(lake: Lakehouse) -> None:
     write(lake)
     moved = {"source_system": "crm", "source_record_id": "2", "reason": "match", "probability": 1}
+    moved |= {"recorded_at": MORNING, "closed_at": MORNING}
     past = [
         {**moved, "person_id": "ann", "valid_from": "2026-01-01", "valid_to": "2026-02-01"},
         {**moved, "source_record_id": "1", "person_id": "old", "valid_from": "2026-01-01"}
