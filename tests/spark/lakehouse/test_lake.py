@@ -72,6 +72,15 @@ def test_merge_inserts_new_keys_and_updates_known_ones(lake: Lakehouse) -> None:
     assert lake.version(PRODUCT) == version
 
 
+def test_a_merge_deletes_the_keys_that_are_gone_in_the_same_commit(lake: Lakehouse) -> None:
+    lake.merge(PRODUCT, products(lake, a=1, b=2, c=3))
+    version = lake.version(PRODUCT)
+    gone = products(lake, b=9, c=9, z=9).select("product_id")
+    assert lake.merge(PRODUCT, products(lake, b=4, d=5), gone=gone) == 4
+    assert found(lake) == {"a": 1, "b": 4, "d": 5}, "a key that is written is not deleted"
+    assert lake.version(PRODUCT) == version + 1
+
+
 def test_a_merge_with_a_repeated_key_is_refused_before_the_write(lake: Lakehouse) -> None:
     lake.merge(PRODUCT, products(lake, a=1))
     twice = products(lake, a=2).unionByName(products(lake, a=3))

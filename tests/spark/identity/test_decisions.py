@@ -1,0 +1,69 @@
+"""Decisions of people: contradictions are refused, those about records that are gone wait."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from clvspark.identity.decisions import (
+    hash_decisions,
+    keep_known,
+    list_bonds,
+    refuse_contradictions,
+)
+from clvspark.identity.tables import DECISION
+from clvspark.lakehouse.errors import ContractError
+
+Decided = tuple[str, str, str]
+
+
+def bonds(spark: SparkSession, *decided: Decided) -> DataFrame:
+    rows = [
+        {"unique_id_l": a, "unique_id_r": b, "verdict": v, "decided_at": "2026-01-01"}
+        for a, b, v in decided
+    ]
+    found = list_bonds(DECISION.rows(spark, rows))
+    assert found is not None
+    return found
+
+
+def test_nobody_decided(spark: SparkSession) -> None:
+    assert list_bonds(DECISION.rows(spark, [])) is None
+
+
+def test_decisions_that_cannot_all_be_true_are_refused_by_name(spark: SparkSession) -> None:
+    chain = [("a", "b", "same"), ("b", "c", "same"), ("d", "e", "different")]
+    refuse_contradictions(bonds(spark, *chain, ("c", "d", "different")))
+    with pytest.raises(ContractError, match=r"1 decisions .* a and c\. Take back one"):
+        refuse_contradictions(bonds(spark, *chain, ("a", "c", "different")))
+    broken = [("a", f"x{n}", v) for n in range(5) for v in ("same", "different")]
+    with pytest.raises(ContractError, match=r"5 decisions .* a and x2 and 2 more"):
+        refuse_contradictions(bonds(spark, *broken))
+
+
+def test_what_is_different_may_be_different_by_many(spark: SparkSession) -> None:
+    refuse_contradictions(
+        bonds(spark, ("a", "b", "different"), ("b", "c", "different"), ("a", "c", "different"))
+    )
+
+
+def test_decisions_about_records_that_are_gone_are_left_out(spark: SparkSession) -> None:
+    records = spark.createDataFrame([("a",), ("b",), ("d",)], "unique_id string")
+    known = keep_known(
+        bonds(spark, ("a", "b", "same"), ("b", "c", "same"), ("c", "d", "different")), records
+    )
+    assert [tuple(row) for row in known.collect()] == [("a", "b", 1)]
+
+
+def test_the_hash_of_a_record_tells_of_each_of_its_decisions(spark: SparkSession) -> None:
+    def hashes(*decided: Decided) -> dict[str, int]:
+        rows = hash_decisions(bonds(spark, *decided)).collect()
+        return {row["unique_id"]: row["decision_hash"] for row in rows}
+
+    first = hashes(("a", "b", "same"), ("a", "c", "different"))
+    assert set(first) == {"a", "b", "c"}
+    assert hashes(("a", "c", "different"), ("a", "b", "same")) == first
+    other = hashes(("a", "b", "same"), ("a", "c", "same"))
+    assert other["b"] == first["b"]
+    assert other["a"] != first["a"]
+    assert other["c"] != first["c"]
