@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.block_sizes import (
@@ -78,7 +78,7 @@ class Update:
     lost_pairs : ``unique_id_l, unique_id_r`` of pairs that are no more; None where everything is touched.
     evidence : the records A of the proof above, as they are compared: shared identifiers blanked.
     inside : pairs of `evidence`.
-    clusters : ``unique_id, cluster, is_divided, component, component_records`` of `evidence`.
+    clusters : ``unique_id, cluster, is_divided, component`` of `evidence`.
     labels : ``component`` of L; None where everything is touched.
     sizes : sizes of blocks, see `block_sizes`; None where there is no model.
     """
@@ -229,7 +229,7 @@ def _describe(
     known: Knowledge,
     settings: IdentitySettings,
 ) -> DataFrame:
-    """``unique_id, cluster, is_divided, component, component_records`` of the persons that an engine found."""
+    """``unique_id, cluster, is_divided, component`` of the persons that an engine found."""
     certain = F.lit(CERTAIN).alias("match_weight")
     edges = [pairs.select("unique_id_l", "unique_id_r", "match_weight")]
     trusted = trusted_pairs(evidence, settings)
@@ -244,14 +244,16 @@ def _describe(
         max_records=_UNBOUNDED,
     )
     connected = labelled.select("unique_id", "component")
-    described = persons.join(connected, on="unique_id", how="left").select(
-        "unique_id",
-        F.col("person_id").alias("cluster"),
-        F.col("raised_cut").alias("is_divided"),
-        F.coalesce("component", "unique_id").alias("component"),
+    return (
+        persons.join(connected, on="unique_id", how="left")
+        .select(
+            "unique_id",
+            F.col("person_id").alias("cluster"),
+            F.col("raised_cut").alias("is_divided"),
+            F.coalesce("component", "unique_id").alias("component"),
+        )
+        .localCheckpoint()
     )
-    size = F.count(F.lit(1)).over(Window.partitionBy("component")).cast("int")
-    return described.withColumn("component_records", size).localCheckpoint()
 
 
 def _needed(

@@ -52,7 +52,7 @@ from clvspark.identity.review import (
 )
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import blank_shared, describe_identifiers
-from clvspark.identity.stored_evidence import gather_rows, is_intact, rows_to_write
+from clvspark.identity.stored_evidence import gather_rows, rows_to_write
 from clvspark.identity.tables import (
     ALIAS,
     DECISION,
@@ -123,9 +123,13 @@ def _resolve(work: _Work) -> None:
     if settings.compared and not work.config.retrain:
         model = find_champion(lake.read_or_empty(MODEL), work.config)
     work.run.step("what has changed")
-    stored = _read_stored(work, model)
+    stored = None
+    if model is not None or not settings.compared:
+        stored = _read_stored(work, basis(model, work.config))
     if stored is None:
-        cause = "model" if lake.exists(EVIDENCE) else "records"
+        before = lake.read_or_empty(EVIDENCE).select("basis").first()
+        other = before is not None and before["basis"] != basis(model, work.config)
+        cause = "model" if other else "records"
         renewal = renew_everything(records, decided, settings, cause=cause)
     else:
         renewal = renew_evidence(records, stored, decided, settings)
@@ -150,12 +154,17 @@ def _hash_records(records: DataFrame) -> DataFrame:
     )
 
 
-def _read_stored(work: _Work, model: IdentityModel | None) -> DataFrame | None:
-    """What the last run left; None where there is nothing, or nothing that this run can build upon."""
+def _read_stored(work: _Work, based_on: str) -> DataFrame | None:
+    """What the last run left; None where there is nothing, or nothing that this run can build upon.
+
+    After an erasure the table is not what the last run left: what was erased cannot be compared with what is.
+    """
     lake = work.lake
-    if not lake.exists(EVIDENCE) or (work.settings.compared and model is None):
+    left = lake.log.left_version(STAGE, EVIDENCE)
+    if left is None or left != lake.log.version(EVIDENCE):
         return None
-    if not is_intact(lake.read(EVIDENCE), basis(model, work.config)):
+    row = lake.read(EVIDENCE).select("basis").first()
+    if row is None or row["basis"] != based_on:
         return None
     return lake.read(evidence_table(work.settings))
 

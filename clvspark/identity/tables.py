@@ -45,7 +45,6 @@ EVIDENCE = Table(
             "smallest unique_id of the records that links connect it with, itself if with none",
             required=True,
         ),
-        Column("component_records", "int", "records of the component", required=True),
         Column("is_divided", "boolean", "a guard has taken its group apart", required=True),
         Column("shared", "array<string>", "columns of its identifiers that are no evidence"),
         Column("record_hash", "bigint", f"of the source record; {_HASH}", required=True),

@@ -83,9 +83,20 @@ class RunLog:
 
     def last_success(self, stage: str, as_of: date | None) -> LastRun | None:
         """The newest run of the stage for `as_of` that did its work."""
+        return self._known().get((stage, str(as_of)))
+
+    def left_version(self, stage: str, table: Table) -> int | None:
+        """Version of a table that the newest successful run of a stage left, for whatever date; None if none did."""
+        known = self._known().items()
+        versions = [
+            run.output_versions.get(table.name) for (name, _), run in known if name == stage
+        ]
+        return max((version for version in versions if version is not None), default=None)
+
+    def _known(self) -> dict[tuple[str, str], LastRun]:
         if self._last is None:
             self._last = self._read_last()
-        return self._last.get((stage, str(as_of)))
+        return self._last
 
     def record(
         self, run: Run, report: RunReport, outputs: dict[str, int | None], error: str | None
