@@ -8,6 +8,7 @@ before, and are touched. The same holds for the parts into which refining column
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -35,15 +36,24 @@ class Meetings:
 
 def list_block_keys(evidence: DataFrame, settings: IdentitySettings) -> DataFrame:
     """Blocks of each record: ``unique_id, rule, key``; `rule` is the number of the blocking rule."""
-    keys = [_numbered(rule, n, settings) for n, rule in enumerate(settings.blocking_rules)]
-    listed = evidence.select("unique_id", F.inline(F.concat(*keys)))
-    # An array may hold a value twice.
+    types = settings.columns
+    plain: list[Column] = []
+    cells: list[Column] = []
+    for number, rule in enumerate(settings.blocking_rules):
+        keys = rule_keys(rule, number, types)
+        if any(types[name].startswith("array") for name in rule):
+            # An array may hold a value twice. Functions of elements are slow: other rules do without.
+            cells.append(F.transform(F.array_distinct(keys), partial(_cell, number)))
+        else:
+            plain.append(_cell(number, F.get(keys, F.lit(0))))
+    if plain:
+        cells.append(F.array(*plain))
+    listed = evidence.select("unique_id", F.inline(F.concat(*cells)))
     return listed.where("key IS NOT NULL")
 
 
-def _numbered(rule: list[str], number: int, settings: IdentitySettings) -> Column:
-    keys = F.array_distinct(rule_keys(rule, number, settings.columns))
-    return F.transform(keys, lambda key: F.struct(F.lit(number).alias("rule"), key.alias("key")))
+def _cell(number: int, key: Column) -> Column:
+    return F.struct(F.lit(number).alias("rule"), key.alias("key"))
 
 
 def count_all_blocks(evidence: DataFrame, settings: IdentitySettings) -> DataFrame:

@@ -74,19 +74,17 @@ class Update:
 
     Parameters
     ----------
-    pairs : scored pairs, to be added or changed; all pairs where everything is touched.
-    lost_pairs : ``unique_id_l, unique_id_r`` of pairs that are no more; None where everything is touched.
     evidence : the records A of the proof above, as they are compared: shared identifiers blanked.
     inside : pairs of `evidence`.
+    before : pairs of `evidence` and of records that are gone, as they were; None where everything is touched.
     clusters : ``unique_id, cluster, is_divided, component`` of `evidence`.
     labels : ``component`` of L; None where everything is touched.
     sizes : sizes of blocks, see `block_sizes`; None where there is no model.
     """
 
-    pairs: DataFrame
-    lost_pairs: DataFrame | None
     evidence: DataFrame
     inside: DataFrame
+    before: DataFrame | None
     clusters: DataFrame
     labels: DataFrame | None
     sizes: DataFrame | None
@@ -104,7 +102,7 @@ def resolve_everything(resolver: IdentityResolver, renewal: Renewal, known: Know
         evidence, known.model, frequencies=known.frequencies, decisions=known.bonds
     )
     clusters = _describe(persons, evidence, pairs, known, settings)
-    return Update(pairs, None, evidence, pairs, clusters, None, sizes)
+    return Update(evidence, pairs, None, clusters, None, sizes)
 
 
 def resolve_changes(
@@ -128,9 +126,9 @@ def resolve_changes(
     members = _semi(before.evidence.select("unique_id", "component"), labels, key="component")
     evidence = _semi(scene.kept, members).unionByName(scene.touched).localCheckpoint()
     held = _semi(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
-    held = held.withColumnRenamed("unique_id", "unique_id_l").select(*links.columns)
-    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti")
-    inside = held.unionByName(links).localCheckpoint()
+    held = held.withColumnRenamed("unique_id", "unique_id_l").select(*old.columns)
+    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint()
+    inside = held.select(*links.columns).unionByName(links).localCheckpoint()
     persons = resolver.cluster(
         evidence,
         inside,
@@ -139,10 +137,9 @@ def resolve_changes(
         decisions=known.bonds,
     )
     return Update(
-        links.exceptAll(old.select(*links.columns)),
-        old.join(links, on=["unique_id_l", "unique_id_r"], how="left_anti"),
         evidence,
         inside,
+        held.unionByName(old),
         _describe(persons, evidence, inside, known, settings),
         labels,
         sizes,

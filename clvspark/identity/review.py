@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.tables import REVIEW, REVIEW_PAIR
+from clvspark.identity.tables import PAIR, REVIEW, REVIEW_PAIR
 
 _LARGE_GROUP = 3
 # Beyond these odds a pair inside a person teaches nothing.
@@ -57,34 +57,31 @@ def block_review() -> Column:
     return F.concat(F.lit("block:"), F.hex("key")).alias("review_id")
 
 
-def rank_pairs(
-    pairs: DataFrame, persons: DataFrame, decisions: DataFrame, *, limit: int
-) -> DataFrame:
-    """The `limit` pairs whose answer would teach most, as identity.review_pair.
+def prioritise(pairs: DataFrame, clusters: DataFrame, bonds: DataFrame | None) -> DataFrame:
+    """Pairs with the priority and reason to ask people about them, as identity.pair; NULL where nothing is to ask.
 
-    In: identity.pair; persons: ``unique_id, person_id, is_divided`` of every record; decisions: identity.decision,
-    whose pairs are left out.
+    In: pairs of whole components; ``unique_id, cluster, is_divided`` of their records; decisions.
 
     The priority is the expected number of pairs of records that the answer would change. Of two persons these are all
-    pairs between them, if the two records turn out to be one, which the model gives `match_probability`; a pair of
-    one person parts one record at least from the others, if the answer is no, and what is uncertain about it is
-    4 p (1 - p). Ties fall to the smallest ids.
+    pairs between them, if the two records turn out to be one, which the model gives `match_probability`. A pair of
+    one person parts one record at least from the others, if the answer is no; how uncertain that is, 4 p (1 - p)
+    tells.
     """
-    size = F.count(F.lit(1)).over(Window.partitionBy("person_id"))
-    sized = persons.withColumn("_records", size)
-    joined = pairs.join(decisions, on=["unique_id_l", "unique_id_r"], how="left_anti")
+    size = F.count(F.lit(1)).over(Window.partitionBy("cluster"))
+    sized = clusters.withColumn("_records", size)
+    joined = pairs
     for end in ("l", "r"):
         joined = joined.join(
             sized.select(
                 F.col("unique_id").alias(f"unique_id_{end}"),
-                F.col("person_id").alias(f"_person_{end}"),
+                F.col("cluster").alias(f"_cluster_{end}"),
                 F.col("_records").alias(f"_records_{end}"),
                 F.col("is_divided").alias(f"_divided_{end}"),
             ),
             on=f"unique_id_{end}",
             how="inner",
         )
-    apart = F.col("_person_l") != F.col("_person_r")
+    apart = F.col("_cluster_l") != F.col("_cluster_r")
     p = F.col("match_probability")
     between = F.col("_records_l") * F.col("_records_r")
     inside = 4 * p * (1 - p) * (F.col("_records_l") - 1)
@@ -95,13 +92,24 @@ def rank_pairs(
         .when(large, "bridge")
         .otherwise("separated")
     )
-    asked = joined.where(apart | (F.abs("match_weight") < _CERTAIN_BITS)).select(
+    is_asked = apart | (F.abs("match_weight") < _CERTAIN_BITS)
+    if bonds is not None:
+        decided = bonds.select("unique_id_l", "unique_id_r", F.lit(True).alias("_decided"))
+        joined = joined.join(F.broadcast(decided), on=["unique_id_l", "unique_id_r"], how="left")
+        is_asked &= F.col("_decided").isNull()
+    return joined.select(
         "unique_id_l",
         "unique_id_r",
         "match_weight",
         "match_probability",
-        F.when(apart, p * between).otherwise(inside).alias("priority"),
-        reason.alias("reason"),
+        F.when(is_asked, F.when(apart, p * between).otherwise(inside)).alias("priority"),
+        F.when(is_asked, reason).alias("reason"),
+    ).select(*PAIR.names)
+
+
+def take_first(pairs: DataFrame, *, limit: int) -> DataFrame:
+    """The `limit` pairs of identity.pair whose answer would teach most, as identity.review_pair."""
+    ranked = pairs.where("priority IS NOT NULL").orderBy(
+        F.desc("priority"), "unique_id_l", "unique_id_r"
     )
-    ranked = asked.orderBy(F.desc("priority"), "unique_id_l", "unique_id_r").limit(limit)
-    return ranked.select(*REVIEW_PAIR.names)
+    return ranked.limit(limit).select(*REVIEW_PAIR.names)

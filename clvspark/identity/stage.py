@@ -48,7 +48,8 @@ from clvspark.identity.review import (
     component_review,
     list_divided,
     list_hot,
-    rank_pairs,
+    prioritise,
+    take_first,
 )
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import blank_shared, describe_identifiers
@@ -197,7 +198,7 @@ def _publish(
 ) -> None:
     """Write what has changed: pairs and ledger, then what is made from them, the evidence last."""
     run, lake, settings = work.run, work.lake, work.settings
-    _write(run, update, {PAIR: (update.pairs.select(*PAIR.names), update.lost_pairs)})
+    _write(run, update, {PAIR: _list_pairs(update, known)})
     assigned, ended = _enter_ledger(work, renewal, update, known)
     rows = gather_rows(renewal, update.evidence).localCheckpoint()
     reached = records.join(assigned.select("unique_id"), on="unique_id", how="left_semi")
@@ -213,7 +214,8 @@ def _publish(
         SHARED_IDENTIFIER: _list_shared(lake, renewal),
     }
     _write(run, update, tables)
-    run.overwrite(REVIEW_PAIR, _queue(work, update, stored))
+    queue = take_first(lake.read(PAIR), limit=work.config.review_pairs)
+    run.overwrite(REVIEW_PAIR, queue)
     if known.model is None:
         run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
     written = rows_to_write(
@@ -242,7 +244,9 @@ def _enter_ledger(
     """Write the ledger; return ``unique_id, person_id`` of the records reached, and ``person_id`` of who is no more."""
     run, lake = work.run, work.lake
     whole = lake.read_or_empty(PERSON_LINK)
-    newest = whole.agg(F.max("valid_from")).first()[0]  # type: ignore[index]
+    newest, known_records = whole.agg(  # type: ignore[misc]
+        F.max("valid_from"), F.count_if(F.col("valid_to").isNull())
+    ).first()
     changed_on = max(work.as_of, newest) if newest else work.as_of
     entry = Entry(changed_on, run.started_at, run.run_id)
     links = whole.withColumn("unique_id", F.concat_ws(":", *_UNIQUE_ID))
@@ -255,21 +259,25 @@ def _enter_ledger(
     changes = list_changes(assigned, links, renewal.causes, entry).localCheckpoint()
     trusted = trusted_pairs(update.evidence, work.settings)
     explained = explain_links(assigned, update.inside, trusted, known.bonds)
-    run.merge(PERSON_CHANGE, changes)
+    _add_changes(work, changes, changed_on)
     run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), changes))
     run.merge(PERSON_LINK, update_links(links.drop("unique_id"), explained, entry))
     before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("_was"))
-    _measure_stability(run, whole, assigned.join(before, on="unique_id", how="inner"))
+    moved = assigned.join(before, on="unique_id", how="inner").where("person_id <> _was").count()
+    # Share of the records known before that keep their person id.
+    run.metric("id_stability", 1.0 - moved / known_records if known_records else 1.0)
     ended = before.select(F.col("_was").alias("person_id")).distinct()
     ended = ended.join(assigned.select("person_id").distinct(), on="person_id", how="left_anti")
     return assigned.select("unique_id", "person_id"), ended
 
 
-def _measure_stability(run: Run, links: DataFrame, both: DataFrame) -> None:
-    """id_stability: share of the records known before that keep their person id."""
-    moved = both.where("person_id <> _was").count()
-    known = links.where("valid_to IS NULL").count()
-    run.metric("id_stability", 1.0 - moved / known if known else 1.0)
+def _add_changes(work: _Work, changes: DataFrame, changed_on: date) -> None:
+    """Add to identity.person_change what it does not have: an interrupted run has written it before."""
+    lake = work.lake
+    told = lake.read_or_empty(PERSON_CHANGE).where(F.col("changed_on") == F.lit(changed_on))
+    new = changes.join(told.select("change_id"), on="change_id", how="left_anti").localCheckpoint()
+    if new.limit(1).count() or not lake.exists(PERSON_CHANGE):
+        work.run.append(PERSON_CHANGE, new.select(*PERSON_CHANGE.names))
 
 
 def _contacts(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
@@ -303,26 +311,20 @@ def _list_shared(lake: Lakehouse, renewal: Renewal) -> Change:
         return nothing, nothing
     counted = renewal.identifiers
     shared, others = counted.where("is_shared"), counted.where("NOT is_shared")
-    return describe_identifiers(shared), describe_identifiers(others)
+    no_more = describe_identifiers(others).select(*SHARED_IDENTIFIER.key)
+    known = lake.read_or_empty(SHARED_IDENTIFIER)
+    ended = known.join(F.broadcast(no_more), on=SHARED_IDENTIFIER.key, how="left_semi")
+    return describe_identifiers(shared), ended
 
 
-def _queue(work: _Work, update: Update, stored: DataFrame | None) -> DataFrame:
-    """identity.review_pair of all records."""
-    lake = work.lake
-    divided = update.clusters.select("unique_id", "is_divided").where("is_divided")
-    if stored is not None and update.labels is not None:
-        others = stored.where("is_divided").select("unique_id", "is_divided")
-        ids = update.evidence.select("unique_id")
-        divided = divided.unionByName(
-            others.join(F.broadcast(ids), on="unique_id", how="left_anti")
-        )
-    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    current = current.select(F.concat_ws(":", *_UNIQUE_ID).alias("unique_id"), "person_id")
-    persons = current.join(F.broadcast(divided), on="unique_id", how="left").fillna(
-        False, ["is_divided"]
-    )
-    decisions = lake.read_or_empty(DECISION).select("unique_id_l", "unique_id_r")
-    return rank_pairs(lake.read(PAIR), persons, decisions, limit=work.config.review_pairs)
+def _list_pairs(update: Update, known: Knowledge) -> Change:
+    """identity.pair of the records reached: rows that are new or differ, and those that are no more."""
+    rows = prioritise(update.inside, update.clusters, known.bonds)
+    if update.before is None:
+        return rows, None
+    rows = rows.localCheckpoint()
+    lost = update.before.join(rows, on=["unique_id_l", "unique_id_r"], how="left_anti")
+    return rows.exceptAll(update.before.select(*PAIR.names)), lost
 
 
 def _measure(work: _Work, update: Update) -> None:

@@ -29,6 +29,20 @@ PAIR = Table(
         Column("unique_id_r", "string", key=True),
         Column("match_weight", "double", "log2 of the Bayes factor, prior included", unit="bit"),
         Column("match_probability", "double", check=f"match_probability {_PROBABILITY}"),
+        Column(
+            "priority",
+            "double",
+            "expected number of pairs of records that an answer by people would link or part; NULL: not asked",
+            unit="pair",
+            check="priority >= 0",
+        ),
+        Column(
+            "reason",
+            "string",
+            "why it is asked: guard: a guard keeps them apart; separated: they link, their groups do not; bridge: "
+            "separated, of groups of three and more; uncertain: of one person, all but even odds",
+            check="reason IN ('guard', 'separated', 'bridge', 'uncertain')",
+        ),
     ),
     checks={"ordered": "unique_id_l < unique_id_r"},
     deletion_vectors=True,
@@ -154,27 +168,19 @@ ALIAS = Table(
 REVIEW_PAIR = Table(
     "identity.review_pair",
     "The undecided pairs whose answer by people would teach most, the first of a bounded number.",
-    (
-        Column("unique_id_l", "string", "source_system:source_record_id", key=True),
-        Column("unique_id_r", "string", key=True),
-        Column("match_weight", "double", "of the two records alone", unit="bit"),
-        Column("match_probability", "double", check=f"match_probability {_PROBABILITY}"),
+    tuple(
         Column(
-            "priority",
-            "double",
-            "expected number of pairs of records that the answer would link or part",
-            unit="pair",
-            check="priority >= 0",
-        ),
-        Column(
-            "reason",
-            "string",
-            "guard: a guard keeps them apart; separated: they link, their groups do not; bridge: separated, of "
-            "groups of three and more; uncertain: of one person, all but even odds",
-            check="reason IN ('guard', 'separated', 'bridge', 'uncertain')",
-        ),
+            c.name,
+            c.type,
+            c.comment,
+            key=c.key,
+            unit=c.unit,
+            check=c.check,
+            required=c.name == "reason",
+        )
+        for c in PAIR.columns
     ),
-    checks={"ordered": "unique_id_l < unique_id_r"},
+    checks=PAIR.checks,
 )
 REVIEW = Table(
     "identity.review",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from clvspark.identity.review import rank_pairs
-from clvspark.identity.tables import DECISION, PAIR, REVIEW_PAIR
+from clvspark.identity.review import prioritise, take_first
+from clvspark.identity.tables import PAIR, REVIEW_PAIR
 
 # Two large persons with a link between them, one doubtful pair, one sure pair, a group that a guard took apart.
 PERSONS = {"p": "abc", "q": "xyz", "r": "mn", "s": "st", "t": "u", "v": "w"}
@@ -24,16 +24,14 @@ def queue(spark: SparkSession, *decided: tuple[str, str], limit: int = 10) -> li
     persons = [
         (record, person, person in "tv") for person, own in PERSONS.items() for record in own
     ]
-    decisions = [
-        {"unique_id_l": a, "unique_id_r": b, "verdict": "same", "decided_at": "2026-01-01"}
-        for a, b in decided
-    ]
-    ranked = rank_pairs(
-        PAIR.rows(spark, rows),
-        spark.createDataFrame(persons, "unique_id string, person_id string, is_divided boolean"),
-        DECISION.rows(spark, decisions),
-        limit=limit,
+    schema = "unique_id string, cluster string, is_divided boolean"
+    bonds = spark.createDataFrame(
+        [(*pair, 1) for pair in decided], "unique_id_l string, unique_id_r string, bond tinyint"
     )
+    pairs = PAIR.rows(spark, rows).drop("priority", "reason")
+    asked = PAIR.conform(prioritise(pairs, spark.createDataFrame(persons, schema), bonds))
+    assert asked.count() == len(PAIRS)
+    ranked = take_first(asked, limit=limit)
     found = REVIEW_PAIR.conform(ranked).collect()
     return [
         (row["unique_id_l"], row["unique_id_r"], row["reason"], row["priority"]) for row in found
