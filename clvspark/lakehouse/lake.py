@@ -24,6 +24,7 @@ from clvspark.lakehouse.table import Table
 FORMAT_VERSION = 1
 _FORMAT_PROPERTY = "clvspark.format"
 
+_BROADCAST_ROWS = 100_000
 # Called with a stage and the step that it begins, "" for the stage itself.
 Progress = Callable[[str, str], None]
 
@@ -152,7 +153,9 @@ class Lakehouse:
             empty = deleted.withColumn("_gone", F.lit(True))
             source, condition = marked.unionByName(empty, allowMissingColumns=True), "s._gone"
         if rows:
-            self._merge(table, source, condition)
+            # Sent to every core, a small source spares a shuffle of the whole table.
+            small = rows <= _BROADCAST_ROWS
+            self._merge(table, F.broadcast(source) if small else source, condition)
         return rows
 
     def _merge(self, table: Table, source: DataFrame, gone: str | None) -> None:
