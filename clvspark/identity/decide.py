@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-import igraph
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
+from clvspark.identity.decisions import find_contradictions
 from clvspark.identity.record_ids import record_id
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.tables import DECISION
@@ -74,20 +74,16 @@ def refuse_contradiction(known: Iterable[Decision], new: Decision) -> None:
             f"{DECISION.name}: it was decided that these two are {changed.verdict}. Take that back with --remove."
         )
     decisions = [*others, new]
-    names = sorted({name for decision in decisions for name in decision[:2]})
-    number = {name: n for n, name in enumerate(names)}
-    same = [(number[d.left], number[d.right]) for d in decisions if d.verdict == "same"]
-    person = igraph.Graph(n=len(names), edges=same).connected_components().membership
-    broken = [
-        d
-        for d in decisions
-        if d.verdict == "different" and person[number[d.left]] == person[number[d.right]]
-    ]
+    same, different = (
+        [(d.left, d.right) for d in decisions if d.verdict == verdict]
+        for verdict in ("same", "different")
+    )
+    broken = find_contradictions(same, different)
     if broken:
+        left, right = broken[0]
         raise ContractError(
-            f"{DECISION.name}: the decision contradicts others. {broken[0].left} and {broken[0].right} would be "
-            "different and, through the decisions that others are the same, one person. Take one of them back first, "
-            "with --remove."
+            f"{DECISION.name}: the decision contradicts others. {left} and {right} would be different and, through "
+            "the decisions that others are the same, one person. Take one of them back first, with --remove."
         )
 
 

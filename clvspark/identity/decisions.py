@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from collections.abc import Sequence
+
+import igraph
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from clvspark.lakehouse.errors import ContractError
 
+Pair = tuple[str, str]
 _SHOWN = 3
 
 
@@ -36,26 +36,28 @@ def keep_known(bonds: DataFrame, records: DataFrame) -> DataFrame:
     return bonds.select("unique_id_l", "unique_id_r", "bond").localCheckpoint()
 
 
+def find_contradictions(same: Sequence[Pair], different: Sequence[Pair]) -> list[Pair]:
+    """The pairs of `different` that `same` makes one person, sorted: same is passed on, different is not."""
+    names = sorted({name for pair in (*same, *different) for name in pair})
+    number = {name: n for n, name in enumerate(names)}
+    edges = [(number[left], number[right]) for left, right in same]
+    person = igraph.Graph(n=len(names), edges=edges).connected_components().membership
+    return sorted((a, b) for a, b in different if person[number[a]] == person[number[b]])
+
+
 def refuse_contradictions(bonds: DataFrame) -> None:
     """ContractError if two records are one person by some decisions and two persons by another.
 
     In: bonds, as many as people can decide, which are collected.
     """
-    rows = bonds.toPandas()
-    ends = np.concatenate([rows["unique_id_l"].to_numpy(), rows["unique_id_r"].to_numpy()])
-    codes, ids = pd.factorize(ends)
-    left, right = codes[: len(rows)], codes[len(rows) :]
-    together = rows["bond"].to_numpy() > 0
-    ones = np.ones(together.sum(), dtype=np.int8)
-    graph = coo_array((ones, (left[together], right[together])), (len(ids), len(ids)))
-    _, person = connected_components(graph, directed=False)
-    broken = rows[~together & (person[left] == person[right])]
-    if len(broken):
-        pairs = sorted(zip(broken["unique_id_l"], broken["unique_id_r"], strict=True))
-        shown = "; ".join(f"{a} and {b}" for a, b in pairs[:_SHOWN])
-        more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
+    rows = [tuple(row) for row in bonds.select("unique_id_l", "unique_id_r", "bond").collect()]
+    same, different = ([(a, b) for a, b, bond in rows if bond == sign] for sign in (1, -1))
+    broken = find_contradictions(same, different)
+    if broken:
+        shown = "; ".join(f"{a} and {b}" for a, b in broken[:_SHOWN])
+        more = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
         raise ContractError(
-            f"identity.decision: {len(pairs)} decisions say that two records are different, while others together "
+            f"identity.decision: {len(broken)} decisions say that two records are different, while others together "
             f"say that they are the same person: {shown}{more}. Take back one of the decisions of each. Nothing was "
             "written."
         )

@@ -20,7 +20,7 @@ from clvspark.identity.inspect_records import (
     score_all_pairs,
 )
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.tables import DECISION, PAIR, PERSON, PERSON_CHANGE, PERSON_LINK
+from clvspark.identity.tables import ALIAS, DECISION, PAIR, PERSON, PERSON_CHANGE, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import MissingInputError
 
@@ -70,7 +70,7 @@ def view_person(lake: Lakehouse, settings: IdentitySettings, asked: str) -> Pers
     if not lake.exists(PERSON_LINK):
         raise MissingInputError("No records have been resolved yet. Next step: clvspark resolve")
     changes = lake.read(PERSON_CHANGE)
-    person_id = _follow(changes, asked)
+    person_id = _follow(lake, asked)
     unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
     links = lake.read(PERSON_LINK).select(unique_id, "*").where(F.col("person_id") == person_id)
     history = [row.asDict() for row in links.orderBy("valid_from", "unique_id").collect()]
@@ -153,17 +153,9 @@ def _graph(ids: list[str], links: list[Link]) -> igraph.Graph:
     return igraph.Graph(n=len(ids), edges=[(number[k.left], number[k.right]) for k in links])
 
 
-def _follow(changes: DataFrame, person_id: str) -> str:
-    seen = {person_id}
-    while True:
-        absorbed = changes.where(
-            (F.col("person_id") == person_id) & (F.col("change_type") == "absorbed")
-        )
-        row = absorbed.orderBy(F.desc("changed_on")).first()
-        if row is None or row["other_person_id"] in seen:
-            return person_id
-        person_id = row["other_person_id"]
-        seen.add(person_id)
+def _follow(lake: Lakehouse, person_id: str) -> str:
+    row = lake.read_or_empty(ALIAS).where(F.col("retired_id") == person_id).first()
+    return person_id if row is None else row["person_id"]
 
 
 def _certain(
