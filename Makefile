@@ -42,6 +42,10 @@ picture: setup ## render the demo's report page to docs/images/report.png (needs
 bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECORDS=n; 1,000,000 take half an hour)
 	@$(BIN)/python -m bench.identity.compare --records $(RECORDS)
 
+.PHONY: bench-incremental
+bench-incremental: setup ## adding 1 % to resolved records beside resolving them all (RECORDS=n)
+	@$(BIN)/python -m bench.identity.incremental --records $(RECORDS)
+
 .PHONY: check
 check: style types layers dead duplicates ## all static checks (with --keep-going, past the first fault)
 

@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,10 +24,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.identity.prepared import CACHE, ROOT, prepare_records, write_result
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-CACHE = ROOT / ".cache" / "bench" / "identity"
-RESULTS = ROOT / "bench" / "results"
 SETTINGS = ROOT / "conf" / "identity.yaml"
 GOLDENMATCH = "3.22.0"
 ENGINES = ["splink-duckdb", "clvspark-local", "splink-spark", "clvspark-distributed", "goldenmatch"]
@@ -46,11 +43,7 @@ def main() -> None:
         "--runs", type=int, default=1, help="runs of each engine; medians are shown"
     )
     given = parser.parse_args()
-    folder = CACHE / str(given.records)
-    if not (folder / "model.json").exists():
-        console.print(f"simulating and standardising {given.records:,} records, once")
-        command = [sys.executable, "-m", "bench.identity.generate", "--records", str(given.records)]
-        subprocess.run([*command, "--out", folder], check=True, cwd=ROOT)
+    folder = prepare_records(given.records)
     runs = [
         {"engine": engine, **measure(engine, folder)}
         for _ in range(given.runs)
@@ -58,11 +51,13 @@ def main() -> None:
     ]
     rows = [_summarise(engine, runs, folder) for engine in given.engines]
     _print(rows, given.records)
-    RESULTS.mkdir(exist_ok=True)
-    result = {"records": given.records, "machine": _machine(), "engines": rows, "runs": runs}
-    path = RESULTS / f"identity_{given.records}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    console.print(f"written to {path.relative_to(ROOT)}")
+    result = {
+        "records": given.records,
+        "goldenmatch": GOLDENMATCH,
+        "engines": rows,
+        "runs": runs,
+    }
+    console.print(f"written to {write_result(f'identity_{given.records}', result)}")
 
 
 def measure(engine: str, folder: Path) -> dict[str, Any]:
@@ -194,17 +189,6 @@ def _print(rows: list[dict[str, Any]], records: int) -> None:
             str(row["largest_cluster"]),
         )
     console.print(table)
-
-
-def _machine() -> dict[str, Any]:
-    packages = ("splink", "duckdb", "pyspark", "numpy", "pyarrow")
-    return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
-        "python": platform.python_version(),
-        "goldenmatch": GOLDENMATCH,
-        **{name: version(name) for name in packages},
-    }
 
 
 if __name__ == "__main__":

@@ -1,28 +1,29 @@
 """What adding a few records costs beside resolving all of them: the whole stage, tables written.
 
-python -m bench.identity.incremental --records DIR --out DIR [--share 0.01]
+python -m bench.identity.incremental [--records N] [--share 0.01]
 
-In: raw records as `bench.identity.generate` makes them. Of them `share`, drawn by a hash of the id, comes in a second
-run. Prints seconds of both runs and their ratio, with the seconds of every step, as JSON on the last line.
+Of the records `share`, drawn by a hash of the id, comes in a second run; then all come at once in another lakehouse.
+Prints seconds of the runs and their ratio, and whether both ways ended in the same persons.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import time
 from datetime import date
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bench.identity.generate import SETTINGS
+from bench.identity.prepared import prepare_records, write_result
 from clvspark.catalogue import TABLES
 from clvspark.identity.config import IdentityConfig
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.stage import run
+from clvspark.identity.tables import MODEL, PERSON_LINK, TERM_FREQUENCY
 from clvspark.lakehouse import Lakehouse, LakehouseConfig, SparkConfig, build_session
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -30,26 +31,65 @@ DAYS = (date(2026, 1, 1), date(2026, 1, 2))
 
 
 def main() -> None:
-    """Resolve most of the records, then all of them."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    """Resolve most of the records, then the rest; then all at once with the same model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--share", type=float, default=0.01)
     given = parser.parse_args()
-    shutil.rmtree(given.out, ignore_errors=True)
+    folder = prepare_records(given.records)
     spark = build_session(SparkConfig(driver_memory="6g"))
-    lake = Lakehouse(spark, LakehouseConfig(root=str(given.out / "lakehouse")), TABLES)
-    config = IdentityConfig(settings=IdentitySettings.from_yaml(SETTINGS))
-    records = to_customer_records(spark.read.parquet(str(given.records)))
+    records = to_customer_records(spark.read.parquet(str(folder / "raw")))
     late = F.pmod(F.xxhash64("source_record_id"), F.lit(10_000)) < given.share * 10_000
-    measured = []
-    for day, part in zip(DAYS, (records.where(~late), records), strict=True):
+    parts = {"first": records.where(~late), "added": records}
+    measured, found = resolve_in_turn(spark, folder / "batches", parts)
+    for name, numbers in measured.items():
+        print(f"{name}: {numbers['seconds']:.1f} s, {numbers['steps']}", flush=True)
+    whole, all_at_once = resolve_in_turn(spark, folder / "whole", {"whole": records}, like=found)
+    ratio = measured["added"]["seconds"] / whole["whole"]["seconds"]
+    result = {
+        "records": given.records,
+        "share": given.share,
+        "ratio": ratio,
+        "same_persons": count_differences(found, all_at_once) == 0,
+        "runs": {**measured, **whole},
+    }
+    print(f"adding takes {ratio:.1%} of resolving all; same persons: {result['same_persons']}")
+    print(f"written to {write_result(f'incremental_{given.records}', result)}")
+
+
+def resolve_in_turn(
+    spark: SparkSession, folder: Path, parts: dict[str, DataFrame], *, like: Lakehouse | None = None
+) -> tuple[dict[str, dict], Lakehouse]:
+    """Resolve the parts one after the other in a new lakehouse, with the model of `like` if there is one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    lake = Lakehouse(spark, LakehouseConfig(root=str(folder)), TABLES)
+    if like is not None:
+        for table in (MODEL, TERM_FREQUENCY):
+            lake.overwrite(table, like.read(table))
+    config = IdentityConfig(settings=IdentitySettings.from_yaml(SETTINGS))
+    measured = {}
+    for day, (name, part) in zip(DAYS, parts.items(), strict=False):
         lake.overwrite(CUSTOMER_RECORD, part)
         lake.log.forget_versions()
-        measured.append(measure(lake, config, day))
-        print(json.dumps(measured[-1]), flush=True)
-    full, added = (one["seconds"] for one in measured)
-    print(json.dumps({"full": measured[0], "added": measured[1], "ratio": added / full}))
+        measured[name] = measure(lake, config, day)
+    return measured, lake
+
+
+def count_differences(one: Lakehouse, two: Lakehouse) -> int:
+    """Records whose group in one lakehouse is not that in the other. Groups are named by their smallest record."""
+    groups = [
+        lake.read(PERSON_LINK)
+        .where("valid_to IS NULL")
+        .select(
+            "source_system",
+            "source_record_id",
+            F.min(F.struct("source_system", "source_record_id"))
+            .over(Window.partitionBy("person_id"))
+            .alias("smallest"),
+        )
+        for lake in (one, two)
+    ]
+    return groups[0].exceptAll(groups[1]).count() + groups[1].exceptAll(groups[0]).count()
 
 
 def to_customer_records(raw: DataFrame) -> DataFrame:
