@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.landing import amounts_of
-from support.shops import open_lake, rows_of, run_pipeline, versions
+from support.shops import BY_PEOPLE, open_lake, rows_of, run_pipeline, versions
 
 from clvspark.catalogue import TABLES
 from clvspark.pipeline import STAGES
@@ -82,10 +82,6 @@ def test_identities_are_found_again(first_reports):
     assert metrics["pairwise_f1"] >= 0.9
     assert metrics["largest_person"] <= 2 * metrics["largest_true_person"]
     assert metrics["records"] > 1.5 * metrics["persons"]
-
-
-# A tombstone is only written when somebody asks to be forgotten, a decision when somebody decides.
-BY_PEOPLE = {"privacy.tombstone", "identity.decision"}
 
 
 @pytest.mark.parametrize("name", sorted(set(TABLES) - BY_PEOPLE))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import Row
-from support.shops import clvspark, command_line, environment, open_lake, open_shop
+from support.shops import BY_PEOPLE, clvspark, command_line, environment, open_lake, open_shop
 
 from clvspark.catalogue import TABLES
 
@@ -24,9 +26,16 @@ VOLATILE = {
     # MLflow numbers every registration, also one that a killed run made.
     "clv.model": {"registry_version"},
     # Threads add up in any order, so the last digit of a trained weight, and with it the digest, may differ.
-    "identity.model": {"model_id", "settings"},
+    "identity.model": {"model_id", "registry_version"},
+    "identity.evidence": {"basis"},
+    "identity.person_change": {"recorded_at", "run_id"},
+    "identity.person_link": {"recorded_at"},
 }
-COMPARED = sorted(name for name, table in TABLES.items() if table.room not in ("ops", "privacy"))
+COMPARED = sorted(
+    name
+    for name, table in TABLES.items()
+    if table.room not in ("ops", "privacy") and name not in BY_PEOPLE
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +83,20 @@ def test_files_equal_those_of_a_clean_run(killed, finished):
 
 
 def shown(row: Row) -> str:
-    """A row as a text, its fractions to 9 digits."""
-    return repr([f"{value:.9g}" if isinstance(value, float) else value for value in row])
+    """A row as a text, its fractions to 9 digits, also those in JSON."""
+    return repr([_rounded(value) for value in row])
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if isinstance(value, str) and value.startswith("{"):
+        return _rounded(json.loads(value))
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return value
 
 
 def kill_a_run(shop, commits: int, delay: float) -> None:

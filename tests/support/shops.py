@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
+# A tombstone is only written when somebody asks to be forgotten, a decision when somebody decides.
+BY_PEOPLE = {"privacy.tombstone", "identity.decision"}
 # Many small queries in a short life: compiling them well costs more than it saves.
 TINY_SPARK = {
     "spark.driver.extraJavaOptions": QUICK_JVM,
