@@ -22,8 +22,9 @@ SURVIVORS: dict[str, tuple[str, ...]] = {
 }
 Survivor = Literal["given_name", "surname", "birth_date", "email", "phone", "address"]
 _NAMES_WHOLE: dict[Survivor, list[Rule]] = {
-    "given_name": ["most_complete", "most_recent"],
-    "surname": ["most_complete", "most_recent"],
+    # The newest record may be the one in which given name and surname were swapped: most records know.
+    "given_name": ["most_complete", "most_frequent", "most_recent"],
+    "surname": ["most_complete", "most_frequent", "most_recent"],
 }
 
 

@@ -69,6 +69,13 @@ def test_the_next_rule_decides_where_one_finds_no_difference(spark: SparkSession
     assert of(row, "surname") == ("Leigh", "app:1", "most_recent")
 
 
+def test_a_newest_record_with_swapped_names_is_outvoted(spark: SparkSession) -> None:
+    right = {"given_name": "Jane", "surname": "Lee"}
+    row = golden(spark, CRM | right, WEB | right, APP | {"given_name": "Lee", "surname": "Jane"})
+    assert of(row, "given_name") == ("Jane", "web:1", "most_frequent")
+    assert of(row, "surname") == ("Lee", "web:1", "most_frequent")
+
+
 def test_an_address_comes_from_one_record_as_a_whole(spark: SparkSession) -> None:
     records = [
         CRM | {"street": "1 High St", "city": "Leeds", "postcode": "LS1 1AA"},
