@@ -97,6 +97,13 @@ def print_report(report: RunReport) -> None:
         overflow="ellipsis",
         no_wrap=True,
     )
+    for warning in report.warnings:
+        print_warning(report.stage, warning)
+
+
+def print_warning(stage: str, text: str) -> None:
+    """One warning of a stage."""
+    out.print(f"[bold yellow]Warning[/] ({stage}): {escape(text)}", soft_wrap=True)
 
 
 def table(

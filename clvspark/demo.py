@@ -141,6 +141,7 @@ def judge(findings: Findings, landing: Landing) -> list[Promise]:
     largest = metrics.get(("resolve", "largest_person"), 0.0)
     truth = metrics.get(("resolve", "largest_true_person"), 0.0)
     rejected = int(metrics.get(("ingest", "rows_quarantined"), -1))
+    records = int(metrics.get(("resolve", "records"), -1))
     promises = [
         Promise(
             f"pairwise F1 of the identities is at least {F1_PROMISED} (for all {DEMO_CUSTOMERS:,} customers)",
@@ -156,6 +157,11 @@ def judge(findings: Findings, landing: Landing) -> list[Promise]:
             "every planted row is in quarantine, and no other",
             f"{rejected:,} of {findings.planted_rows or 0:,}",
             rejected == findings.planted_rows,
+        ),
+        Promise(
+            "every record of the truth is a customer record, and no other",
+            f"{records:,} of {landing.records:,}",
+            records == landing.records,
         ),
     ]
     return promises + [

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from clvspark.config import Config
 from clvspark.history.tables import ORDER
-from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse import Lakehouse, warnings_among
 from clvspark.lakehouse.run_log import METRIC, RUN
 from clvspark.sources.tables import EVENT, QUARANTINE
 
@@ -29,7 +29,7 @@ class Findings:
     Parameters
     ----------
     metrics : what the stages reported, by stage and name.
-    revenue : sums ``events``, ``orders`` (order and refund events only), ``quarantine``, ``persons``, ``anonymous``.
+    revenue : sums ``events``, ``quarantine``, ``persons``, ``anonymous``.
     planted_rows : broken rows that the simulation planted, None where the input is not simulated.
     """
 
@@ -43,6 +43,16 @@ class Findings:
         received = self.metrics.get(("ingest", "revenue_received"))
         # The run log keeps doubles; they hold sums below 10 trillion exactly to the cent.
         return None if received is None else Decimal(repr(received)).quantize(CENT)
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """What the stages warned of, by stage."""
+        stages = sorted({stage for stage, _ in self.metrics})
+        found = {
+            stage: warnings_among(name for at, name in self.metrics if at == stage)
+            for stage in stages
+        }
+        return {stage: warnings for stage, warnings in found.items() if warnings}
 
     @property
     def reconciliation(self) -> list[tuple[str, Decimal | None, Decimal | None]]:
@@ -84,7 +94,7 @@ def reconcile(
         ("landing = sources.event + quarantine", landing, sums["events"] + sums["quarantine"]),
         (
             "sources.event = history: persons + anonymous",
-            sums["orders"],
+            sums["events"],
             sums["persons"] + sums["anonymous"],
         ),
     ]
@@ -93,12 +103,7 @@ def reconcile(
 def _sum_revenue(lake: Lakehouse) -> dict[str, Decimal]:
     """Sums in decimals, never through floating point."""
     revenue = F.col("net_revenue")
-    events = _first(
-        lake.read_or_empty(EVENT).agg(
-            F.sum(revenue).alias("events"),
-            F.sum(F.when(F.col("event_type").isin("order", "refund"), revenue)).alias("orders"),
-        )
-    )
+    events = _first(lake.read_or_empty(EVENT).agg(F.sum(revenue).alias("events")))
     quarantine = _first(lake.read_or_empty(QUARANTINE).agg(F.sum(revenue).alias("quarantine")))
     known = F.col("person_id").isNotNull()
     orders = _first(

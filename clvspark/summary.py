@@ -36,6 +36,9 @@ def print_summary(
     _print_audiences(lake, as_of)
     _print_files(config, as_of)
     _print_seconds(reports)
+    for stage, warnings in findings.warnings.items():
+        for warning in warnings:
+            console.print_warning(stage, warning)
     page = Path(config.reporting.page)
     console.out.print(
         "Next step: open the page in a browser, or see the tables: clvspark status. The page: "

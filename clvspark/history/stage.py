@@ -42,19 +42,15 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
 
 def _reconcile(run: Run, lake: Lakehouse) -> None:
     """Record revenue of persons and of anonymous sales; raise unless it equals the revenue of the events."""
-    events = (
-        lake.read(EVENT)
-        .where("event_type IN ('order', 'refund')")
-        .agg(F.sum("net_revenue"))
-        .first()
-    )
+    events = lake.read(EVENT).agg(F.sum("net_revenue")).first()
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
     orders = lake.read(ORDER).agg(F.sum("net_revenue"), anonymous).first()
     landed, total, unknown = (events[0] or 0), (orders[0] or 0), (orders[1] or 0)  # type: ignore[index]
     if landed != total:
         raise ContractError(
-            f"{ORDER.name}: net_revenue is {total}, the events have {landed}. An order_id is shared between "
-            "systems: give order_id a prefix in the configuration of the sources."
+            f"{ORDER.name}: net_revenue is {total}, the events have {landed}. Lines were lost or counted twice, or "
+            f"{EVENT.name} is of an older version. Run: clvspark ingest --force, then clvspark history; if they still "
+            "differ, please report this."
         )
     run.metric("revenue", float(total))
     run.metric("revenue_of_persons", float(total - unknown))

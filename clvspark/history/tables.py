@@ -6,14 +6,16 @@ _MONEY = "lakehouse currency"
 
 ORDER = Table(
     "history.order",
-    "One order or refund, its lines added up; person_id is NULL for an anonymous sale.",
+    "One order, or what was refunded of one on a day, its lines added up; person_id is NULL for an anonymous sale.",
     (
-        Column("order_id", "string", key=True),
+        Column(
+            "order_id", "string", "system and its number; of a refund that of the order", key=True
+        ),
         Column("person_id", "string", references="identity.person"),
-        Column("ordered_at", "timestamp", required=True),
+        Column("ordered_at", "timestamp", "first line; of a refund when it happened", key=True),
         Column("channel", "string", required=True),
         Column("store_id", "string"),
-        Column("is_purchase", "boolean", "false: a refund", required=True),
+        Column("is_purchase", "boolean", "false: a refund", key=True),
         Column("lines", "int", check="lines >= 1"),
         Column("units", "int"),
         Column(

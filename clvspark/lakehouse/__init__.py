@@ -2,7 +2,7 @@
 
 from clvspark.lakehouse.config import LakehouseConfig, SparkConfig, StrictModel, load_config
 from clvspark.lakehouse.lake import Lakehouse
-from clvspark.lakehouse.run import Run, RunReport
+from clvspark.lakehouse.run import Run, RunReport, warnings_among
 from clvspark.lakehouse.session import build_session
 from clvspark.lakehouse.table import Column, Table
 
@@ -17,4 +17,5 @@ __all__ = [
     "Table",
     "build_session",
     "load_config",
+    "warnings_among",
 ]

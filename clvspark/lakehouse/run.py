@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clvspark.lakehouse.lake import Lakehouse
 
 _WRITERS = 4
+_WARNING = "warning: "
 Status = Literal["success", "unchanged", "failed"]
 
 
@@ -36,6 +37,11 @@ class RunReport:
     seconds: float
     rows: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the stage warned of."""
+        return warnings_among(self.metrics)
 
 
 class Run:
@@ -102,6 +108,10 @@ class Run:
         """Record a number of this run; it is kept in ops.metric."""
         self._metrics[name] = float(value)
 
+    def warn(self, text: str) -> None:
+        """Tell people something that does not stop the run: what, where, next step; kept in ops.metric."""
+        self.metric(_WARNING + text, 1)
+
     def overwrite(
         self, table: Table, df: DataFrame, *, where: str | None = None, cached: bool = False
     ) -> int:
@@ -159,6 +169,11 @@ class Run:
             n: self.lake.log.version(t) for n, t in self._writes.items() if self.lake.exists(t)
         }
         self.lake.log.record(self, self.report, outputs, kind.__name__ if kind else None)
+
+
+def warnings_among(names: Iterable[str]) -> list[str]:
+    """Warnings among the names of metrics."""
+    return [name.removeprefix(_WARNING) for name in names if name.startswith(_WARNING)]
 
 
 def _digest(*parts: object) -> str:

@@ -24,6 +24,7 @@ class Column:
     key : part of the primary key; a key column is never NULL.
     required : may not be NULL.
     check : SQL predicate that every non-NULL value must satisfy.
+    allowed : the only values of a text; the check follows from them.
     unit, comment, references : for the data dictionary.
     pii : kind of personal data held (``name``, ``email`` ...), or None.
     """
@@ -37,6 +38,13 @@ class Column:
     unit: str | None = None
     pii: str | None = None
     references: str | None = None
+    allowed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Let the check follow from the allowed values."""
+        if self.allowed:
+            values = ", ".join(f"'{value}'" for value in self.allowed)
+            object.__setattr__(self, "check", f"{self.name} IN ({values})")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,49 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.table import Column
+from clvspark.sources.constants import faults_of_constants, is_numeric
 from clvspark.sources.tables import TARGETS
 
 Transform = Literal["trim", "lower", "upper", "digits", "sha256"]
 
 
+class NumberFormat(StrictModel):
+    """How a system writes numbers as text; a text that is not written so cannot be read, it is never guessed."""
+
+    decimal: Literal[".", ","] = Field(
+        ".", description="what parts the whole number from its fraction"
+    )
+    thousands: Literal[".", ",", " ", "'"] | None = Field(
+        None,
+        description="what parts groups of three digits; it may be left out of a number, not misplaced",
+    )
+    currency: list[str] = Field(
+        [], description="signs or codes that may stand before or behind the number, e.g. [$, EUR]"
+    )
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(
+                f"'decimal' and 'thousands' are both {self.decimal!r}; a number needs two different marks"
+            )
+        wrong = [
+            sign for sign in self.currency if not sign.strip() or set(sign) & set("0123456789+-.,")
+        ]
+        if wrong:
+            raise ValueError(
+                f"'currency' has {', '.join(map(repr, wrong))}; allowed are signs and codes without digits, "
+                "'+', '-', '.' and ','"
+            )
+        return self
+
+
 class FieldRule(StrictModel):
     """How one column of the target is made: from a landing column, several joined, or a constant.
 
-    Steps are applied in this order: `from`/`join`/`value`, `transforms`, `map`, `prefix`, then the cast to
-    the target's type (dates and instants by `formats`, read in `timezone`).
+    Steps are applied in this order: `from`/`join`, `transforms`, `map`, `prefix`, then the cast to the target's
+    type (numbers by `number`, dates and instants by `formats`, read in `timezone`). A `value` takes no step.
     """
 
     from_: str | None = Field(
@@ -28,6 +61,7 @@ class FieldRule(StrictModel):
     transforms: list[Transform] = Field(default_factory=list)
     map: dict[str, str] | None = None
     prefix: str = ""
+    number: NumberFormat | None = None
     formats: list[str] | None = None
     timezone: str = "UTC"
 
@@ -35,6 +69,11 @@ class FieldRule(StrictModel):
     def _one_origin(self) -> Self:
         if sum(origin is not None for origin in (self.from_, self.join, self.value)) != 1:
             raise ValueError("set exactly one of 'from', 'join', 'value'")
+        if self.value is not None and (self.transforms or self.map or self.prefix or self.number):
+            raise ValueError(
+                "'value' is taken as it is; remove 'transforms', 'map', 'prefix' and 'number', "
+                "or read a landing column with 'from'"
+            )
         return self
 
     @property
@@ -80,6 +119,13 @@ class Output(StrictModel):
         absent = sorted(set(table.required) - set(self.fields) - {"source_system"})
         if absent:
             raise ValueError(f"{self.to} requires {', '.join(absent)}; map them under 'fields'")
+        faults = [
+            fault
+            for name, rule in self.fields.items()
+            for fault in _faults_of_rule(table.column(name), rule)
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @property
@@ -88,6 +134,20 @@ class Output(StrictModel):
         return {column for rule in self.fields.values() for column in rule.columns} | set(
             self.attributes
         )
+
+
+def _faults_of_rule(column: Column, rule: FieldRule) -> list[str]:
+    """What a rule says that the column can never take."""
+    if rule.formats:  # what they read is not known here
+        return []
+    if rule.value is not None:
+        return faults_of_constants(column, {"value": str(rule.value)})
+    if rule.number and not is_numeric(column):
+        return [
+            f"fields.{column.name}.number: the column is {column.type}, not a number; remove it"
+        ]
+    made = {f"map.{key}": rule.prefix + value for key, value in (rule.map or {}).items()}
+    return faults_of_constants(column, made)
 
 
 class LandingFile(StrictModel):

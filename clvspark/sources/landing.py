@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import reduce
 from importlib import metadata
 from pathlib import Path
@@ -164,4 +164,15 @@ def _header(spark: SparkSession, path: str, delimiter: str) -> tuple[str, ...]:
     line = read_first_line(spark, path)
     if not line:
         raise MissingInputError(f"{path} is empty: a CSV file needs a header line.")
-    return tuple(next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=delimiter)))
+    names = next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=delimiter))
+    # Upper and lower case are one name to Spark.
+    counted = Counter(name.lower() for name in names)
+    faults = [
+        f"{times} columns are named {name!r} (upper and lower case are one name); a column needs a name of its own: "
+        "rename it in the file"
+        for name, times in counted.items()
+        if times > 1
+    ]
+    if faults:
+        raise ConfigError(path, faults)
+    return tuple(names)

@@ -5,7 +5,7 @@ from clvspark.privacy.consent import ANY, CHANNELS
 
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
-_EVENT_TYPES = [
+_EVENT_TYPES = (
     "order",
     "refund",
     "visit",
@@ -17,13 +17,8 @@ _EVENT_TYPES = [
     "email_unsubscribed",
     "coupon_redeemed",
     "call",
-]
+)
 _INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
-
-
-def _one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
 
 CUSTOMER_RECORD = Table(
     "sources.customer_record",
@@ -54,14 +49,18 @@ EVENT = Table(
     "One thing that happened; an order has one row for each of its lines.",
     (
         Column("event_id", "string", key=True),
-        Column("event_type", "string", required=True, check=_one_of("event_type", _EVENT_TYPES)),
+        Column("event_type", "string", required=True, allowed=_EVENT_TYPES),
         Column("source_system", "string", required=True),
         Column(
             "source_record_id", "string", "NULL: anonymous", references="sources.customer_record"
         ),
         Column("occurred_at", "timestamp", required=True, check=f"occurred_at {_INSTANT}"),
         Column("channel", "string", required=True),
-        Column("order_id", "string", "order that the line belongs to"),
+        Column(
+            "order_id",
+            "string",
+            "order that the line belongs to: the system that sent it, a colon, its number there",
+        ),
         Column("product_id", "string", references="sources.product"),
         Column("quantity", "int", check="quantity >= 0"),
         Column("net_revenue", "decimal(18,2)", "after discounts", unit="lakehouse currency"),
@@ -72,6 +71,7 @@ EVENT = Table(
     checks={
         "order_is_complete": "event_type NOT IN ('order', 'refund') "
         "OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
+        "revenue_of_sales": "event_type IN ('order', 'refund') OR coalesce(net_revenue, 0) = 0",
         "revenue_sign": "net_revenue IS NULL OR (event_type = 'refund' AND net_revenue <= 0) OR net_revenue >= 0",
     },
     cluster_by=("source_system", "source_record_id"),
@@ -103,7 +103,7 @@ CONSENT = Table(
             "channel",
             "string",
             required=True,
-            check=_one_of("channel", [ANY, *CHANNELS]),
+            allowed=(ANY, *CHANNELS),
         ),
         Column("purpose", "string", required=True),
         Column(
@@ -111,7 +111,7 @@ CONSENT = Table(
             "string",
             "y yes, n no, p pending, u unknown",
             required=True,
-            check="val IN ('y','n','p','u')",
+            allowed=("y", "n", "p", "u"),
         ),
         Column("reason", "string"),
         Column("recorded_at", "timestamp", required=True, check=f"recorded_at {_INSTANT}"),
@@ -191,3 +191,5 @@ TARGETS = {
     )
 }
 TABLES = (*TARGETS.values(), QUARANTINE)
+# Columns by target whose values are unique within one system only; ingest puts the system before them.
+QUALIFIED = {"event": ("order_id",)}

@@ -12,6 +12,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support.landing import amounts_of
 from support.shops import BY_PEOPLE, open_lake, rows_of, run_pipeline, versions
@@ -74,6 +75,16 @@ def test_planted_rows_are_in_quarantine_by_reason(lake, finished):
     assert found == expected
     readable = [value for (value,) in rows_of(lake, "sources.quarantine", "net_revenue") if value]
     assert sum(readable) == Decimal(planted["readable_cents"]) / 100
+
+
+def test_customer_records_are_those_of_the_truth(lake, finished):
+    true = pq.read_table(finished.truth / "record_person.parquet")
+    expected = zip(
+        true["source_system"].to_pylist(), true["source_record_id"].to_pylist(), strict=True
+    )
+
+    found = rows_of(lake, "sources.customer_record", "source_system", "source_record_id")
+    assert set(found) == set(expected)
 
 
 def test_identities_are_found_again(first_reports):

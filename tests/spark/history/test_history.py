@@ -108,6 +108,88 @@ def test_a_refund_gives_its_cost_back(orders: DataFrame) -> None:
     )  # fmt: skip
 
 
+RECEIPT = [
+    event("1", "o1", "2026-03-01 10:00:00", "40.00", source_record_id="1"),
+    event("2", "o1", "2026-03-01 10:00:00", "2.50", source_record_id="1"),
+    event("3", "o1", "2026-03-09 09:00:00", "-1.00", source_record_id="1", event_type="refund"),
+    event("4", "o1", "2026-03-09 18:00:00", "-0.50", event_type="refund"),
+    event("5", "o1", "2026-03-20 09:00:00", "-3.00", event_type="refund"),
+    event("6", "o2", "2026-03-02 10:00:00", "7.00"),
+    event("7", "o2", "2026-03-02 11:00:00", "-7.00", event_type="refund"),
+]
+
+
+def test_refunds_on_the_original_receipt_leave_the_purchase_and_count_on_their_own_days(
+    spark: SparkSession,
+) -> None:
+    events = attach_person(EVENT.rows(spark, RECEIPT), PERSON_LINK.rows(spark, LINKS))
+    orders = ORDER.conform(
+        build_orders(events, PRODUCT.rows(spark, []), default_margin_rate=0.3)
+    ).persist()
+    verify_contract(orders, ORDER)
+    assert {
+        (row["order_id"], row["is_purchase"], row["ordered_at"].isoformat(" ")): (
+            row["person_id"], row["lines"], row["net_revenue"],
+        )
+        for row in orders.collect()
+    } == {
+        ("o1", True, "2026-03-01 10:00:00"): ("p1", 2, Decimal("42.50")),
+        # A refund that names nobody is of the person who ordered.
+        ("o1", False, "2026-03-09 09:00:00"): ("p1", 2, Decimal("-1.50")),
+        ("o1", False, "2026-03-20 09:00:00"): ("p1", 1, Decimal("-3.00")),
+        ("o2", True, "2026-03-02 10:00:00"): (None, 1, Decimal("7.00")),
+        ("o2", False, "2026-03-02 11:00:00"): (None, 1, Decimal("-7.00")),
+    }  # fmt: skip
+    days = summarise_person_days(orders, build_interactions(events)).collect()
+    assert {
+        row["day"].isoformat(): (row["orders"], row["refunds"], row["net_revenue"]) for row in days
+    } == {
+        "2026-03-01": (1, 0, Decimal("42.50")),
+        "2026-03-09": (0, 1, Decimal("-1.50")),
+        "2026-03-20": (0, 1, Decimal("-3.00")),
+    }
+
+
+order_lines = st.lists(
+    st.tuples(
+        st.sampled_from(["o1", "o2", "o3"]),
+        st.booleans(),
+        st.integers(0, 3),
+        st.integers(0, 5_000),
+        st.sampled_from([None, "1"]),
+    ),
+    max_size=15,
+)
+
+
+@settings(max_examples=8)
+@given(order_lines)
+def test_every_order_is_one_purchase_and_no_cent_is_lost(
+    spark: SparkSession, lines: list[tuple[str, bool, int, int, str | None]]
+) -> None:
+    rows = [
+        event(
+            str(n),
+            order,
+            f"2026-03-{10 + on} 10:00:00",
+            str(Decimal(-cents if refund else cents) / 100),
+            source_record_id=record,
+            event_type="refund" if refund else "order",
+        )
+        for n, (order, refund, on, cents, record) in enumerate(lines)
+    ]
+    events = attach_person(EVENT.rows(spark, rows), PERSON_LINK.rows(spark, LINKS))
+    orders = ORDER.conform(build_orders(events, PRODUCT.rows(spark, []), default_margin_rate=0.3))
+    verify_contract(orders, ORDER)
+    found = orders.collect()
+    bought = sorted({order for order, refund, *_ in lines if not refund})
+    refunded = {(order, on) for order, refund, on, *_ in lines if refund}
+    assert sorted(row["order_id"] for row in found if row["is_purchase"]) == bought
+    assert len(found) == len(bought) + len(refunded)
+    assert sum(row["lines"] for row in found) == len(lines)
+    assert sum(row["net_revenue"] for row in found) == sum(Decimal(r["net_revenue"]) for r in rows)
+
+
 def test_interactions_are_events_of_known_persons_that_are_no_orders(events: DataFrame) -> None:
     rows = INTERACTION.conform(build_interactions(events)).collect()
     assert [(row["event_id"], row["person_id"], row["interaction_type"]) for row in rows] == [
@@ -148,6 +230,17 @@ def test_revenue_of_the_stage_agrees_and_a_rerun_writes_nothing(lake: Lakehouse)
         versions = [lake.version(table) for table in (ORDER, PERSON_DAY, CLV_SUMMARY)]
         assert stage.run(lake, config, APRIL).status == "unchanged"
         assert [lake.version(table) for table in (ORDER, PERSON_DAY, CLV_SUMMARY)] == versions
+
+
+def test_revenue_that_no_order_has_is_refused(lake: Lakehouse) -> None:
+    write_inputs(lake, EVENTS)
+    paid_visit = event("v1", None, "2026-03-05 08:00:00", "5.00", event_type="visit")
+    lake.storage.save(EVENT.rows(lake.spark, [paid_visit]).write.mode("append"), EVENT.name)
+    with (
+        lake.writing("history"),
+        pytest.raises(ContractError, match=r"net_revenue is 16\.55, the events have 21\.55"),
+    ):
+        stage.run(lake, HistoryConfig(summary_lags_days=[0]), APRIL)  # type: ignore[call-arg]
 
 
 def day(person: str, on: date, orders: int, amount: int, refunds: int = 0) -> dict[str, object]:

@@ -144,12 +144,12 @@ SOUND = {
     ("resolve", "pairwise_f1"): 0.95,
     ("resolve", "largest_person"): 12.0,
     ("resolve", "largest_true_person"): 6.0,
+    ("resolve", "records"): 50_000.0,
     ("ingest", "rows_quarantined"): 90.0,
     ("ingest", "revenue_received"): 110.5,
 }
 SUMS = {
     "events": "100.50",
-    "orders": "100.50",
     "quarantine": "10.00",
     "persons": "90.00",
     "anonymous": "10.50",
@@ -165,13 +165,16 @@ def judge(landing, sums=SUMS, **changes):
 def test_all_promises_hold_at_their_bounds(capsys):
     promises = judge(WHOLE)
 
-    assert [promise.held for promise in promises] == [True] * 5
+    assert [promise.held for promise in promises] == [True] * 6
     demo.print_promises(promises)
-    assert capsys.readouterr().out.count(" held ") == 5
+    assert capsys.readouterr().out.count(" held ") == 6
 
 
 def test_the_f1_of_a_part_of_the_customers_is_shown_and_not_promised():
-    assert [promise.held for promise in judge(PART, pairwise_f1=0.5)] == [None, *[True] * 4]
+    assert [promise.held for promise in judge(PART, pairwise_f1=0.5, records=650.0)] == [
+        None,
+        *[True] * 5,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,8 +184,11 @@ def test_the_f1_of_a_part_of_the_customers_is_shown_and_not_promised():
         ({"largest_person": 13.0}, 1),
         ({"largest_person": 0.0}, 1),
         ({"rows_quarantined": 91.0}, 2),
-        ({"revenue_received": 110.51}, 3),
-        ({"sums": SUMS | {"anonymous": "10.49"}}, 4),
+        ({"records": 50_001.0}, 3),
+        ({"revenue_received": 110.51}, 4),
+        ({"sums": SUMS | {"anonymous": "10.49"}}, 5),
+        # Revenue of a visit is in the events and in no order.
+        ({"sums": SUMS | {"events": "105.50", "quarantine": "5.00"}}, 5),
     ],
 )
 def test_a_promise_that_does_not_hold_ends_in_an_error_of_its_own(change, broken, capsys):

@@ -101,3 +101,77 @@ def test_columns_of_a_file_are_those_of_all_its_outputs() -> None:
         changed()["files"][0] | {"outputs": [*GOOD["files"][0]["outputs"], second]}
     )
     assert file.columns == ["age", "buyer", "price", "sku"]
+
+
+EVENT_FIELDS: dict[str, Any] = {
+    "event_id": "id",
+    "event_type": {"value": "order"},
+    "occurred_at": "at",
+    "channel": {"value": "shop"},
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "rule", "message"),
+    [
+        (
+            "event_type",
+            {"value": "ordr"},
+            "fields.event_type.value: 'ordr' is not allowed; allowed are order, refund, visit",
+        ),
+        (
+            "event_type",
+            {"from": "kind", "map": {"sale": "order", "back": "refunds"}},
+            "fields.event_type.map.back: 'refunds' is not allowed; allowed are order, refund",
+        ),
+        (
+            "event_type",
+            {"from": "kind", "map": {"open": "open"}, "prefix": "email_"},
+            "fields.event_type.map.open: 'email_open' is not allowed",
+        ),
+        ("quantity", {"value": "two"}, "fields.quantity.value: 'two' is not of type int"),
+        (
+            "occurred_at",
+            {"value": "1 May"},
+            "fields.occurred_at.value: '1 May' is not of type timestamp",
+        ),
+        (
+            "channel",
+            {"from": "channel", "number": {"decimal": ","}},
+            "fields.channel.number: the column is string, not a number",
+        ),
+    ],
+)
+def test_a_constant_that_the_column_never_takes_is_refused_with_what_it_takes(
+    field: str, rule: dict[str, object], message: str
+) -> None:
+    assert message in refuse({"to": "event", "fields": EVENT_FIELDS | {field: rule}}, Output)
+
+
+def test_constants_that_fit_are_accepted() -> None:
+    fitting = {
+        "event_type": {"from": "kind", "map": {"o": "opened"}, "prefix": "email_"},
+        "occurred_at": {"value": "2026-05-01"},
+        "quantity": {"value": 1},
+        "net_revenue": {"value": "0.00"},
+    }
+    fields = Output.model_validate({"to": "event", "fields": EVENT_FIELDS | fitting}).fields
+    assert fields["quantity"].value == 1
+
+
+def test_a_constant_takes_no_step() -> None:
+    assert "'value' is taken as it is; remove" in refuse({"value": "1", "prefix": "a"}, FieldRule)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ({"decimal": ",", "thousands": ","}, "'decimal' and 'thousands' are both ','"),
+        ({"decimal": ";"}, "number.decimal: input should be '.' or ','"),
+        ({"currency": ["USD", "-"]}, "'currency' has '-'; allowed are signs and codes without"),
+    ],
+)
+def test_a_number_format_that_contradicts_itself_is_refused(
+    number: dict[str, object], message: str
+) -> None:
+    assert message in refuse({"from": "amount", "number": number}, FieldRule)

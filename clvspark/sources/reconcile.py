@@ -1,0 +1,108 @@
+"""Rows and revenue of the landing files are held against what became of them, to the cent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import reduce
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType
+
+from clvspark.lakehouse import Run
+from clvspark.lakehouse.errors import ContractError
+from clvspark.lakehouse.table import Table
+from clvspark.sources.config import LandingFile, Output
+from clvspark.sources.map_rows import name_drop
+from clvspark.sources.tables import EVENT, TARGETS
+from clvspark.sources.values import map_field
+
+FATES = ("kept", "quarantined", "erased")
+MONEY = DecimalType(18, 2)
+
+
+def measure_received(raw: DataFrame, system: str, file: LandingFile, output: Output) -> DataFrame:
+    """Rows and revenue of one kind of landing file, before rows are judged; one row."""
+    rule = output.fields.get("net_revenue")
+    amount = map_field(raw, rule, MONEY) if rule else F.lit(None)
+    return raw.agg(
+        F.lit(name_drop(system, file)).alias("drop"),
+        F.count(F.lit(1)).alias("rows"),
+        F.sum(amount.cast(MONEY)).alias("revenue"),
+        F.count("_unknown").alias("unknown_rows"),
+        F.max("_unknown").alias("unknown_names"),
+    )
+
+
+def _measure_fates(df: DataFrame, table: Table) -> DataFrame:
+    """Rows and revenue of a judged frame by drop, fate (kept, quarantined or erased) and first reason."""
+    fate = (
+        F.when(F.col("_erased"), "erased")
+        .when(F.size("_reasons") > 0, "quarantined")
+        .otherwise("kept")
+    )
+    revenue = F.col("net_revenue") if "net_revenue" in table.names else F.lit(None)
+    groups = df.where("NOT _derived").groupBy(
+        F.lit(table.name).alias("target"),
+        F.col("_drop").alias("drop"),
+        fate.alias("fate"),
+        F.get("_reasons", F.lit(0)).alias("reason"),
+    )
+    return groups.agg(F.count(F.lit(1)).alias("rows"), F.sum(revenue.cast(MONEY)).alias("revenue"))
+
+
+def reconcile(run: Run, received: DataFrame, frames: Mapping[str, DataFrame]) -> None:
+    """Record rows and revenue received, kept, quarantined and erased; ContractError if they do not add up."""
+    drops = received.collect()
+    measured = [_measure_fates(df, TARGETS[name]) for name, df in frames.items()]
+    found = reduce(DataFrame.unionByName, measured).collect()
+    rows, revenue = dict.fromkeys(FATES, 0), dict.fromkeys(FATES, Decimal(0))
+    for row in found:
+        rows[row["fate"]] += row["rows"]
+        revenue[row["fate"]] += row["revenue"] or 0
+    landed_rows = sum(drop["rows"] for drop in drops)
+    landed_revenue = sum((drop["revenue"] or Decimal(0) for drop in drops), Decimal(0))
+    if landed_rows != sum(rows.values()) or landed_revenue != sum(revenue.values()):
+        raise ContractError(
+            f"{EVENT.name}: {landed_rows} landing rows with revenue {landed_revenue} became {rows} with {revenue}. "
+            "Rows were lost or counted twice: please report this. Nothing was written."
+        )
+    run.metric("rows_received", landed_rows)
+    run.metric("revenue_received", float(landed_revenue))
+    for fate in FATES:
+        run.metric(f"rows_{fate}", rows[fate])
+        run.metric(f"revenue_{fate}", float(revenue[fate]))
+    for drop in drops:
+        if drop["unknown_rows"]:
+            run.metric(
+                f"unknown columns in {drop['drop']}: {drop['unknown_names']}", drop["unknown_rows"]
+            )
+    for warning in warn_of_mappings(found):
+        run.warn(warning)
+
+
+def warn_of_mappings(found: list[Row]) -> list[str]:
+    """A sentence for each mapping of which more than half of the rows are in quarantine.
+
+    In: ``target, drop, fate, reason, rows``.
+    """
+    every: Counter[tuple[str, str]] = Counter()
+    bad: dict[tuple[str, str], Counter[str]] = {}
+    for row in found:
+        mapping = (row["drop"], row["target"])
+        every[mapping] += row["rows"]
+        if row["fate"] == "quarantined":
+            bad.setdefault(mapping, Counter())[row["reason"]] += row["rows"]
+    warnings = []
+    for (drop, target), reasons in sorted(bad.items()):
+        count = sum(reasons.values())
+        if 2 * count > every[drop, target]:
+            reason, times = min(reasons.items(), key=lambda item: (-item[1], item[0]))
+            warnings.append(
+                f"{drop} to {target}: {count:,} of {every[drop, target]:,} rows are in quarantine, {times:,} of them "
+                f"with the reason {reason}. Next step: look at such rows in sources.quarantine (column raw), correct "
+                "the mapping of this file under 'sources.systems', then run again."
+            )
+    return warnings
