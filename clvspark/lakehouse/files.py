@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,25 @@ def is_folder(spark: SparkSession, name: str) -> bool:
     return bool(system.exists(path) and system.getFileStatus(path).isDirectory())
 
 
-def digest_files(files: list[FoundFile]) -> str:
-    """One digest of names, sizes and modification times."""
-    return hashlib.sha256(repr(files).encode()).hexdigest()
+def digest_files(spark: SparkSession, files: list[FoundFile]) -> str:
+    """One digest of names, sizes and modification times.
+
+    A folder says nothing of what is below it: of a Delta table the newest commit counts, of any other folder every
+    file that Spark would read.
+    """
+    parts = [_digest_folder(spark, file.path) if file.is_folder else repr(file) for file in files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _digest_folder(spark: SparkSession, folder: str) -> str:
+    commits = list_files(spark, f"{folder}/_delta_log/*.json")
+    if commits:
+        return repr(commits[-1])
+    # Listed by Spark, in the JVM and on the cores: a folder may hold very many files.
+    below = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(folder)
+    fact = F.xxhash64("path", "modificationTime", "length")
+    found = below.agg(F.count(F.lit(1)), F.sum("length"), F.bit_xor(fact)).collect()
+    return f"{folder} {tuple(found[0])}"
 
 
 def read_first_line(spark: SparkSession, file: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from clvspark.lakehouse.errors import ClvsparkError, DamagedFileError, StorageError
+from clvspark.lakehouse.errors import ClvsparkError, ConfigError, DamagedFileError, StorageError
 
 _REFUSALS = {
     errno.ENOSPC: "the disk is full",
@@ -25,6 +25,11 @@ _JVM_REFUSALS = {
 }
 _PATH = re.compile(r"(?:file:/*)?(/[\w./=@%+-]+\.(?:snappy\.)?(?:parquet|json|jsonl|csv|crc))")
 
+_RETYPED = re.compile(
+    r"Parquet column cannot be converted in file (?:file:/*(?=/))?(\S+?)\. "
+    r"Column: \[([^\]]*)\], Expected: ([\w(),<>: ]+), Found: ([\w(), ]+)"
+)
+
 
 def translate(error: BaseException) -> ClvsparkError | None:
     """The same fault as an error meant for people, None for one that nobody foresaw.
@@ -37,6 +42,14 @@ def translate(error: BaseException) -> ClvsparkError | None:
     for words, number in _JVM_REFUSALS.items():
         if words in text:
             return _storage_error(number, _first_path(text))
+    retyped = _RETYPED.search(text)
+    if retyped:
+        path, column, expected, found = retyped.groups()
+        fault = (
+            f"column {column!r} is {found} here and {expected} in other files of the same 'path'. Replace the file by "
+            "one with the type of the others, or describe it under a 'path' of its own in 'sources.systems'"
+        )
+        return ConfigError(path, [fault])
     if _is_about_reading(text):
         return DamagedFileError(
             f"{_first_path(text) or 'A file'} cannot be read: it is cut short, altered, or not of the format that it "
