@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -124,6 +125,15 @@ def _execute(
     return reports
 
 
+def _interval(text: str) -> str:
+    """An interval as Spark reads it; wrong usage otherwise."""
+    if not re.fullmatch(r"\s*0*[1-9]\d{0,5}\s+(second|minute|hour)s?\s*", text):
+        raise typer.BadParameter(
+            f"{text!r} is no interval. Write a whole number from 1, then seconds, minutes or hours: --every '5 minutes'"
+        )
+    return text.strip()
+
+
 @app.command(
     rich_help_panel=PIPELINE,
     help=with_examples(
@@ -146,7 +156,12 @@ def stream(
     available_now: Annotated[
         bool, typer.Option("--available-now", help="take what is there, then stop")
     ] = False,
-    every: Annotated[str, typer.Option(help="interval of the micro-batches")] = "30 seconds",
+    every: Annotated[
+        str,
+        typer.Option(
+            callback=_interval, help="interval of the micro-batches, e.g. '30 seconds', '5 minutes'"
+        ),
+    ] = "30 seconds",
 ) -> None:
     """Run the stages for every new drop of files."""
     from clvspark.config import read_config

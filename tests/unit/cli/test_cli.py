@@ -86,6 +86,19 @@ def test_wrong_usage_exits_with_two(arguments: list[str], monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    "interval", ["soon", "0 seconds", "5", "-1 minutes", "1 month", "5 minutes ago"]
+)
+def test_an_interval_that_is_none_is_refused_before_spark_starts(
+    interval: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("clvspark.pipeline.open_lakehouse", lambda *_, **__: pytest.fail("Spark"))
+    assert exit_code(["stream", "--every", interval], monkeypatch) == 2
+    shown = " ".join(capsys.readouterr().err.replace("\u2502", " ").split())
+    assert "is no interval" in shown
+    assert "--every '5 minutes'" in shown
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (errors.MissingInputError("no files"), 3),
