@@ -30,13 +30,15 @@ from clvspark.lakehouse.errors import MissingInputError, TrainingError
 from clvspark.lakehouse.tracking import open_tracker
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
+_SHORTEST_HOLDOUT_DAYS = 7
 
 
 def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Backtest every model on the holdout, choose the champion, fit all on everything before `as_of`.
 
     A model that cannot be fitted is left out; where none can, TrainingError is raised before anything is written
-    and the old champion stays.
+    and the old champion stays. Where nobody had bought before the holdout there is nothing to fit: the run warns, and
+    the tables are as they were, or empty.
     """
     with lake.run(
         FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)
@@ -54,17 +56,33 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     ) as run:
         if not run.is_current:
             run.step("scoring persons")
-            model_id, models = _champion(lake, as_of)
-            dates = [as_of - timedelta(days=config.decline_days), as_of]
-            summary = _summaries(lake, config, dates).where(F.col("as_of_date").isin(dates))
-            values = score_customers(summary, models, config=config, model_id=model_id)
-            run.overwrite(CUSTOMER_VALUE, values)
+            run.overwrite(CUSTOMER_VALUE, _value_persons(run, lake, config, as_of))
     return run.report
+
+
+def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
+    """clv.customer_value; empty, with a warning, where a fit had nothing to be fitted to."""
+    if lake.exists(MODEL) and lake.read(MODEL).isEmpty():
+        run.warn(
+            "nobody is valued: no model has been fitted yet; the warning of the stage 'fit' says why. "
+            f"Next step: clvspark fit --as-of {as_of}"
+        )
+        return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
+    model_id, models = _champion(lake, as_of)
+    dates = [as_of - timedelta(days=config.decline_days), as_of]
+    summary = _summaries(lake, config, dates).where(F.col("as_of_date").isin(dates))
+    return score_customers(summary, models, config=config, model_id=model_id)
 
 
 def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     start = as_of - timedelta(days=config.holdout_days)
     summary = _summaries(lake, config, [start, as_of])
+    first = _first_purchase(lake)
+    if first is None or first >= start:
+        run.warn(_say_too_young(first, config, as_of))
+        absent = [table for table in (BACKTEST, MODEL) if not lake.exists(table)]
+        run.overwrite_all({t: lake.spark.createDataFrame([], t.schema) for t in absent})
+        return
     now = summary.where(F.col("as_of_date") == F.lit(as_of)).localCheckpoint()
     before = summary.where(F.col("as_of_date") == F.lit(start)).localCheckpoint()
     holdout = join_holdout(before, now).localCheckpoint()
@@ -111,16 +129,47 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
 
 
 def _summaries(lake: Lakehouse, config: ClvConfig, dates: list[date]) -> DataFrame:
-    """Summaries with the models' columns; MissingInputError where one of the dates is not kept."""
+    """Summaries with the models' columns; MissingInputError where one of the dates is not kept.
+
+    A date on which nobody had bought yet has no rows and is kept all the same.
+    """
     summary = model_columns(lake.read(CLV_SUMMARY), config.value)
     kept = {row[0] for row in lake.read(CLV_SUMMARY).select("as_of_date").distinct().collect()}
-    absent = [str(day) for day in dates if day not in kept]
+    first = _first_purchase(lake)
+    absent = [str(day) for day in dates if first and day > first and day not in kept]
     if absent:
         raise MissingInputError(
             f"{CLV_SUMMARY.name} has no persons as of {', '.join(absent)}. Add the lag to "
             "'history.summary_lags_days' or choose a date with earlier purchases, then run: clvspark history"
         )
     return summary
+
+
+def _first_purchase(lake: Lakehouse) -> date | None:
+    """Day of the first purchase of anybody, None where nobody has bought."""
+    found: date | None = lake.read(CLV_SUMMARY).agg(F.min("first_purchase_on")).collect()[0][0]
+    return found
+
+
+def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
+    """Why nothing could be fitted, and what to do."""
+    if first is None:
+        return (
+            f"no model was fitted: {CLV_SUMMARY.name} is empty, nobody bought anything before {as_of}. Next step: see "
+            "whether orders landed (sources.event, sources.quarantine) and whether 'as_of' is after them."
+        )
+    ready = first + timedelta(days=config.holdout_days + 1)
+    age = (as_of - first).days
+    shorter = (
+        f" or set 'clv.holdout_days' below {age}, add it to 'history.summary_lags_days' and run again"
+        if age > _SHORTEST_HOLDOUT_DAYS
+        else ""
+    )
+    return (
+        f"no model was fitted: the first purchase is of {first}, and a backtest over {config.holdout_days} days needs "
+        f"purchases before {as_of - timedelta(days=config.holdout_days)}. Next step: run again as of {ready} or later"
+        f"{shorter}."
+    )
 
 
 def _choose_champion(measures: dict[str, dict[str, float]], config: ClvConfig) -> str:

@@ -15,7 +15,7 @@ from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.identity.tables import MODEL as IDENTITY_MODEL
 from clvspark.identity.tables import PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
-from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse import Lakehouse, warnings_among
 from clvspark.lakehouse.run_log import METRIC, RUN
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
@@ -65,6 +65,10 @@ class Figures:
     def metric(self, stage: str, name: str) -> float | None:
         """Number that the newest successful run of a stage reported, None where none did."""
         return self.metrics.get((stage, name))
+
+    def warnings(self, *stages: str) -> list[str]:
+        """What the newest runs of these stages warned of."""
+        return warnings_among(name for stage, name in self.metrics if stage in stages)
 
     @property
     def is_window_over(self) -> bool:

@@ -53,12 +53,12 @@ def cut(path) -> None:
     path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
 
 
-def parquet_shop(folder) -> Shop:
+def parquet_shop(folder, path="sales.parquet") -> Shop:
     """A shop whose till drops Parquet."""
     shop = open_till_shop(folder)
     config = yaml.safe_load(shop.config_file.read_text())
     (file,) = config["sources"]["systems"][0]["files"]
-    file |= {"path": "sales.parquet", "format": "parquet"}
+    file |= {"path": path, "format": "parquet"}
     shop.config_file.write_text(yaml.safe_dump(config))
     pq.write_table(pa.table(SALES), shop.landing / "sales.parquet")
     return shop
@@ -73,10 +73,16 @@ def shops(ingested, tmp_path_factory):
         "landing of another format": parquet_shop(folder / "format"),
         "landing is a folder": open_till_shop(folder / "folder"),
         "landing empty": open_till_shop(folder / "empty"),
+        "landing of two types": parquet_shop(folder / "types", path="sales*.parquet"),
+        "header repeats a name": open_till_shop(
+            folder / "header", header="receipt,card,sold_at,amount,Amount"
+        ),
         "log cut short": copy(ingested, folder / "log"),
         "log without content": copy(ingested, folder / "blank"),
         "data cut short": copy(ingested, folder / "data"),
     }
+    numbers = {**SALES, "receipt": ["r3", "r4"], "amount": [12.34, 20.0]}
+    pq.write_table(pa.table(numbers), found["landing of two types"].landing / "sales_2.parquet")
     cut(found["landing cut short"].landing / "sales.parquet")
     (found["landing of another format"].landing / "sales.parquet").write_text(
         "receipt,card\nr1,c1\n"
@@ -114,6 +120,20 @@ def outcomes(shops):
         ("landing of another format", 11, ["sales.parquet cannot be read", "not of the format"]),
         ("landing is a folder", 3, ["sales.csv", "is a folder"]),
         ("landing empty", 3, ["sales.csv is empty: a CSV file needs a header line"]),
+        (
+            "landing of two types",
+            2,
+            [
+                "sales_2.parquet: 1 fault",
+                "column 'amount' is DOUBLE here and string",
+                "a 'path' of its own",
+            ],
+        ),
+        (
+            "header repeats a name",
+            2,
+            ["sales.csv: 1 fault", "2 columns are named 'amount'", "rename it in the file"],
+        ),
         (
             "log cut short",
             11,

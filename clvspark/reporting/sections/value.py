@@ -32,14 +32,11 @@ def describe_value(figures: Figures) -> Section:
         "and is no part of CLV: it stands beside the prediction and is never added to it."
     )
     deciles = figures.deciles_of("clv")
+    told = [Note(f"{text[:1].upper()}{text[1:]}") for text in figures.warnings("fit", "score")]
     if not deciles:
-        return Section(
-            "value",
-            "Customer value",
-            lead,
-            [Note(f"Nobody is ranked by CLV as of {figures.as_of} yet.")],
-        )
-    blocks: list[Block] = [_decile_grid(figures, deciles), _prediction_chart(figures)]
+        nobody = Note(f"Nobody is ranked by CLV as of {figures.as_of} yet.")
+        return Section("value", "Customer value", lead, [nobody, *told])
+    blocks: list[Block] = [*told, _decile_grid(figures, deciles), _prediction_chart(figures)]
     return Section("value", "Customer value", lead, [*blocks, *_concentration(figures)])
 
 

@@ -200,3 +200,33 @@ def test_a_date_that_is_not_kept_is_named_with_the_next_step(scored: SimpleNames
     with pytest.raises(MissingInputError, match=r"no persons as of .* clvspark history"):
         stage.run_score(scored.lake, CONFIG, date(2026, 6, 1))
     assert scored.lake.version(MODEL) == version
+
+
+def summarised(lake: Lakehouse, first: date, *lags: int) -> None:
+    """Summaries of one person who bought once, kept for these lags."""
+    days = [dict(zip(PERSON_DAY.names, ("p1", first, 1, 0, 10.0, 5.0, 0), strict=True))]
+    dates = [AS_OF - timedelta(days=lag) for lag in lags]
+    found = summarise_purchases(PERSON_DAY.rows(lake.spark, days), as_of_dates=dates)
+    lake.overwrite(CLV_SUMMARY, found)
+
+
+def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lakehouse) -> None:
+    summarised(lake, AS_OF - timedelta(days=182), *LAGS)
+    with lake.writing("fit"):
+        fitted = stage.run_fit(lake, CONFIG, AS_OF)
+        scored = stage.run_score(lake, CONFIG, AS_OF)
+        again = stage.run_fit(lake, CONFIG, AS_OF)
+
+    (why,) = fitted.warnings
+    assert "the first purchase is of 2025-10-01" in why
+    assert "run again as of 2026-04-02 or later or set 'clv.holdout_days' below 182" in why
+    assert "nobody is valued" in scored.warnings[0]
+    assert [lake.read(table).count() for table in (MODEL, BACKTEST, CUSTOMER_VALUE)] == [0, 0, 0]
+    assert again.status == "unchanged"
+
+
+def test_a_lag_that_is_not_kept_is_no_young_shop(lake: Lakehouse) -> None:
+    summarised(lake, AS_OF - timedelta(days=183), 0)
+    with lake.writing("fit"), pytest.raises(MissingInputError, match="as of 2025-10-01"):
+        stage.run_fit(lake, CONFIG, AS_OF)
+    assert not lake.exists(MODEL)
