@@ -43,19 +43,21 @@ def digest_files(spark: SparkSession, files: list[FoundFile]) -> str:
     A folder says nothing of what is below it: of a Delta table the newest commit counts, of any other folder every
     file that Spark would read.
     """
-    parts = [_digest_folder(spark, file.path) if file.is_folder else repr(file) for file in files]
+    commits = {file: _newest_commit(spark, file.path) for file in files if file.is_folder}
+    parts = [repr(commits[file] or file.path if file.is_folder else file) for file in files]
+    folders = [file.path for file, commit in commits.items() if commit is None]
+    if folders:
+        # Listed by Spark, in the JVM and on the cores: folders may hold very many files.
+        below = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(folders)
+        fact = F.xxhash64("path", "modificationTime", "length")
+        parts.append(repr(below.agg(F.count("path"), F.sum("length"), F.bit_xor(fact)).collect()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _digest_folder(spark: SparkSession, folder: str) -> str:
+def _newest_commit(spark: SparkSession, folder: str) -> FoundFile | None:
+    """Newest commit of the Delta table in a folder, None where there is no table."""
     commits = list_files(spark, f"{folder}/_delta_log/*.json")
-    if commits:
-        return repr(commits[-1])
-    # Listed by Spark, in the JVM and on the cores: a folder may hold very many files.
-    below = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(folder)
-    fact = F.xxhash64("path", "modificationTime", "length")
-    found = below.agg(F.count(F.lit(1)), F.sum("length"), F.bit_xor(fact)).collect()
-    return f"{folder} {tuple(found[0])}"
+    return commits[-1] if commits else None
 
 
 def read_first_line(spark: SparkSession, file: str) -> str | None:

@@ -26,8 +26,8 @@ _JVM_REFUSALS = {
 _PATH = re.compile(r"(?:file:/*)?(/[\w./=@%+-]+\.(?:snappy\.)?(?:parquet|json|jsonl|csv|crc))")
 
 _RETYPED = re.compile(
-    r"Parquet column cannot be converted in file (?:file:/*(?=/))?(\S+?)\. "
-    r"Column: \[([^\]]*)\], Expected: ([\w(),<>: ]+), Found: ([\w(), ]+)"
+    r"reading file (?:file:/*(?=/))?(\S+)\.\s+Data type mismatches when reading Parquet column \[?([^\]]*?)\]?\. "
+    r"Expected Spark type ([^.]+?), actual Parquet type (\w+(?: \([^)]*\))?)"
 )
 
 

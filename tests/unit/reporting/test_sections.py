@@ -52,6 +52,17 @@ def test_the_headline_weighs_customers_by_p_alive_and_shows_anonymous_revenue(
     assert tiles["Anonymous revenue"].value == "5.0 %"
 
 
+def test_the_page_says_why_nobody_is_valued(figures: Figures) -> None:
+    told = {
+        ("fit", "warning: no model was fitted: the shop is young"): 1.0,
+        ("ingest", "warning: x"): 1.0,
+    }
+    young = dataclasses.replace(figures, deciles=[], metrics=told)
+    assert notes(describe_value(young)) == (
+        f"Nobody is ranked by CLV as of {figures.as_of} yet. No model was fitted: the shop is young"
+    )
+
+
 def test_historical_and_residual_value_stand_beside_their_sum_and_what_came_true(
     figures: Figures,
 ) -> None:
