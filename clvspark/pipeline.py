@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 from clvspark.activation import stage as activation
@@ -14,6 +14,7 @@ from clvspark.history import stage as history
 from clvspark.identity import stage as identity
 from clvspark.lakehouse import Lakehouse, RunReport, build_session
 from clvspark.lakehouse.lake import Progress
+from clvspark.lakehouse.lock import writer_lock
 from clvspark.measurement import stage as measurement
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
@@ -36,10 +37,24 @@ STAGES: dict[str, StageFunction] = {
 }
 
 
-def open_lakehouse(config: Config, *, progress: Progress | None = None) -> Lakehouse:
-    """Build the session and open the lakehouse that `config` describes."""
+def open_lakehouse(
+    config: Config, *, progress: Progress | None = None, writes: str | None = None
+) -> Lakehouse:
+    """Build the session and open the lakehouse that `config` describes.
+
+    `writes` names a command that is going to write: LockedError, before Spark starts, where another process does.
+    """
+    root = config.lakehouse.local_root
+    if writes and root:
+        with writer_lock(root, writes):
+            pass
     spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
     return Lakehouse(spark, config.lakehouse, TABLES, progress)
+
+
+def name_command(names: Sequence[str]) -> str:
+    """Command that runs these stages, as others are told who holds the lakehouse."""
+    return " ".join(names) if len(names) < len(STAGES) else "run"
 
 
 def run_stages(
@@ -57,8 +72,7 @@ def run_stages(
     nothing it depends on has changed; `patience_seconds` is how long another writer is waited for.
     """
     names = list(names)
-    command = " ".join(names) if len(names) < len(STAGES) else "run"
-    with lake.writing(command, patience_seconds=patience_seconds):
+    with lake.writing(name_command(names), patience_seconds=patience_seconds):
         lake.log.force = force
         for name in names:
             yield STAGES[name](lake, config, as_of)

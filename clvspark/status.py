@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +40,9 @@ def read_status(config: Config) -> Status:
 
     Raises VersionError if a newer clvspark wrote it.
     """
-    root = config.lakehouse.root
-    if root and "://" not in root:
-        return _of_folder(Path(root))
+    root = config.lakehouse.local_root
+    if root:
+        return _of_folder(root)
     return _of_session(config)
 
 
@@ -73,20 +75,42 @@ def _of_session(config: Config) -> Status:
 
 
 def print_status(found: Status) -> None:
-    """Tables, how the newest run of every stage ended, and the last runs."""
+    """Tables, the last run of every stage that had work to do, and the last runs that had."""
     if not found.tables:
         console.out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
         return
     rows = [(n, count, version, TABLES[n].comment) for n, (count, version) in found.tables.items()]
     console.table("Tables", ["table", "rows", "version", "what it holds"], rows, texts={3})
-    runs = sorted(found.runs, key=lambda run: run["started_at"], reverse=True)
-    newest = {stage: [run for run in runs if run["stage"] == stage][:1] for stage in STAGES}
     columns = ["stage", "as of", "status", "started (UTC)", "seconds", "rows written"]
-    for title, shown in (
-        ("Newest run of each stage", [run for found_run in newest.values() for run in found_run]),
-        ("Last runs", runs[:_SHOWN_RUNS]),
-    ):
-        console.table(title, columns, [_cells(run) for run in shown], left=4)
+    newest = [
+        (*_cells(run), _moment(checked["started_at"]) if checked else "-")
+        for run, checked in last_work(found.runs)
+    ]
+    title = "Last run of each stage that had work to do, and when it was last found to have none"
+    console.table(title, [*columns, "unchanged (UTC)"], newest, left=4, texts={6})
+    worked = [run for run in _newest_first(found.runs) if run["status"] != "unchanged"]
+    shown = [_cells(run) for run in worked[:_SHOWN_RUNS]]
+    console.table("Last runs that had work to do", columns, shown, left=4)
+
+
+def last_work(runs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """By stage, in the order of the flow: the last run that did its work or failed, and the last without work since."""
+    found = []
+    for stage in STAGES:
+        mine = [run for run in _newest_first(runs) if run["stage"] == stage]
+        idle = list(itertools.takewhile(lambda run: run["status"] == "unchanged", mine))
+        worked = mine[len(idle) :] or mine
+        if worked:
+            found.append((worked[0], idle[0] if idle else None))
+    return found
+
+
+def _newest_first(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(runs, key=lambda run: run["started_at"], reverse=True)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def _cells(run: dict[str, Any]) -> tuple[object, ...]:
@@ -98,7 +122,7 @@ def _cells(run: dict[str, Any]) -> tuple[object, ...]:
         run["stage"],
         day,
         status,
-        f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
+        _moment(run["started_at"]),
         run["seconds"],
         written,
     )

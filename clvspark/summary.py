@@ -121,11 +121,20 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
         for m in models
     ]
     champion = {m["name"] for m in models if m["is_champion"] and m["kind"] == "transaction"}
+    parameters += [
+        (row["model"], f"left out: {escape(row['reason'])}", "-")
+        for row in lake.read_or_empty(BACKTEST)
+        .where(is_date(as_of))
+        .where("reason IS NOT NULL")
+        .orderBy("model")
+        .collect()
+    ]
     console.table(
         "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, left=2
     )
     measures: dict[str, dict[str, float]] = {}
-    for row in lake.read_or_empty(BACKTEST).where(is_date(as_of)).orderBy("model").collect():
+    judged = lake.read_or_empty(BACKTEST).where(is_date(as_of)).where("reason IS NULL")
+    for row in judged.orderBy("model").collect():
         measures.setdefault(row["model"], {})[row["measure"]] = row["value"]
     rows = [
         (
@@ -198,14 +207,26 @@ def _print_audiences(lake: Lakehouse, as_of: date) -> None:
 
 def _print_files(config: Config, as_of: date) -> None:
     """Files of the date's deliveries, as their manifests list them."""
-    rows: list[tuple[str, object]] = []
+    rows: list[tuple[str, object, object]] = []
     for destination in config.activation.destinations:
         folder = Path(config.activation.exports) / destination.id
         # Later deliveries of a date have its number behind the date.
         for manifest in sorted(folder.glob(f"{as_of}*/manifest.json")):
-            files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-            rows += [(escape(str(manifest.with_name(f["name"]))), f["rows"]) for f in files]
-    console.table("Files written", ["file", "rows"], rows or [("none: no list has changed", 0)])
+            told = json.loads(manifest.read_text(encoding="utf-8"))
+            persons = {
+                a["audience_id"]: a["persons_added"] + a["persons_removed"]
+                for a in told.get("audiences", [])
+            }
+            rows += [
+                (
+                    escape(str(manifest.with_name(f["name"]))),
+                    f["rows"],
+                    persons.get(f["audience_id"]),
+                )
+                for f in told["files"]
+            ]
+    columns = ["file", "entries (one an address)", "persons"]
+    console.table("Files written", columns, rows or [("none: no list has changed", 0, 0)])
 
 
 def _print_seconds(reports: Sequence[RunReport]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from pyspark.sql import functions as F
 
 from clvspark.activation.config import FileDestination
 from clvspark.lakehouse.errors import DeliveryError
-from clvspark.lakehouse.folders import building_folder, swap_folder
+from clvspark.lakehouse.folders import building_folder, make_private_folder, swap_folder
 from clvspark.privacy.identifiers import hash_identifier, normalise_identifier
 
 MAX_ROWS_PER_FILE = 5_000_000
+_COUNTS = ("persons_added", "persons_removed", "entries_added", "entries_removed")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,27 @@ class ExportedFile:
     def path(self) -> str:
         """Where it lies below the destination's folder."""
         return f"{self.delivery}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one destination is told at once.
+
+    Parameters
+    ----------
+    batch : number of the delivery to the destination on the date.
+    counts : ``persons_added, persons_removed, entries_added, entries_removed`` by audience.
+    """
+
+    destination: FileDestination
+    as_of: date
+    batch: int = 1
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its folder: the date, from the second one of a date on with its number."""
+        return str(self.as_of) if self.batch == 1 else f"{self.as_of}_{self.batch}"
 
 
 def build_payload(
@@ -74,21 +97,39 @@ def build_payload(
     )
 
 
-def export_files(
-    payload: DataFrame, folder: Path, destination: FileDestination, *, as_of: date, batch: int = 1
-) -> list[ExportedFile]:
-    """Write ``<folder>/<destination>/<delivery>/<audience>.<format>`` and ``manifest.json``.
+def count_operations(instructions: DataFrame, payload: DataFrame) -> dict[str, dict[str, int]]:
+    """Persons and entries that are added and removed, by audience, as `Delivery` wants them.
 
-    The delivery is named after the date, from the second one of a date on with its number. It is built beside its
-    place and put there when all rows are in its files; a folder that an interrupted run left there is replaced.
-    Raises DeliveryError where rows are missing.
+    In: the instructions of a delivery, and the payload built from them.
     """
-    final = folder / destination.id / (str(as_of) if batch == 1 else f"{as_of}_{batch}")
+    counted: dict[str, dict[str, int]] = {}
+    for what, rows in (("persons", instructions), ("entries", payload)):
+        found = rows.groupBy("audience_id").agg(
+            F.count_if(F.col("operation") == "add").alias("added"),
+            F.count_if(F.col("operation") == "remove").alias("removed"),
+        )
+        for audience, added, removed in found.collect():
+            numbers = counted.setdefault(audience, dict.fromkeys(_COUNTS, 0))
+            numbers |= {f"{what}_added": added, f"{what}_removed": removed}
+    return dict(sorted(counted.items()))
+
+
+def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[ExportedFile]:
+    """Write ``<folder>/<destination>/<delivery>/<audience>.<format>`` and ``manifest.json``, for their owner only.
+
+    The lines of a file are in the order of their identifiers. The delivery is built beside its place and put there
+    when all rows are in its files; a folder that an interrupted run left there is replaced. Raises DeliveryError
+    where rows are missing.
+    """
+    destination = delivery.destination
+    final = folder / destination.id / delivery.name
     work = building_folder(final)
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True, mode=0o700)
+    make_private_folder(work)
     kept = payload.localCheckpoint()
-    ordered = kept.orderBy("audience_id", "outbox_id").coalesce(1)
+    order = ("audience_id", _identifier(destination), "outbox_id")
+    # Sorted in the one task that writes: an order from before it would be lost.
+    ordered = kept.coalesce(1).sortWithinPartitions(*order)
     writer = ordered.write.partitionBy("audience_id").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
     parts = (work / "parts").absolute()
     if destination.format == "csv":
@@ -101,7 +142,7 @@ def export_files(
         {row["audience_id"]: row["count"] for row in counts}, files, folder, destination
     )
     shutil.rmtree(parts)
-    _write_manifest(work, destination, as_of, batch, files)
+    _write_manifest(work, delivery, files)
     swap_folder(final)
     return files
 
@@ -156,18 +197,20 @@ def _refuse_missing_rows(
     )
 
 
-def _write_manifest(
-    work: Path, destination: FileDestination, as_of: date, batch: int, files: list[ExportedFile]
-) -> None:
+def _write_manifest(work: Path, delivery: Delivery, files: list[ExportedFile]) -> None:
+    destination = delivery.destination
     manifest = {
         "destination": destination.id,
-        "as_of_date": str(as_of),
-        "batch": batch,
+        "as_of_date": str(delivery.as_of),
+        "batch": delivery.batch,
         "format": destination.format,
         "identifier": _identifier(destination),
         "files": [
             {"name": f.name, "audience_id": f.audience_id, "rows": f.rows, "sha256": f.sha256}
             for f in files
         ],
+        "audiences": [{"audience_id": name, **counts} for name, counts in delivery.counts.items()],
     }
-    (work / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    path = work / "manifest.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

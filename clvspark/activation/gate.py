@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.config import FileDestination, HoldoutConfig
+from clvspark.activation.config import FileDestination
 from clvspark.activation.tables import ASSIGNMENT
+from clvspark.privacy.consent import CHANNELS
+from clvspark.privacy.identifiers import normalise_identifier
 
-_BUCKETS = 10_000
 
+def join_addresses(
+    contacts: DataFrame, allowed: DataFrame, held: DataFrame, identifier: str
+) -> DataFrame:
+    """Add what is known of the contacts' address: ``<identifier>_consent_<channel>`` and ``<identifier>_held``.
 
-def split_group(config: HoldoutConfig) -> Column:
-    """`treatment` or `holdout` by a hash of the person and the salt, the same in every run."""
-    bucket = F.pmod(F.xxhash64(F.lit(config.salt), "person_id"), F.lit(_BUCKETS))
-    return F.when(bucket < round(config.percent * _BUCKETS / 100), "holdout").otherwise("treatment")
+    In: contacts; ``entry, consent_<channel>`` of `judge_entries`; ``entry, held`` of `hold_entries`.
+    """
+    verdicts = allowed.join(held, on="entry", how="full_outer").select(
+        F.col("entry").alias("_entry"),
+        *(F.col(f"consent_{name}").alias(f"{identifier}_consent_{name}") for name in CHANNELS),
+        F.col("held").alias(f"{identifier}_held"),
+    )
+    address = normalise_identifier(F.col(identifier)).alias("_entry")
+    return contacts.select("*", address).join(verdicts, on="_entry", how="left").drop("_entry")
 
 
 def judge_members(
@@ -24,19 +34,23 @@ def judge_members(
 ) -> DataFrame:
     """Verdict on every member of the destination's audiences.
 
-    In: ``audience_id, person_id`` of the members; contacts: one row a person with email, phone, split_group and
-    ``consent_<channel>``. Out: the members with ``verdict`` (eligible, without_consent, without_identifier or
-    held_out) and ``address``, the identifier as the destination wants it named.
+    In: ``audience_id, person_id`` of the members; contacts: one row a person with email, phone, split_group,
+    ``consent_<channel>`` and what `join_addresses` adds. Consent is that of the person and of everybody who shares
+    the address; an address of somebody who is held out is held out. Out: the members with ``verdict`` (eligible,
+    without_consent, without_identifier or held_out) and ``address``, the identifier as the destination wants it named.
     """
     joined = members.where(F.col("audience_id").isin(*destination.audiences)).join(
         contacts, on="person_id", how="left"
     )
-    consenting = F.coalesce(F.col(f"consent_{destination.channel}"), F.lit(False))
-    address = F.col(destination.identifier)
+    channel, identifier = destination.channel, destination.identifier
+    address, no = F.col(identifier), F.lit(False)
+    consenting = F.coalesce(F.col(f"consent_{channel}"), no)
+    allowed = address.isNull() | F.coalesce(F.col(f"{identifier}_consent_{channel}"), no)
+    held = (F.col("split_group") == "holdout") | F.coalesce(F.col(f"{identifier}_held"), no)
     verdict = (
-        F.when(~consenting, "without_consent")
+        F.when(~(consenting & allowed), "without_consent")
         .when(address.isNull(), "without_identifier")
-        .when(F.col("split_group") == "holdout", "held_out")
+        .when(held, "held_out")
         .otherwise("eligible")
     )
     return joined.select(

@@ -10,8 +10,15 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import ActivationConfig
-from clvspark.activation.export import ExportedFile, build_payload, export_files
-from clvspark.activation.gate import assign_members, judge_members, split_group
+from clvspark.activation.export import (
+    Delivery,
+    ExportedFile,
+    build_payload,
+    count_operations,
+    export_files,
+)
+from clvspark.activation.gate import assign_members, join_addresses, judge_members
+from clvspark.activation.holdout import deal_groups, hold_entries
 from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT, OUTBOX, TABLES
 from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
@@ -20,12 +27,23 @@ from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
+from clvspark.privacy.addresses import judge_entries, list_entries
 from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
 from clvspark.privacy.erase import purge_deleted
-from clvspark.sources.tables import CONSENT
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
 
 STAGE = "activate"
-READS = (MEMBERSHIP, DEFINITION, PERSON, PERSON_LINK, CONSENT, CUSTOMER_VALUE, DECILE)
+READS = (
+    MEMBERSHIP,
+    DEFINITION,
+    PERSON,
+    PERSON_LINK,
+    CUSTOMER_RECORD,
+    CONSENT,
+    CUSTOMER_VALUE,
+    DECILE,
+)
+IDENTIFIERS = ("email", "phone")
 
 
 def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
@@ -47,8 +65,11 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         .select("audience_id", "person_id")
         .localCheckpoint()
     )
-    run.merge(HOLDOUT, _deal_groups(lake, members, config, as_of))
-    contacts = _gather_contacts(lake, as_of).localCheckpoint()
+    entries = {name: _entries(lake, name).localCheckpoint() for name in IDENTIFIERS}
+    every = reduce(DataFrame.unionByName, entries.values())
+    dealt = lake.read_or_empty(HOLDOUT)
+    run.merge(HOLDOUT, deal_groups(members, every, dealt, config.holdout, as_of=as_of))
+    contacts = _gather_contacts(lake, entries, as_of).localCheckpoint()
     judged = _judge(lake, config, members, contacts).localCheckpoint()
     run.merge(ASSIGNMENT, assign_members(judged, lake.read_or_empty(ASSIGNMENT), as_of=as_of))
     before = lake.read_or_empty(OUTBOX).localCheckpoint()
@@ -87,33 +108,29 @@ def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None
         raise ConfigError("activation", faults)
 
 
-def _deal_groups(
-    lake: Lakehouse, members: DataFrame, config: ActivationConfig, as_of: date
-) -> DataFrame:
-    """Groups of those who come up for the first time; all others keep theirs."""
-    before = lake.read_or_empty(HOLDOUT)
-    new = members.select("person_id").distinct().join(before, on="person_id", how="left_anti")
-    return new.select(
-        "person_id",
-        split_group(config.holdout).alias("split_group"),
-        F.lit(as_of).alias("assigned_on"),
-    ).select(*HOLDOUT.names)
-
-
-def _gather_contacts(lake: Lakehouse, as_of: date) -> DataFrame:
-    """One row a person: addresses, consent, group and value."""
+def _entries(lake: Lakehouse, identifier: str) -> DataFrame:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    records = lake.read_or_empty(CUSTOMER_RECORD)
+    return list_entries(lake.read(PERSON), records, links, identifier)
+
+
+def _gather_contacts(lake: Lakehouse, entries: dict[str, DataFrame], as_of: date) -> DataFrame:
+    """One row a person: addresses and what holds for them, consent, group and value."""
+    links, dealt = lake.read(PERSON_LINK).where("valid_to IS NULL"), lake.read(HOLDOUT)
     # The lists go out on the day itself, so what was said on this day counts as well.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
-    consent = resolve_consent(lake.read(CONSENT), links, purpose="marketing", until=until)
+    statements = lake.read(CONSENT)
+    consent = resolve_consent(statements, links, purpose="marketing", until=until)
     now = F.col("as_of_date") == F.lit(as_of)
     values = lake.read(CUSTOMER_VALUE).where(now).select("person_id", "clv", "lifecycle_stage")
     deciles = lake.read(DECILE).where(now & (F.col("metric") == "clv"))
+    contacts = lake.read(PERSON).select("person_id", "email", "phone")
+    for name, known in entries.items():
+        allowed = judge_entries(known, statements, links, until=until)
+        contacts = join_addresses(contacts, allowed, hold_entries(known, dealt), name)
     return (
-        lake.read(PERSON)
-        .select("person_id", "email", "phone")
-        .join(consent_by_channel(consent, CHANNELS), on="person_id", how="left")
-        .join(lake.read(HOLDOUT).select("person_id", "split_group"), on="person_id", how="left")
+        contacts.join(consent_by_channel(consent, CHANNELS), on="person_id", how="left")
+        .join(dealt.select("person_id", "split_group"), on="person_id", how="left")
         .join(values, on="person_id", how="left")
         .join(
             deciles.select("person_id", F.col("decile").alias("clv_decile")),
@@ -143,18 +160,25 @@ def _drain(
             continue
         run.step(f"exporting to {destination.id}")
         here = F.col("destination_id") == destination.id
-        payload = build_payload(waiting.where(here), held.where(here), contacts, destination)
-        folder = Path(config.exports)
-        for file in export_files(payload, folder, destination, as_of=as_of, batch=batch):
+        instructions = waiting.where(here)
+        payload = build_payload(
+            instructions, held.where(here), contacts, destination
+        ).localCheckpoint()
+        counts_of = count_operations(instructions, payload)
+        delivery = Delivery(destination, as_of, batch, counts_of)
+        for file in export_files(payload, Path(config.exports), delivery):
             files[destination.id, file.audience_id] = file
-        told.append(waiting.where(here).withColumn("batch", F.lit(batch)))
+        lines = payload.select("outbox_id", F.col("operation").alias("entry_operation"))
+        numbered = instructions.drop("entry_operation").withColumn("batch", F.lit(batch))
+        told.append(numbered.join(lines, on="outbox_id", how="left"))
         erased += count["erased"] if count else 0
-    run.merge(OUTBOX, _mark_delivered(reduce(DataFrame.unionByName, told), as_of))
+    delivered = _mark_delivered(reduce(DataFrame.unionByName, told), as_of)
+    run.merge(OUTBOX, delivered, again=True)
     if erased:
         purge_deleted(lake, OUTBOX)
         run.metric("erasures_delivered", erased)
     run.metric("files", len(files))
-    run.metric("rows_exported", sum(file.rows for file in files.values()))
+    run.metric("entries_exported", sum(file.rows for file in files.values()))
     return {of: file.path for of, file in files.items()}
 
 
@@ -204,8 +228,10 @@ def _deliveries(
     )
     delivered = lake.read(OUTBOX).where(F.col("delivered_on") == F.lit(as_of))
     told = delivered.groupBy(*keys).agg(
-        F.count_if(F.col("operation") == "add").alias("added"),
-        F.count_if(F.col("operation") == "remove").alias("removed"),
+        F.count_if(F.col("operation") == "add").alias("persons_added"),
+        F.count_if(F.col("operation") == "remove").alias("persons_removed"),
+        F.count_if(F.col("entry_operation") == "add").alias("entries_added"),
+        F.count_if(F.col("entry_operation") == "remove").alias("entries_removed"),
     )
     rows = lists.join(counts, on=keys, how="left").join(told, on=keys, how="left")
     return rows.fillna(0).withColumn("as_of_date", F.lit(as_of)).select(*DELIVERY.names)

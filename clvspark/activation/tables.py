@@ -69,6 +69,13 @@ OUTBOX = Table(
         Column("delivered_on", "date", "as_of date of the delivery"),
         Column("batch", "int", "number of the delivery to the destination on that date"),
         Column(
+            "entry_operation",
+            "string",
+            "operation of the line in the file; NULL: not delivered yet, or the line of the same address is another "
+            "instruction's, as persons who share an address are one entry",
+            check="entry_operation IN ('add', 'remove')",
+        ),
+        Column(
             "address",
             "string",
             "identifier that the destination is told; of a removal, that of the add; "
@@ -87,11 +94,21 @@ DELIVERY = Table(
         _AUDIENCE,
         Column("as_of_date", "date", key=True),
         Column("members", "bigint", "of the audience"),
-        Column("without_consent", "bigint"),
+        Column("without_consent", "bigint", "of the member, or of somebody who shares the address"),
         Column("without_identifier", "bigint", "consenting, but nothing to address them by"),
-        Column("held_out", "bigint", "consenting and addressable, in the holdout"),
-        Column("added", "bigint"),
-        Column("removed", "bigint"),
+        Column(
+            "held_out",
+            "bigint",
+            "consenting and addressable, in the holdout, or with the address of somebody who is",
+        ),
+        Column("persons_added", "bigint", "instructions delivered on the date"),
+        Column("persons_removed", "bigint"),
+        Column(
+            "entries_added",
+            "bigint",
+            "lines in the files of the date: persons who share an address are one",
+        ),
+        Column("entries_removed", "bigint"),
         Column(
             "file_name", "string", "newest file, below the destination; NULL where nothing changed"
         ),

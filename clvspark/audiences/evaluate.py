@@ -36,8 +36,11 @@ def evaluate_audiences(profiles: DataFrame, definitions: Sequence[AudienceDefini
 
 
 def compile_audience(definition: AudienceDefinition) -> Column:
-    """Boolean column over the profile: included and not excluded, never NULL."""
+    """Boolean column over the profile: included, or a member who stays, and not excluded; never NULL."""
     member = compile_rule(definition.include)
+    if definition.stay:
+        was = F.coalesce(F.array_contains("member_of", definition.id), F.lit(False))
+        member |= was & compile_rule(definition.stay)
     return member & ~compile_rule(definition.exclude) if definition.exclude else member
 
 
@@ -66,11 +69,6 @@ def _decile(rule: rules.Decile) -> Column:
     return _between(F.element_at("deciles", F.lit(rule.metric)), rule.at_least, rule.at_most)
 
 
-def _decline(rule: rules.Decline) -> Column:
-    before, now = F.col("previous_residual_value"), F.col("residual_value")
-    return (before > 0) & (before >= rule.from_value) & (now <= before * (1 - rule.at_least))
-
-
 def _survey(rule: rules.Survey) -> Column:
     scored = _between(F.col("survey_score"), rule.score_at_least, rule.score_at_most)
     return scored & (F.col("survey_days_ago") <= rule.within_days) if rule.within_days else scored
@@ -79,7 +77,6 @@ def _survey(rule: rules.Survey) -> Column:
 _COMPILERS: dict[type[Condition], Callable[[Any], Column]] = {
     rules.Decile: _decile,
     rules.Value: lambda rule: _between(F.col(rule.name), rule.at_least, rule.at_most),
-    rules.Decline: _decline,
     rules.Stage: lambda rule: F.col("lifecycle_stage").isin(*rule.any_of),
     rules.Consent: lambda rule: F.col(f"consent_{rule.channel}"),
     rules.Survey: _survey,

@@ -41,8 +41,11 @@ def update_membership(before: DataFrame, members: DataFrame, *, as_of: date) -> 
 
 
 def list_transitions(before: DataFrame, after: DataFrame, *, as_of: date) -> DataFrame:
-    """Entries and exits between two states of audiences.membership, as audiences.membership_event."""
-    was = before.where("status = 'realized'").select(*_KEY, F.lit(True).alias("_was"))
+    """Entries and exits of a date, as audiences.membership_event.
+
+    In: ``audience_id, person_id`` of the members before the date; audiences.membership as it is after it.
+    """
+    was = before.select(*_KEY, F.lit(True).alias("_was"))
     now = after.select(*_KEY, "version", (F.col("status") == "realized").alias("_is"))
     moved = now.join(was, on=_KEY, how="left").where(
         F.col("_is") != F.coalesce("_was", F.lit(False))

@@ -17,7 +17,10 @@ VALUE_COLUMNS = [*get_args(ValueName), "lifecycle_stage"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables that profiles are made of, and `consent` as `privacy.consent_by_channel` gives it."""
+    """The tables that profiles are made of, and `consent` as `privacy.consent_by_channel` gives it.
+
+    `memberships` is ``audience_id, person_id`` of who was in which audience on the day before.
+    """
 
     persons: DataFrame
     values: DataFrame
@@ -25,6 +28,7 @@ class Evidence:
     consent: DataFrame
     surveys: DataFrame
     happenings: DataFrame
+    memberships: DataFrame
 
 
 def build_profiles(
@@ -33,20 +37,21 @@ def build_profiles(
     """Profile of every person as of `as_of`.
 
     In: identity.person; clv.customer_value; audiences.decile; consent by channel; survey responses with
-    person_id; ``person_id, type, at`` of everything that happened. Out: one row a person; a column is NULL
-    where nothing is known.
+    person_id; ``person_id, type, at`` of everything that happened; memberships of the day before. Out: one row a
+    person; a column is NULL where nothing is known.
     """
     now = F.col("as_of_date") == F.lit(as_of)
     values = evidence.values.where(now).select("person_id", *VALUE_COLUMNS)
+    lists = F.collect_set("audience_id").alias("member_of")
     profiles = (
         evidence.persons.select(
             "person_id", "given_name", "surname", "city", "postcode", "records", "email"
         )
         .join(values, on="person_id", how="left")
-        .join(_previous_values(evidence.values, as_of), on="person_id", how="left")
         .join(_wide_deciles(evidence.deciles.where(now)), on="person_id", how="left")
         .join(evidence.consent, on="person_id", how="left")
         .join(_newest_survey(evidence.surveys, as_of), on="person_id", how="left")
+        .join(evidence.memberships.groupBy("person_id").agg(lists), on="person_id", how="left")
     )
     events = sorted({event_column(c) for c in conditions if isinstance(c, Event)})
     if events:
@@ -59,13 +64,6 @@ def build_profiles(
 def event_column(event: Event) -> str:
     """Name of the profile's column that counts an event within its window."""
     return f"count_{event.type}_{event.within_days or 'all'}"
-
-
-def _previous_values(values: DataFrame, as_of: date) -> DataFrame:
-    """Residual value on the newest earlier date of clv.customer_value."""
-    earlier = values.where(F.col("as_of_date") < F.lit(as_of))
-    newest = F.max_by("residual_value", "as_of_date").alias("previous_residual_value")
-    return earlier.groupBy("person_id").agg(newest)
 
 
 def _wide_deciles(deciles: DataFrame) -> DataFrame:

@@ -25,6 +25,9 @@ ValueName = Literal[
     "expected_purchases",
     "expected_spend",
     "residual_value",
+    "expected_residual_value",
+    "value_to_expected",
+    "chance_of_so_few",
     "historical_value",
     "clv",
     "simple_clv",
@@ -52,15 +55,6 @@ class Value(StrictModel):
         if self.at_least is None and self.at_most is None:
             raise ValueError("give 'at_least', 'at_most' or both")
         return self
-
-
-class Decline(StrictModel):
-    """Residual value fell by at least this share since the values of `clv.decline_days` before."""
-
-    at_least: float = Field(gt=0, le=1)
-    from_value: float = Field(
-        0.0, ge=0, description="only persons who were worth at least this before"
-    )
 
 
 class Stage(StrictModel):
@@ -116,7 +110,6 @@ class Leaf(StrictModel):
 
     decile: Decile | None = None
     value: Value | None = None
-    decline: Decline | None = None
     stage: Stage | None = None
     consent: Consent | None = None
     survey: Survey | None = None
@@ -160,7 +153,7 @@ def _shape(rule: object) -> str:
     return "group" if isinstance(rule, Group) or keys & {"all", "any", "none"} else "leaf"
 
 
-Condition = Decile | Value | Decline | Stage | Consent | Survey | Event | AttributeIs | InAudience
+Condition = Decile | Value | Stage | Consent | Survey | Event | AttributeIs | InAudience
 Rule = Annotated[
     Annotated[Group, Tag("group")] | Annotated[Leaf, Tag("leaf")], Discriminator(_shape)
 ]
@@ -168,7 +161,11 @@ Group.model_rebuild()
 
 
 class AudienceDefinition(StrictModel):
-    """One audience: who is in (`include`) and who is out all the same (`exclude`)."""
+    """One audience: who comes in (`include`), who stays (`stay`), who is out all the same (`exclude`).
+
+    `stay` is for measures that move around a bound: who was a member before the date remains one while `stay` holds,
+    though `include` no longer does. Without it `include` decides every time.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     name: str
@@ -176,12 +173,13 @@ class AudienceDefinition(StrictModel):
     version: int = Field(1, ge=1)
     owner: str = ""
     include: Rule
+    stay: Rule | None = None
     exclude: Rule | None = None
 
     @property
     def conditions(self) -> list[Condition]:
         """Every condition of the rule, in reading order."""
-        rules = [self.include, *([self.exclude] if self.exclude else [])]
+        rules = [rule for rule in (self.include, self.stay, self.exclude) if rule]
         return [condition for rule in rules for condition in _walk(rule)]
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -19,6 +19,7 @@ from clvspark.audiences.tables import (
     MEMBERSHIP,
     MEMBERSHIP_EVENT,
     TABLES,
+    members_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
@@ -49,8 +50,9 @@ def run(lake: Lakehouse, config: AudiencesConfig, as_of: date) -> RunReport:
 
 
 def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -> None:
+    valued = lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
     values = sum_look_backs(lake.read(PERSON_DAY), as_of=as_of).unionByName(
-        list_values(lake.read(CUSTOMER_VALUE), as_of=as_of)
+        list_values(valued, as_of=as_of)
     )
     run.overwrite(
         DECILE,
@@ -62,22 +64,26 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     conditions = [
         condition for definition in config.definitions for condition in definition.conditions
     ]
+    # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
+    before = members_on(
+        lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1)
+    ).localCheckpoint()
     profiles = build_profiles(
-        _gather_evidence(lake, as_of), conditions, as_of=as_of
+        _gather_evidence(lake, before, as_of), conditions, as_of=as_of
     ).localCheckpoint()
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint()
-    before = lake.read_or_empty(MEMBERSHIP).localCheckpoint()
-    after = update_membership(before, members, as_of=as_of).localCheckpoint()
+    now = lake.read_or_empty(MEMBERSHIP).localCheckpoint()
+    after = update_membership(now, members, as_of=as_of).localCheckpoint()
     transitions = list_transitions(before, after, as_of=as_of).localCheckpoint()
     run.overwrite(MEMBERSHIP, after, cached=True)
-    run.merge(MEMBERSHIP_EVENT, transitions)
+    run.overwrite(MEMBERSHIP_EVENT, transitions, where=f"happened_on = DATE'{as_of}'", cached=True)
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
     moves = lake.read(MEMBERSHIP_EVENT).where(F.col("happened_on") == F.lit(as_of))
     estimates = estimate_audiences(audiences, members, profiles, moves, as_of=as_of)
     run.overwrite(ESTIMATE, estimates, where=f"as_of_date = DATE'{as_of}'")
 
 
-def _gather_evidence(lake: Lakehouse, as_of: date) -> Evidence:
+def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     until = F.lit(as_of).cast("timestamp")
     consent = resolve_consent(lake.read(CONSENT), links, purpose="marketing", until=until)
@@ -101,6 +107,7 @@ def _gather_evidence(lake: Lakehouse, as_of: date) -> Evidence:
         consent=consent_by_channel(consent, CHANNELS),
         surveys=lake.read(SURVEY_RESPONSE).join(people, on=["source_system", "source_record_id"]),
         happenings=orders.unionByName(others),
+        memberships=before,
     )
 
 

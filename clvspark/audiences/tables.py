@@ -1,4 +1,9 @@
-"""Contracts of the tables `audiences.*`."""
+"""Contracts of the tables `audiences.*`, and how memberships of a date are read from their events."""
+
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Column, Table
 
@@ -57,7 +62,7 @@ MEMBERSHIP = Table(
 )
 MEMBERSHIP_EVENT = Table(
     "audiences.membership_event",
-    "A person entering or leaving an audience.",
+    "A person entering or leaving an audience, against the day before; a rerun replaces the events of its date.",
     (
         Column("event_id", "string", key=True),
         Column("audience_id", "string", required=True),
@@ -82,4 +87,17 @@ ESTIMATE = Table(
         Column("exited", "bigint"),
     ),
 )
+
+
+def members_on(events: DataFrame, day: date) -> DataFrame:
+    """``audience_id, person_id`` of who was in which audience on `day`, whatever has happened since.
+
+    In: audiences.membership_event.
+    """
+    past = events.where(F.col("happened_on") <= F.lit(day))
+    last = F.max_by("transition", F.struct("happened_on", "transition")).alias("_last")
+    moved = past.groupBy("audience_id", "person_id").agg(last)
+    return moved.where("_last = 'enter'").select("audience_id", "person_id")
+
+
 TABLES = (DECILE, DEFINITION, MEMBERSHIP, MEMBERSHIP_EVENT, ESTIMATE)

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
+from clvspark.cli.flags import Application
+
+app = Application(
     name="clvspark",
     help="Who is who across channels, what each customer will be worth, and what to do about it.",
     epilog="Start with: clvspark demo. Then: clvspark COMMAND --help",
@@ -17,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 PIPELINE, STAGE, DATA, CARE = "Pipeline", "Stages, in their order", "Data", "Care"
+IDENTITY = "Identity, looked at closely"
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="configuration file", envvar="CLVSPARK_CONFIG")

@@ -67,11 +67,11 @@ def run(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = 
 )
 def demo(
     seed: Annotated[
-        int | None, typer.Option(help="equal seeds give equal people", show_default="20260401")
+        int | None, typer.Option(help="equal seeds give equal people; else 20260401")
     ] = None,
     customers: Annotated[
         int | None,
-        typer.Option(min=1, help="only the first N of the 23,570 customers", show_default="all"),
+        typer.Option(min=1, help="only the first N of the 23,570 customers; else all"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="throw the last demo away first")] = False,
 ) -> None:
@@ -113,12 +113,12 @@ def _execute(
     config: Config, names: Sequence[str], as_of: datetime | None, force: bool
 ) -> list[RunReport]:
     """Run stages with progress, one printed line each."""
-    from clvspark.pipeline import open_lakehouse, run_stages
+    from clvspark.pipeline import name_command, open_lakehouse, run_stages
 
     day = as_of.date() if as_of else config.as_of
     reports = []
     with console.progress(*names) as show:
-        lake = open_lakehouse(config, progress=show)
+        lake = open_lakehouse(config, progress=show, writes=name_command(names))
         for report in run_stages(lake, config, names, as_of=day, force=force):
             console.print_report(report)
             reports.append(report)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clvspark import console
-from clvspark.cli.options import CARE, DATA, DEFAULT_CONFIG, AsOf, ConfigFile, app, with_examples
+from clvspark.cli.options import CARE, DATA, DEFAULT_CONFIG, ConfigFile, app, with_examples
 
 
 @app.command(
@@ -60,7 +61,14 @@ def forget(
         list[str], typer.Option(help="record of the person, as SYSTEM:ID; may be repeated")
     ],
     config: ConfigFile = DEFAULT_CONFIG,
-    requested_on: AsOf = None,
+    requested_on: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="day of the request, which tombstones keep; default: as_of of the configuration",
+        ),
+    ] = None,
 ) -> None:
     """Erase a person."""
     from clvspark.config import read_config
@@ -70,7 +78,8 @@ def forget(
     settings = read_config(config)
     day = requested_on.date() if requested_on else settings.as_of
     with console.progress() as show:
-        erased = erase_persons(open_lakehouse(settings, progress=show), record, requested_on=day)
+        lake = open_lakehouse(settings, progress=show, writes="forget")
+        erased = erase_persons(lake, record, requested_on=day)
     console.table("Erased", ["table", "rows deleted or anonymised"], sorted(erased.items()))
     console.out.print(
         "The records will not be ingested again. Files of earlier table versions are removed by VACUUM once the "

@@ -9,6 +9,7 @@ from clvspark.clv.models.beta_geo_beta_binom import BetaGeoBetaBinomModel
 from clvspark.clv.models.condensed_beta_geo import CondensedBetaGeoModel
 from clvspark.clv.models.gamma_gamma import GammaGammaModel
 from clvspark.clv.models.modified_beta_geo import ModifiedBetaGeoModel
+from clvspark.clv.models.nbd import NBDModel
 from clvspark.clv.models.pareto_nbd import ParetoNBDModel
 from clvspark.clv.models.shifted_beta_geo import ShiftedBetaGeoModel
 from clvspark.clv.models.units import TimeUnit
@@ -19,6 +20,7 @@ __all__ = [
     "CondensedBetaGeoModel",
     "GammaGammaModel",
     "ModifiedBetaGeoModel",
+    "NBDModel",
     "ParetoNBDModel",
     "ShiftedBetaGeoModel",
     "TimeUnit",

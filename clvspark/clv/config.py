@@ -33,7 +33,7 @@ class ClvConfig(StrictModel):
         "mae", description="measure on the holdout that chooses the champion"
     )
     decline_days: int = Field(
-        91, ge=7, description="values are also kept as of so many days before"
+        91, ge=7, description="values are compared with what was expected so many days before"
     )
     simple_relationship_years: float = Field(3.0, gt=0)
     lifecycle: LifecycleConfig = LifecycleConfig()  # type: ignore[call-arg]

@@ -11,49 +11,62 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.clv.config import ClvConfig, LifecycleConfig
+from clvspark.clv.decline import chance_of_so_few, expect_residual_transactions
 from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
+from clvspark.clv.models.units import DAYS_PER_YEAR
 from clvspark.clv.tables import CUSTOMER_VALUE
 
-DAYS_PER_YEAR = 365.25
 _CENT = 0.01
 _KEYS = ["frequency", "recency", "T"]
+_HISTORY = [*_KEYS, "monetary_value"]
+_NUMBERS = (
+    "p_alive",
+    "expected_purchases",
+    "expected_spend",
+    "residual_value",
+    "expected_residual_value",
+    "chance_of_so_few",
+)
 
 
 def score_customers(
-    summary: DataFrame, models: ValueModels, *, config: ClvConfig, model_id: str
+    now: DataFrame, then: DataFrame, models: ValueModels, *, config: ClvConfig, model_id: str
 ) -> DataFrame:
-    """Value of every person of history.clv_summary, on each of its dates.
+    """Value of every person of history.clv_summary on one date.
 
-    In: summaries with the columns of `model_columns`. Out: clv.customer_value.
+    In: summaries of the date with the columns of `model_columns`, all that was known and what was known
+    `decline_days` before. Out: clv.customer_value.
     """
-    numbers = ("p_alive", "expected_purchases", "expected_spend", "residual_value")
-    schema = "person_id string, as_of_date date, " + ", ".join(f"{name} double" for name in numbers)
+    schema = "person_id string, " + ", ".join(f"{name} double" for name in _NUMBERS)
 
     def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             yield score_batch(batch, models, config)
 
-    needed = ["person_id", "as_of_date", *_KEYS, "monetary_value"]
-    scored = summary.select(*needed).mapInPandas(score, schema)
+    before = then.select("person_id", *(F.col(name).alias(_then(name)) for name in _HISTORY))
+    both = now.select("person_id", *_HISTORY).join(before, on="person_id", how="left")
+    scored = both.mapInPandas(score, schema)
     historical = F.col(
         "historical_margin" if config.value == "margin" else "historical_revenue"
     ).cast("double")
-    facts = summary.select(
+    facts = now.select(
         "person_id",
         "as_of_date",
         "t_days",
         (F.col("frequency") + 1).alias("_purchases"),
         historical.alias("historical_value"),
     )
-    both = scored.join(facts, on=["person_id", "as_of_date"], how="inner")
+    expected = F.col("expected_residual_value")
     columns = {
+        "value_to_expected": F.when(expected > 0, F.col("residual_value") / expected),
         "clv": F.col("historical_value") + F.col("residual_value"),
         "simple_clv": simple_value(relationship_years=config.simple_relationship_years),
         "lifecycle_stage": lifecycle_stage(config.lifecycle),
         "horizon_days": F.lit(config.horizon_days),
         "model_id": F.lit(model_id),
     }
-    return both.withColumns(columns).select(*CUSTOMER_VALUE.names)
+    valued = scored.join(facts, on="person_id", how="inner").withColumns(columns)
+    return valued.select(*CUSTOMER_VALUE.names)
 
 
 def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> pd.DataFrame:
@@ -65,10 +78,10 @@ def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> 
         histories, annual_discount_rate=config.annual_discount_rate, horizon=horizon
     )
     spend = np.asarray(models.spend.expected_customer_spend(_priceable(batch)))
+    expected, chance = _compare(batch, models, config)
     return pd.DataFrame(
         {
             "person_id": batch["person_id"],
-            "as_of_date": batch["as_of_date"],
             "p_alive": np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)[
                 at
             ],
@@ -77,8 +90,32 @@ def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> 
             ],
             "expected_spend": spend,
             "residual_value": np.asarray(discounted)[at] * spend,
+            "expected_residual_value": expected,
+            "chance_of_so_few": chance,
         }
     )
+
+
+def _then(name: str) -> str:
+    return f"then_{name}"
+
+
+def _compare(
+    batch: pd.DataFrame, models: ValueModels, config: ClvConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Residual value expected by now, and the chance of so few purchases since; NaN (NULL) for who is too new."""
+    expected, chance = np.full(len(batch), np.nan), np.full(len(batch), np.nan)
+    known = batch[_then("frequency")].notna().to_numpy()
+    if known.any():
+        then = batch.loc[known, [_then(name) for name in _HISTORY]].set_axis(_HISTORY, axis=1)
+        unique, position = np.unique(then[_KEYS].to_numpy(float), axis=0, return_inverse=True)
+        histories, at = pd.DataFrame(unique, columns=_KEYS), position.ravel()
+        purchases = expect_residual_transactions(models.transaction, histories, config)[at]
+        spend = np.asarray(models.spend.expected_customer_spend(_priceable(then)))
+        bought = (batch.loc[known, "frequency"] - then["frequency"]).to_numpy(float)
+        expected[known] = purchases * spend
+        chance[known] = chance_of_so_few(models.transaction, then, bought, config)
+    return expected, chance
 
 
 def _priceable(batch: pd.DataFrame) -> pd.DataFrame:

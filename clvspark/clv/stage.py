@@ -49,54 +49,56 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 
 
 def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
-    """Value every person with the champion, as of `as_of` and as of `decline_days` before."""
+    """Value every person with the champion, as of `as_of`; values of other dates stay as they are."""
     reads = (CLV_SUMMARY, MODEL)
     with lake.run(
         SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE,)
     ) as run:
         if not run.is_current:
-            run.step("scoring persons")
-            run.overwrite(CUSTOMER_VALUE, _value_persons(run, lake, config, as_of))
+            values = _value_persons(run, lake, config, as_of)
+            run.overwrite(CUSTOMER_VALUE, values, where=_of(as_of))
     return run.report
 
 
 def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     """clv.customer_value; empty, with a warning, where a fit had nothing to be fitted to."""
-    if lake.exists(MODEL) and lake.read(MODEL).isEmpty():
+    summary = _summaries(lake, config, as_of)
+    if lake.log.last_success(FIT_STAGE, as_of) and _known_models(lake, as_of).isEmpty():
         run.warn(
             "nobody is valued: no model has been fitted yet; the warning of the stage 'fit' says why. "
             f"Next step: clvspark fit --as-of {as_of}"
         )
         return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
     model_id, models = _champion(lake, as_of)
-    dates = [as_of - timedelta(days=config.decline_days), as_of]
-    summary = _summaries(lake, config, dates).where(F.col("as_of_date").isin(dates))
-    return score_customers(summary, models, config=config, model_id=model_id)
+    run.step("scoring persons")
+    now, then = (_lagged(summary, days) for days in (0, config.decline_days))
+    return score_customers(now, then, models, config=config, model_id=model_id)
 
 
 def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     start = as_of - timedelta(days=config.holdout_days)
-    summary = _summaries(lake, config, [start, as_of])
-    first = _first_purchase(lake)
+    summary = _summaries(lake, config, as_of)
+    first = _first_purchase(summary)
     if first is None or first >= start:
         run.warn(_say_too_young(first, config, as_of))
         absent = [table for table in (BACKTEST, MODEL) if not lake.exists(table)]
         run.overwrite_all({t: lake.spark.createDataFrame([], t.schema) for t in absent})
         return
-    now = summary.where(F.col("as_of_date") == F.lit(as_of)).localCheckpoint()
-    before = summary.where(F.col("as_of_date") == F.lit(start)).localCheckpoint()
+    now = _lagged(summary, 0).localCheckpoint()
+    before = _lagged(summary, config.holdout_days).localCheckpoint()
+    _refuse_no_lag(before, config, as_of)
     holdout = join_holdout(before, now).localCheckpoint()
     measures: dict[str, dict[str, float]] = {}
     fitted: dict[str, Any] = {}
-    refused: list[str] = []
+    refused: dict[str, str] = {}
     for name in config.models:
         run.step(f"backtesting {name}")
         try:
             calibrated = fit_transaction_model(name, before)
             fitted[name] = fit_transaction_model(name, now)
         except TrainingError as error:
-            # The others may suit these customers; that this one does not is a metric of the run.
-            refused.append(str(error))
+            # The others may suit these customers; that this one does not, and why, is kept beside their measures.
+            refused[name] = str(error)
             run.metric(f"not fitted: {name}", 1)
             run.step(str(error))
             continue
@@ -106,7 +108,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         measures[name]["log_likelihood"] = calibrated.log_likelihood_
     if not fitted:
         raise TrainingError(
-            f"None of 'clv.models' could be fitted; the champion stays. {'; '.join(refused)}"
+            f"None of 'clv.models' could be fitted; the champion stays. {'; '.join(refused.values())}"
         )
     champion = _choose_champion(measures, config)
     fitted["GammaGammaModel"] = fit_spend_model(now)
@@ -124,30 +126,38 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
                 champion=best,
             )
             rows.append(_model_row(fitted_name, document, as_of, best, version))
-    backtest = _backtest_rows(lake, measures, as_of, config.holdout_days)
-    run.overwrite_all({BACKTEST: backtest, MODEL: lake.spark.createDataFrame(rows, MODEL.schema)})
+    backtest = _backtest_rows(lake, measures, refused, as_of, config.holdout_days)
+    models = lake.spark.createDataFrame(rows, MODEL.schema)
+    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=_of(as_of))
 
 
-def _summaries(lake: Lakehouse, config: ClvConfig, dates: list[date]) -> DataFrame:
-    """Summaries with the models' columns; MissingInputError where one of the dates is not kept.
+def _of(as_of: date) -> str:
+    return f"as_of_date = DATE'{as_of}'"
 
-    A date on which nobody had bought yet has no rows and is kept all the same.
-    """
-    summary = model_columns(lake.read(CLV_SUMMARY), config.value)
-    kept = {row[0] for row in lake.read(CLV_SUMMARY).select("as_of_date").distinct().collect()}
-    first = _first_purchase(lake)
-    absent = [str(day) for day in dates if first and day > first and day not in kept]
-    if absent:
+
+def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
+    """Summaries of the date with the models' columns; MissingInputError where history has not made them."""
+    return model_columns(lake.read_of(CLV_SUMMARY, as_of, stage="history"), config.value)
+
+
+def _lagged(summary: DataFrame, days: int) -> DataFrame:
+    return summary.where(F.col("lag_days") == days)
+
+
+def _refuse_no_lag(before: DataFrame, config: ClvConfig, as_of: date) -> None:
+    """MissingInputError where history was run without the lag of the holdout."""
+    if before.isEmpty():
+        days = config.holdout_days
         raise MissingInputError(
-            f"{CLV_SUMMARY.name} has no persons as of {', '.join(absent)}. Add the lag to "
-            "'history.summary_lags_days' or choose a date with earlier purchases, then run: clvspark history"
+            f"{CLV_SUMMARY.name} as of {as_of} has no rows of lag_days {days} (clv.holdout_days), although somebody had "
+            f"bought by then. 'history.summary_lags_days' must hold {days}; then run, with the same --config: "
+            f"clvspark history --as-of {as_of}"
         )
-    return summary
 
 
-def _first_purchase(lake: Lakehouse) -> date | None:
+def _first_purchase(summary: DataFrame) -> date | None:
     """Day of the first purchase of anybody, None where nobody has bought."""
-    found: date | None = lake.read(CLV_SUMMARY).agg(F.min("first_purchase_on")).collect()[0][0]
+    found: date | None = summary.agg(F.min("first_purchase_on")).collect()[0][0]
     return found
 
 
@@ -197,19 +207,28 @@ def _model_row(
 
 
 def _backtest_rows(
-    lake: Lakehouse, measures: dict[str, dict[str, float]], as_of: date, days: int
+    lake: Lakehouse,
+    measures: dict[str, dict[str, float]],
+    refused: dict[str, str],
+    as_of: date,
+    days: int,
 ) -> DataFrame:
-    rows = [
-        (as_of, model, name, value, days)
+    rows: list[tuple[date, str, str, float, int, str | None]] = [
+        (as_of, model, name, value, days, None)
         for model, found in measures.items()
-        for name, value in found.items()
+        for name, value in {"fitted": 1.0, **found}.items()
     ]
+    rows += [(as_of, model, "fitted", 0.0, days, reason) for model, reason in refused.items()]
     return lake.spark.createDataFrame(rows, BACKTEST.schema)
+
+
+def _known_models(lake: Lakehouse, as_of: date) -> DataFrame:
+    return lake.read(MODEL).where(F.col("as_of_date") <= F.lit(as_of))
 
 
 def _champion(lake: Lakehouse, as_of: date) -> tuple[str, ValueModels]:
     """The champions of the newest fit that knew no more than what was before `as_of`."""
-    champions = lake.read(MODEL).where((F.col("as_of_date") <= F.lit(as_of)) & F.col("is_champion"))
+    champions = _known_models(lake, as_of).where("is_champion")
     newest = champions.groupBy("kind").agg(F.max_by(F.struct("*"), "as_of_date").alias("_newest"))
     found = {row["kind"]: row for row in newest.select("_newest.*").collect()}
     if set(found) != {"transaction", "spend"}:

@@ -23,14 +23,18 @@ MODEL = Table(
 )
 BACKTEST = Table(
     "clv.backtest",
-    "How well a model fitted before a date predicted what came after it.",
+    "How well a model fitted before a date predicted what came after it; which models could not be fitted, and why.",
     (
         Column("as_of_date", "date", "end of the holdout", key=True),
         Column("model", "string", key=True),
         Column("measure", "string", key=True),
-        Column("value", "double"),
+        Column("value", "double", "of the measure `fitted`: 1 in the competition, 0 left out"),
         Column("holdout_days", "int", unit="day", required=True),
+        Column(
+            "reason", "string", "why the model could not be fitted; NULL of every other measure"
+        ),
     ),
+    checks={"left_out_for_a_reason": "(measure = 'fitted' AND value = 0) = (reason IS NOT NULL)"},
 )
 CUSTOMER_VALUE = Table(
     "clv.customer_value",
@@ -52,6 +56,21 @@ CUSTOMER_VALUE = Table(
         ),
         Column("expected_spend", "double", "value of one future purchase day", unit=_MONEY),
         Column("residual_value", "double", "discounted value of the horizon", unit=_MONEY),
+        Column(
+            "expected_residual_value",
+            "double",
+            "what residual_value was expected to be by now, by what was known clv.decline_days before; NULL for who "
+            "had not bought then",
+            unit=_MONEY,
+        ),
+        Column("value_to_expected", "double", "residual_value / expected_residual_value"),
+        Column(
+            "chance_of_so_few",
+            "double",
+            "how likely at most so many purchase days within clv.decline_days were, by what was known before them, of "
+            "a customer who has not left; small: no accident",
+            check="chance_of_so_few BETWEEN 0 AND 1",
+        ),
         Column("historical_value", "double", "value of all purchases so far", unit=_MONEY),
         Column("clv", "double", "historical_value + residual_value", unit=_MONEY),
         Column(
@@ -66,7 +85,7 @@ CUSTOMER_VALUE = Table(
         Column("horizon_days", "int", unit="day", required=True),
         Column("model_id", "string", "transaction model", required=True, references="clv.model"),
     ),
-    cluster_by=("person_id",),
+    cluster_by=("as_of_date", "person_id"),
     change_feed=True,
 )
 TABLES = (MODEL, BACKTEST, CUSTOMER_VALUE)

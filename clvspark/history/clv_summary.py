@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -13,21 +13,21 @@ from clvspark.history.tables import CLV_SUMMARY
 _MONEY = "decimal(18,2)"
 
 
-def summarise_purchases(days: DataFrame, *, as_of_dates: Sequence[date]) -> DataFrame:
-    """Purchase summary of every person who bought before each date.
+def summarise_purchases(days: DataFrame, *, as_of: date, lags_days: Sequence[int]) -> DataFrame:
+    """Purchase summary of every person who had bought, so many days before `as_of`, for each lag.
 
-    In: history.person_day. Out: history.clv_summary, one row a person and as_of_date. The last day counted
-    is the day before `as_of_date`, so that T of a purchase on that day is 0. Several purchases on one day
+    In: history.person_day. Out: history.clv_summary, one row a person and lag. The last day counted is the day
+    before ``as_of - lag``, so that T of a purchase on that day is 0. Several purchases on one day
     count once (Fader, Hardie & Lee 2005). Spend is the mean over repeat days: the first one is left out, as
     it opens the relationship. Refunds lower the spend of the day they happen on.
     """
-    dates = F.explode(F.array(*(F.lit(day) for day in sorted(set(as_of_dates))))).alias(
-        "as_of_date"
-    )
-    past = days.where("orders > 0 OR refunds > 0").select("*", dates).where("day < as_of_date")
+    lags = F.explode(F.array(*(F.lit(lag) for lag in sorted(set(lags_days))))).alias("lag_days")
+    until = F.date_sub(F.lit(as_of), F.col("lag_days"))
+    traded = days.where("orders > 0 OR refunds > 0").select("*", lags)
+    past = traded.withColumn("_until", until).where("day < _until")
     bought = F.col("orders") > 0
     first = F.min(F.when(bought, F.col("day")))
-    summary = past.groupBy("person_id", "as_of_date").agg(
+    summary = past.groupBy("person_id", "lag_days", "_until").agg(
         first.alias("first_purchase_on"),
         F.max(F.when(bought, F.col("day"))).alias("last_purchase_on"),
         F.count_if(bought).alias("purchase_days"),
@@ -38,8 +38,9 @@ def summarise_purchases(days: DataFrame, *, as_of_dates: Sequence[date]) -> Data
         F.min_by("margin", F.when(bought, F.col("day"))).alias("first_margin"),
     )
     frequency = (F.col("purchase_days") - 1).cast("int")
-    last_counted = F.date_sub("as_of_date", 1)
+    last_counted = F.date_sub("_until", 1)
     columns = {
+        "as_of_date": F.lit(as_of),
         "frequency": frequency,
         "recency_days": F.date_diff("last_purchase_on", "first_purchase_on"),
         "t_days": F.date_diff(last_counted, F.col("first_purchase_on")),
@@ -47,11 +48,6 @@ def summarise_purchases(days: DataFrame, *, as_of_dates: Sequence[date]) -> Data
         "monetary_margin": _mean_repeat("historical_margin", "first_margin"),
     }
     return summary.where("purchase_days > 0").withColumns(columns).select(*CLV_SUMMARY.names)
-
-
-def summary_dates(as_of: date, lags_days: Sequence[int]) -> list[date]:
-    """The dates of `as_of` minus each lag."""
-    return sorted({as_of - timedelta(days=lag) for lag in lags_days})
 
 
 def _mean_repeat(total: str, first: str) -> Column:

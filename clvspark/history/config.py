@@ -12,5 +12,6 @@ class HistoryConfig(StrictModel):
         0.3, ge=0, le=1, description="margin / net revenue of lines whose product has no cost"
     )
     summary_lags_days: list[int] = Field(
-        [0, 91, 182], description="CLV summaries are kept as of `as_of` minus each of these"
+        [0, 91, 182],
+        description="CLV summaries are kept of what was known so many days before `as_of`",
     )

@@ -6,7 +6,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from clvspark.history.clv_summary import summarise_purchases, summary_dates
+from clvspark.history.clv_summary import summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
@@ -20,7 +20,7 @@ STAGE = "history"
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
-    """Bring history.* up to the events and identities; summaries are kept for `as_of` and its lags."""
+    """Bring history.* up to the events and identities; summaries of other dates stay as they are."""
     reads = (EVENT, PRODUCT, PERSON_LINK)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
@@ -35,8 +35,11 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
     run.overwrite_all({ORDER: orders, INTERACTION: build_interactions(events)})
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
-    dates = summary_dates(as_of, config.summary_lags_days)
-    run.overwrite(CLV_SUMMARY, summarise_purchases(lake.read(PERSON_DAY), as_of_dates=dates))
+    run.overwrite(
+        CLV_SUMMARY,
+        summarise_purchases(lake.read(PERSON_DAY), as_of=as_of, lags_days=config.summary_lags_days),
+        where=f"as_of_date = DATE'{as_of}'",
+    )
     _reconcile(run, lake)
 
 

@@ -61,10 +61,18 @@ PERSON_DAY = Table(
 )
 CLV_SUMMARY = Table(
     "history.clv_summary",
-    "Purchase history of a person before a date, as the CLV models read it.",
+    "Purchase history of a person as of a date, and as it was some days before, as the CLV models read it.",
     (
         Column("person_id", "string", key=True, references="identity.person"),
-        Column("as_of_date", "date", "first day not counted", key=True),
+        Column("as_of_date", "date", "of the run; rows of other dates stay", key=True),
+        Column(
+            "lag_days",
+            "int",
+            "first day not counted: as_of_date - lag_days; 0: all that was known",
+            key=True,
+            unit="day",
+            check="lag_days >= 0",
+        ),
         Column(
             "frequency",
             "int",
@@ -72,7 +80,7 @@ CLV_SUMMARY = Table(
             check="frequency >= 0",
         ),
         Column("recency_days", "int", "t_x: last purchase day - first purchase day", unit="day"),
-        Column("t_days", "int", "T: as_of_date - 1 - first purchase day", unit="day"),
+        Column("t_days", "int", "T: as_of_date - lag_days - 1 - first purchase day", unit="day"),
         Column(
             "monetary_value",
             "double",
@@ -95,5 +103,6 @@ CLV_SUMMARY = Table(
         "recency_within_t": "recency_days BETWEEN 0 AND t_days",
         "repeats_take_time": "frequency = 0 OR recency_days >= frequency",
     },
+    cluster_by=("as_of_date", "person_id"),
 )
 TABLES = (ORDER, INTERACTION, PERSON_DAY, CLV_SUMMARY)

@@ -59,7 +59,10 @@ def _exact(attribute: Attribute, column: str | None = None) -> Any:
 def _swapped(columns: Columns) -> list[Any]:
     """Given name and surname exchanged, where there are both."""
     given, surname = columns.get("given_name"), columns.get("surname")
-    return [cll.ColumnsReversedLevel(given, surname, symmetrical=True)] if given and surname else []
+    if not (given and surname):
+        return []
+    swapped = cll.ColumnsReversedLevel(given, surname, symmetrical=True)
+    return [_say("given name and surname swapped", swapped)]
 
 
 def _given_name(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
@@ -70,7 +73,7 @@ def _given_name(attribute: Attribute, columns: Columns) -> cl.CustomComparison:
         attribute,
         _exact(attribute),
         *_swapped(columns),
-        cll.ArrayIntersectLevel(f"{name}_forms", min_intersection=1),
+        _say("forms of one name", cll.ArrayIntersectLevel(f"{name}_forms", min_intersection=1)),
         cll.JaroWinklerLevel(name, 0.92),
         cll.CustomLevel(same_initial, label_for_charts="same initial"),
         cll.JaroWinklerLevel(name, 0.8),
@@ -132,21 +135,35 @@ def _household(columns: Columns) -> cl.CustomComparison:
     close = cll.DamerauLevenshteinLevel(postcode, 1)
     home = cll.And(close, cll.JaroWinklerLevel(columns["street"], 0.92))
     unknown = cll.NullLevel(postcode)
+    alike = cll.Or(*_swapped(columns), cll.JaroWinklerLevel(surname, 0.88))
+    # Common surnames weigh less, rare ones more.
+    same = cll.ExactMatchLevel(surname).configure(tf_adjustment_column=surname)
+    # Splink would write out every condition: labels longer than a chart has room for, with equal beginnings.
     return cl.CustomComparison(
         output_column_name="household",
         comparison_levels=[
             cll.And(cll.NullLevel(surname), unknown).configure(is_null_level=True),
-            cll.And(home, named),
-            cll.And(close, named),
-            home,
-            close,
-            cll.And(cll.ExactMatchLevel(surname), unknown).configure(tf_adjustment_column=surname),
-            cll.And(cll.Or(*_swapped(columns), cll.JaroWinklerLevel(surname, 0.88)), unknown),
-            cll.ExactMatchLevel(surname).configure(tf_adjustment_column=surname),
-            cll.Or(*_swapped(columns), cll.JaroWinklerLevel(surname, 0.88)),
+            _say("same home, similar surname", cll.And(home, named)),
+            _say("similar postcode and surname", cll.And(close, named)),
+            _say("same home, another surname", home),
+            _say("similar postcode, another surname", close),
+            _say(
+                "same surname, a postcode is missing",
+                cll.And(cll.ExactMatchLevel(surname), unknown).configure(
+                    tf_adjustment_column=surname
+                ),
+            ),
+            _say("similar surname, a postcode is missing", cll.And(alike, unknown)),
+            _say("same surname, another postcode", same),
+            _say("similar surname, another postcode", alike),
             cll.ElseLevel(),
         ],
     )
+
+
+def _say(label: str, level: Any) -> Any:
+    """The level under a label that people read in charts and waterfalls."""
+    return level.configure(label_for_charts=label)
 
 
 def _postcode(attribute: Attribute, _: Columns) -> cl.CustomComparison:

@@ -42,6 +42,11 @@ class LakehouseConfig(StrictModel):
     )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
 
+    @property
+    def local_root(self) -> Path | None:
+        """The folder on a local file system, None elsewhere and in catalog mode."""
+        return Path(self.root).absolute() if self.root and "://" not in self.root else None
+
     @field_validator("root")
     @classmethod
     def _no_escape(cls, root: str | None) -> str | None:

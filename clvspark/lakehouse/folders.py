@@ -6,6 +6,12 @@ import shutil
 from pathlib import Path
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make the folder and those above it that are missing, for their owner only; one that is there stays as it is."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def building_folder(target: Path) -> Path:
     """Where the successor of `target` is built: beside it, hidden, on the same file system."""
     return target.with_name(f".{target.name}.new")

@@ -25,6 +25,8 @@ FORMAT_VERSION = 1
 _FORMAT_PROPERTY = "clvspark.format"
 
 _BROADCAST_ROWS = 100_000
+# Dates that a message names at most, the newest first.
+_NAMED_DATES = 5
 # Called with a stage and the step that it begins, "" for the stage itself.
 Progress = Callable[[str, str], None]
 
@@ -102,6 +104,22 @@ class Lakehouse:
         """Read a table, or an empty data frame of its contract before the first write."""
         return (
             self.read(table) if self.exists(table) else self.spark.createDataFrame([], table.schema)
+        )
+
+    def read_of(self, table: Table, as_of: date, *, stage: str) -> DataFrame:
+        """Read the rows of one date; MissingInputError names the dates there are, and the stage that makes them.
+
+        A date that the stage was run for and found nobody on has no rows, which is no error.
+        """
+        rows = self.read_or_empty(table)
+        found = rows.where(F.col("as_of_date") == F.lit(as_of))
+        if not found.isEmpty() or self.log.last_success(stage, as_of):
+            return found
+        newest = rows.select("as_of_date").distinct().orderBy(F.desc("as_of_date"))
+        dates = [str(row[0]) for row in newest.limit(_NAMED_DATES).collect()]
+        raise MissingInputError(
+            f"{table.name} has no rows as of {as_of}; it has {', '.join(dates) or 'none of any date'}. Run first, with "
+            f"the same --config: clvspark {stage} --as-of {as_of} (or all stages: clvspark run --as-of {as_of})."
         )
 
     def version(self, table: Table) -> int | None:

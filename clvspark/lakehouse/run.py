@@ -136,10 +136,16 @@ class Run:
         self.step(table.name)
         return self._wrote(table, self.lake.append(table, df))
 
-    def merge(self, table: Table, df: DataFrame, *, gone: DataFrame | None = None) -> int:
-        """Insert, update and delete rows of a table of this stage."""
+    def merge(
+        self, table: Table, df: DataFrame, *, gone: DataFrame | None = None, again: bool = False
+    ) -> int:
+        """Insert, update and delete rows of a table of this stage.
+
+        `again` says that they are rows which this run has written before; the report counts a row once.
+        """
         self.step(table.name)
-        return self._wrote(table, self.lake.merge(table, df, gone=gone))
+        rows = self.lake.merge(table, df, gone=gone)
+        return self._wrote(table, rows, self._rows.get(table.name, 0) if again else 0)
 
     def merge_all(self, frames: Mapping[Table, tuple[DataFrame, DataFrame | None]]) -> None:
         """Merge into several tables at once: rows to insert or update, and rows whose keys are deleted."""
@@ -151,10 +157,10 @@ class Run:
             for merge in merges:
                 merge.result()
 
-    def _wrote(self, table: Table, rows: int) -> int:
+    def _wrote(self, table: Table, rows: int, known: int = 0) -> int:
         if table.name not in self._writes:
             raise ValueError(f"stage {self.stage} did not declare that it writes {table.name}")
-        self._rows[table.name] = self._rows.get(table.name, 0) + rows
+        self._rows[table.name] = self._rows.get(table.name, 0) + max(rows - known, 0)
         self.lake.log.forget_version(table)
         return rows
 

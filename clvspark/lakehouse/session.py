@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from clvspark.lakehouse import runtime
 from clvspark.lakehouse.config import SparkConfig
+from clvspark.lakehouse.runtime.gateway import start_context
 
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -44,8 +46,11 @@ def build_session(
     """
     runtime.prepare_environment()
     builder = SparkSession.builder.appName(app_name)
+    conf = SparkConf().setAppName(app_name)
     for key, value in {**_DELTA, **_ALWAYS, **_sizing(config, has_catalog), **config.conf}.items():
         builder = builder.config(key, value)
+        conf.set(key, value)
+    start_context(conf)
     spark = builder.getOrCreate()
     # Below that the JVM logs failed tasks, whose messages may quote data; the error itself comes back to Python.
     spark.sparkContext.setLogLevel(runtime.jvm_log_level())

@@ -17,18 +17,14 @@ class Storage:
 
     def __init__(self, spark: SparkSession, config: LakehouseConfig) -> None:
         """Bind a session to the lakehouse that `config` describes."""
-        self.spark = spark
+        self.spark, self.config = spark, config
         self.catalog = config.catalog
-        self.root = (
-            str(Path(config.root).absolute())
-            if config.root and "://" not in config.root
-            else config.root
-        )
+        self.root = str(config.local_root) if config.local_root else config.root
 
     @property
     def local_root(self) -> Path | None:
         """The folder of a lakehouse on a local file system, else None."""
-        return Path(self.root) if self.root and "://" not in self.root else None
+        return self.config.local_root
 
     def identifier(self, name: str) -> str:
         """SQL identifier of a table in either mode."""

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import ASSIGNMENT
-from clvspark.audiences.tables import DECILE, MEMBERSHIP
+from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_on
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
@@ -35,14 +35,14 @@ RESPONSES_STAGE, MEASURE_STAGE = "responses", "measure"
 
 def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Join the responses of the window after `as_of` to audiences and deciles."""
-    reads = (INTERACTION, MEMBERSHIP, DECILE)
+    reads = (INTERACTION, MEMBERSHIP_EVENT, DECILE)
     with lake.run(
         RESPONSES_STAGE, as_of=as_of, config=config, reads=reads, writes=(RESPONSE,)
     ) as run:
         if not run.is_current:
             found = join_responses(
                 lake.read(INTERACTION),
-                _members(lake, as_of),
+                members_on(lake.read(MEMBERSHIP_EVENT), as_of),
                 lake.read(DECILE),
                 as_of=as_of,
                 window_days=config.window_days,
@@ -95,14 +95,6 @@ def _judge(
         compare_groups, COMPARISON_SCHEMA
     )
     return judge_experiments(opened, [row.asDict() for row in compared.collect()])
-
-
-def _members(lake: Lakehouse, as_of: date) -> DataFrame:
-    """Who was in an audience on `as_of`, whatever happened since."""
-    day = F.lit(as_of)
-    entered = F.col("qualified_on") <= day
-    still_in = F.col("exited_on").isNull() | (F.col("exited_on") > day)
-    return lake.read(MEMBERSHIP).where(entered & still_in).select("audience_id", "person_id")
 
 
 def _rows(lake: Lakehouse, table: Table, rows: list[dict[str, Any]]) -> DataFrame:

@@ -36,6 +36,7 @@ def leave_removals(
         "created_on": f"DATE'{requested_on}'",
         "delivered_on": "NULL",
         "batch": "NULL",
+        "entry_operation": "NULL",
     }
     # A table that was last written by an older clvspark may lack columns of the contract.
     present = set(lake.storage.read(table.name).columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.reporting.tables import (
@@ -14,19 +14,24 @@ from clvspark.reporting.tables import (
     FACT_PROFILE,
     FACT_PROFILE_BY_AUDIENCE,
     FACT_RESPONSE,
+    FACT_RESPONSE_BY_AUDIENCE,
 )
 
 
 def build_fact_profile(values: DataFrame, persons: DataFrame, *, as_of: date) -> DataFrame:
-    """Persons by lifecycle stage; persons who never bought have the stage ``prospect``."""
-    joined = persons.select("person_id", "records").join(values, on="person_id", how="left")
+    """Persons by lifecycle stage; persons who never bought have the stage ``prospect``.
+
+    In: clv.customer_value of the date; ``person_id, records`` of everyone known on it. Every value is counted, also
+    that of a person whose records are another's by then.
+    """
+    joined = persons.select("person_id", "records").join(values, on="person_id", how="full_outer")
     return (
         joined.groupBy(F.coalesce("lifecycle_stage", F.lit("prospect")).alias("lifecycle_stage"))
         .agg(
             F.lit(as_of).alias("as_of_date"),
             F.count(F.lit(1)).alias("count_of_profiles"),
             F.count_if(F.col("records") == 1).alias("count_of_single_identity_profiles"),
-            F.sum("records").alias("records"),
+            F.coalesce(F.sum("records"), F.lit(0)).cast("bigint").alias("records"),
             F.coalesce(F.sum("residual_value"), F.lit(0.0)).alias("customer_equity"),
             F.coalesce(F.sum("historical_value"), F.lit(0.0)).alias("historical_value"),
         )
@@ -107,32 +112,60 @@ def build_fact_response(
     a campaign and kind of response; who responded without having been contacted is counted apart, so that a rate
     is of the people it is divided by.
     """
-    key = ["campaign_id", "person_id"]
-    contacted = contacts.select(*key).distinct().withColumn("_contacted", F.lit(True))
-    did = [F.max(F.col("response_type") == kind).alias(name) for kind, name in _RESPONSES.items()]
-    answered = responses.where(F.col("response_type").isin(*_RESPONSES)).groupBy(*key).agg(*did)
     ranks = deciles.where("metric = 'clv'").select("person_id", F.col("decile").alias("clv_decile"))
     persons = (
-        contacted.join(answered, on=key, how="full_outer")
-        .where("campaign_id IS NOT NULL")
+        _list_responses(contacts, responses)
         .join(ranks, on="person_id", how="left")
         .fillna(0, subset=["clv_decile"])
-        .fillna(False, subset=["_contacted", *_RESPONSES.values()])
     )
-    counted = persons.groupBy("campaign_id", "clv_decile").agg(
-        F.count_if("_contacted").alias("contacted"),
-        *(
-            F.count_if(F.col("_contacted") & F.col(name)).alias(name)
-            for name in _RESPONSES.values()
-        ),
-        F.count_if(~F.col("_contacted")).alias("responded_not_contacted"),
-    )
+    counted = persons.groupBy("campaign_id", "clv_decile").agg(*_count_responses())
     tenths = F.explode(F.sequence(F.lit(1), F.lit(10))).alias("clv_decile")
     every = persons.select("campaign_id").distinct().select("campaign_id", tenths)
     found = every.join(counted, on=["campaign_id", "clv_decile"], how="full_outer").fillna(0)
     return found.withColumns(
         {"as_of_date": F.lit(as_of), "days_observed": F.lit(days_observed)}
     ).select(*FACT_RESPONSE.names)
+
+
+def build_fact_response_by_audience(
+    contacts: DataFrame,
+    responses: DataFrame,
+    members: DataFrame,
+    *,
+    as_of: date,
+    days_observed: int,
+) -> DataFrame:
+    """Persons contacted, and what they did, by campaign and audience, as `build_fact_response` counts them.
+
+    In: as there; ``audience_id, person_id`` of the members on `as_of`. A person counts in each of their audiences.
+    Every campaign has a row for each audience, of zeros where nobody of it was contacted or responded.
+    """
+    persons = _list_responses(contacts, responses)
+    key = ["campaign_id", "audience_id"]
+    counted = persons.join(members, on="person_id").groupBy(*key).agg(*_count_responses())
+    campaigns = persons.select("campaign_id").distinct()
+    every = campaigns.crossJoin(F.broadcast(members.select("audience_id").distinct()))
+    found = every.join(counted, on=key, how="left").fillna(0)
+    return found.withColumns(
+        {"as_of_date": F.lit(as_of), "days_observed": F.lit(days_observed)}
+    ).select(*FACT_RESPONSE_BY_AUDIENCE.names)
+
+
+def _list_responses(contacts: DataFrame, responses: DataFrame) -> DataFrame:
+    """One row a campaign and person who was contacted or responded: ``_contacted`` and the kinds of response."""
+    key = ["campaign_id", "person_id"]
+    contacted = contacts.select(*key).distinct().withColumn("_contacted", F.lit(True))
+    did = [F.max(F.col("response_type") == kind).alias(name) for kind, name in _RESPONSES.items()]
+    answered = responses.where(F.col("response_type").isin(*_RESPONSES)).groupBy(*key).agg(*did)
+    both = contacted.join(answered, on=key, how="full_outer").where("campaign_id IS NOT NULL")
+    return both.fillna(False, subset=["_contacted", *_RESPONSES.values()])
+
+
+def _count_responses() -> list[Column]:
+    contacted = F.col("_contacted")
+    kinds = [F.count_if(contacted & F.col(name)).alias(name) for name in _RESPONSES.values()]
+    apart = F.count_if(~contacted).alias("responded_not_contacted")
+    return [F.count_if(contacted).alias("contacted"), *kinds, apart]
 
 
 def build_fact_activation(deliveries: DataFrame) -> DataFrame:

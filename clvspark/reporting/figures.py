@@ -45,6 +45,7 @@ class Figures:
     overlap: Rows = field(default_factory=list)
     activation: Rows = field(default_factory=list)
     responses: Rows = field(default_factory=list)
+    responses_by_audience: Rows = field(default_factory=list)
     models: Rows = field(default_factory=list)
     backtest: Rows = field(default_factory=list)
     experiments: Rows = field(default_factory=list)
@@ -102,6 +103,7 @@ def read_figures(lake: Lakehouse, as_of: date) -> Figures:
         "overlap": _of(lake, tables.FACT_AUDIENCE_OVERLAP, as_of),
         "activation": _activation(lake, as_of),
         "responses": _responses(lake, as_of),
+        "responses_by_audience": _of(lake, tables.FACT_RESPONSE_BY_AUDIENCE, as_of),
         "models": _of(lake, MODEL, as_of).drop("document").orderBy("kind", "name"),
         "backtest": _of(lake, BACKTEST, as_of).orderBy("model", "measure"),
         "window": _of(lake, WINDOW, as_of),
@@ -229,9 +231,13 @@ def _values(lake: Lakehouse, as_of: date) -> DataFrame:
     values = _of(lake, CUSTOMER_VALUE, as_of).agg(
         F.max("horizon_days").alias("horizon_days"), F.sum("historical_value").alias("historical")
     )
-    sums = _of(lake, CLV_SUMMARY, as_of).agg(
-        F.sum("historical_revenue").cast("double").alias("revenue"),
-        F.sum("historical_margin").cast("double").alias("margin"),
+    sums = (
+        _of(lake, CLV_SUMMARY, as_of)
+        .where("lag_days = 0")
+        .agg(
+            F.sum("historical_revenue").cast("double").alias("revenue"),
+            F.sum("historical_margin").cast("double").alias("margin"),
+        )
     )
     return values.crossJoin(sums)
 

@@ -11,7 +11,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import DELIVERY
-from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP
+from clvspark.audiences.tables import (
+    DECILE,
+    DEFINITION,
+    ESTIMATE,
+    MEMBERSHIP_EVENT,
+    members_on,
+)
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
@@ -31,13 +37,14 @@ READS = (
     INTERACTION,
     PERSON_DAY,
     PERSON,
+    PERSON_LINK,
     CUSTOMER_VALUE,
     BACKTEST,
     MODEL,
     DECILE,
     DEFINITION,
     ESTIMATE,
-    MEMBERSHIP,
+    MEMBERSHIP_EVENT,
     DELIVERY,
     RESPONSE,
     WINDOW,
@@ -73,6 +80,7 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=tables.TABLES) as run:
         run.is_current = run.is_current and page.exists()
         if not run.is_current:
+            lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
             window = _read_window(lake, as_of)
             run.overwrite_all(_build_dimensions(lake))
             run.overwrite_all(
@@ -96,11 +104,14 @@ def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:
 def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, DataFrame]:
     now = F.col("as_of_date") == F.lit(as_of)
     values, deciles = lake.read(CUSTOMER_VALUE).where(now), lake.read(DECILE).where(now)
-    members = lake.read(MEMBERSHIP).where("status = 'realized'")
+    members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
     after = _revenue_after(lake, window) if window.is_over else None
     observed = window.days_observed
+    contacts, responses = _contacts(lake, window), lake.read(RESPONSE).where(now)
     return {
-        tables.FACT_PROFILE: facts.build_fact_profile(values, lake.read(PERSON), as_of=as_of),
+        tables.FACT_PROFILE: facts.build_fact_profile(
+            values, _persons_on(lake, as_of), as_of=as_of
+        ),
         tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(
             lake.read(ESTIMATE).where(now)
         ),
@@ -109,15 +120,24 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
             deciles, values, after, days_observed=observed
         ),
         tables.FACT_RESPONSE: facts.build_fact_response(
-            _contacts(lake, window),
-            lake.read(RESPONSE).where(now),
-            deciles,
-            as_of=as_of,
-            days_observed=observed,
+            contacts, responses, deciles, as_of=as_of, days_observed=observed
+        ),
+        tables.FACT_RESPONSE_BY_AUDIENCE: facts.build_fact_response_by_audience(
+            contacts, responses, members, as_of=as_of, days_observed=observed
         ),
         tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
         tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),
     }
+
+
+def _persons_on(lake: Lakehouse, as_of: date) -> DataFrame:
+    """``person_id, records`` of everyone known on the date; of today where the ledger begins after it."""
+    links, day = lake.read(PERSON_LINK), F.lit(as_of)
+    in_force = F.col("valid_to").isNull() | (F.col("valid_to") > day)
+    known = links.where((F.col("valid_from") <= day) & in_force)
+    if not known.limit(1).count():
+        known = links.where("valid_to IS NULL")
+    return known.groupBy("person_id").agg(F.count(F.lit(1)).alias("records"))
 
 
 def _read_window(lake: Lakehouse, as_of: date) -> Window:

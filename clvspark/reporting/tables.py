@@ -7,6 +7,18 @@ _MONEY = "lakehouse currency"
 _DAYS_OBSERVED = Column(
     "days_observed", "int", "of the window after the date, by the last order known", unit="day"
 )
+_RESPONSES = (
+    Column("contacted", "bigint", "persons that the campaign was sent to"),
+    Column("opened", "bigint", "persons, of those contacted"),
+    Column("clicked", "bigint", "persons, of those contacted"),
+    Column("redeemed", "bigint", "persons, of those contacted"),
+    Column(
+        "responded_not_contacted",
+        "bigint",
+        "persons who opened, clicked or redeemed without having been contacted in the window",
+    ),
+)
+_CONTACTED = {"who_responded_was_contacted": "greatest(opened, clicked, redeemed) <= contacted"}
 
 DIM_DATE = Table(
     "reporting.dim_date",
@@ -114,18 +126,30 @@ FACT_RESPONSE = Table(
         _AS_OF,
         Column("campaign_id", "string", key=True),
         Column("clv_decile", "int", "0: not ranked on as_of_date", key=True),
-        Column("contacted", "bigint", "persons that the campaign was sent to"),
-        Column("opened", "bigint", "persons, of those contacted"),
-        Column("clicked", "bigint", "persons, of those contacted"),
-        Column("redeemed", "bigint", "persons, of those contacted"),
-        Column(
-            "responded_not_contacted",
-            "bigint",
-            "persons who opened, clicked or redeemed without having been contacted in the window",
-        ),
+        *_RESPONSES,
         _DAYS_OBSERVED,
     ),
-    checks={"who_responded_was_contacted": "greatest(opened, clicked, redeemed) <= contacted"},
+    checks=_CONTACTED,
+)
+FACT_RESPONSE_BY_AUDIENCE = Table(
+    "reporting.fact_response_by_audience",
+    "Contacts and responses by campaign and audience, in the window after a date. Additive over campaigns, where a "
+    "person counts once for each; not over audiences, as a person counts in every audience they were in on the date, "
+    "and who was in none counts in no row: totals are in reporting.fact_response.",
+    (
+        _AS_OF,
+        Column("campaign_id", "string", key=True),
+        Column(
+            "audience_id",
+            "string",
+            "audience the person was in on as_of_date",
+            key=True,
+            references="reporting.dim_audience",
+        ),
+        *_RESPONSES,
+        _DAYS_OBSERVED,
+    ),
+    checks=_CONTACTED,
 )
 FACT_MODEL_QUALITY = Table(
     "reporting.fact_model_quality",
@@ -148,8 +172,10 @@ FACT_ACTIVATION = Table(
         Column("without_consent", "bigint"),
         Column("without_identifier", "bigint"),
         Column("held_out", "bigint"),
-        Column("added", "bigint"),
-        Column("removed", "bigint"),
+        Column("persons_added", "bigint"),
+        Column("persons_removed", "bigint"),
+        Column("entries_added", "bigint", "lines; persons who share an address are one"),
+        Column("entries_removed", "bigint"),
     ),
 )
 TABLES = (
@@ -162,6 +188,7 @@ TABLES = (
     FACT_AUDIENCE_OVERLAP,
     FACT_CLV_DECILE,
     FACT_RESPONSE,
+    FACT_RESPONSE_BY_AUDIENCE,
     FACT_MODEL_QUALITY,
     FACT_ACTIVATION,
 )

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 PATIENCE = 60  # seconds until a daemon must have started
 SAME = {
     "identity.person_link": ("source_system", "source_record_id", "person_id", "reason"),
-    "history.clv_summary": ("person_id", "as_of_date", "frequency", "recency_days", "t_days"),
+    "history.clv_summary": ("person_id", "lag_days", "frequency", "recency_days", "t_days"),
     "audiences.decile": ("person_id", "metric", "decile"),
     "audiences.membership": ("audience_id", "person_id", "status"),
 }

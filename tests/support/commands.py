@@ -26,9 +26,8 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """Standard error without the line breaks of the terminal and without what the JVM says at its start."""
-        own = [line for line in self.err.splitlines() if not _is_of_the_jvm(line)]
-        return " ".join(" ".join(own).split())
+        """Standard error without the line breaks of the terminal."""
+        return " ".join(self.err.split())
 
 
 def run_commands(
@@ -48,11 +47,6 @@ def run_commands(
     outs, errs = done.stdout.split(_MARK), done.stderr.split(_MARK)
     codes = [int(text) for text in outs[1::2]]
     return [Outcome(*seen) for seen in zip(codes, outs[0::2], errs, strict=False)]
-
-
-def _is_of_the_jvm(line: str) -> bool:
-    """The one line that Java itself says of an option which Spark's launcher gives it."""
-    return line.startswith("WARNING: Using incubator")
 
 
 def _run_here(commands: list[list[str]]) -> None:

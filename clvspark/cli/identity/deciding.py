@@ -43,7 +43,7 @@ def decide(
 
     settings = read_config(config)
     with console.progress() as show:
-        lake = open_lakehouse(settings)
+        lake = open_lakehouse(settings, writes="identity decide")
         show("writing the decision")
         if remove:
             remove_decision(lake, (left, right))

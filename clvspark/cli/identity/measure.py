@@ -118,8 +118,7 @@ def propose(
         typer.Option(
             "--pair-budget",
             min=1,
-            help="pairs that all blocking rules may make together",
-            show_default="30 a record",
+            help="pairs that all blocking rules may make together; else 30 a record",
         ),
     ] = None,
     country: Annotated[str, typer.Option(help="country of national phone numbers")] = "GB",

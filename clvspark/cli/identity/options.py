@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clvspark.cli.flags import Application
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-app = typer.Typer(
+app = Application(
     name="identity",
     help="How records become persons: propose settings, measure them, see why, decide.",
     epilog="Start with: clvspark identity propose --records FILE. Then: clvspark identity COMMAND --help",

@@ -89,7 +89,8 @@ def describe_activation(figures: Figures) -> Section:
         "without an address": "without_identifier",
         "without consent": "without_consent",
     }
-    numbers = ("members", *reversed(left_out.values()), "added", "removed")
+    told = [f"{what}_{how}" for what in ("persons", "entries") for how in ("added", "removed")]
+    numbers = ("members", *reversed(left_out.values()), *told)
     rows = [
         [
             row["destination_id"],
@@ -105,10 +106,16 @@ def describe_activation(figures: Figures) -> Section:
         "Without consent",
         "Without address",
         "Held out",
-        "Added",
-        "Removed",
+        "Persons added",
+        "Persons removed",
+        "Entries added",
+        "Entries removed",
     ]
-    grid = Grid("Lists by destination", columns, rows, left=2)
+    entries = (
+        "Entries are the lines of the files: persons who share an address are one entry. An address that one of them "
+        "has refused is left out for all, and so is that of somebody who is held out."
+    )
+    grid = Grid("Lists by destination", columns, rows, left=2, hint=entries)
     series = ["on the list", *left_out]
     data = []
     for row in figures.activation:

@@ -134,7 +134,7 @@ def draw_match_weights(levels: Rows) -> Chart:
         .mark_bar()
         .encode(
             x=alt.X("value:Q", title="Bits"),
-            y=alt.Y("name:N", sort=None, axis=alt.Axis(title=None, labelLimit=420, grid=False)),
+            y=alt.Y("name:N", sort=None, axis=alt.Axis(title=None, labelLimit=0, grid=False)),
             color=colour,
             opacity=pale.otherwise(alt.value(0.4)),
             tooltip=["name:N", alt.Tooltip("value:Q", title="Bits", format="+.2f"), "seen:N"],

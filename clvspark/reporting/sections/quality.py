@@ -5,7 +5,7 @@ from __future__ import annotations
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
 from clvspark.reporting.charts import draw_predicted
 from clvspark.reporting.figures import Figures
-from clvspark.reporting.formats import decimal, percent, significant, whole
+from clvspark.reporting.formats import UNKNOWN, decimal, percent, significant, whole
 
 _MEASURES = {
     "customers": ("Customers", whole),
@@ -45,8 +45,10 @@ def _starred(name: str, champions: set[str]) -> str:
 
 def _backtest(figures: Figures) -> list[Block]:
     found: dict[str, dict[str, float]] = {}
+    left_out = {row["model"]: row["reason"] for row in figures.backtest if row.get("reason")}
     for row in figures.backtest:
-        found.setdefault(row["model"], {})[row["measure"]] = row["value"]
+        if row["model"] not in left_out:
+            found.setdefault(row["model"], {})[row["measure"]] = row["value"]
     if not found:
         return [Note("No model was judged on a holdout.")]
     champions, names = _champions(figures), sorted(found)
@@ -57,6 +59,7 @@ def _backtest(figures: Figures) -> list[Block]:
         ]
         for name in names
     ]
+    rows += [[f"{name} (left out)", *[UNKNOWN] * len(_MEASURES)] for name in sorted(left_out)]
     days = max(row["holdout_days"] for row in figures.backtest)
     columns = ["Model", *(title for title, _ in _MEASURES.values())]
     marked = frozenset(number for number, name in enumerate(names) if name in champions)
@@ -82,7 +85,11 @@ def _backtest(figures: Figures) -> list[Block]:
         "it, the better."
     )
     spec = draw_predicted(data, actual, unit="Purchases", description=title)
-    return [grid, Chart("holdout", title, text, spec)]
+    reasons = [
+        Note(f"{name} is left out of the competition. {reason}")
+        for name, reason in sorted(left_out.items())
+    ]
+    return [grid, *reasons, Chart("holdout", title, text, spec)]
 
 
 def _parameters(figures: Figures) -> list[Block]:

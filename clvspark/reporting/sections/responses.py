@@ -1,4 +1,4 @@
-"""What came of the campaigns: responses by decile and campaign."""
+"""What came of the campaigns: responses by decile, campaign and audience."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
 from clvspark.reporting.charts import draw_rates
 from clvspark.reporting.figures import Figures, Rows
 from clvspark.reporting.formats import percent, ratio, total, whole
+from clvspark.reporting.sections.action import audience_names
 
 _KINDS = ("opened", "clicked", "redeemed")
 _MOST_CAMPAIGNS = 12
@@ -41,6 +42,7 @@ def describe_responses(figures: Figures) -> Section:
         grid,
         *_rate_chart(by_decile),
         _campaign_grid(figures.responses, columns[1:]),
+        *_audience_grid(figures, columns[1:]),
     ]
     return Section("responses", "Responses", lead, blocks)
 
@@ -73,6 +75,19 @@ def _rate_chart(by_decile: dict[int, Rows]) -> list[Block]:
         "that value says nothing about it."
     )
     return [Chart("responses", title, hint, draw_rates(data, list(_KINDS), title))]
+
+
+def _audience_grid(figures: Figures, columns: list[str]) -> list[Grid]:
+    found, names = figures.responses_by_audience, audience_names(figures)
+    by_id = {i: [row for row in found if row["audience_id"] == i] for i in names}
+    rows = [_response_row(names[i], by_id[i]) for i in by_id if by_id[i]]
+    if not rows:
+        return []
+    hint = (
+        f"Of those who were in the audience on {figures.as_of}, over all campaigns. Who was in two counts in both, and "
+        "who was in none in no row, so the rows do not add up to the total above."
+    )
+    return [Grid("Responses by audience", ["Audience", *columns], rows, hint=hint)]
 
 
 def _campaign_grid(responses: Rows, columns: list[str]) -> Grid:

@@ -14,8 +14,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.activation import export
 from clvspark.activation.config import FileDestination, HoldoutConfig
-from clvspark.activation.export import build_payload, export_files
-from clvspark.activation.gate import assign_members, judge_members, split_group
+from clvspark.activation.export import Delivery, build_payload, count_operations, export_files
+from clvspark.activation.gate import assign_members, judge_members
+from clvspark.activation.holdout import split_group
 from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import ASSIGNMENT, OUTBOX
 from clvspark.lakehouse.errors import DeliveryError
@@ -37,28 +38,30 @@ def destination(**change: Any) -> FileDestination:
 
 def contacts(spark: SparkSession) -> DataFrame:
     rows = [
-        ("ann", "Ann@Example.org", True, "treatment", 1, 99.999, "core"),
-        ("bob", "bob@example.org", True, "holdout", 2, 50.0, "core"),
-        ("cat", None, True, "treatment", 3, 40.0, "new"),
-        ("dan", "dan@example.org", False, "treatment", 4, 30.0, "new"),
-        ("eve", 'eve "e, v"@example.org', None, None, None, None, None),
+        ("ann", "Ann@Example.org", True, "treatment", 1, 99.999, "core", True, None),
+        ("bob", "bob@example.org", True, "holdout", 2, 50.0, "core", True, True),
+        ("cat", None, True, "treatment", 3, 40.0, "new", None, None),
+        ("dan", "dan@example.org", False, "treatment", 4, 30.0, "new", False, None),
+        ("eve", 'eve "e, v"@example.org', None, None, None, None, None, None, None),
+        ("fay", "shared@example.org", True, "treatment", 5, 20.0, "new", False, None),
+        ("gus", "hal@example.org", True, "treatment", 6, 20.0, "new", True, True),
     ]
     return spark.createDataFrame(
         rows,
         "person_id string, email string, consent_email boolean, split_group string, clv_decile int, clv double, "
-        "lifecycle_stage string",
+        "lifecycle_stage string, email_consent_email boolean, email_held boolean",
     )
 
 
 def test_every_member_gets_one_verdict_consent_first(spark: SparkSession) -> None:
-    names = ["ann", "bob", "cat", "dan", "eve", "unknown"]
+    names = ["ann", "bob", "cat", "dan", "eve", "fay", "gus", "unknown"]
     members = spark.createDataFrame(
         [("top", n) for n in names] + [("other", "ann")], "audience_id string, person_id string"
     )
     rows = judge_members(members, contacts(spark), destination()).collect()
     assert {row["person_id"]: row["verdict"] for row in rows} == {
         "ann": "eligible", "bob": "held_out", "cat": "without_identifier", "dan": "without_consent",
-        "eve": "without_consent", "unknown": "without_consent",
+        "eve": "without_consent", "unknown": "without_consent", "fay": "without_consent", "gus": "held_out",
     }  # fmt: skip
     assert len(rows) == len(names), "audiences of other destinations are left out"
 
@@ -222,6 +225,7 @@ def check_manifest(folder: Path) -> dict[str, Any]:
         path = folder / name
         assert hashlib.sha256(path.read_bytes()).hexdigest() == file["sha256"]
         assert path.stat().st_mode & 0o777 == 0o600
+    assert (folder / "manifest.json").stat().st_mode & 0o777 == 0o600
     return {name: file["rows"] for name, file in listed.items()}
 
 
@@ -229,7 +233,7 @@ def test_csv_files_have_a_manifest_and_are_for_the_owner_only(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     to = destination()
-    files = export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+    files = export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
     folder = tmp_path / "tool" / "2026-04-01"
     assert check_manifest(folder) == {"lost.csv": 1, "top.csv": 2}
     assert {(file.audience_id, file.rows) for file in files} == {("lost", 1), ("top", 2)}
@@ -241,25 +245,68 @@ def test_csv_files_have_a_manifest_and_are_for_the_owner_only(
     }  # fmt: skip
     assert rows["o2"]["email"] == 'eve "e, v"@example.org', "quotes and commas survive"
     assert set(rows) == {"o1", "o2"}, "who has no address is on no list"
-    assert folder.stat().st_mode & 0o777 == 0o700
+    for made in (folder, folder.parent):
+        assert made.stat().st_mode & 0o777 == 0o700, made
+
+
+def test_folders_of_exports_are_for_the_owner_only_and_one_that_is_there_stays(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    to, exports = destination(), tmp_path / "shop" / "exports"
+    (tmp_path / "shop").mkdir(mode=0o755)
+    export_files(payload(spark, to), exports, Delivery(to, APRIL))
+    modes = {path: path.stat().st_mode & 0o777 for path in (exports, *exports.rglob("*"))}
+    for path, mode in modes.items():
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+    assert (tmp_path / "shop").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_lines_are_in_the_order_of_their_identifiers(
+    spark: SparkSession, tmp_path: Path, hashed: bool
+) -> None:
+    to = destination(format="jsonl", hashed=hashed)
+    rows = [("top", f"o{n * 7 % 50}", "add", None, f"p{n * 13 % 50}@x.org") for n in range(50)]
+    told = spark.createDataFrame(rows, INSTRUCTION).repartition(7)
+    built = build_payload(told, told, contacts(spark), to).repartition(5)
+    export_files(built, tmp_path, Delivery(to, APRIL))
+    text = (tmp_path / "tool/2026-04-01/top.jsonl").read_text()
+    shown = [json.loads(line)["email_sha256" if hashed else "email"] for line in text.splitlines()]
+    assert len(set(shown)) == 50
+    assert shown == sorted(shown)
+
+
+def test_persons_and_entries_are_counted_apart(spark: SparkSession) -> None:
+    rows = [
+        ("top", "o1", "add", "ann", "home@x.org"),
+        ("top", "o2", "add", "bob", "Home@x.org"),
+        ("lost", "o3", "remove", "ann", "home@x.org"),
+    ]
+    told = spark.createDataFrame(rows, INSTRUCTION)
+    payload = build_payload(told, told.where("operation = 'add'"), contacts(spark), destination())
+    assert count_operations(told, payload) == {
+        "lost": {"persons_added": 0, "persons_removed": 1, "entries_added": 0, "entries_removed": 1},
+        "top": {"persons_added": 2, "persons_removed": 0, "entries_added": 1, "entries_removed": 0},
+    }  # fmt: skip
 
 
 def test_a_second_run_of_a_day_replaces_its_files(spark: SparkSession, tmp_path: Path) -> None:
     to = destination(id="ads", format="jsonl", hashed=True)
-    export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
-    export_files(payload(spark, to).where("audience_id = 'top'"), tmp_path, to, as_of=APRIL)
+    export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
+    export_files(payload(spark, to).where("audience_id = 'top'"), tmp_path, Delivery(to, APRIL))
     folder = tmp_path / "ads" / "2026-04-01"
     assert check_manifest(folder) == {"top.jsonl": 2}
     assert [path.name for path in (tmp_path / "ads").iterdir()] == ["2026-04-01"]
     rows = [json.loads(line) for line in (folder / "top.jsonl").read_text().splitlines()]
-    assert rows[0]["email_sha256"] == hashlib.sha256(b"ann@example.org").hexdigest()
+    by_id = {row["outbox_id"]: row for row in rows}
+    assert by_id["o1"]["email_sha256"] == hashlib.sha256(b"ann@example.org").hexdigest()
     assert "example.org" not in (folder / "top.jsonl").read_text()
-    assert rows[1]["clv_decile"] is None, "keys are there although nothing is known"
+    assert by_id["o2"]["clv_decile"] is None, "keys are there although nothing is known"
 
 
 def test_nothing_to_tell_is_a_manifest_without_files(spark: SparkSession, tmp_path: Path) -> None:
     to = destination()
-    assert export_files(payload(spark, to).limit(0), tmp_path, to, as_of=APRIL) == []
+    assert export_files(payload(spark, to).limit(0), tmp_path, Delivery(to, APRIL)) == []
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {}
 
 
@@ -267,14 +314,14 @@ def test_files_that_lack_rows_are_refused_and_the_old_delivery_stays(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = destination()
-    export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+    export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
     whole = export._parts
     # What the driver sees where an executor wrote its part to a folder of its own machine.
     monkeypatch.setattr(export, "_parts", lambda folder: whole(folder)[1:])
     with pytest.raises(
         DeliveryError, match=r"tool has not all its rows.*lost 0 of 1\).*run: clvspark activate"
     ):
-        export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+        export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}
 
 
@@ -282,9 +329,9 @@ def test_a_later_delivery_of_a_date_leaves_the_first_as_it_was(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     to = destination()
-    export_files(payload(spark, to), tmp_path, to, as_of=APRIL)
+    export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
     (file,) = export_files(
-        payload(spark, to).where("audience_id = 'lost'"), tmp_path, to, as_of=APRIL, batch=2
+        payload(spark, to).where("audience_id = 'lost'"), tmp_path, Delivery(to, APRIL, 2)
     )
     assert file.path == "2026-04-01_2/lost.csv"
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}

@@ -54,7 +54,7 @@ def test_destinations_are_told_to_remove_the_forgotten_and_nothing_is_kept(
     (plain,), (hashed,) = lines(tmp_path, "tool/2026-05-01"), lines(tmp_path, "ads/2026-05-01")
     assert (plain["operation"], plain["email"]) == ("remove", "ann@new.example")
     assert (hashed["operation"], hashed["email_sha256"]) == ("remove", sha256("ann@new.example"))
-    removed = {row["as_of_date"]: row["removed"] for row in lake.read(DELIVERY).collect()}
+    removed = {row["as_of_date"]: row["entries_removed"] for row in lake.read(DELIVERY).collect()}
     assert removed[MAY] == 1
 
     assert activate(lake, config, MAY, force=True).metrics["files"] == 0, "told once"

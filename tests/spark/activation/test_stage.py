@@ -30,7 +30,10 @@ def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
     write(lake)
     first = activate(lake, config, APRIL)
     assert activate(lake, config, APRIL).status == "unchanged"
-    assert first.metrics["rows_exported"] == 2
+    assert first.metrics["entries_exported"] == 2
+    assert first.rows["activation.outbox"] == 2, (
+        "an instruction that is delivered at once counts once"
+    )
     once = [("ann", "add", "delivered", "2026-04-01"), ("bob", "add", "delivered", "2026-04-01")]
     assert told(lake) == once
     assert {row["split_group"] for row in lake.read(HOLDOUT).collect()} == {"treatment"}
@@ -43,7 +46,8 @@ def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
     )
     rows = {str(row["as_of_date"]): row for row in lake.read(DELIVERY).collect()}
     may = rows["2026-05-01"]
-    assert (may["members"], may["without_consent"], may["added"], may["removed"]) == (2, 1, 0, 1)
+    assert (may["members"], may["without_consent"]) == (2, 1)
+    assert (may["persons_added"], may["persons_removed"], may["entries_removed"]) == (0, 1, 1)
     assert may["file_name"] == "2026-05-01/top.jsonl"
     assert sorted(line["email"] for line in lines(tmp_path, "tool/2026-04-01")) == [
         "ann@example.org",

@@ -19,9 +19,10 @@ from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.clv_summary import summarise_purchases
 from clvspark.history.tables import CLV_SUMMARY, PERSON_DAY
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.errors import MissingInputError, TrainingError
 
 AS_OF = date(2026, 4, 1)
+MAY = date(2026, 5, 1)
 LAGS = (0, 91, 182)
 CONFIG = ClvConfig(value="revenue")  # type: ignore[call-arg]
 
@@ -55,18 +56,21 @@ def scored(
     """Both stages run once."""
     lake = open_lake(tmp_path_factory.mktemp("clv"))
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases()]
-    dates = [AS_OF - timedelta(days=lag) for lag in LAGS]
-    lake.overwrite(
-        CLV_SUMMARY, summarise_purchases(PERSON_DAY.rows(lake.spark, rows), as_of_dates=dates)
-    )
+    write_summary(lake, rows, AS_OF)
     with lake.writing("fit"):
         stage.run_fit(lake, CONFIG, AS_OF)
         stage.run_score(lake, CONFIG, AS_OF)
     summary = model_columns(lake.read(CLV_SUMMARY), "revenue").toPandas()
     models = {row["name"]: row for row in lake.read(MODEL).collect()}
     return SimpleNamespace(
-        lake=lake, models=models, summary=summary, now=summary[summary["as_of_date"] == AS_OF]
+        lake=lake, models=models, summary=summary, now=summary[summary["lag_days"] == 0]
     )
+
+
+def write_summary(lake: Lakehouse, rows: list[dict[str, object]], as_of: date) -> None:
+    days = PERSON_DAY.rows(lake.spark, rows)
+    summary = summarise_purchases(days, as_of=as_of, lags_days=LAGS)
+    lake.overwrite(CLV_SUMMARY, summary, where=f"as_of_date = DATE'{as_of}'")
 
 
 @pytest.mark.parametrize("model", [BetaGeoModel, ParetoNBDModel])
@@ -120,12 +124,11 @@ def test_the_champion_measure_can_be_chosen() -> None:
 
 def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
     summary = model_columns(scored.lake.read(CLV_SUMMARY), "revenue")
-    start = AS_OF - timedelta(days=182)
-    before = summary.where(f"as_of_date = DATE'{start}'")
+    before = summary.where("lag_days = 182")
     model = fit_transaction_model("BetaGeoModel", before)
-    holdout = join_holdout(before, summary.where(f"as_of_date = DATE'{AS_OF}'"))
+    holdout = join_holdout(before, summary.where("lag_days = 0"))
     found = backtest_model(model, holdout, holdout_weeks=26)
-    calibration = scored.summary[scored.summary["as_of_date"] == start].set_index("person_id")
+    calibration = scored.summary[scored.summary["lag_days"] == 182].set_index("person_id")
     actual = (
         scored.now.set_index("person_id")["frequency"].reindex(calibration.index)
         - calibration["frequency"]
@@ -149,8 +152,8 @@ def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
 
 def test_values_are_those_of_the_champion(scored: SimpleNamespace) -> None:
     values = scored.lake.read(CUSTOMER_VALUE).toPandas()
-    assert set(values["as_of_date"]) == {AS_OF, AS_OF - timedelta(days=91)}
-    now = values[values["as_of_date"] == AS_OF].set_index("person_id")
+    assert set(values["as_of_date"]) == {AS_OF}
+    now = values.set_index("person_id")
     name = next(
         n for n, row in scored.models.items() if row["is_champion"] and row["kind"] == "transaction"
     )
@@ -172,12 +175,7 @@ def test_values_are_those_of_the_champion(scored: SimpleNamespace) -> None:
 
 
 def test_stages_of_the_relationship_follow_the_bounds(scored: SimpleNamespace) -> None:
-    now = (
-        scored.lake.read(CUSTOMER_VALUE)
-        .where(f"as_of_date = DATE'{AS_OF}'")
-        .toPandas()
-        .set_index("person_id")
-    )
+    now = scored.lake.read(CUSTOMER_VALUE).toPandas().set_index("person_id")
     summary = scored.now.set_index("person_id").loc[now.index]
     expected = np.select(
         [
@@ -193,20 +191,35 @@ def test_stages_of_the_relationship_follow_the_bounds(scored: SimpleNamespace) -
     assert len(set(expected)) >= 3
 
 
-def test_a_date_that_is_not_kept_is_named_with_the_next_step(scored: SimpleNamespace) -> None:
+def test_values_are_compared_with_what_was_expected_of_them(scored: SimpleNamespace) -> None:
+    values = scored.lake.read(CUSTOMER_VALUE).toPandas().set_index("person_id")
+    then = scored.summary[scored.summary["lag_days"] == 91].set_index("person_id")
+    known = values["expected_residual_value"].notna()
+    assert set(values.index[known]) == set(then.index)
+    assert values.loc[~known, "chance_of_so_few"].isna().all()
+    ratio = values["residual_value"] / values["expected_residual_value"]
+    np.testing.assert_allclose(values.loc[known, "value_to_expected"], ratio[known])
+    total = values.loc[known, ["residual_value", "expected_residual_value"]].sum()
+    assert 0.8 < total.iloc[0] / total.iloc[1] < 1.25, "as a whole, nobody declines"
+
+
+def test_a_date_that_history_has_not_made_is_named_with_the_next_command(
+    scored: SimpleNamespace,
+) -> None:
     version = scored.lake.version(MODEL)
-    with pytest.raises(MissingInputError, match=r"no persons as of .*summary_lags_days"):
-        stage.run_fit(scored.lake, CONFIG, date(2026, 6, 1))
-    with pytest.raises(MissingInputError, match=r"no persons as of .* clvspark history"):
-        stage.run_score(scored.lake, CONFIG, date(2026, 6, 1))
+    text = (
+        r"clv_summary has no rows as of 2026-06-01; it has 2026-04-01.* history --as-of 2026-06-01"
+    )
+    for run in (stage.run_fit, stage.run_score):
+        with pytest.raises(MissingInputError, match=text):
+            run(scored.lake, CONFIG, date(2026, 6, 1))
     assert scored.lake.version(MODEL) == version
 
 
 def summarised(lake: Lakehouse, first: date, *lags: int) -> None:
     """Summaries of one person who bought once, kept for these lags."""
     days = [dict(zip(PERSON_DAY.names, ("p1", first, 1, 0, 10.0, 5.0, 0), strict=True))]
-    dates = [AS_OF - timedelta(days=lag) for lag in lags]
-    found = summarise_purchases(PERSON_DAY.rows(lake.spark, days), as_of_dates=dates)
+    found = summarise_purchases(PERSON_DAY.rows(lake.spark, days), as_of=AS_OF, lags_days=lags)
     lake.overwrite(CLV_SUMMARY, found)
 
 
@@ -227,6 +240,58 @@ def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lak
 
 def test_a_lag_that_is_not_kept_is_no_young_shop(lake: Lakehouse) -> None:
     summarised(lake, AS_OF - timedelta(days=183), 0)
-    with lake.writing("fit"), pytest.raises(MissingInputError, match="as of 2025-10-01"):
+    with lake.writing("fit"), pytest.raises(MissingInputError, match="no rows of lag_days 182"):
         stage.run_fit(lake, CONFIG, AS_OF)
     assert not lake.exists(MODEL)
+
+
+def rows_of(lake: Lakehouse, as_of: date) -> dict[str, list[str]]:
+    """Rows of the date, by table."""
+    kept = (CUSTOMER_VALUE, MODEL, BACKTEST)
+    of_date = f"as_of_date = DATE'{as_of}'"
+    return {t.name: sorted(map(str, lake.read(t).where(of_date).collect())) for t in kept}
+
+
+def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    before = {}
+    with lake.writing("fit"):
+        for day in (AS_OF, MAY):
+            write_summary(lake, rows, day)
+            stage.run_fit(lake, config, day)
+            stage.run_score(lake, config, day)
+            before[day] = rows_of(lake, day)
+        versions = [lake.version(table) for table in (CUSTOMER_VALUE, MODEL, BACKTEST)]
+        assert stage.run_fit(lake, config, MAY).status == "unchanged"
+        assert stage.run_score(lake, config, MAY).status == "unchanged"
+    assert [lake.version(table) for table in (CUSTOMER_VALUE, MODEL, BACKTEST)] == versions
+    for day in (AS_OF, MAY):
+        assert all(before[day].values())
+        assert rows_of(lake, day) == before[day]
+    first, second = (stage._champion(lake, day)[0] for day in (AS_OF, MAY))
+    assert first != second
+    assert stage._champion(lake, MAY - timedelta(days=1))[0] == first, "older champions are kept"
+
+
+def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, summary: object) -> object:
+        if name == "ParetoNBDModel":
+            raise TrainingError("ParetoNBDModel could not be fitted: it runs off to a bound")
+        return fit_transaction_model(name, summary)
+
+    monkeypatch.setattr(stage, "fit_transaction_model", refuse)
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    write_summary(lake, rows, AS_OF)
+    config = ClvConfig(value="revenue", models=["NBDModel", "ParetoNBDModel"])  # type: ignore[call-arg]
+    with lake.writing("fit"):
+        stage.run_fit(lake, config, AS_OF)
+    found = {r["model"]: r for r in lake.read(BACKTEST).where("measure = 'fitted'").collect()}
+    assert {name: row["value"] for name, row in found.items()} == {
+        "NBDModel": 1.0,
+        "ParetoNBDModel": 0.0,
+    }
+    assert found["NBDModel"]["reason"] is None
+    assert "runs off to a bound" in found["ParetoNBDModel"]["reason"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.history import stage
-from clvspark.history.clv_summary import summarise_purchases, summary_dates
+from clvspark.history.clv_summary import summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
@@ -243,6 +243,28 @@ def test_revenue_that_no_order_has_is_refused(lake: Lakehouse) -> None:
         stage.run(lake, HistoryConfig(summary_lags_days=[0]), APRIL)  # type: ignore[call-arg]
 
 
+def test_summaries_of_one_date_are_not_touched_by_another(lake: Lakehouse) -> None:
+    write_inputs(lake, EVENTS)
+    config = HistoryConfig(summary_lags_days=[0, 30])  # type: ignore[call-arg]
+    may = date(2026, 5, 1)  # less its lag of 30 days this is April
+
+    def of_april() -> list[object]:
+        rows = lake.read(CLV_SUMMARY).where(f"as_of_date = DATE'{APRIL}'")
+        return rows.orderBy("person_id", "lag_days").collect()
+
+    with lake.writing("history"):
+        stage.run(lake, config, APRIL)
+        before = of_april()
+        stage.run(lake, config, may)
+        version = lake.version(CLV_SUMMARY)
+        assert stage.run(lake, config, may).status == "unchanged"
+    assert before
+    assert of_april() == before
+    assert lake.version(CLV_SUMMARY) == version
+    rows = lake.read(CLV_SUMMARY).select("as_of_date", "lag_days").distinct().collect()
+    assert {tuple(row) for row in rows} == {(APRIL, 0), (may, 0), (may, 30)}
+
+
 def day(person: str, on: date, orders: int, amount: int, refunds: int = 0) -> dict[str, object]:
     return {
         "person_id": person, "day": on, "orders": orders, "refunds": refunds, "net_revenue": amount,
@@ -251,7 +273,7 @@ def day(person: str, on: date, orders: int, amount: int, refunds: int = 0) -> di
 
 
 def test_an_empty_history_gives_an_empty_summary(spark: SparkSession) -> None:
-    assert summarise_purchases(PERSON_DAY.rows(spark, []), as_of_dates=[APRIL]).count() == 0
+    assert summarise_purchases(PERSON_DAY.rows(spark, []), as_of=APRIL, lags_days=[0]).count() == 0
 
 
 def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
@@ -259,7 +281,7 @@ def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
         day("p1", date(2026, 3, 1), 1, 100), day("p1", date(2026, 3, 11), 2, 60),
         day("p1", date(2026, 3, 21), 0, -20, refunds=1), day("p2", date(2026, 3, 31), 0, -5, refunds=1),
     ]  # fmt: skip
-    (row,) = summarise_purchases(PERSON_DAY.rows(spark, days), as_of_dates=[APRIL]).collect()
+    (row,) = summarise_purchases(PERSON_DAY.rows(spark, days), as_of=APRIL, lags_days=[0]).collect()
     assert (row["person_id"], row["frequency"], row["recency_days"], row["t_days"]) == (
         "p1",
         1,
@@ -273,7 +295,7 @@ def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
 
 def test_a_purchase_on_the_last_day_counted_has_t_0(spark: SparkSession) -> None:
     days = [day("p1", date(2026, 3, 31), 1, 10), day("p2", APRIL, 1, 10)]
-    (row,) = summarise_purchases(PERSON_DAY.rows(spark, days), as_of_dates=[APRIL]).collect()
+    (row,) = summarise_purchases(PERSON_DAY.rows(spark, days), as_of=APRIL, lags_days=[0]).collect()
     assert (row["person_id"], row["frequency"], row["t_days"], row["monetary_value"]) == (
         "p1",
         0,
@@ -296,14 +318,15 @@ purchases = st.lists(
 def test_summaries_agree_with_plain_python(
     spark: SparkSession, bought: list[tuple[str, int, int]], ends: list[int]
 ) -> None:
-    dates = [START + timedelta(days=end) for end in ends]
+    last = START + timedelta(days=101)
+    lags = [101 - end for end in ends]
     days = PERSON_DAY.rows(
         spark, [day(p, START + timedelta(days=n), 1, amount) for p, n, amount in bought]
     )
-    summary = CLV_SUMMARY.conform(summarise_purchases(days, as_of_dates=dates))
+    summary = CLV_SUMMARY.conform(summarise_purchases(days, as_of=last, lags_days=lags))
     verify_contract(summary, CLV_SUMMARY)
     found = {
-        (r["person_id"], (r["as_of_date"] - START).days): (
+        (r["person_id"], 101 - r["lag_days"]): (
             r["frequency"],
             r["recency_days"],
             r["t_days"],
@@ -323,14 +346,6 @@ def test_summaries_agree_with_plain_python(
             mean = sum(repeats) / len(repeats) if repeats else 0.0
             expected[person, end] = (len(repeats), last - first, end - 1 - first, mean)
     assert found == {key: pytest.approx(value) for key, value in expected.items()}
-
-
-def test_dates_are_the_lags_before_as_of() -> None:
-    assert summary_dates(date(2026, 3, 1), [0, 1, 365, 1]) == [
-        date(2025, 3, 1),
-        date(2026, 2, 28),
-        date(2026, 3, 1),
-    ]
 
 
 def test_revenue_that_does_not_add_up_is_refused(

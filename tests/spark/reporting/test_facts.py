@@ -171,6 +171,47 @@ def test_a_campaign_has_a_row_for_every_decile_of_zeros_where_nobody_was_contact
     assert respond(spark, [], ("ann", "visit", "c1")) == {}
 
 
+def test_responses_by_audience_count_a_person_in_each_of_theirs(spark: SparkSession) -> None:
+    did = [
+        ("ann", "email_opened", "c1"),
+        ("bob", "email_clicked", "c1"),
+        ("eve", "email_opened", "c1"),
+    ]
+    rows = [
+        (str(n), APRIL, person, campaign, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+        for n, (person, kind, campaign) in enumerate(did)
+    ]
+    members = [("top", "ann"), ("new", "ann"), ("new", "bob"), ("idle", "zoe")]
+    contacts = [("ann", "c1"), ("ann", "c2"), ("eve", "c1")]
+    fact = tables.FACT_RESPONSE_BY_AUDIENCE.conform(
+        facts.build_fact_response_by_audience(
+            spark.createDataFrame(contacts, "person_id string, campaign_id string"),
+            spark.createDataFrame(rows, RESPONSE.schema),
+            spark.createDataFrame(members, "audience_id string, person_id string"),
+            as_of=APRIL,
+            days_observed=91,
+        )
+    )
+    verify_contract(fact, tables.FACT_RESPONSE_BY_AUDIENCE)
+    numbers = ("contacted", "opened", "clicked", "redeemed", "responded_not_contacted")
+    found = {
+        (row["campaign_id"], row["audience_id"]): tuple(row[name] for name in numbers)
+        for row in fact.collect()
+    }
+    assert found == {
+        ("c1", "top"): (1, 1, 0, 0, 0), ("c2", "top"): (1, 0, 0, 0, 0),
+        ("c1", "new"): (1, 1, 0, 0, 1), ("c2", "new"): (1, 0, 0, 0, 0),
+        ("c1", "idle"): (0, 0, 0, 0, 0), ("c2", "idle"): (0, 0, 0, 0, 0),
+    }  # fmt: skip
+
+
+def test_values_of_a_person_who_is_another_by_now_are_counted(spark: SparkSession) -> None:
+    persons = spark.createDataFrame([("ann", 3)], "person_id string, records bigint")
+    fact = facts.build_fact_profile(values(spark), persons, as_of=APRIL)
+    verify_contract(tables.FACT_PROFILE.conform(fact), tables.FACT_PROFILE)
+    assert sum(row["customer_equity"] for row in fact.collect()) == 45.0
+
+
 def test_the_calendar_has_every_day_between_the_first_and_the_last(spark: SparkSession) -> None:
     days = [{"person_id": "ann", "day": day} for day in ("2024-02-27", "2024-03-02")]
     rows = (

@@ -43,7 +43,7 @@ def refuse(data: object, model: type = AudienceDefinition) -> str:
         ({"all": [{"stage": {"any_of": ["new"]}}], "any": []}, "any"),
         ({"stage": {"any_of": ["new"]}, "consent": {"channel": "sms"}}, "exactly one of decile"),
         ({}, "exactly one of decile"),
-        ({"decline": {"at_least": 0}}, "greater than 0"),
+        ({"decline": {"at_least": 0.5}}, "Did you mean 'decile'?"),
     ],
 )
 def test_what_is_not_in_the_language_is_refused(rule: Any, message: str) -> None:

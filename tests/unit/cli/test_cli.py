@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from support.shops import open_till_shop
 from typer.testing import CliRunner
 
 from clvspark import __version__, cli, guard
 from clvspark.lakehouse import errors
+from clvspark.lakehouse.lock import writer_lock
 
 COMMANDS = [
     "ingest",
@@ -78,6 +80,46 @@ def test_every_fault_of_a_configuration_is_shown(
         "sources: is required",
     ):
         assert fault in shown
+
+
+def help_of(*command: str) -> str:
+    return CliRunner().invoke(cli.app, [*command, "--help"], env={"COLUMNS": "160"}).stdout
+
+
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), ["identity"], ["identity", "propose"]]
+)
+def test_a_flag_has_no_type_and_every_panel_a_name(command: list[str]) -> None:
+    shown = help_of(*command)
+    assert "--help" in shown
+    assert "<bool>" not in shown
+    assert "default: (" not in shown
+    assert "Commands" not in shown.replace("COMMANDS", "")
+    assert command != [] or shown.index("Pipeline") < shown.index("Identity")
+
+
+def test_the_day_of_an_erasure_is_the_day_of_the_request() -> None:
+    shown = help_of("forget")
+    assert "day of the request" in shown
+    assert "first day not known" not in shown
+
+
+@pytest.mark.parametrize("command", ["run", "score", "forget"])
+def test_a_held_lakehouse_is_refused_before_spark_starts(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shop = open_till_shop(tmp_path / "shop")
+    started: list[str] = []
+    monkeypatch.setattr("clvspark.pipeline.build_session", lambda *_, **__: started.append("Spark"))
+    more = ["--record", "till:c1"] if command == "forget" else []
+    with writer_lock(shop.lakehouse, "history"):
+        code = exit_code([command, "--config", str(shop.config_file), *more], monkeypatch)
+    assert code == errors.LockedError.exit_code
+    assert "(history)" in capsys.readouterr().err
+    assert started == []
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--as-of", "yesterday"], ["simulate"]])

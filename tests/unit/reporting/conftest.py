@@ -98,8 +98,10 @@ def figures() -> Figures:
                 "without_consent": 10,
                 "without_identifier": 1,
                 "held_out": 4,
-                "added": 25,
-                "removed": 1,
+                "persons_added": 25,
+                "persons_removed": 1,
+                "entries_added": 24,
+                "entries_removed": 1,
             }
         ],
         responses=[response("c1", 1, 50, 20), response("c1", 2, 50, 5), response("c2", 0, 10, 1)],

@@ -178,7 +178,7 @@ def test_overlap_is_read_from_the_row_and_holds_both_directions(figures: Figures
 def test_the_parts_of_a_list_add_up_to_its_members(figures: Figures) -> None:
     section = describe_activation(figures)
     assert grid(section, "Lists").rows == [
-        ["email_tool", "Top customers", "40", "10", "1", "4", "25", "1"]
+        ["email_tool", "Top customers", "40", "10", "1", "4", "25", "1", "24", "1"]
     ]
     parts = {row["series"]: row["value"] for row in values(chart(section, "activation"))}
     assert parts == {
@@ -313,3 +313,42 @@ def test_the_linkage_model_guards_and_stability_are_shown(figures: Figures) -> N
 def test_guards_without_work_say_so(figures: Figures) -> None:
     notes = [block.text for block in describe_identity(figures).blocks if block.kind == "note"]
     assert any("No guard had anything to do" in text for text in notes)
+
+
+def test_a_model_that_could_not_be_fitted_is_shown_with_its_reason(figures: Figures) -> None:
+    refused = {
+        "model": "NBDModel", "measure": "fitted", "value": 0.0, "holdout_days": 182,
+        "reason": "NBDModel could not be fitted: no maximum.",
+    }  # fmt: skip
+    before = describe_models(figures)
+    section = describe_models(dataclasses.replace(figures, backtest=[*figures.backtest, refused]))
+    rows = grid(section, "Holdout").rows
+    assert rows[:-1] == grid(before, "Holdout").rows
+    assert rows[-1][0] == "NBDModel (left out)"
+    assert set(rows[-1][1:]) == {UNKNOWN}
+    notes = [block.text for block in section.blocks if block.kind == "note"]
+    assert any("no maximum" in text for text in notes)
+    assert chart(section, "holdout").spec == chart(before, "holdout").spec
+
+
+def test_responses_are_shown_by_audience_and_do_not_claim_to_add_up(figures: Figures) -> None:
+    assert "Responses by audience" not in {
+        block.title for block in describe_responses(figures).blocks if block.kind == "grid"
+    }
+    numbers = {"opened": 4, "clicked": 2, "redeemed": 1, "responded_not_contacted": 3}
+    rows = [
+        {"campaign_id": c, "audience_id": "top", "contacted": 10, **numbers} for c in ("c1", "c2")
+    ]
+    found = grid(
+        describe_responses(dataclasses.replace(figures, responses_by_audience=rows)),
+        "Responses by audience",
+    )
+    assert found.rows == [["Top customers", "20", "8", "40.0 %", "4", "20.0 %", "2", "10.0 %", "6"]]
+    assert "do not add up" in found.hint
+
+
+def test_lists_count_persons_and_entries_apart(figures: Figures) -> None:
+    found = grid(describe_activation(figures), "Lists by destination")
+    assert dict(zip(found.columns, found.rows[0], strict=True)) | {
+        "Persons added": "25", "Persons removed": "1", "Entries added": "24", "Entries removed": "1"
+    } == dict(zip(found.columns, found.rows[0], strict=True))  # fmt: skip

@@ -1,0 +1,52 @@
+"""Has a customer's value declined? What it is today against what it was expected to be by now.
+
+P(alive), and the value with it, falls between any two purchases, so a fall alone says little. Compared are today's
+residual value and its expectation by what was known some days before; and how surprising the purchases since are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import nbinom
+
+from clvspark.clv.config import ClvConfig
+from clvspark.clv.fit import DAYS_PER_UNIT, TransactionModel
+from clvspark.clv.models.units import DAYS_PER_YEAR
+
+
+def expect_residual_transactions(
+    model: TransactionModel, then: pd.DataFrame, config: ClvConfig
+) -> np.ndarray:
+    """Discounted purchases that today's horizon was expected to hold, given the histories of `decline_days` ago.
+
+    In: ``frequency, recency, T`` of then. With D(t) the purchases expected within t, discounted to then, and w the
+    days since: (D(w + horizon) - D(w)) (1 + rate)^w. By the law of total expectation this is the mean of today's value,
+    so that under the model nobody declines on average.
+    """
+
+    def within(days: float) -> np.ndarray:
+        found = model.discounted_expected_residual_transactions(
+            then, annual_discount_rate=config.annual_discount_rate, horizon=days / DAYS_PER_UNIT
+        )
+        return np.asarray(found)
+
+    window = float(config.decline_days)
+    growth = (1 + config.annual_discount_rate) ** (window / DAYS_PER_YEAR)
+    return np.maximum(within(window + config.horizon_days) - within(window), 0.0) * growth
+
+
+def chance_of_so_few(
+    model: TransactionModel, then: pd.DataFrame, bought: np.ndarray, config: ClvConfig
+) -> np.ndarray:
+    """Probability of at most `bought` purchase days since, of a customer who has not left.
+
+    Purchases are Poisson at a rate that is Gamma(r + x, alpha + T) given x purchases in T, so their number within w is
+    negative binomial (Fader, Hardie & Lee 2005, equation 8, and their NBD note). The same for every model that draws
+    purchase rates from Gamma(r, alpha): dropout plays no part among those who stay.
+    """
+    r, alpha = model.params_["r"], model.params_["alpha"]
+    window = config.decline_days / DAYS_PER_UNIT
+    size = r + then["frequency"].to_numpy(float)
+    since = alpha + then["T"].to_numpy(float)
+    return np.clip(nbinom.cdf(bought, size, since / (since + window)), 0.0, 1.0)

@@ -1,0 +1,164 @@
+"""An address that several persons share: what one of them refused nobody is sent, and it is told or held out as one."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from support.lists import APRIL, MAY, activate, configure, consent, lines, told, write
+
+from clvspark.activation.config import HoldoutConfig
+from clvspark.activation.gate import join_addresses, judge_members
+from clvspark.activation.holdout import deal_groups, hold_entries
+from clvspark.activation.tables import DELIVERY, HOLDOUT
+from clvspark.lakehouse import Lakehouse
+from clvspark.privacy.addresses import judge_entries, list_entries
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
+
+HOME = "home@example.org"
+ENTRY = "person_id string, entry string"
+
+
+def links(spark: SparkSession, **persons: str) -> DataFrame:
+    rows = [("s", record, person) for record, person in persons.items()]
+    return spark.createDataFrame(
+        rows, "source_system string, source_record_id string, person_id string"
+    )
+
+
+def statement(record: str, val: str, day: int, channel: str = "email") -> dict[str, object]:
+    return {
+        "consent_id": f"{record}{day}{channel}", "source_system": "s", "source_record_id": record, "channel": channel,
+        "purpose": "marketing", "val": val, "recorded_at": f"2026-03-{day:02} 00:00:00",
+    }  # fmt: skip
+
+
+def test_a_person_has_the_addresses_of_all_their_records(spark: SparkSession) -> None:
+    golden = spark.createDataFrame(
+        [("ann", "ann@example.org"), ("bob", None)], "person_id string, email string"
+    )
+    rows = [("r1", " ANN@example.org "), ("r2", "Home@Example.org"), ("r3", HOME), ("r4", " ")]
+    records = CUSTOMER_RECORD.rows(
+        spark, [{"source_system": "s", "source_record_id": r, "email": e} for r, e in rows]
+    )
+    people = links(spark, r1="ann", r2="ann", r3="bob", r4="bob")
+    found = list_entries(golden, records, people, "email").collect()
+    assert sorted(map(tuple, found)) == [("ann", "ann@example.org"), ("ann", HOME), ("bob", HOME)]
+
+
+def test_the_newest_word_of_each_and_of_those_the_most_restrictive_counts(
+    spark: SparkSession,
+) -> None:
+    people = links(spark, a="ann", b="bob", c="cat", d="dan", e="dan")
+    entries = spark.createDataFrame(
+        [("ann", HOME), ("bob", HOME), ("cat", "cat@x.org"), ("dan", "dan@x.org"), ("eve", "e@x.org")],
+        ENTRY,
+    )  # fmt: skip
+    said = [
+        statement("a", "y", 1), statement("b", "y", 1), statement("b", "n", 2),
+        statement("c", "n", 1), statement("c", "y", 2),
+        statement("d", "y", 3), statement("e", "n", 1, "any"),
+    ]  # fmt: skip
+    until = F.lit(APRIL).cast("timestamp")
+    judged = judge_entries(entries, CONSENT.rows(spark, said), people, until=until)
+    assert {row["entry"]: row["consent_email"] for row in judged.collect()} == {
+        HOME: False,
+        "cat@x.org": True,
+        "dan@x.org": False,
+    }
+
+
+def deal(
+    spark: SparkSession, persons: str, entries: list[tuple[str, str]], **dealt: str
+) -> dict[str, str]:
+    before = [{"person_id": p, "split_group": g, "assigned_on": APRIL} for p, g in dealt.items()]
+    people = spark.createDataFrame([(name,) for name in persons.split()], "person_id string")
+    config = HoldoutConfig(percent=50, salt="a")
+    found = HOLDOUT.conform(
+        deal_groups(
+            people, spark.createDataFrame(entries, ENTRY), HOLDOUT.rows(spark, before), config, as_of=MAY
+        )
+    )  # fmt: skip
+    return {row["person_id"]: row["split_group"] for row in found.collect()}
+
+
+def test_persons_who_share_an_address_are_dealt_as_one(spark: SparkSession) -> None:
+    names = [f"p{n}" for n in range(40)]
+    shared = [(name, f"{int(name[1:]) // 2}@x.org") for name in names]
+    groups = deal(spark, " ".join(names), shared)
+    assert set(groups.values()) == {"treatment", "holdout"}
+    for n in range(0, 40, 2):
+        assert groups[f"p{n}"] == groups[f"p{n + 1}"]
+    alone = deal(spark, " ".join(names), [(name, f"{name}@x.org") for name in names])
+    assert alone == deal(spark, " ".join(names), [("p0", "p0@x.org")]), "else by person"
+
+
+def test_who_shares_an_address_with_somebody_dealt_before_joins_them(spark: SparkSession) -> None:
+    entries = [("old", HOME), ("new", HOME), ("held", "x@x.org"), ("told", "x@x.org"), ("late", "x@x.org")]  # fmt: skip
+    for group in ("treatment", "holdout"):
+        assert deal(spark, "old new", entries, old=group) == {"new": group}
+    assert deal(spark, "late", entries, held="holdout", told="treatment") == {"late": "holdout"}
+
+
+people = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), st.sampled_from(["y", "n", None]), st.sampled_from(["treatment", "holdout"])
+    ),
+    min_size=2,
+    max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=8)
+@given(people)
+def test_no_address_is_told_that_one_refused_or_that_is_of_somebody_held_out(
+    spark: SparkSession, rows: list[tuple[str, str | None, str]]
+) -> None:
+    named = [(f"p{n}", f"{box}@x.org", *rest) for n, (box, *rest) in enumerate(rows)]
+    columns = "person_id string, email string, val string, split_group string"
+    known = spark.createDataFrame(named, columns)
+    entries = known.select("person_id", F.col("email").alias("entry"))
+    said = CONSENT.rows(spark, [statement(p, val, 1) for p, _, val, _ in named if val])
+    until = F.lit(APRIL).cast("timestamp")
+    own = links(spark, **{p: p for p, *_ in named})
+    allowed = judge_entries(entries, said, own, until=until)
+    contacts = known.withColumn("consent_email", F.col("val") == "y")
+    contacts = join_addresses(contacts, allowed, hold_entries(entries, known), "email")
+    to = configure(Path("unused")).destinations[0]
+    members = known.select(F.lit("top").alias("audience_id"), "person_id")
+    verdicts = judge_members(members, contacts, to).where("verdict = 'eligible'").collect()
+    eligible = {row["person_id"] for row in verdicts}
+    for person, email, val, _group in named:
+        sharers = [row for row in named if row[1] == email]
+        fine = all(v != "n" and g == "treatment" for _, _, v, g in sharers)
+        assert (person in eligible) == (val == "y" and fine)
+
+
+def test_a_withdrawal_takes_the_address_off_the_list_whoever_it_was(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    write(lake, {"ann": HOME, "bob": "Home@example.org"})
+    activate(lake, configure(tmp_path), APRIL)
+    assert len(lines(tmp_path, "tool/2026-04-01")) == 1
+    (row,) = lake.read(DELIVERY).collect()
+    assert (row["persons_added"], row["entries_added"]) == (2, 1)
+    manifest = json.loads((tmp_path / "exports/tool/2026-04-01/manifest.json").read_text())
+    assert manifest["audiences"] == [
+        {"audience_id": "top", "persons_added": 2, "persons_removed": 0, "entries_added": 1, "entries_removed": 0}
+    ]  # fmt: skip
+
+    consent(lake, "bob", "n", "2026-05-01 08:00:00")
+    report = activate(lake, configure(tmp_path), date(2026, 5, 1))
+    (line,) = lines(tmp_path, "tool/2026-05-01")
+    assert (line["operation"], line["email"].lower()) == ("remove", HOME)
+    assert [step[:2] for step in told(lake)] == [
+        ("ann", "add"), ("ann", "remove"), ("bob", "add"), ("bob", "remove")
+    ]  # fmt: skip
+    may = {row["as_of_date"]: row for row in lake.read(DELIVERY).collect()}[MAY]
+    assert (may["without_consent"], may["persons_removed"], may["entries_removed"]) == (2, 2, 1)
+    assert report.rows["activation.outbox"] == 2, "a row is counted once"
