@@ -39,6 +39,7 @@ def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -
         F.lit(as_of).alias("created_on"),
         F.lit(None).cast("date").alias("delivered_on"),
         F.lit(None).cast("int").alias("batch"),
+        F.lit(None).cast("string").alias("entry_operation"),
         "_do.address",
     ).select(*OUTBOX.names)
 

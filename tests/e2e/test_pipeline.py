@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -141,6 +141,35 @@ def test_only_consenting_persons_outside_the_holdout_are_in_files(lake, finished
         digest = hashlib.sha256(email_of[person].encode()).hexdigest()
         assert row.get("email", email_of[person]) == email_of[person]
         assert row.get("email_sha256", digest) == digest
+
+
+def test_no_exported_address_was_refused_by_anybody_or_is_of_somebody_held_out(lake, finished):
+    exported = {
+        row["email"].strip().lower()
+        for file in finished.exports.glob("email_tool/*/*.csv")
+        for row in exported_rows(file)
+    }
+    record = ("source_system", "source_record_id")
+    links = rows_of(lake, "identity.person_link", *record, "person_id")
+    person_of = {(system, name): person for system, name, person in links}
+    group_of = dict(rows_of(lake, "activation.holdout", "person_id", "split_group"))
+    consenting = consenting_persons(lake, finished.landing)
+    said = rows_of(lake, "sources.consent", *record, "purpose", "channel", "recorded_at")
+    asked = {
+        person_of.get((system, name))
+        for system, name, purpose, channel, at in said
+        if purpose == "marketing" and channel in {"email", "any"} and at.date() <= date(2026, 4, 1)
+    }
+    shared: dict[str, set[str]] = {}
+    for system, name, email in rows_of(lake, "sources.customer_record", *record, "email"):
+        if email:
+            shared.setdefault(email.strip().lower(), set()).add(person_of[system, name])
+    assert exported
+    for address in exported:
+        assert "holdout" not in {group_of.get(person) for person in shared[address]}
+        assert shared[address] & asked <= consenting, (
+            "whoever has the address and was asked said yes"
+        )
 
 
 def test_the_page_needs_no_network(finished):

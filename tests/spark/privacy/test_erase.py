@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import HOLDOUT
-from clvspark.history.tables import ORDER
+from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.history.tables import CLV_SUMMARY, ORDER
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
@@ -29,6 +30,8 @@ MORNING = "2026-04-01 06:00:00"
 RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
 
 
+VALUE = {"lifecycle_stage": "core", "horizon_days": 364, "model_id": "m"}
+SUMMARY = {"lag_days": 0, "first_purchase_on": "2026-03-01", "last_purchase_on": "2026-03-01"}
 RAW = ("torn;1;order", "torn;11;order", "torn;ANN@example.org")
 
 
@@ -207,3 +210,18 @@ def test_an_interrupted_erasure_is_finished_by_the_next(
         "identity.person_link",
     }
     assert lake.read(ORDER).where("person_id = 'ann'").count() == 0
+
+
+def test_values_and_histories_of_every_date_go(lake: Lakehouse) -> None:
+    write(lake)
+    for table, more in ((CUSTOMER_VALUE, VALUE), (CLV_SUMMARY, SUMMARY)):
+        rows = [
+            {**more, "person_id": person, "as_of_date": day}
+            for person in ("ann", "bob")
+            for day in (APRIL, date(2026, 5, 1))
+        ]
+        lake.overwrite(table, table.rows(lake.spark, rows))
+    erased = erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    for table in (CUSTOMER_VALUE, CLV_SUMMARY):
+        assert erased[table.name] == 2
+        assert {row["person_id"] for row in lake.read(table).collect()} == {"bob"}
