@@ -43,7 +43,6 @@ READS = (
     CUSTOMER_VALUE,
     DECILE,
 )
-IDENTIFIERS = ("email", "phone")
 
 
 def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
@@ -65,7 +64,8 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         .select("audience_id", "person_id")
         .localCheckpoint()
     )
-    entries = {name: _entries(lake, name).localCheckpoint() for name in IDENTIFIERS}
+    identifiers = sorted({d.identifier for d in config.destinations}) or ["email"]
+    entries = {name: _entries(lake, name).localCheckpoint() for name in identifiers}
     every = reduce(DataFrame.unionByName, entries.values())
     dealt = lake.read_or_empty(HOLDOUT)
     run.merge(HOLDOUT, deal_groups(members, every, dealt, config.holdout, as_of=as_of))
