@@ -64,7 +64,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         .select("audience_id", "person_id")
         .localCheckpoint()
     )
-    identifiers = sorted({d.identifier for d in config.destinations}) or ["email"]
+    identifiers: list[str] = sorted({d.identifier for d in config.destinations}) or ["email"]
     entries = {name: _entries(lake, name).localCheckpoint() for name in identifiers}
     every = reduce(DataFrame.unionByName, entries.values())
     dealt = lake.read_or_empty(HOLDOUT)
@@ -119,15 +119,16 @@ def _gather_contacts(lake: Lakehouse, entries: dict[str, DataFrame], as_of: date
     links, dealt = lake.read(PERSON_LINK).where("valid_to IS NULL"), lake.read(HOLDOUT)
     # The lists go out on the day itself, so what was said on this day counts as well.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
-    statements = lake.read(CONSENT)
-    consent = resolve_consent(statements, links, purpose="marketing", until=until)
+    consent = resolve_consent(
+        lake.read(CONSENT), links, purpose="marketing", until=until
+    ).localCheckpoint()
     now = F.col("as_of_date") == F.lit(as_of)
     values = lake.read(CUSTOMER_VALUE).where(now).select("person_id", "clv", "lifecycle_stage")
     deciles = lake.read(DECILE).where(now & (F.col("metric") == "clv"))
     contacts = lake.read(PERSON).select("person_id", "email", "phone")
     for name, known in entries.items():
-        allowed = judge_entries(known, statements, links, until=until)
-        contacts = join_addresses(contacts, allowed, hold_entries(known, dealt), name)
+        allowed, held = judge_entries(known, consent), hold_entries(known, dealt)
+        contacts = join_addresses(contacts, allowed, held, name)
     return (
         contacts.join(consent_by_channel(consent, CHANNELS), on="person_id", how="left")
         .join(dealt.select("person_id", "split_group"), on="person_id", how="left")

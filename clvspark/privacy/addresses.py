@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
+from clvspark.privacy.consent import ANY, CHANNELS, consent_by_channel
 from clvspark.privacy.identifiers import normalise_identifier
 
 _RECORD = ["source_system", "source_record_id"]
@@ -29,15 +29,24 @@ def list_entries(
     return every.where("entry <> ''").distinct()
 
 
-def judge_entries(
-    entries: DataFrame, statements: DataFrame, links: DataFrame, *, until: Column
-) -> DataFrame:
+def judge_entries(entries: DataFrame, consent: DataFrame) -> DataFrame:
     """``entry, consent_<channel>``: what the persons who share an address allow, the most restrictive of them.
 
-    In: rows of `list_entries`; sources.consent; current links. As for one person: the newest word of each record
-    counts, and of those the most restrictive, here over all records of all who share the address.
+    In: rows of `list_entries`; of `resolve_consent`. Who never spoke of a channel, nor of any, neither allows nor
+    refuses it; where nobody did it is NULL.
     """
-    spoken = links.select(*_RECORD, "person_id").join(entries, on="person_id")
-    of_entries = spoken.select(*_RECORD, F.col("entry").alias("person_id"))
-    consent = resolve_consent(statements, of_entries, purpose="marketing", until=until)
-    return consent_by_channel(consent, CHANNELS).withColumnRenamed("person_id", "entry")
+    spoken = consent.groupBy("person_id").agg(F.collect_set("channel").alias("_spoken"))
+    people = consent_by_channel(consent, CHANNELS).join(spoken, on="person_id")
+    shared = entries.join(people, on="person_id").groupBy("entry")
+    return shared.agg(
+        *(
+            F.bool_and(F.when(_is_spoken_of(name), F.col(f"consent_{name}"))).alias(
+                f"consent_{name}"
+            )
+            for name in CHANNELS
+        )
+    )
+
+
+def _is_spoken_of(channel: str) -> Column:
+    return F.array_contains("_spoken", channel) | F.array_contains("_spoken", ANY)

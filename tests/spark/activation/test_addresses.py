@@ -17,6 +17,7 @@ from clvspark.activation.holdout import deal_groups, hold_entries
 from clvspark.activation.tables import DELIVERY, HOLDOUT
 from clvspark.lakehouse import Lakehouse
 from clvspark.privacy.addresses import judge_entries, list_entries
+from clvspark.privacy.consent import resolve_consent
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
 
 HOME = "home@example.org"
@@ -53,22 +54,32 @@ def test_a_person_has_the_addresses_of_all_their_records(spark: SparkSession) ->
 def test_the_newest_word_of_each_and_of_those_the_most_restrictive_counts(
     spark: SparkSession,
 ) -> None:
-    people = links(spark, a="ann", b="bob", c="cat", d="dan", e="dan")
+    people = links(
+        spark, a="ann", b="bob", c="cat", d="dan", e="dan", f="fay", g="gus", h="hal", i="ida"
+    )
     entries = spark.createDataFrame(
-        [("ann", HOME), ("bob", HOME), ("cat", "cat@x.org"), ("dan", "dan@x.org"), ("eve", "e@x.org")],
+        [
+            ("ann", HOME), ("bob", HOME), ("cat", "cat@x.org"), ("dan", "dan@x.org"), ("eve", "e@x.org"),
+            ("fay", "f@x.org"), ("gus", "f@x.org"), ("hal", "h@x.org"), ("ida", "h@x.org"),
+        ],
         ENTRY,
     )  # fmt: skip
     said = [
         statement("a", "y", 1), statement("b", "y", 1), statement("b", "n", 2),
         statement("c", "n", 1), statement("c", "y", 2),
         statement("d", "y", 3), statement("e", "n", 1, "any"),
+        statement("f", "y", 1), statement("g", "n", 1, "sms"),
+        statement("h", "y", 1), statement("i", "p", 1, "any"),
     ]  # fmt: skip
     until = F.lit(APRIL).cast("timestamp")
-    judged = judge_entries(entries, CONSENT.rows(spark, said), people, until=until)
+    consents = resolve_consent(CONSENT.rows(spark, said), people, purpose="marketing", until=until)
+    judged = judge_entries(entries, consents)
     assert {row["entry"]: row["consent_email"] for row in judged.collect()} == {
         HOME: False,
         "cat@x.org": True,
         "dan@x.org": False,
+        "f@x.org": True,  # nobody but fay has spoken of e-mail
+        "h@x.org": False,
     }
 
 
@@ -127,7 +138,8 @@ def test_no_address_is_told_that_one_refused_or_that_is_of_somebody_held_out(
     own = known.select(
         F.lit("s").alias("source_system"), F.col("person_id").alias("source_record_id"), "person_id"
     )
-    allowed = judge_entries(entries, said, own, until=until)
+    consents = resolve_consent(said, own, purpose="marketing", until=until)
+    allowed = judge_entries(entries, consents)
     contacts = known.withColumn("consent_email", F.col("val") == "y")
     contacts = join_addresses(contacts, allowed, hold_entries(entries, known), "email")
     to = configure(Path("unused")).destinations[0]
