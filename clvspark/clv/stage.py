@@ -63,7 +63,11 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     """clv.customer_value; empty, with a warning, where a fit had nothing to be fitted to."""
     summary = _summaries(lake, config, as_of)
-    if lake.log.last_success(FIT_STAGE, as_of) and _known_models(lake, as_of).isEmpty():
+    if (
+        lake.exists(MODEL)
+        and _known_models(lake, as_of).isEmpty()
+        and _has_been_fitted(lake, as_of)
+    ):
         run.warn(
             "nobody is valued: no model has been fitted yet; the warning of the stage 'fit' says why. "
             f"Next step: clvspark fit --as-of {as_of}"
@@ -73,6 +77,11 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
     run.step("scoring persons")
     now, then = (_lagged(summary, days) for days in (0, config.decline_days))
     return score_customers(now, then, models, config=config, model_id=model_id)
+
+
+def _has_been_fitted(lake: Lakehouse, as_of: date) -> bool:
+    """Whether a fit found nothing to be fitted to, for this date or for any so far."""
+    return lake.log.last_success(FIT_STAGE, as_of) is not None or lake.read(MODEL).isEmpty()
 
 
 def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
@@ -149,8 +158,8 @@ def _refuse_no_lag(before: DataFrame, config: ClvConfig, as_of: date) -> None:
     if before.isEmpty():
         days = config.holdout_days
         raise MissingInputError(
-            f"{CLV_SUMMARY.name} as of {as_of} has no rows of lag_days {days} (clv.holdout_days), although somebody had "
-            f"bought by then. 'history.summary_lags_days' must hold {days}; then run, with the same --config: "
+            f"{CLV_SUMMARY.name} as of {as_of} has no rows of lag_days {days} (clv.holdout_days), although somebody "
+            f"had bought by then. 'history.summary_lags_days' must hold {days}; then run, with the same --config: "
             f"clvspark history --as-of {as_of}"
         )
 
