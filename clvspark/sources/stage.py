@@ -29,6 +29,7 @@ from clvspark.sources.reconcile import measure_received, reconcile
 from clvspark.sources.tables import QUARANTINE, TABLES, TARGETS
 
 STAGE = "ingest"
+Mapped = defaultdict[str, list[DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -67,34 +68,14 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
 
 def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.step("reading landing files")
-    mapped: dict[str, list[DataFrame]] = defaultdict(list)
-    alone: dict[str, list[DataFrame]] = defaultdict(list)
-    received: list[DataFrame] = []
-    for drop in drops:
-        raw = read_landing(lake.spark, drop.files, drop.spec)
-        derived = [output for output in drop.spec.outputs if output.derived]
-        makers = [output for output in drop.spec.outputs if not output.derived]
-        for output in makers:
-            rows = map_rows(
-                raw,
-                system=drop.system,
-                file=drop.spec,
-                output=output,
-                derived=derived if output is makers[0] else (),
-            )
-            mapped[output.to].append(rows)
-            received.append(measure_received(raw, drop.system, drop.spec, output))
-        for output in () if makers else derived:
-            rows = map_rows(raw, system=drop.system, file=drop.spec, output=output)
-            alone[output.to].append(rows)
+    mapped, alone, received = _map_drops(lake, drops)
     judged = {name: _judge_together(lake, name, mapped[name]) for name in TARGETS}
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
     frames = {}
     for name, table in TARGETS.items():
         carriers = [df for df in judged.values() if f"{DERIVED}{name}" in df.columns]
         made = [*alone[name], *(derive_rows(df, table) for df in carriers)]
-        rows = _unite(judged[name], made, table)
-        marked = mark_erased(rows, table, tombstones)
+        marked = mark_erased(_unite(judged[name], made, table), table, tombstones)
         # Otherwise the rows are in memory already.
         frames[name] = marked.localCheckpoint() if made or tombstones is not None else marked
     if received:
@@ -106,6 +87,30 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.overwrite_all(tables, cached=True)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad), cached=True)
+
+
+def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, Mapped, list[DataFrame]]:
+    """Mapped rows by target; derived rows of files that become nothing else; what was received.
+
+    The rows of the first output that is not derived carry what is derived of them.
+    """
+    mapped: Mapped = defaultdict(list)
+    alone: Mapped = defaultdict(list)
+    received = []
+    for drop in drops:
+        system, file = drop.system, drop.spec
+        raw = read_landing(lake.spark, drop.files, file)
+        derived = [output for output in file.outputs if output.derived]
+        makers = [output for output in file.outputs if not output.derived]
+        for output in makers:
+            carried = derived if output is makers[0] else []
+            rows = map_rows(raw, system=system, file=file, output=output, derived=carried)
+            mapped[output.to].append(rows)
+            received.append(measure_received(raw, system, file, output))
+        for output in derived if not makers else []:
+            rows = map_rows(raw, system=system, file=file, output=output)
+            alone[output.to].append(rows)
+    return mapped, alone, received
 
 
 def _judge_together(lake: Lakehouse, name: str, mapped: list[DataFrame]) -> DataFrame:
