@@ -55,7 +55,7 @@ def write(lake: Lakehouse) -> None:
     events = [
         {
             **i, "event_id": f"{kind}{n}", "event_type": kind, "occurred_at": "2026-03-01", "channel": "web",
-            "order_id": n, "net_revenue": 10 + n,
+            **({"order_id": n, "net_revenue": 10 + n} if kind == "order" else {}),
         }
         for n, i in enumerate(ids)
         for kind in ("order", "visit")
