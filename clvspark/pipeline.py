@@ -14,7 +14,7 @@ from clvspark.history import stage as history
 from clvspark.identity import stage as identity
 from clvspark.lakehouse import Lakehouse, RunReport, build_session
 from clvspark.lakehouse.lake import Progress
-from clvspark.lakehouse.lock import writer_lock
+from clvspark.lakehouse.lock import refuse_if_locked
 from clvspark.measurement import stage as measurement
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
@@ -46,8 +46,7 @@ def open_lakehouse(
     """
     root = config.lakehouse.local_root
     if writes and root:
-        with writer_lock(root, writes):
-            pass
+        refuse_if_locked(root, writes)
     spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
     return Lakehouse(spark, config.lakehouse, TABLES, progress)
 

@@ -56,6 +56,13 @@ def writer_lock(root: Path, command: str, *, patience_seconds: float = 0) -> Ite
         lock.release()
 
 
+def refuse_if_locked(root: Path, command: str) -> None:
+    """LockedError if another process writes to the lakehouse at `root` now; a folder without a lock stays as it is."""
+    if (root / LOCK_FILE).exists():
+        with writer_lock(root, command):
+            pass
+
+
 def _describe(root: Path, holder: Path) -> str:
     try:
         held = json.loads(holder.read_text())
