@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clvspark import console
 from clvspark.status import Status, last_work, print_status
 
 
@@ -36,7 +37,10 @@ def test_a_stage_is_shown_by_its_last_run_with_work_and_the_last_without_since()
     assert only[0]["status"] == "unchanged"
 
 
-def test_runs_without_work_fill_no_list(capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_without_work_fill_no_list(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "width", 200)
     print_status(Status({"clv.model": (3, 1)}, RUNS))
     shown = capsys.readouterr().out
     assert "0.0003" not in shown

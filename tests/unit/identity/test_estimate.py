@@ -87,7 +87,7 @@ def test_every_level_of_the_file_has_its_probabilities(model: IdentityModel) -> 
 def test_a_level_that_no_pair_showed_says_so(model: IdentityModel) -> None:
     assert model.report is not None
     # No name of these people is another's surname.
-    swapped = [level for level in model.report.levels if "reversed" in level.label]
+    swapped = [level for level in model.report.levels if "swapped" in level.label]
     assert swapped
     assert not any(level.seen for level in swapped)
     assert all(level.weight == pytest.approx(0.0) for level in swapped)
@@ -181,5 +181,5 @@ def test_a_level_that_only_pairs_of_two_persons_show_does_not_end_the_training()
     batch = pa.RecordBatch.from_arrays(arrays, columns)
     trained = train_model(pa.Table.from_batches([standardise_batch(batch, settings)]), settings)
     assert trained.report is not None
-    swapped = [level for level in trained.report.levels if "reversed" in level.label]
+    swapped = [level for level in trained.report.levels if "swapped" in level.label]
     assert all(level.m <= 1e-3 for level in swapped)
