@@ -25,6 +25,7 @@ from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.privacy.addresses import judge_entries, list_entries
@@ -79,7 +80,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     run.overwrite(
         DELIVERY,
         _deliveries(lake, judged, files, config, as_of),
-        where=f"as_of_date = DATE'{as_of}'",
+        where=rows_of(as_of),
     )
 
 

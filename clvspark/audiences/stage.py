@@ -25,6 +25,7 @@ from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.dates import rows_of
 from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
 from clvspark.sources.tables import CONSENT, SURVEY_RESPONSE
 
@@ -57,7 +58,7 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     run.overwrite(
         DECILE,
         rank_deciles(values.localCheckpoint(), as_of=as_of),
-        where=f"as_of_date = DATE'{as_of}'",
+        where=rows_of(as_of),
     )
     run.merge(DEFINITION, _definition_rows(lake, config))
     run.step("evaluating rules")
@@ -76,11 +77,11 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     after = update_membership(now, members, as_of=as_of).localCheckpoint()
     transitions = list_transitions(before, after, as_of=as_of).localCheckpoint()
     run.overwrite(MEMBERSHIP, after, cached=True)
-    run.overwrite(MEMBERSHIP_EVENT, transitions, where=f"happened_on = DATE'{as_of}'", cached=True)
+    run.overwrite(MEMBERSHIP_EVENT, transitions, where=rows_of(as_of, "happened_on"), cached=True)
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
     moves = lake.read(MEMBERSHIP_EVENT).where(F.col("happened_on") == F.lit(as_of))
     estimates = estimate_audiences(audiences, members, profiles, moves, as_of=as_of)
-    run.overwrite(ESTIMATE, estimates, where=f"as_of_date = DATE'{as_of}'")
+    run.overwrite(ESTIMATE, estimates, where=rows_of(as_of))
 
 
 def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:

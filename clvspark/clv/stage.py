@@ -26,6 +26,7 @@ from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError, TrainingError
 from clvspark.lakehouse.tracking import open_tracker
 
@@ -56,7 +57,7 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     ) as run:
         if not run.is_current:
             values = _value_persons(run, lake, config, as_of)
-            run.overwrite(CUSTOMER_VALUE, values, where=_of(as_of))
+            run.overwrite(CUSTOMER_VALUE, values, where=rows_of(as_of))
     return run.report
 
 
@@ -137,11 +138,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
             rows.append(_model_row(fitted_name, document, as_of, best, version))
     backtest = _backtest_rows(lake, measures, refused, as_of, config.holdout_days)
     models = lake.spark.createDataFrame(rows, MODEL.schema)
-    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=_of(as_of))
-
-
-def _of(as_of: date) -> str:
-    return f"as_of_date = DATE'{as_of}'"
+    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
 
 
 def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:

@@ -13,6 +13,7 @@ from clvspark.history.person_day import summarise_person_days
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
 from clvspark.sources.tables import EVENT, PRODUCT
 
@@ -38,7 +39,7 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     run.overwrite(
         CLV_SUMMARY,
         summarise_purchases(lake.read(PERSON_DAY), as_of=as_of, lags_days=config.summary_lags_days),
-        where=f"as_of_date = DATE'{as_of}'",
+        where=rows_of(as_of),
     )
     _reconcile(run, lake)
 

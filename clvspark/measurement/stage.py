@@ -13,6 +13,7 @@ from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_on
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.experiments import (
@@ -47,7 +48,7 @@ def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> Ru
                 as_of=as_of,
                 window_days=config.window_days,
             )
-            run.overwrite(RESPONSE, found, where=_of(as_of))
+            run.overwrite(RESPONSE, found, where=rows_of(as_of))
     return run.report
 
 
@@ -61,13 +62,13 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
             observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
             window = {"as_of_date": as_of, "window_days": config.window_days}
             window |= {"days_observed": observed, "last_order_on": last}
-            run.overwrite(WINDOW, _rows(lake, WINDOW, [window]), where=_of(as_of))
+            run.overwrite(WINDOW, _rows(lake, WINDOW, [window]), where=rows_of(as_of))
             experiments = _judge(lake, config, as_of, observed)
-            run.overwrite(EXPERIMENT, _rows(lake, EXPERIMENT, experiments), where=_of(as_of))
+            run.overwrite(EXPERIMENT, _rows(lake, EXPERIMENT, experiments), where=rows_of(as_of))
             run.overwrite(
                 INCREMENTAL_VALUE,
                 _rows(lake, INCREMENTAL_VALUE, incremental_values(experiments)),
-                where=_of(as_of),
+                where=rows_of(as_of),
             )
     return run.report
 
@@ -101,7 +102,3 @@ def _rows(lake: Lakehouse, table: Table, rows: list[dict[str, Any]]) -> DataFram
     return lake.spark.createDataFrame(
         [tuple(row[name] for name in table.names) for row in rows], table.schema
     )
-
-
-def _of(as_of: date) -> str:
-    return f"as_of_date = DATE'{as_of}'"

@@ -22,6 +22,7 @@ from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.run_log import METRIC
 from clvspark.lakehouse.table import Table
@@ -83,9 +84,7 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
             window = _read_window(lake, as_of)
             run.overwrite_all(_build_dimensions(lake))
-            run.overwrite_all(
-                _build_facts(lake, window, as_of), where=f"as_of_date = DATE'{as_of}'"
-            )
+            run.overwrite_all(_build_facts(lake, window, as_of), where=rows_of(as_of))
             run.step("rendering the page")
             render_page(lake, config, as_of, page)
     return run.report

@@ -1,0 +1,10 @@
+"""Rows of one date, in tables that keep every date's own."""
+
+from __future__ import annotations
+
+from datetime import date
+
+
+def rows_of(as_of: date, column: str = "as_of_date") -> str:
+    """SQL predicate of the rows of one date: the `where` of a write that leaves other dates as they are."""
+    return f"{column} = DATE'{as_of}'"
