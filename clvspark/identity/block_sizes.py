@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.blocking import rule_keys
 from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.subsets import rows_among
 from clvspark.lakehouse.errors import ConfigError
 
 
@@ -110,11 +111,11 @@ def find_meetings(
     then = list_block_keys(before, settings)
     keys = now.unionByName(then).select("key").distinct().localCheckpoint()
     near = list_block_keys(kept, settings)
-    near = near.join(F.broadcast(keys), on="key", how="left_semi").localCheckpoint()
+    near = rows_among(near, keys, "key").localCheckpoint()
     counted = _compare(near, now, then, ["key"]).localCheckpoint()
     limit = settings.max_block_records
     was_hot, is_hot = F.col("before") > limit, F.col("after") > limit
-    crossed = _semi(near, counted.where(was_hot != is_hot), ["key"]).select("unique_id")
+    crossed = rows_among(near, counted.where(was_hot != is_hot), "key").select("unique_id")
     hot = counted.where(was_hot & is_hot).select("key").localCheckpoint()
     if settings.refiners and hot.limit(1).count():
         part = ["key", "column", "value"]
@@ -126,7 +127,7 @@ def find_meetings(
             part,
         )
         cut = refined.where((F.col("before") > limit) != (F.col("after") > limit))
-        crossed = crossed.unionByName(_semi(near_parts, cut, part).select("unique_id"))
+        crossed = crossed.unionByName(rows_among(near_parts, cut, *part).select("unique_id"))
     sizes = counted.select(
         "rule", "key", F.col("after").alias("records"), F.col("new").alias("touched")
     )
@@ -159,7 +160,7 @@ def _list_parts(
     listed: DataFrame, rows: DataFrame, hot: DataFrame, settings: IdentitySettings
 ) -> DataFrame:
     """Parts of hot blocks by the value of a refining column: ``unique_id, key, rule, column, value``."""
-    members = listed.join(F.broadcast(hot), on="key", how="left_semi")
+    members = rows_among(listed, hot, "key")
     cells = [
         F.struct(F.lit(name).alias("column"), F.col(name).cast("string").alias("value"))
         for name in settings.refiners
@@ -167,7 +168,3 @@ def _list_parts(
     values = rows.select("unique_id", F.array(*cells).alias("cells"))
     joined = members.join(values, on="unique_id", how="inner")
     return joined.select("unique_id", "key", "rule", F.inline("cells")).where("value IS NOT NULL")
-
-
-def _semi(rows: DataFrame, groups: DataFrame, key: list[str]) -> DataFrame:
-    return rows.join(F.broadcast(groups.select(*key)), on=key, how="left_semi")

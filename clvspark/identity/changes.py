@@ -19,6 +19,7 @@ from clvspark.identity.shared_identifiers import (
     mark_shared,
 )
 from clvspark.identity.standardise import standardise_records
+from clvspark.identity.subsets import rows_among, rows_beside
 
 # Beyond this share of changed records it is cheaper to take all for changed.
 EVERYTHING_SHARE = 0.3
@@ -118,19 +119,19 @@ def renew_evidence(
     if changes.count() > EVERYTHING_SHARE * stored.count():
         return renew_everything(records, decided, settings, cause="records")
     gone = changes.where("is_gone").select("unique_id")
-    changed = _semi(records, changes.where("NOT is_gone"))
+    changed = rows_among(records, changes.where("NOT is_gone"))
     fresh = _standardise(changed, decided, settings).localCheckpoint()
     stored = stored.select(*fresh.columns, "evidence_hash")
-    before, kept = _semi(stored, changes).localCheckpoint(), _anti(stored, changes)
+    before, kept = rows_among(stored, changes).localCheckpoint(), rows_beside(stored, changes)
     causes = changes.select("unique_id", "cause")
     identifiers = None
     if bounded_attributes(settings):
         identifiers, flipped = _recount(fresh, before, kept, settings)
-        others = _semi(kept, flipped).localCheckpoint()
+        others = rows_among(kept, flipped).localCheckpoint()
         fresh = mark_shared(fresh.unionByName(others.select(*fresh.columns)), identifiers, settings)
         before = before.unionByName(others).localCheckpoint()
         causes = causes.unionByName(flipped.withColumn("cause", F.lit("records")))
-        kept = _anti(stored, causes)
+        kept = rows_beside(stored, causes)
     hashed = _hash_evidence(fresh, settings)
     was = before.select("unique_id", F.col("evidence_hash").alias("_was"))
     is_touched = ~F.col("evidence_hash").eqNullSafe(F.col("_was"))
@@ -156,8 +157,7 @@ def _recount(
     then = list_identifiers(before, settings)
     touched = now.unionByName(then).select("kind", "value").distinct().localCheckpoint()
     carriers = list_identifiers(kept, settings, "shared")
-    carriers = carriers.join(F.broadcast(touched), on=["kind", "value"], how="left_semi")
-    carriers = carriers.localCheckpoint()
+    carriers = rows_among(carriers, touched, "kind", "value").localCheckpoint()
     counted = count_identifiers(now.unionByName(carriers.select(*now.columns)), settings)
     counted = touched.join(counted, on=["kind", "value"], how="left").select(
         "kind",
@@ -178,11 +178,3 @@ def _hash_evidence(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
     # What is shared belongs to it: with the values themselves it says what is blanked.
     names = [*settings.columns, "shared", "decision_hash"]
     return rows.withColumn("evidence_hash", hash_values(names))
-
-
-def _semi(rows: DataFrame, ids: DataFrame) -> DataFrame:
-    return rows.join(F.broadcast(ids.select("unique_id")), on="unique_id", how="left_semi")
-
-
-def _anti(rows: DataFrame, ids: DataFrame) -> DataFrame:
-    return rows.join(F.broadcast(ids.select("unique_id")), on="unique_id", how="left_anti")

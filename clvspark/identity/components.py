@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,23 @@ CERTAIN = 1000.0
 _WEIGHT_STEP = 2.0
 _HIGHEST_WEIGHT = 60.0
 _SCHEMA = "unique_id string, component string, is_oversized boolean"
+
+
+def gather_edges(
+    pairs: DataFrame, trusted: DataFrame | None, decisions: DataFrame | None
+) -> DataFrame:
+    """What connects records: ``unique_id_l, unique_id_r, match_weight``.
+
+    In: scored pairs; pairs that share a trusted identifier; ``unique_id_l, unique_id_r, bond`` that people decided.
+    """
+    certain = F.lit(CERTAIN).alias("match_weight")
+    parts = [pairs.select("unique_id_l", "unique_id_r", "match_weight")]
+    if trusted is not None:
+        parts.append(trusted.select("unique_id_l", "unique_id_r", certain))
+    if decisions is not None:
+        together = decisions.where("bond > 0")
+        parts.append(together.select("unique_id_l", "unique_id_r", certain))
+    return reduce(DataFrame.unionByName, parts)
 
 
 def bounded_components(

@@ -8,6 +8,7 @@ import igraph
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.subsets import rows_among
 from clvspark.lakehouse.errors import ContractError
 
 Pair = tuple[str, str]
@@ -26,13 +27,9 @@ def keep_known(bonds: DataFrame, records: DataFrame) -> DataFrame:
     """Bonds of which both records exist: a decision about a record that is gone waits for its return."""
     bonds = bonds.localCheckpoint()
     named = bonds.select(F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id"))
-    known = records.select("unique_id").join(
-        F.broadcast(named.distinct()), on="unique_id", how="left_semi"
-    )
-    known = known.localCheckpoint()
+    known = rows_among(records.select("unique_id"), named.distinct()).localCheckpoint()
     for end in ("unique_id_l", "unique_id_r"):
-        ends = F.broadcast(known.withColumnRenamed("unique_id", end))
-        bonds = bonds.join(ends, on=end, how="left_semi")
+        bonds = rows_among(bonds, known.withColumnRenamed("unique_id", end), end)
     return bonds.select("unique_id_l", "unique_id_r", "bond").localCheckpoint()
 
 

@@ -37,10 +37,11 @@ from clvspark.identity.block_sizes import (
     refuse_explosion,
 )
 from clvspark.identity.changes import Renewal
-from clvspark.identity.components import CERTAIN, label_components
+from clvspark.identity.components import gather_edges, label_components
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import blank_shared
+from clvspark.identity.subsets import rows_among, rows_beside
 from clvspark.identity.term_frequency import adjusted_columns, value_hash
 from clvspark.identity.train import IdentityModel
 from clvspark.identity.trusted import trusted_pairs
@@ -117,15 +118,15 @@ def resolve_changes(
         scene, meetings = _touch_blocks(scene, settings)
         sizes = meetings.sizes.localCheckpoint()
         refuse_explosion(sizes, settings)
-        near = _semi(scene.kept, meetings.met).withColumn("touched", F.lit(False))
+        near = rows_among(scene.kept, meetings.met).withColumn("touched", F.lit(False))
         linked = near.unionByName(scene.touched.withColumn("touched", F.lit(True)))
         links = _link(resolver, linked.localCheckpoint(), known)
     ended = scene.touched.select("unique_id").unionByName(renewal.gone).localCheckpoint()
     old = _with_an_end(before.pairs, ended).localCheckpoint()
     labels = _reach(scene, renewal, links, known, before.evidence, settings)
-    members = _semi(before.evidence.select("unique_id", "component"), labels, key="component")
-    evidence = _semi(scene.kept, members).unionByName(scene.touched).localCheckpoint()
-    held = _semi(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
+    members = rows_among(before.evidence.select("unique_id", "component"), labels, "component")
+    evidence = rows_among(scene.kept, members).unionByName(scene.touched).localCheckpoint()
+    held = rows_among(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
     held = held.withColumnRenamed("unique_id", "unique_id_l").select(*old.columns)
     held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint()
     inside = held.select(*links.columns).unionByName(links).localCheckpoint()
@@ -163,7 +164,7 @@ def _set_scene(renewal: Renewal, settings: IdentitySettings) -> _Scene:
     return _Scene(
         _compared(renewed.where("is_touched"), settings).localCheckpoint(),
         _compared(kept, settings).unionByName(_compared(idle, settings)),
-        _compared(_anti(before, idle), settings).localCheckpoint(),
+        _compared(rows_beside(before, idle), settings).localCheckpoint(),
     )
 
 
@@ -176,10 +177,10 @@ def _touch_blocks(scene: _Scene, settings: IdentitySettings) -> tuple[_Scene, Me
     meetings = find_meetings(scene.touched, scene.before, scene.kept, settings)
     if not meetings.more.limit(1).count():
         return scene, meetings
-    moved = _semi(scene.kept, meetings.more).localCheckpoint()
+    moved = rows_among(scene.kept, meetings.more).localCheckpoint()
     scene = _Scene(
         scene.touched.unionByName(moved).localCheckpoint(),
-        _anti(scene.kept, moved),
+        rows_beside(scene.kept, moved),
         scene.before.unionByName(moved),
     )
     # No evidence has changed meanwhile: no further block can become hot or cool down.
@@ -212,10 +213,9 @@ def _reach(
         ids.append(_with_an_end(together, scene.touched).select(both))
     for name in settings.trusted_identifiers:
         values = scene.touched.where(F.col(name).isNotNull()).select(name).distinct()
-        carriers = scene.kept.join(F.broadcast(values), on=name, how="left_semi")
-        ids.append(carriers.select("unique_id"))
+        ids.append(rows_among(scene.kept, values, name).select("unique_id"))
     reached = reduce(DataFrame.unionByName, ids).distinct()
-    components = _semi(stored.select("unique_id", "component"), reached)
+    components = rows_among(stored.select("unique_id", "component"), reached)
     return components.select("component").distinct().localCheckpoint()
 
 
@@ -227,19 +227,8 @@ def _describe(
     settings: IdentitySettings,
 ) -> DataFrame:
     """``unique_id, cluster, is_divided, component`` of the persons that an engine found."""
-    certain = F.lit(CERTAIN).alias("match_weight")
-    edges = [pairs.select("unique_id_l", "unique_id_r", "match_weight")]
-    trusted = trusted_pairs(evidence, settings)
-    if trusted is not None:
-        edges.append(trusted.select("*", certain))
-    if known.bonds is not None:
-        together = known.bonds.where("bond > 0").select("unique_id_l", "unique_id_r", certain)
-        edges.append(together)
-    labelled = label_components(
-        reduce(DataFrame.unionByName, edges),
-        link_weight=settings.link_weight,
-        max_records=_UNBOUNDED,
-    )
+    edges = gather_edges(pairs, trusted_pairs(evidence, settings), known.bonds)
+    labelled = label_components(edges, link_weight=settings.link_weight, max_records=_UNBOUNDED)
     connected = labelled.select("unique_id", "component")
     return (
         persons.join(connected, on="unique_id", how="left")
@@ -261,17 +250,7 @@ def _needed(
         return frequencies
     hashes = F.explode(F.array(*(value_hash(name) for name in adjusted_columns(model))))
     values = evidence.select(hashes.alias("value_hash")).distinct()
-    return frequencies.join(F.broadcast(values), on="value_hash", how="left_semi").select(
-        *frequencies.columns
-    )
-
-
-def _semi(rows: DataFrame, ids: DataFrame, key: str = "unique_id") -> DataFrame:
-    return rows.join(F.broadcast(ids.select(key)), on=key, how="left_semi")
-
-
-def _anti(rows: DataFrame, ids: DataFrame) -> DataFrame:
-    return rows.join(F.broadcast(ids.select("unique_id")), on="unique_id", how="left_anti")
+    return rows_among(frequencies, values, "value_hash").select(*frequencies.columns)
 
 
 def _with_an_end(pairs: DataFrame, ids: DataFrame) -> DataFrame:

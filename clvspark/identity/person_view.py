@@ -11,6 +11,7 @@ import igraph
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.components import CERTAIN
 from clvspark.identity.inspect_records import (
     Ignored,
     Inspected,
@@ -23,9 +24,6 @@ from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.tables import ALIAS, DECISION, PAIR, PERSON, PERSON_CHANGE, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import MissingInputError
-
-# Bits of a link that is certain: a trusted identifier, a decision.
-CERTAIN = 1000.0
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from clvspark.identity.review import (
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.shared_identifiers import describe_identifiers
 from clvspark.identity.stored_evidence import gather_rows, rows_to_write
+from clvspark.identity.subsets import rows_among
 from clvspark.identity.tables import (
     ALIAS,
     MODEL,
@@ -138,7 +139,7 @@ def _enter_ledger(
     links = whole.withColumn("unique_id", F.concat_ws(":", *RECORD))
     if update.labels is not None:
         ids = update.evidence.select("unique_id").unionByName(renewal.gone)
-        links = links.join(F.broadcast(ids), on="unique_id", how="left_semi")
+        links = rows_among(links, ids)
     links = links.localCheckpoint()
     assigned = assign_person_ids(update.clusters.select("unique_id", "cluster"), links)
     assigned = assigned.localCheckpoint()
@@ -199,7 +200,7 @@ def _list_shared(lake: Lakehouse, renewal: Renewal) -> Change:
     shared, others = counted.where("is_shared"), counted.where("NOT is_shared")
     no_more = describe_identifiers(others).select(*SHARED_IDENTIFIER.key)
     known = lake.read_or_empty(SHARED_IDENTIFIER)
-    ended = known.join(F.broadcast(no_more), on=SHARED_IDENTIFIER.key, how="left_semi")
+    ended = rows_among(known, no_more, *SHARED_IDENTIFIER.key)
     return describe_identifiers(shared), ended
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from clvspark.identity.blocking import block_keys, count_blocks
 from clvspark.identity.engines import EngineName, Evidence, choose_engine
 from clvspark.identity.record_ids import refuse_bad_ids
 from clvspark.identity.settings import IdentitySettings
@@ -102,8 +100,3 @@ class IdentityResolver:
             refuse_other_columns(model, self.settings)
         evidence = Evidence(self.standardise(records), frequencies, decisions)
         return Resolution(*self.engine.resolve(evidence, model))
-
-    def hot_blocks(self, records: DataFrame) -> DataFrame:
-        """Blocks of more than `max_block_records` records, which are refined: ``key, records``."""
-        keyed = self.standardise(records).select(block_keys(self.settings).alias("keys"))
-        return count_blocks(keyed).where(F.col("records") > self.settings.max_block_records)

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.changes import Renewal
 from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.subsets import rows_among, rows_beside
 from clvspark.identity.tables import evidence_table
 
 
@@ -15,8 +16,7 @@ def gather_rows(renewal: Renewal, evidence: DataFrame) -> DataFrame:
     renewed = renewal.renewed
     if renewal.kept is None:
         return renewed
-    ids = evidence.select("unique_id")
-    kept = renewal.kept.join(F.broadcast(ids), on="unique_id", how="left_semi")
+    kept = rows_among(renewal.kept, evidence)
     return kept.withColumn("is_touched", F.lit(False)).unionByName(renewed)
 
 
@@ -34,10 +34,7 @@ def rows_to_write(
     if stored is not None and not renewal.everything:
         names = ("component", "is_divided")
         was = stored.select("unique_id", *(F.col(name).alias(f"_{name}") for name in names))
-        was = was.join(F.broadcast(rows.select("unique_id")), on="unique_id", how="left_semi")
-        was = was.join(
-            F.broadcast(renewal.renewed.select("unique_id")), on="unique_id", how="left_anti"
-        )
+        was = rows_beside(rows_among(was, rows), renewal.renewed)
         same: Column = F.lit(True)
         for name in names:
             same &= F.col(name).eqNullSafe(F.col(f"_{name}"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from clvspark.identity.components import CERTAIN
 from clvspark.identity.explain import Explanation
 from clvspark.identity.inspect_records import Ignored
-from clvspark.identity.person_view import CERTAIN, Link, PersonView
+from clvspark.identity.person_view import Link, PersonView
 from clvspark.identity.training_report import TrainingReport
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
 from clvspark.reporting.sections.identity import draw_match_weights, draw_unlinkables

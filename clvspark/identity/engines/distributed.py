@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import reduce
 from itertools import chain
 
 import duckdb
@@ -19,7 +18,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clvspark.identity.blocking import block_keys, count_blocks, create_candidates
-from clvspark.identity.components import CERTAIN, label_components
+from clvspark.identity.components import gather_edges, label_components
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful, used_columns
 from clvspark.identity.engines.grouping import group_members
 from clvspark.identity.scoring import connect, number_records, score_candidates
@@ -84,7 +83,9 @@ class DistributedEngine:
     ) -> DataFrame:
         """Persons of the records, see `IdentityResolver.cluster`."""
         components = label_components(
-            self._edges(evidence, pairs),
+            gather_edges(
+                pairs, trusted_pairs(evidence.records, self._settings), evidence.decisions
+            ),
             link_weight=self._settings.link_weight,
             max_records=self._settings.max_component_records,
         )
@@ -131,17 +132,6 @@ class DistributedEngine:
         if frequencies is None:
             frequencies = count_term_frequencies(evidence.records, model).localCheckpoint()
         return add_term_frequencies(records, frequencies, model)
-
-    def _edges(self, evidence: Evidence, pairs: DataFrame) -> DataFrame:
-        certain = F.lit(CERTAIN).alias("match_weight")
-        parts = [pairs.select("unique_id_l", "unique_id_r", "match_weight")]
-        trusted = trusted_pairs(evidence.records, self._settings)
-        if trusted is not None:
-            parts.append(trusted.select("*", certain))
-        if evidence.decisions is not None:
-            together = evidence.decisions.where("bond > 0")
-            parts.append(together.select("unique_id_l", "unique_id_r", certain))
-        return reduce(DataFrame.unionByName, parts)
 
     def _hot_keys(self, keyed: DataFrame) -> list[int]:
         """Keys of blocks that are too large: at most one for each `max_block_records` keys."""
