@@ -95,9 +95,9 @@ def print_status(found: Status) -> None:
 
 def last_work(runs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
     """By stage, in the order of the flow: the last run that did its work or failed, and the last without work since."""
-    found = []
+    found, newest = [], _newest_first(runs)
     for stage in STAGES:
-        mine = [run for run in _newest_first(runs) if run["stage"] == stage]
+        mine = [run for run in newest if run["stage"] == stage]
         idle = list(itertools.takewhile(lambda run: run["status"] == "unchanged", mine))
         worked = mine[len(idle) :] or mine
         if worked:

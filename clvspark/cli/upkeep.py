@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from clvspark import console
-from clvspark.cli.options import CARE, DATA, DEFAULT_CONFIG, ConfigFile, app, with_examples
+from clvspark.cli.options import (
+    CARE,
+    DATA,
+    DEFAULT_CONFIG,
+    ConfigFile,
+    app,
+    as_of_option,
+    with_examples,
+)
 
 
 @app.command(
@@ -62,12 +70,7 @@ def forget(
     ],
     config: ConfigFile = DEFAULT_CONFIG,
     requested_on: Annotated[
-        datetime | None,
-        typer.Option(
-            "--as-of",
-            formats=["%Y-%m-%d"],
-            help="day of the request, which tombstones keep; default: as_of of the configuration",
-        ),
+        datetime | None, as_of_option("day of the request, which tombstones keep")
     ] = None,
 ) -> None:
     """Erase a person."""

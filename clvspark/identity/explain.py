@@ -14,6 +14,7 @@ from clvspark.identity.inspect_records import (
     read_champion,
     score_all_pairs,
 )
+from clvspark.identity.record_ids import unique_id
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.tables import DECISION, PAIR, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
@@ -52,12 +53,11 @@ def explain_pair(lake: Lakehouse, settings: IdentitySettings, left: str, right: 
     decided = lake.read_or_empty(DECISION).where(same_pair).first()
     decision = (decided["verdict"], decided["decided_by"]) if decided else None
     bonds = list_bonds(inspected, settings, decision, left, right)
-    unique_id = F.concat_ws(":", "source_system", "source_record_id")
     links = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
     person = {
         row["unique_id"]: row["person_id"]
-        for row in links.where(unique_id.isin(left, right))
-        .select(unique_id.alias("unique_id"), "person_id")
+        for row in links.where(unique_id().isin(left, right))
+        .select(unique_id(), "person_id")
         .collect()
     }
     persons = (person.get(left), person.get(right))

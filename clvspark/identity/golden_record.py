@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.clean_names import HONORIFICS, PARTICLES, SUFFIXES
+from clvspark.identity.record_ids import unique_id
 from clvspark.identity.survivorship import SURVIVORS, SurvivorshipSettings, rank, spelling_aside
 from clvspark.identity.tables import PERSON
 
@@ -32,7 +33,7 @@ def build_golden_records(
         "unique_id", F.col("email").alias("_email"), F.col("phone").alias("_phone")
     )
     known = (
-        records.withColumn("unique_id", F.concat_ws(":", "source_system", "source_record_id"))
+        records.withColumn("unique_id", unique_id())
         .join(links.select("unique_id", "person_id"), on="unique_id", how="inner")
         .join(clean, on="unique_id", how="left")
     )

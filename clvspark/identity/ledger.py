@@ -8,7 +8,7 @@ and no id is ever given twice.
 
 The ledger is bitemporal. A row says that a record was of a person from `valid_from` until `valid_to`, as_of dates of
 runs, and it says since when we know: `recorded_at` for the row, `closed_at` for its end. Rows are opened and closed,
-never taken back, so that `links_as_of` can tell what was known at any time.
+never taken back, so that `tables.links_as_of` can tell what was known at any time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from datetime import date, datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from clvspark.identity.record_ids import RECORD
 from clvspark.identity.tables import ALIAS, PERSON_CHANGE, PERSON_LINK
 
-_RECORD = ("source_system", "source_record_id")
 # Of several causes the last tells why.
 CAUSES = ("model", "records", "decision")
 
@@ -43,23 +43,6 @@ class Entry:
     def moment(self) -> Column:
         """`recorded_at` as a column."""
         return F.lit(self.recorded_at)
-
-
-def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = None) -> DataFrame:
-    """Who every record was on `valid_on`, as was known at `known_at`; as is known today where it is None.
-
-    In and out: identity.person_link. Of a link whose end was not known yet `valid_to` and `closed_at` are NULL.
-    """
-    known = links
-    if known_at is not None:
-        moment = F.lit(known_at)
-        is_closed = F.col("closed_at") <= moment
-        known = links.where(F.col("recorded_at") <= moment).withColumns(
-            {name: F.when(is_closed, F.col(name)) for name in ("valid_to", "closed_at")}
-        )
-    day = F.lit(valid_on)
-    in_force = F.col("valid_to").isNull() | (F.col("valid_to") > day)
-    return known.where((F.col("valid_from") <= day) & in_force).select(*PERSON_LINK.names)
 
 
 def resolve_aliases(persons: DataFrame, aliases: DataFrame) -> DataFrame:
@@ -111,12 +94,12 @@ def update_links(links: DataFrame, assigned: DataFrame, entry: Entry) -> DataFra
     with source_system, source_record_id, person_id, reason and probability. A record whose person has not changed
     keeps its row, and gets its reason and probability of today. Out: PERSON_LINK, to be merged.
     """
-    was = {name: f"_{name}" for name in PERSON_LINK.names if name not in _RECORD}
+    was = {name: f"_{name}" for name in PERSON_LINK.names if name not in RECORD}
     current = links.where("valid_to IS NULL").select(
-        *_RECORD, *(F.col(name).alias(old) for name, old in was.items())
+        *RECORD, *(F.col(name).alias(old) for name, old in was.items())
     )
-    both = assigned.select(*_RECORD, "person_id", "reason", "probability").join(
-        current, on=list(_RECORD), how="full_outer"
+    both = assigned.select(*RECORD, "person_id", "reason", "probability").join(
+        current, on=list(RECORD), how="full_outer"
     )
     stays = F.coalesce(F.col("person_id") == F.col("_person_id"), F.lit(False))
     differs = ~(F.col("reason").eqNullSafe(F.col("_reason")))
@@ -129,7 +112,7 @@ def update_links(links: DataFrame, assigned: DataFrame, entry: Entry) -> DataFra
         {"valid_from": entry.day, "recorded_at": entry.moment, **never}
     )
     closed = both.where(~stays & F.col("_person_id").isNotNull()).select(
-        *_RECORD,
+        *RECORD,
         *(F.col(old).alias(name) for name, old in was.items() if name not in never),
         entry.day.alias("valid_to"),
         entry.moment.alias("closed_at"),

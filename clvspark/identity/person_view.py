@@ -20,6 +20,7 @@ from clvspark.identity.inspect_records import (
     read_champion,
     score_all_pairs,
 )
+from clvspark.identity.record_ids import unique_id
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.tables import ALIAS, DECISION, PAIR, PERSON, PERSON_CHANGE, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
@@ -69,8 +70,7 @@ def view_person(lake: Lakehouse, settings: IdentitySettings, asked: str) -> Pers
         raise MissingInputError("No records have been resolved yet. Next step: clvspark resolve")
     changes = lake.read(PERSON_CHANGE)
     person_id = _follow(lake, asked)
-    unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
-    links = lake.read(PERSON_LINK).select(unique_id, "*").where(F.col("person_id") == person_id)
+    links = lake.read(PERSON_LINK).select(unique_id(), "*").where(F.col("person_id") == person_id)
     history = [row.asDict() for row in links.orderBy("valid_from", "unique_id").collect()]
     current = [row for row in history if row["valid_to"] is None]
     if not current:
@@ -165,10 +165,10 @@ def _certain(
     pairs = {(row["unique_id_l"], row["unique_id_r"]) for row in inside.collect()}
     for name in settings.trusted_identifiers:
         of: dict[str, list[str]] = {}
-        for unique_id in ids:
-            value = inspected.value(unique_id, name)
+        for record in ids:
+            value = inspected.value(record, name)
             if value is not None:
-                of.setdefault(value, []).append(unique_id)
+                of.setdefault(value, []).append(record)
         pairs |= {pair for members in of.values() for pair in pairwise(members)}
     return pairs
 

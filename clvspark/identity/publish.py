@@ -28,6 +28,7 @@ from clvspark.identity.ledger import (
     update_links,
 )
 from clvspark.identity.link_reasons import explain_links
+from clvspark.identity.record_ids import unique_id
 from clvspark.identity.review import (
     block_review,
     component_review,
@@ -55,8 +56,6 @@ from clvspark.identity.tables import (
 from clvspark.identity.trusted import trusted_pairs
 from clvspark.lakehouse import Lakehouse, Run, Table
 
-# Key of a customer record, and what unique_id is made of.
-RECORD = ("source_system", "source_record_id")
 # Rows to insert or update, and rows whose keys go.
 Change = tuple[DataFrame, DataFrame | None]
 
@@ -136,7 +135,7 @@ def _enter_ledger(
     ).first()
     changed_on = max(work.as_of, newest) if newest else work.as_of
     entry = Entry(changed_on, run.started_at, run.run_id)
-    links = whole.withColumn("unique_id", F.concat_ws(":", *RECORD))
+    links = whole.withColumn("unique_id", unique_id())
     if update.labels is not None:
         ids = update.evidence.select("unique_id").unionByName(renewal.gone)
         links = rows_among(links, ids)

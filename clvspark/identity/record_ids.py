@@ -10,6 +10,14 @@ from pyspark.sql import functions as F
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.errors import ContractError
 
+# Key of sources.customer_record, of which the pipeline makes unique_id.
+RECORD = ("source_system", "source_record_id")
+
+
+def unique_id() -> Column:
+    """``unique_id`` of rows that have the key of a customer record."""
+    return F.concat_ws(":", *RECORD).alias("unique_id")
+
 
 def record_id(settings: IdentitySettings) -> Column:
     """The id of a record over all systems, ``system:id``; NULL if a part of it is missing or blank."""

@@ -25,7 +25,8 @@ from clvspark.identity.incremental import (
     resolve_changes,
     resolve_everything,
 )
-from clvspark.identity.publish import RECORD, Work, publish
+from clvspark.identity.publish import Work, publish
+from clvspark.identity.record_ids import unique_id
 from clvspark.identity.registry import register_model
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.shared_identifiers import blank_shared
@@ -103,9 +104,7 @@ def _resolve(work: Work) -> None:
 def _hash_records(records: DataFrame) -> DataFrame:
     """Customer records with ``unique_id`` and ``record_hash``; maps, which nothing here reads, are left out."""
     hashed = [column.name for column in CUSTOMER_RECORD.columns if "map" not in column.type]
-    return records.withColumns(
-        {"unique_id": F.concat_ws(":", *RECORD), "record_hash": hash_values(hashed)}
-    )
+    return records.withColumns({"unique_id": unique_id(), "record_hash": hash_values(hashed)})
 
 
 def _read_stored(work: Work, based_on: str) -> DataFrame | None:
@@ -153,10 +152,10 @@ def _measure(work: Work, update: Update) -> None:
             f"identity.truth: {config.truth} does not exist; simulate again or drop the key."
         )
     truth = lake.spark.read.parquet(config.truth).select(
-        F.concat_ws(":", *RECORD).alias("unique_id"), F.col("person_key").alias("true_id")
+        unique_id(), F.col("person_key").alias("true_id")
     )
     current = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    found = current.select(F.concat_ws(":", *RECORD).alias("unique_id"), "person_id")
+    found = current.select(unique_id(), "person_id")
     quality = evaluate_clusters(found, truth)
     run.metric("pairwise_precision", quality.precision)
     run.metric("pairwise_recall", quality.recall)

@@ -1,6 +1,11 @@
-"""Contracts of the tables `identity.*`."""
+"""Contracts of the tables `identity.*`, and how the links of a date are read."""
 
 from __future__ import annotations
+
+from datetime import date, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.table import Column, Table
@@ -278,3 +283,20 @@ def evidence_table(settings: IdentitySettings) -> Table:
     return Table(
         EVIDENCE.name, EVIDENCE.comment, (*EVIDENCE.columns, *columns), deletion_vectors=True
     )
+
+
+def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = None) -> DataFrame:
+    """Who every record was on `valid_on`, as was known at `known_at`; as is known today where it is None.
+
+    In and out: identity.person_link. Of a link whose end was not known yet `valid_to` and `closed_at` are NULL.
+    """
+    known = links
+    if known_at is not None:
+        moment = F.lit(known_at)
+        is_closed = F.col("closed_at") <= moment
+        known = links.where(F.col("recorded_at") <= moment).withColumns(
+            {name: F.when(is_closed, F.col(name)) for name in ("valid_to", "closed_at")}
+        )
+    day = F.lit(valid_on)
+    in_force = F.col("valid_to").isNull() | (F.col("valid_to") > day)
+    return known.where((F.col("valid_from") <= day) & in_force).select(*PERSON_LINK.names)

@@ -20,7 +20,7 @@ from clvspark.audiences.tables import (
 )
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import PERSON, PERSON_LINK
+from clvspark.identity.tables import PERSON, PERSON_LINK, links_as_of
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
@@ -131,9 +131,8 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
 
 def _persons_on(lake: Lakehouse, as_of: date) -> DataFrame:
     """``person_id, records`` of everyone known on the date; of today where the ledger begins after it."""
-    links, day = lake.read(PERSON_LINK), F.lit(as_of)
-    in_force = F.col("valid_to").isNull() | (F.col("valid_to") > day)
-    known = links.where((F.col("valid_from") <= day) & in_force)
+    links = lake.read(PERSON_LINK)
+    known = links_as_of(links, as_of)
     if not known.limit(1).count():
         known = links.where("valid_to IS NULL")
     return known.groupBy("person_id").agg(F.count(F.lit(1)).alias("records"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from support.people import SETTINGS as PEOPLE
 
 from clvspark.identity import IdentityModel, IdentityResolver, IdentitySettings
 from clvspark.identity.champion import crown
@@ -37,17 +38,11 @@ from clvspark.sources.tables import CUSTOMER_RECORD
 Row = dict[str, Any]
 START = date(2026, 1, 1)
 # Bounds so low that a dozen records cross them.
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = PEOPLE | {
     "attributes": [
-        {"column": "given_name", "kind": "given_name"},
-        {"column": "surname", "kind": "surname"},
-        {"column": "birth_date", "kind": "birth_date"},
-        {"column": "email", "kind": "email", "max_distinct_names": 3},
-        {"column": "postcode", "kind": "postcode"},
-        {"column": "loyalty_card", "kind": "identifier", "compare": False},
+        *PEOPLE["attributes"],
         {"column": "device_id", "kind": "identifier", "compare": False},
     ],
-    "trusted_identifiers": ["loyalty_card"],
     "unique_identifiers": ["device_id"],
     "blocking_rules": [
         ["email"],
@@ -60,13 +55,6 @@ SETTINGS: dict[str, Any] = {
     "max_component_records": 14,
     "max_person_records": 5,
     "conflict_weight": 2.0,
-    "training": {
-        "sample_records": 1000,
-        "u_max_pairs": 20000,
-        "deterministic_rules": [["email", "given_name"], ["given_name", "surname", "birth_date"]],
-        "deterministic_recall": 0.8,
-        "em_rules": [["email"], ["given_name", "birth_date"], ["given_name", "surname"]],
-    },
 }
 
 

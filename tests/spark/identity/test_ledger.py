@@ -12,13 +12,12 @@ from pyspark.sql import functions as F
 from clvspark.identity.ledger import (
     Entry,
     assign_person_ids,
-    links_as_of,
     list_changes,
     resolve_aliases,
     update_aliases,
     update_links,
 )
-from clvspark.identity.tables import ALIAS, PERSON_CHANGE, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON_CHANGE, PERSON_LINK, links_as_of
 
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
 Clusters = list[list[int]]
