@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +18,10 @@ from clvspark.catalogue import TABLES
 from clvspark.config import Config
 from clvspark.lakehouse.lake import refuse_newer_format
 from clvspark.lakehouse.run_log import RUN
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.table_log import is_table, read_table_log
 from clvspark.pipeline import STAGES, open_lakehouse
 
-_READERS = 4
 _RUN_COLUMNS = ["stage", "as_of_date", "status", "started_at", "seconds", "rows_written", "error"]
 _SHOWN_RUNS = 12
 
@@ -63,9 +62,8 @@ def _of_session(config: Config) -> Status:
     with console.progress():
         lake = open_lakehouse(config)
         existing = [table for _, table in sorted(TABLES.items()) if lake.exists(table)]
-        with ThreadPoolExecutor(_READERS) as pool:
-            # Delta answers an unfiltered count of a whole table from the statistics in its log.
-            rows = list(pool.map(lambda table: lake.storage.read(table.name).count(), existing))
+        # Delta answers an unfiltered count of a whole table from the statistics in its log.
+        rows = side_by_side(lambda table: lake.storage.read(table.name).count(), existing)
         runs = lake.read_or_empty(RUN).select(*_RUN_COLUMNS).collect()
     tables = {
         table.name: (count, lake.version(table))

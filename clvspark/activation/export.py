@@ -118,7 +118,8 @@ def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[E
     """Write ``<folder>/<destination>/<delivery>/<audience>.<format>`` and ``manifest.json``, for their owner only.
 
     The lines of a file are in the order of their identifiers. The delivery is built beside its place and put there
-    when all rows are in its files; a folder that an interrupted run left there is replaced. Raises DeliveryError
+    when all rows are in its files; a folder that an interrupted run left there is replaced. In: what `build_payload`
+    made, kept in memory, as it is read twice. Raises DeliveryError
     where rows are missing.
     """
     destination = delivery.destination
@@ -126,10 +127,9 @@ def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[E
     work = building_folder(final)
     shutil.rmtree(work, ignore_errors=True)
     make_private_folder(work)
-    kept = payload.localCheckpoint()
     order = ("audience_id", _identifier(destination), "outbox_id")
     # Sorted in the one task that writes: an order from before it would be lost.
-    ordered = kept.coalesce(1).sortWithinPartitions(*order)
+    ordered = payload.coalesce(1).sortWithinPartitions(*order)
     writer = ordered.write.partitionBy("audience_id").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
     parts = (work / "parts").absolute()
     if destination.format == "csv":
@@ -137,7 +137,7 @@ def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[E
     else:
         writer.option("ignoreNullFields", False).json(parts.as_uri())
     files = [_name_part(part, work, final.name, destination) for part in _parts(parts)]
-    counts = kept.groupBy("audience_id").count().collect()
+    counts = payload.groupBy("audience_id").count().collect()
     _refuse_missing_rows(
         {row["audience_id"]: row["count"] for row in counts}, files, folder, destination
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from clvspark.activation.config import ActivationConfig
+from clvspark.activation.config import ActivationConfig, FileDestination
 from clvspark.activation.export import (
     Delivery,
     ExportedFile,
@@ -28,6 +28,7 @@ from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.privacy.addresses import judge_entries, list_entries
 from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
 from clvspark.privacy.erase import purge_deleted
@@ -59,23 +60,26 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     for destination in config.destinations:
         recover_folders(Path(config.exports) / destination.id)
     activated = sorted({name for d in config.destinations for name in d.audiences})
-    members = (
-        lake.read(MEMBERSHIP)
-        .where((F.col("status") == "realized") & F.col("audience_id").isin(*activated))
-        .select("audience_id", "person_id")
-        .localCheckpoint()
-    )
+    realized = (F.col("status") == "realized") & F.col("audience_id").isin(*activated)
+    members = lake.read(MEMBERSHIP).where(realized).select("audience_id", "person_id")
     identifiers: list[str] = sorted({d.identifier for d in config.destinations}) or ["email"]
-    entries = {name: _entries(lake, name).localCheckpoint() for name in identifiers}
+    # The lists go out on the day itself, so what was said on this day counts as well.
+    until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
+    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    consent = resolve_consent(lake.read(CONSENT), links, purpose="marketing", until=until)
+    found = [members, consent, *(_entries(lake, name) for name in identifiers)]
+    members, consent, *listed = side_by_side(lambda df: df.localCheckpoint(), found)
+    entries = dict(zip(identifiers, listed, strict=True))
     every = reduce(DataFrame.unionByName, entries.values())
     dealt = lake.read_or_empty(HOLDOUT)
     run.merge(HOLDOUT, deal_groups(members, every, dealt, config.holdout, as_of=as_of))
-    contacts = _gather_contacts(lake, entries, as_of).localCheckpoint()
+    contacts = _gather_contacts(lake, entries, consent, as_of).localCheckpoint()
     judged = _judge(lake, config, members, contacts).localCheckpoint()
-    run.merge(ASSIGNMENT, assign_members(judged, lake.read_or_empty(ASSIGNMENT), as_of=as_of))
     before = lake.read_or_empty(OUTBOX).localCheckpoint()
     eligible = judged.where("verdict = 'eligible'")
-    run.merge(OUTBOX, write_instructions(before, eligible, as_of=as_of))
+    assigned = assign_members(judged, lake.read_or_empty(ASSIGNMENT), as_of=as_of)
+    instructions = write_instructions(before, eligible, as_of=as_of)
+    run.merge_all({ASSIGNMENT: (assigned, None), OUTBOX: (instructions, None)})
     files = _drain(run, lake, config, contacts, as_of)
     run.overwrite(
         DELIVERY,
@@ -115,14 +119,11 @@ def _entries(lake: Lakehouse, identifier: str) -> DataFrame:
     return list_entries(lake.read(PERSON), records, links, identifier)
 
 
-def _gather_contacts(lake: Lakehouse, entries: dict[str, DataFrame], as_of: date) -> DataFrame:
+def _gather_contacts(
+    lake: Lakehouse, entries: dict[str, DataFrame], consent: DataFrame, as_of: date
+) -> DataFrame:
     """One row a person: addresses and what holds for them, consent, group and value."""
-    links, dealt = lake.read(PERSON_LINK).where("valid_to IS NULL"), lake.read(HOLDOUT)
-    # The lists go out on the day itself, so what was said on this day counts as well.
-    until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
-    consent = resolve_consent(
-        lake.read(CONSENT), links, purpose="marketing", until=until
-    ).localCheckpoint()
+    dealt = lake.read(HOLDOUT)
     now = F.col("as_of_date") == F.lit(as_of)
     values = lake.read(CUSTOMER_VALUE).where(now).select("person_id", "clv", "lifecycle_stage")
     deciles = lake.read(DECILE).where(now & (F.col("metric") == "clv"))
@@ -153,35 +154,47 @@ def _drain(
     outbox = lake.read(OUTBOX).localCheckpoint()
     waiting, held = outbox.where("status = 'pending'"), list_held(outbox).localCheckpoint()
     counts = {row["destination_id"]: row for row in _count_waiting(outbox, as_of).collect()}
-    files: dict[tuple[str, str], ExportedFile] = {}
-    told, erased = [waiting.limit(0)], 0
-    for destination in config.destinations:
-        count = counts.get(destination.id)
-        batch = count["batches"] + 1 if count else 1
-        if batch > 1 and not (count and count["waiting"]):
-            continue
+    due = [d for d in config.destinations if _is_due(counts.get(d.id))]
+
+    def export(destination: FileDestination) -> tuple[list[ExportedFile], DataFrame]:
         run.step(f"exporting to {destination.id}")
         here = F.col("destination_id") == destination.id
         instructions = waiting.where(here)
         payload = build_payload(
             instructions, held.where(here), contacts, destination
         ).localCheckpoint()
-        counts_of = count_operations(instructions, payload)
-        delivery = Delivery(destination, as_of, batch, counts_of)
-        for file in export_files(payload, Path(config.exports), delivery):
-            files[destination.id, file.audience_id] = file
+        batch = _next_batch(counts.get(destination.id))
+        delivery = Delivery(destination, as_of, batch, count_operations(instructions, payload))
         lines = payload.select("outbox_id", F.col("operation").alias("entry_operation"))
         numbered = instructions.drop("entry_operation").withColumn("batch", F.lit(batch))
-        told.append(numbered.join(lines, on="outbox_id", how="left"))
-        erased += count["erased"] if count else 0
-    delivered = _mark_delivered(reduce(DataFrame.unionByName, told), as_of)
-    run.merge(OUTBOX, delivered, again=True)
+        told = numbered.join(lines, on="outbox_id", how="left")
+        return export_files(payload, Path(config.exports), delivery), told
+
+    exported = side_by_side(export, due)
+    files = {
+        (destination.id, file.audience_id): file
+        for destination, (made, _) in zip(due, exported, strict=True)
+        for file in made
+    }
+    told = reduce(DataFrame.unionByName, (told for _, told in exported), waiting.limit(0))
+    run.merge(OUTBOX, _mark_delivered(told, as_of), again=True)
+    erased = sum(counts[d.id]["erased"] for d in due if d.id in counts)
     if erased:
         purge_deleted(lake, OUTBOX)
         run.metric("erasures_delivered", erased)
     run.metric("files", len(files))
     run.metric("entries_exported", sum(file.rows for file in files.values()))
     return {of: file.path for of, file in files.items()}
+
+
+def _next_batch(count: Row | None) -> int:
+    """Number of the destination's next delivery of the date."""
+    return count["batches"] + 1 if count else 1
+
+
+def _is_due(count: Row | None) -> bool:
+    """Whether the destination gets a delivery: the first of a date always, a later one with something to tell."""
+    return _next_batch(count) == 1 or bool(count and count["waiting"])
 
 
 def _count_waiting(outbox: DataFrame, as_of: date) -> DataFrame:

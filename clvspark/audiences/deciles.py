@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -52,7 +53,9 @@ def rank_deciles(values: DataFrame, *, as_of: date) -> DataFrame:
     """
     steps = [n / _BUCKETS for n in range(1, _BUCKETS)]
     cuts = values.groupBy("metric").agg(F.percentile_approx("value", steps, 10_000).alias("_cuts"))
-    bucket = F.size(F.filter("_cuts", lambda cut: cut > F.col("value")))
+    # Compared one by one in compiled code; a lambda over the array would be interpreted for every row.
+    above = [(F.get("_cuts", F.lit(n)) > F.col("value")).cast("int") for n in range(len(steps))]
+    bucket = reduce(Column.__add__, above)
     placed = values.join(F.broadcast(cuts), on="metric").withColumn("_bucket", bucket).drop("_cuts")
     sizes = placed.groupBy("metric", "_bucket").agg(F.count(F.lit(1)).alias("_size"))
     ahead = Window.partitionBy("metric").orderBy("_bucket")

@@ -26,6 +26,7 @@ from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.side_by_side import all_of
 from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
 from clvspark.sources.tables import CONSENT, SURVEY_RESPONSE
 
@@ -55,12 +56,11 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     values = sum_look_backs(lake.read(PERSON_DAY), as_of=as_of).unionByName(
         list_values(valued, as_of=as_of)
     )
-    run.overwrite(
-        DECILE,
-        rank_deciles(values.localCheckpoint(), as_of=as_of),
-        where=rows_of(as_of),
+    ranked = rank_deciles(values.localCheckpoint(), as_of=as_of)
+    all_of(
+        lambda: run.overwrite(DECILE, ranked, where=rows_of(as_of)),
+        lambda: run.merge(DEFINITION, _definition_rows(lake, config)),
     )
-    run.merge(DEFINITION, _definition_rows(lake, config))
     run.step("evaluating rules")
     conditions = [
         condition for definition in config.definitions for condition in definition.conditions
@@ -76,8 +76,11 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     now = lake.read_or_empty(MEMBERSHIP).localCheckpoint()
     after = update_membership(now, members, as_of=as_of).localCheckpoint()
     transitions = list_transitions(before, after, as_of=as_of).localCheckpoint()
-    run.overwrite(MEMBERSHIP, after, cached=True)
-    run.overwrite(MEMBERSHIP_EVENT, transitions, where=rows_of(as_of, "happened_on"), cached=True)
+    moved = rows_of(as_of, "happened_on")
+    all_of(
+        lambda: run.overwrite(MEMBERSHIP, after, cached=True),
+        lambda: run.overwrite(MEMBERSHIP_EVENT, transitions, where=moved, cached=True),
+    )
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
     moves = lake.read(MEMBERSHIP_EVENT).where(F.col("happened_on") == F.lit(as_of))
     estimates = estimate_audiences(audiences, members, profiles, moves, as_of=as_of)

@@ -55,6 +55,7 @@ from clvspark.identity.tables import (
 )
 from clvspark.identity.trusted import trusted_pairs
 from clvspark.lakehouse import Lakehouse, Run, Table
+from clvspark.lakehouse.side_by_side import all_of
 
 # Rows to insert or update, and rows whose keys go.
 Change = tuple[DataFrame, DataFrame | None]
@@ -85,8 +86,10 @@ def publish(
 ) -> None:
     """Write what has changed: pairs and ledger, then what is made from them, the evidence last."""
     run, lake, settings = work.run, work.lake, work.settings
-    _write(run, update, {PAIR: _list_pairs(update, known)})
-    assigned, ended = _enter_ledger(work, renewal, update, known)
+    (assigned, ended), _ = all_of(
+        lambda: _enter_ledger(work, renewal, update, known),
+        lambda: _write(run, update, {PAIR: _list_pairs(update, known)}),
+    )
     rows = gather_rows(renewal, update.evidence).localCheckpoint()
     reached = records.join(assigned.select("unique_id"), on="unique_id", how="left_semi")
     golden = build_golden_records(
@@ -100,11 +103,7 @@ def publish(
         REVIEW: _list_reviews(lake, settings, update),
         SHARED_IDENTIFIER: _list_shared(lake, renewal),
     }
-    _write(run, update, tables)
     queue = take_first(lake.read(PAIR), limit=work.config.review_pairs)
-    run.overwrite(REVIEW_PAIR, queue)
-    if known.model is None:
-        run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
     written = rows_to_write(
         rows,
         update.clusters,
@@ -113,13 +112,22 @@ def publish(
         basis=basis(known.model, work.config),
         settings=settings,
     )
-    _write(run, update, {evidence_table(settings): (written, renewal.gone)})
+    kept, *_ = all_of(
+        written.localCheckpoint,
+        lambda: _write(run, update, tables),
+        lambda: run.overwrite(REVIEW_PAIR, queue),
+    )
+    if known.model is None:
+        run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
+    _write(run, update, {evidence_table(settings): (kept, renewal.gone)}, cached=True)
 
 
-def _write(run: Run, update: Update, tables: Mapping[Table, Change]) -> None:
+def _write(
+    run: Run, update: Update, tables: Mapping[Table, Change], *, cached: bool = False
+) -> None:
     """Write rows and delete those that are gone; replace the tables where everything was touched."""
     if update.labels is None:
-        run.overwrite_all({table: rows for table, (rows, _) in tables.items()})
+        run.overwrite_all({table: rows for table, (rows, _) in tables.items()}, cached=cached)
     else:
         run.merge_all(tables)
 
@@ -145,9 +153,11 @@ def _enter_ledger(
     changes = list_changes(assigned, links, renewal.causes, entry).localCheckpoint()
     trusted = trusted_pairs(update.evidence, work.settings)
     explained = explain_links(assigned, update.inside, trusted, known.bonds)
-    _add_changes(work, changes, changed_on)
-    run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), changes))
-    run.merge(PERSON_LINK, update_links(links.drop("unique_id"), explained, entry))
+    all_of(
+        lambda: run.merge(PERSON_LINK, update_links(links.drop("unique_id"), explained, entry)),
+        lambda: run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), changes)),
+        lambda: _add_changes(work, changes, changed_on),
+    )
     before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("_was"))
     moved = assigned.join(before, on="unique_id", how="inner").where("person_id <> _was").count()
     # Share of the records known before that keep their person id.

@@ -45,6 +45,7 @@ from clvspark.identity.term_frequency import count_term_frequencies
 from clvspark.identity.train import IdentityModel
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -129,12 +130,22 @@ def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> Identity
     evidence = blank_shared(renewal.renewed, work.settings)
     model = resolver.train(evidence)
     run.step("registering the model")
-    config = work.config
-    with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
-        version = register_model(tracker, model, as_of=work.as_of)
-    run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
+
+    def register() -> str:
+        config = work.config
+        with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
+            return register_model(tracker, model, as_of=work.as_of)
+
+    def freeze_frequencies() -> None:
+        run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
+
+    version, _ = all_of(register, freeze_frequencies)
     models = crown(
-        lake.read_or_empty(MODEL), model, config, trained_on=work.as_of, registry_version=version
+        lake.read_or_empty(MODEL),
+        model,
+        work.config,
+        trained_on=work.as_of,
+        registry_version=version,
     )
     run.overwrite(MODEL, models.localCheckpoint())
     return model

@@ -7,7 +7,6 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel
 from pyspark.sql import DataFrame
 
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.table import Table
 
 if TYPE_CHECKING:
     from clvspark.lakehouse.lake import Lakehouse
 
-_WRITERS = 4
 _WARNING = "warning: "
 Status = Literal["success", "unchanged", "failed"]
 
@@ -123,13 +122,7 @@ class Run:
         self, frames: Mapping[Table, DataFrame], *, where: str | None = None, cached: bool = False
     ) -> None:
         """Replace several tables at once; small writes wait for the driver more than for the cores."""
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            writes = [
-                pool.submit(self.overwrite, table, df, where=where, cached=cached)
-                for table, df in frames.items()
-            ]
-            for write in writes:
-                write.result()
+        side_by_side(lambda item: self.overwrite(*item, where=where, cached=cached), frames.items())
 
     def append(self, table: Table, df: DataFrame) -> int:
         """Add rows to a table of this stage."""
@@ -149,13 +142,7 @@ class Run:
 
     def merge_all(self, frames: Mapping[Table, tuple[DataFrame, DataFrame | None]]) -> None:
         """Merge into several tables at once: rows to insert or update, and rows whose keys are deleted."""
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            merges = [
-                pool.submit(self.merge, table, df, gone=gone)
-                for table, (df, gone) in frames.items()
-            ]
-            for merge in merges:
-                merge.result()
+        side_by_side(lambda item: self.merge(item[0], item[1][0], gone=item[1][1]), frames.items())
 
     def _wrote(self, table: Table, rows: int, known: int = 0) -> int:
         if table.name not in self._writes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,6 +16,7 @@ from clvspark.identity.tables import MODEL as IDENTITY_MODEL
 from clvspark.identity.tables import PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
 from clvspark.lakehouse import Lakehouse, warnings_among
 from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
 from clvspark.reporting import tables
@@ -118,8 +118,7 @@ def read_figures(lake: Lakehouse, as_of: date) -> Figures:
         "value": _values(lake, as_of),
         "runs": _newest_runs(lake, as_of),
     }
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        found = dict(zip(queries, pool.map(_collect, queries.values()), strict=True))
+    found = dict(zip(queries, side_by_side(_collect, queries.values()), strict=True))
     calendar, value, window = (found.pop(name)[0] for name in ("calendar", "value", "window"))
     runs, champions = found.pop("runs"), found.pop("identity_model")
     report = next((row["report"] for row in champions if row["report"]), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from clvspark.lakehouse.side_by_side import all_of
 from clvspark.simulate import interactions, landing, truth
 from clvspark.simulate.accounts import assign_campaigns, open_accounts
 from clvspark.simulate.baskets import assign_baskets, split_lines
@@ -26,7 +26,6 @@ from clvspark.simulate.records import write_records
 from clvspark.simulate.settings import EXTRA_COLUMN_MONTH, PopulationSettings
 
 _PERSONS_PER_PART: Final = 250_000
-_PARALLEL_WRITES: Final = 4
 
 Progress = Callable[[str], None]
 
@@ -131,9 +130,8 @@ Write = Callable[[], dict[str, int]]
 def _run(writes: list[Write]) -> dict[str, int]:
     """Run the writes, a few at a time, and return rows per file."""
     counts: dict[str, int] = {}
-    with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
-        for written in pool.map(lambda write: write(), writes):
-            counts |= written
+    for written in all_of(*writes):
+        counts |= written
     return counts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.files import FoundFile, digest_files
-from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
@@ -29,7 +29,24 @@ from clvspark.sources.reconcile import measure_received, reconcile
 from clvspark.sources.tables import QUARANTINE, TABLES, TARGETS
 
 STAGE = "ingest"
-Mapped = defaultdict[str, list[DataFrame]]
+
+
+def _lists() -> defaultdict[str, list[DataFrame]]:
+    return defaultdict(list)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Mapped rows by target.
+
+    Parameters
+    ----------
+    rows : of outputs that are not derived; those of the first one of a file carry what is derived of them.
+    alone : derived rows of files that become nothing else.
+    """
+
+    rows: dict[str, list[DataFrame]] = field(default_factory=_lists)
+    alone: dict[str, list[DataFrame]] = field(default_factory=_lists)
 
 
 @dataclass(frozen=True)
@@ -68,52 +85,59 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
 
 def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.step("reading landing files")
-    mapped, alone, received = _map_drops(lake, drops)
-    judged = {name: _judge_together(lake, name, mapped[name]) for name in TARGETS}
+    mapped, received = _map_drops(lake, drops)
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
-    frames = {}
-    for name, table in TARGETS.items():
-        carriers = [df for df in judged.values() if f"{DERIVED}{name}" in df.columns]
-        made = [*alone[name], *(derive_rows(df, table) for df in carriers)]
-        marked = mark_erased(_unite(judged[name], made, table), table, tombstones)
-        # Otherwise the rows are in memory already.
-        frames[name] = marked.localCheckpoint() if made or tombstones is not None else marked
+    names = list(TARGETS)
+    judged = dict(
+        zip(
+            names,
+            side_by_side(lambda name: _judge_together(lake, name, mapped), names),
+            strict=True,
+        )
+    )
+    united = side_by_side(lambda name: _unite(name, judged, mapped, tombstones), names)
+    frames = dict(zip(names, united, strict=True))
     if received:
         reconcile(run, reduce(DataFrame.unionByName, received), frames)
     good = (F.size("_reasons") == 0) & ~F.col("_erased")
     tables = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
     }
-    run.overwrite_all(tables, cached=True)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
-    run.overwrite(QUARANTINE, reduce(DataFrame.unionByName, bad), cached=True)
+    quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
+    run.overwrite_all({**tables, QUARANTINE: quarantined}, cached=True)
 
 
-def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, Mapped, list[DataFrame]]:
-    """Mapped rows by target; derived rows of files that become nothing else; what was received.
-
-    The rows of the first output that is not derived carry what is derived of them.
-    """
-    mapped: Mapped = defaultdict(list)
-    alone: Mapped = defaultdict(list)
-    received = []
-    for drop in drops:
-        system, file = drop.system, drop.spec
-        raw = read_landing(lake.spark, drop.files, file)
-        derived = [output for output in file.outputs if output.derived]
-        makers = [output for output in file.outputs if not output.derived]
-        for output in makers:
-            carried = derived if output is makers[0] else []
-            rows = map_rows(raw, system=system, file=file, output=output, derived=carried)
-            mapped[output.to].append(rows)
-            received.append(measure_received(raw, system, file, output))
-        for output in derived if not makers else []:
-            rows = map_rows(raw, system=system, file=file, output=output)
-            alone[output.to].append(rows)
-    return mapped, alone, received
+def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, list[DataFrame]]:
+    """Mapped rows of all drops, and what was received in each."""
+    every, received = Mapped(), []
+    for mapped, measured in side_by_side(lambda drop: _map_drop(lake, drop), drops):
+        for name, rows in mapped.rows.items():
+            every.rows[name] += rows
+        for name, rows in mapped.alone.items():
+            every.alone[name] += rows
+        received += measured
+    return every, received
 
 
-def _judge_together(lake: Lakehouse, name: str, mapped: list[DataFrame]) -> DataFrame:
+def _map_drop(lake: Lakehouse, drop: Drop) -> tuple[Mapped, list[DataFrame]]:
+    system, file = drop.system, drop.spec
+    raw = read_landing(lake.spark, drop.files, file)
+    derived = [output for output in file.outputs if output.derived]
+    makers = [output for output in file.outputs if not output.derived]
+    mapped, received = Mapped(), []
+    for output in makers:
+        carried = derived if output is makers[0] else []
+        rows = map_rows(raw, system=system, file=file, output=output, derived=carried)
+        mapped.rows[output.to].append(rows)
+        received.append(measure_received(raw, system, file, output))
+    for output in derived if not makers else []:
+        rows = map_rows(raw, system=system, file=file, output=output)
+        mapped.alone[output.to].append(rows)
+    return mapped, received
+
+
+def _judge_together(lake: Lakehouse, name: str, mapped: Mapped) -> DataFrame:
     """All rows of one target over all systems, with the reasons that show only between rows."""
     table = TARGETS[name]
     nothing = lake.spark.createDataFrame([], table.schema).select(
@@ -122,7 +146,9 @@ def _judge_together(lake: Lakehouse, name: str, mapped: list[DataFrame]) -> Data
         F.array().cast("array<string>").alias("_reasons"),
     )
     united = reduce(
-        lambda left, right: left.unionByName(right, allowMissingColumns=True), mapped, nothing
+        lambda left, right: left.unionByName(right, allowMissingColumns=True),
+        mapped.rows[name],
+        nothing,
     )
     rows = quarantine_repeats(united, table).localCheckpoint()
     if name != "event":
@@ -131,14 +157,21 @@ def _judge_together(lake: Lakehouse, name: str, mapped: list[DataFrame]) -> Data
     return rows if shared.isEmpty() else quarantine_shared_orders(rows, shared).localCheckpoint()
 
 
-def _unite(rows: DataFrame, derived: list[DataFrame], table: Table) -> DataFrame:
-    """Rows that files bring, and derived ones where no file brings the key itself."""
+def _unite(
+    name: str, judged: dict[str, DataFrame], mapped: Mapped, tombstones: DataFrame | None
+) -> DataFrame:
+    """Rows of one target that files bring, and derived ones where no file brings the key itself."""
+    table, rows = TARGETS[name], judged[name]
     columns = [*table.names, *BOOKKEEPING, "_reasons"]
-    brought = rows.select(*columns, F.lit(False).alias("_derived"))
-    if not derived:
-        return brought
-    parts = [df.select(*columns) for df in derived]
-    firsts = keep_first_of_key(reduce(DataFrame.unionByName, parts), table)
-    keys = rows.where(F.size("_reasons") == 0).select(*table.key)
-    new = firsts.join(keys, on=table.key, how="left_anti").select(*columns)
-    return brought.unionByName(new.withColumn("_derived", F.lit(True)))
+    carriers = [df for df in judged.values() if f"{DERIVED}{name}" in df.columns]
+    derived = [*mapped.alone[name], *(derive_rows(df, table) for df in carriers)]
+    united = rows.select(*columns, F.lit(False).alias("_derived"))
+    if derived:
+        parts = [df.select(*columns) for df in derived]
+        firsts = keep_first_of_key(reduce(DataFrame.unionByName, parts), table)
+        keys = rows.where(F.size("_reasons") == 0).select(*table.key)
+        new = firsts.join(keys, on=table.key, how="left_anti").select(*columns)
+        united = united.unionByName(new.withColumn("_derived", F.lit(True)))
+    marked = mark_erased(united, table, tombstones)
+    # Otherwise the rows are in memory already.
+    return marked.localCheckpoint() if derived or tombstones is not None else marked

@@ -1,0 +1,38 @@
+"""Independent pieces of work of one stage, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, overload
+
+AT_ONCE = 4
+In = TypeVar("In")
+Out = TypeVar("Out")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+
+def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
+    """Results of `work` on each item, in the order of the items; a few are worked on at a time.
+
+    Small Spark jobs wait for the driver more than for the cores, and each is planned by one thread. All end before
+    the first error, in the order of the items, is raised.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(work, item) for item in items]
+    return [future.result() for future in futures]
+
+
+@overload
+def all_of(first: Callable[[], A], second: Callable[[], B], /) -> tuple[A, B]: ...
+@overload
+def all_of(
+    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], /
+) -> tuple[A, B, C]: ...
+@overload
+def all_of(*calls: Callable[[], A]) -> tuple[A, ...]: ...
+def all_of(*calls: Callable[[], Any]) -> tuple[Any, ...]:
+    """Results of calls without arguments, side by side."""
+    return tuple(side_by_side(lambda call: call(), calls))
