@@ -71,15 +71,15 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     ).localCheckpoint()
     profiles = build_profiles(
         _gather_evidence(lake, before, as_of), conditions, as_of=as_of
-    ).localCheckpoint()
-    members = evaluate_audiences(profiles, config.in_order).localCheckpoint()
-    now = lake.read_or_empty(MEMBERSHIP).localCheckpoint()
+    ).localCheckpoint(eager=False)
+    members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
+    now = lake.read_or_empty(MEMBERSHIP)
     after = update_membership(now, members, as_of=as_of).localCheckpoint()
-    transitions = list_transitions(before, after, as_of=as_of).localCheckpoint()
+    transitions = list_transitions(before, after, as_of=as_of)
     moved = rows_of(as_of, "happened_on")
     all_of(
         lambda: run.overwrite(MEMBERSHIP, after, cached=True),
-        lambda: run.overwrite(MEMBERSHIP_EVENT, transitions, where=moved, cached=True),
+        lambda: run.overwrite(MEMBERSHIP_EVENT, transitions, where=moved),
     )
     audiences = lake.read(DEFINITION).select("audience_id").distinct()
     moves = lake.read(MEMBERSHIP_EVENT).where(F.col("happened_on") == F.lit(as_of))

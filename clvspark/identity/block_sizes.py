@@ -109,14 +109,14 @@ def find_meetings(
     """
     now = list_block_keys(touched, settings)
     then = list_block_keys(before, settings)
-    keys = now.unionByName(then).select("key").distinct().localCheckpoint()
+    keys = now.unionByName(then).select("key").distinct().localCheckpoint(eager=False)
     near = list_block_keys(kept, settings)
-    near = rows_among(near, keys, "key").localCheckpoint()
-    counted = _compare(near, now, then, ["key"]).localCheckpoint()
+    near = rows_among(near, keys, "key").localCheckpoint(eager=False)
+    counted = _compare(near, now, then, ["key"]).localCheckpoint(eager=False)
     limit = settings.max_block_records
     was_hot, is_hot = F.col("before") > limit, F.col("after") > limit
     crossed = rows_among(near, counted.where(was_hot != is_hot), "key").select("unique_id")
-    hot = counted.where(was_hot & is_hot).select("key").localCheckpoint()
+    hot = counted.where(was_hot & is_hot).select("key").localCheckpoint(eager=False)
     if settings.refiners and hot.limit(1).count():
         part = ["key", "column", "value"]
         near_parts = _list_parts(near, kept, hot, settings)
@@ -132,8 +132,8 @@ def find_meetings(
         "rule", "key", F.col("after").alias("records"), F.col("new").alias("touched")
     )
     return Meetings(
-        near.select("unique_id").distinct().localCheckpoint(),
-        crossed.distinct().localCheckpoint(),
+        near.select("unique_id").distinct().localCheckpoint(eager=False),
+        crossed.distinct().localCheckpoint(eager=False),
         sizes,
     )
 

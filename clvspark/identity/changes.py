@@ -96,12 +96,12 @@ def renew_everything(
     fresh = _standardise(records, decided, settings)
     identifiers = None
     if bounded_attributes(settings):
-        fresh = fresh.localCheckpoint()
+        fresh = fresh.localCheckpoint(eager=False)
         identifiers = count_identifiers(list_identifiers(fresh, settings), settings)
-        identifiers = identifiers.where("is_shared").localCheckpoint()
+        identifiers = identifiers.where("is_shared").localCheckpoint(eager=False)
         fresh = mark_shared(fresh, identifiers, settings)
     renewed = _hash_evidence(fresh, settings).withColumn("is_touched", F.lit(True))
-    renewed = renewed.localCheckpoint()
+    renewed = renewed.localCheckpoint(eager=False)
     causes = renewed.select("unique_id", F.lit(cause).alias("cause"))
     nobody = renewed.select("unique_id").limit(0)
     return Renewal(renewed, None, None, nobody, causes, identifiers)
@@ -115,29 +115,32 @@ def renew_evidence(
     In: as `find_changes`, with all columns of the records. Where too many have changed, everything is renewed.
     """
     hashed = records.select("unique_id", "record_hash")
-    changes = find_changes(hashed, stored, decided).localCheckpoint()
+    changes = find_changes(hashed, stored, decided).localCheckpoint(eager=False)
     if changes.count() > EVERYTHING_SHARE * stored.count():
         return renew_everything(records, decided, settings, cause="records")
     gone = changes.where("is_gone").select("unique_id")
     changed = rows_among(records, changes.where("NOT is_gone"))
-    fresh = _standardise(changed, decided, settings).localCheckpoint()
+    fresh = _standardise(changed, decided, settings).localCheckpoint(eager=False)
     stored = stored.select(*fresh.columns, "evidence_hash")
-    before, kept = rows_among(stored, changes).localCheckpoint(), rows_beside(stored, changes)
+    before, kept = (
+        rows_among(stored, changes).localCheckpoint(eager=False),
+        rows_beside(stored, changes),
+    )
     causes = changes.select("unique_id", "cause")
     identifiers = None
     if bounded_attributes(settings):
         identifiers, flipped = _recount(fresh, before, kept, settings)
-        others = rows_among(kept, flipped).localCheckpoint()
+        others = rows_among(kept, flipped).localCheckpoint(eager=False)
         fresh = mark_shared(fresh.unionByName(others.select(*fresh.columns)), identifiers, settings)
-        before = before.unionByName(others).localCheckpoint()
+        before = before.unionByName(others).localCheckpoint(eager=False)
         causes = causes.unionByName(flipped.withColumn("cause", F.lit("records")))
         kept = rows_beside(stored, causes)
     hashed = _hash_evidence(fresh, settings)
     was = before.select("unique_id", F.col("evidence_hash").alias("_was"))
     is_touched = ~F.col("evidence_hash").eqNullSafe(F.col("_was"))
     renewed = hashed.join(F.broadcast(was), on="unique_id", how="left")
-    renewed = renewed.withColumn("is_touched", is_touched).drop("_was").localCheckpoint()
-    return Renewal(renewed, kept, before, gone, causes.localCheckpoint(), identifiers)
+    renewed = renewed.withColumn("is_touched", is_touched).drop("_was").localCheckpoint(eager=False)
+    return Renewal(renewed, kept, before, gone, causes.localCheckpoint(eager=False), identifiers)
 
 
 def _standardise(
@@ -155,9 +158,9 @@ def _recount(
     """Counted identifiers that changed records have or had, and ``unique_id`` of others whose verdict flips."""
     now = list_identifiers(fresh, settings)
     then = list_identifiers(before, settings)
-    touched = now.unionByName(then).select("kind", "value").distinct().localCheckpoint()
+    touched = now.unionByName(then).select("kind", "value").distinct().localCheckpoint(eager=False)
     carriers = list_identifiers(kept, settings, "shared")
-    carriers = rows_among(carriers, touched, "kind", "value").localCheckpoint()
+    carriers = rows_among(carriers, touched, "kind", "value").localCheckpoint(eager=False)
     counted = count_identifiers(now.unionByName(carriers.select(*now.columns)), settings)
     counted = touched.join(counted, on=["kind", "value"], how="left").select(
         "kind",
@@ -166,11 +169,11 @@ def _recount(
         F.coalesce("records", F.lit(0)).alias("records"),
         F.coalesce("is_shared", F.lit(False)).alias("is_shared"),
     )
-    counted = counted.localCheckpoint()
+    counted = counted.localCheckpoint(eager=False)
     verdicts = F.broadcast(counted.select("kind", "value", "is_shared"))
     flips = F.col("is_shared") != F.array_contains("shared", F.col("kind"))
     flipped = carriers.join(verdicts, on=["kind", "value"], how="inner").where(flips)
-    return counted, flipped.select("unique_id").distinct().localCheckpoint()
+    return counted, flipped.select("unique_id").distinct().localCheckpoint(eager=False)
 
 
 def _hash_evidence(rows: DataFrame, settings: IdentitySettings) -> DataFrame:

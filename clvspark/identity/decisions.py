@@ -25,12 +25,12 @@ def list_bonds(decisions: DataFrame) -> DataFrame | None:
 
 def keep_known(bonds: DataFrame, records: DataFrame) -> DataFrame:
     """Bonds of which both records exist: a decision about a record that is gone waits for its return."""
-    bonds = bonds.localCheckpoint()
+    bonds = bonds.localCheckpoint(eager=False)
     named = bonds.select(F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id"))
-    known = rows_among(records.select("unique_id"), named.distinct()).localCheckpoint()
+    known = rows_among(records.select("unique_id"), named.distinct()).localCheckpoint(eager=False)
     for end in ("unique_id_l", "unique_id_r"):
         bonds = rows_among(bonds, known.withColumnRenamed("unique_id", end), end)
-    return bonds.select("unique_id_l", "unique_id_r", "bond").localCheckpoint()
+    return bonds.select("unique_id_l", "unique_id_r", "bond").localCheckpoint(eager=False)
 
 
 def find_contradictions(same: Sequence[Pair], different: Sequence[Pair]) -> list[Pair]:

@@ -94,10 +94,10 @@ class Update:
 def resolve_everything(resolver: IdentityResolver, renewal: Renewal, known: Knowledge) -> Update:
     """Persons of all records, everything touched."""
     settings = resolver.settings
-    evidence = _compared(renewal.renewed, settings).localCheckpoint()
+    evidence = _compared(renewal.renewed, settings).localCheckpoint(eager=False)
     sizes = None
     if known.model is not None:
-        sizes = count_all_blocks(evidence, settings).localCheckpoint()
+        sizes = count_all_blocks(evidence, settings).localCheckpoint(eager=False)
         refuse_explosion(sizes, settings)
     pairs, persons = resolver.resolve(
         evidence, known.model, frequencies=known.frequencies, decisions=known.bonds
@@ -116,20 +116,24 @@ def resolve_changes(
     links = resolver.spark.createDataFrame([], _PAIR_SCHEMA)
     if known.model is not None:
         scene, meetings = _touch_blocks(scene, settings)
-        sizes = meetings.sizes.localCheckpoint()
+        sizes = meetings.sizes.localCheckpoint(eager=False)
         refuse_explosion(sizes, settings)
         near = rows_among(scene.kept, meetings.met).withColumn("touched", F.lit(False))
         linked = near.unionByName(scene.touched.withColumn("touched", F.lit(True)))
-        links = _link(resolver, linked.localCheckpoint(), known)
-    ended = scene.touched.select("unique_id").unionByName(renewal.gone).localCheckpoint()
-    old = _with_an_end(before.pairs, ended).localCheckpoint()
+        links = _link(resolver, linked.localCheckpoint(eager=False), known)
+    ended = scene.touched.select("unique_id").unionByName(renewal.gone).localCheckpoint(eager=False)
+    old = _with_an_end(before.pairs, ended).localCheckpoint(eager=False)
     labels = _reach(scene, renewal, links, known, before.evidence, settings)
     members = rows_among(before.evidence.select("unique_id", "component"), labels, "component")
-    evidence = rows_among(scene.kept, members).unionByName(scene.touched).localCheckpoint()
+    evidence = (
+        rows_among(scene.kept, members).unionByName(scene.touched).localCheckpoint(eager=False)
+    )
     held = rows_among(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
     held = held.withColumnRenamed("unique_id", "unique_id_l").select(*old.columns)
-    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint()
-    inside = held.select(*links.columns).unionByName(links).localCheckpoint()
+    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint(
+        eager=False
+    )
+    inside = held.select(*links.columns).unionByName(links).localCheckpoint(eager=False)
     persons = resolver.cluster(
         evidence,
         inside,
@@ -158,13 +162,13 @@ class _Scene:
 
 def _set_scene(renewal: Renewal, settings: IdentitySettings) -> _Scene:
     renewed = renewal.renewed
-    idle = renewed.where("NOT is_touched").localCheckpoint()
+    idle = renewed.where("NOT is_touched").localCheckpoint(eager=False)
     kept, before = renewal.kept, renewal.before
     assert kept is not None and before is not None  # noqa: S101, PT018 - of a renewal of some records
     return _Scene(
-        _compared(renewed.where("is_touched"), settings).localCheckpoint(),
+        _compared(renewed.where("is_touched"), settings).localCheckpoint(eager=False),
         _compared(kept, settings).unionByName(_compared(idle, settings)),
-        _compared(rows_beside(before, idle), settings).localCheckpoint(),
+        _compared(rows_beside(before, idle), settings).localCheckpoint(eager=False),
     )
 
 
@@ -177,9 +181,9 @@ def _touch_blocks(scene: _Scene, settings: IdentitySettings) -> tuple[_Scene, Me
     meetings = find_meetings(scene.touched, scene.before, scene.kept, settings)
     if not meetings.more.limit(1).count():
         return scene, meetings
-    moved = rows_among(scene.kept, meetings.more).localCheckpoint()
+    moved = rows_among(scene.kept, meetings.more).localCheckpoint(eager=False)
     scene = _Scene(
-        scene.touched.unionByName(moved).localCheckpoint(),
+        scene.touched.unionByName(moved).localCheckpoint(eager=False),
         rows_beside(scene.kept, moved),
         scene.before.unionByName(moved),
     )
@@ -190,7 +194,9 @@ def _touch_blocks(scene: _Scene, settings: IdentitySettings) -> tuple[_Scene, Me
 def _link(resolver: IdentityResolver, evidence: DataFrame, known: Knowledge) -> DataFrame:
     assert known.model is not None  # noqa: S101
     frequencies = _needed(known.frequencies, evidence, known.model)
-    return resolver.link(evidence, known.model, frequencies=frequencies).localCheckpoint()
+    return resolver.link(evidence, known.model, frequencies=frequencies).localCheckpoint(
+        eager=False
+    )
 
 
 def _reach(
@@ -216,7 +222,7 @@ def _reach(
         ids.append(rows_among(scene.kept, values, name).select("unique_id"))
     reached = reduce(DataFrame.unionByName, ids).distinct()
     components = rows_among(stored.select("unique_id", "component"), reached)
-    return components.select("component").distinct().localCheckpoint()
+    return components.select("component").distinct().localCheckpoint(eager=False)
 
 
 def _describe(
@@ -238,7 +244,7 @@ def _describe(
             F.col("raised_cut").alias("is_divided"),
             F.coalesce("component", "unique_id").alias("component"),
         )
-        .localCheckpoint()
+        .localCheckpoint(eager=False)
     )
 
 

@@ -136,7 +136,7 @@ def list_changes(
         assigned.select("unique_id", "cluster", F.col("person_id").alias("new"))
         .join(before, on="unique_id", how="full_outer")
         .join(causes.select("unique_id", rank.alias("rank")), on="unique_id", how="left")
-        .localCheckpoint()
+        .localCheckpoint(eager=False)
     )
     flows = moves.groupBy("old", "new", "cluster").agg(
         F.count(F.lit(1)).alias("records"), F.max("rank").alias("rank")

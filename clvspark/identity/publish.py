@@ -147,9 +147,9 @@ def _enter_ledger(
     if update.labels is not None:
         ids = update.evidence.select("unique_id").unionByName(renewal.gone)
         links = rows_among(links, ids)
-    links = links.localCheckpoint()
+    links = links.localCheckpoint(eager=False)
     assigned = assign_person_ids(update.clusters.select("unique_id", "cluster"), links)
-    assigned = assigned.localCheckpoint()
+    assigned = assigned.localCheckpoint(eager=False)
     changes = list_changes(assigned, links, renewal.causes, entry).localCheckpoint()
     trusted = trusted_pairs(update.evidence, work.settings)
     explained = explain_links(assigned, update.inside, trusted, known.bonds)
@@ -171,7 +171,9 @@ def _add_changes(work: Work, changes: DataFrame, changed_on: date) -> None:
     """Add to identity.person_change what it does not have: an interrupted run has written it before."""
     lake = work.lake
     told = lake.read_or_empty(PERSON_CHANGE).where(F.col("changed_on") == F.lit(changed_on))
-    new = changes.join(told.select("change_id"), on="change_id", how="left_anti").localCheckpoint()
+    new = changes.join(told.select("change_id"), on="change_id", how="left_anti").localCheckpoint(
+        eager=False
+    )
     if new.limit(1).count() or not lake.exists(PERSON_CHANGE):
         work.run.append(PERSON_CHANGE, new.select(*PERSON_CHANGE.names))
 
@@ -218,6 +220,6 @@ def _list_pairs(update: Update, known: Knowledge) -> Change:
     rows = prioritise(update.inside, update.clusters, known.bonds)
     if update.before is None:
         return rows, None
-    rows = rows.localCheckpoint()
+    rows = rows.localCheckpoint(eager=False)
     lost = update.before.join(rows, on=["unique_id_l", "unique_id_r"], how="left_anti")
     return rows.exceptAll(update.before.select(*PAIR.names)), lost

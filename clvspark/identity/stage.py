@@ -70,7 +70,7 @@ def _resolve(work: Work) -> None:
     resolver = IdentityResolver(lake.spark, settings, engine=work.config.engine)
     records = _hash_records(lake.read(CUSTOMER_RECORD))
     bonds = list_bonds(lake.read_or_empty(DECISION))
-    decided = None if bonds is None else hash_decisions(bonds).localCheckpoint()
+    decided = None if bonds is None else hash_decisions(bonds).localCheckpoint(eager=False)
     if bonds is not None:
         bonds = keep_known(bonds, records)
         refuse_contradictions(bonds)
@@ -147,7 +147,7 @@ def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> Identity
         trained_on=work.as_of,
         registry_version=version,
     )
-    run.overwrite(MODEL, models.localCheckpoint())
+    run.overwrite(MODEL, models.localCheckpoint(eager=False))
     return model
 
 

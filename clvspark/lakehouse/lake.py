@@ -160,12 +160,13 @@ class Lakehouse:
         """
         if not self.exists(table):
             return self.overwrite(table, df)
-        source = table.conform(df).localCheckpoint()
+        # Kept while they are verified: one job instead of two.
+        source = table.conform(df).localCheckpoint(eager=False)
         rows = verify_contract(source, table)
         condition = None
         if gone is not None:
             keys = gone.select(*table.key).distinct()
-            deleted = keys.join(source, on=table.key, how="left_anti").localCheckpoint()
+            deleted = keys.join(source, on=table.key, how="left_anti").localCheckpoint(eager=False)
             rows += deleted.count()
             marked = source.withColumn("_gone", F.lit(False))
             empty = deleted.withColumn("_gone", F.lit(True))
@@ -196,7 +197,10 @@ class Lakehouse:
         where: str | None,
         cached: bool,
     ) -> int:
-        conformed = table.conform(df) if cached else table.conform(df).localCheckpoint()
+        conformed = table.conform(df)
+        if not cached:
+            # Kept while they are verified: one job instead of two.
+            conformed = conformed.localCheckpoint(eager=False)
         rows = verify_contract(conformed, table, where=where)
         created = self._create_if_missing(table)
         writer = conformed.write.mode(mode)
