@@ -17,7 +17,7 @@ from clvspark.identity.decisions import (
     list_bonds,
     refuse_contradictions,
 )
-from clvspark.identity.evaluate import evaluate_clusters
+from clvspark.identity.evaluate import PairwiseQuality, evaluate_clusters
 from clvspark.identity.incremental import (
     Before,
     Knowledge,
@@ -45,7 +45,7 @@ from clvspark.identity.term_frequency import count_term_frequencies
 from clvspark.identity.train import IdentityModel
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.side_by_side import all_of
+from clvspark.lakehouse.side_by_side import all_of, side_by_side
 from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -152,24 +152,35 @@ def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> Identity
 
 
 def _measure(work: Work, update: Update) -> None:
-    run, lake, config = work.run, work.lake, work.config
-    run.metric("records", lake.read(EVIDENCE).count())
-    run.metric("persons", lake.read(PERSON).count())
-    run.metric("records_reached", update.evidence.count())
-    if config.truth is None:
-        return
-    if not Path(config.truth).exists():
-        raise MissingInputError(
-            f"identity.truth: {config.truth} does not exist; simulate again or drop the key."
-        )
-    truth = lake.spark.read.parquet(config.truth).select(
-        unique_id(), F.col("person_key").alias("true_id")
+    run, lake = work.run, work.lake
+    counted = {
+        "records": lake.read(EVIDENCE),
+        "persons": lake.read(PERSON),
+        "records_reached": update.evidence,
+    }
+    counts, quality = all_of(
+        lambda: side_by_side(lambda df: df.count(), counted.values()), lambda: _evaluate(work)
     )
+    for name, count in zip(counted, counts, strict=True):
+        run.metric(name, count)
+    if quality is not None:
+        run.metric("pairwise_precision", quality.precision)
+        run.metric("pairwise_recall", quality.recall)
+        run.metric("pairwise_f1", quality.f1)
+        run.metric("largest_person", quality.largest_cluster)
+        run.metric("largest_true_person", quality.largest_true_cluster)
+
+
+def _evaluate(work: Work) -> PairwiseQuality | None:
+    """Quality of the persons where the truth is known."""
+    path, lake = work.config.truth, work.lake
+    if path is None:
+        return None
+    if not Path(path).exists():
+        raise MissingInputError(
+            f"identity.truth: {path} does not exist; simulate again or drop the key."
+        )
+    known = lake.spark.read.parquet(path)
+    truth = known.select(unique_id(), F.col("person_key").alias("true_id"))
     current = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    found = current.select(unique_id(), "person_id")
-    quality = evaluate_clusters(found, truth)
-    run.metric("pairwise_precision", quality.precision)
-    run.metric("pairwise_recall", quality.recall)
-    run.metric("pairwise_f1", quality.f1)
-    run.metric("largest_person", quality.largest_cluster)
-    run.metric("largest_true_person", quality.largest_true_cluster)
+    return evaluate_clusters(current.select(unique_id(), "person_id"), truth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -88,35 +89,54 @@ class Figures:
         return [row for row in self.deciles if row["metric"] == metric]
 
 
-def read_figures(lake: Lakehouse, as_of: date) -> Figures:
-    """Read the numbers of `as_of`; tables that do not exist yet count as empty.
+@dataclass(frozen=True)
+class Source:
+    """The tables of a lakehouse, empty where they do not exist yet.
 
-    The queries are independent and small, so a few run side by side.
+    Parameters
+    ----------
+    made : tables that the caller has in memory as they are in the lakehouse, for the date that is read at least.
     """
+
+    lake: Lakehouse
+    made: Mapping[Table, DataFrame] = field(default_factory=dict)
+
+    def read(self, table: Table) -> DataFrame:
+        """All rows of a table that are known."""
+        made = self.made.get(table)
+        return self.lake.read_or_empty(table) if made is None else made
+
+    def read_of(self, table: Table, as_of: date) -> DataFrame:
+        """Rows of one date."""
+        return self.read(table).where(_is(as_of))
+
+
+def read_figures(source: Source, as_of: date) -> Figures:
+    """Read the numbers of `as_of`; the queries are independent and small, so a few run side by side."""
     queries = {
-        "calendar": lake.read_or_empty(tables.DIM_DATE).agg(
+        "calendar": source.read(tables.DIM_DATE).agg(
             F.min("date").alias("first"), F.max("date").alias("last")
         ),
-        "profile": _of(lake, tables.FACT_PROFILE, as_of),
-        "deciles": _of(lake, tables.FACT_CLV_DECILE, as_of).orderBy("metric", "decile"),
-        "audiences": _audiences(lake, as_of),
-        "overlap": _of(lake, tables.FACT_AUDIENCE_OVERLAP, as_of),
-        "activation": _activation(lake, as_of),
-        "responses": _responses(lake, as_of),
-        "responses_by_audience": _of(lake, tables.FACT_RESPONSE_BY_AUDIENCE, as_of),
-        "models": _of(lake, MODEL, as_of).drop("document").orderBy("kind", "name"),
-        "backtest": _of(lake, BACKTEST, as_of).orderBy("model", "measure"),
-        "window": _of(lake, WINDOW, as_of),
-        "experiments": _of(lake, EXPERIMENT, as_of).orderBy("audience_id", "outcome"),
-        "incremental": _of(lake, INCREMENTAL_VALUE, as_of).orderBy("audience_id"),
-        "quarantine": _quarantine(lake),
-        "record_counts": _record_counts(lake),
-        "pair_weights": _pair_weights(lake),
-        "identity_guards": _identity_guards(lake),
-        "id_stability": _id_stability(lake),
-        "identity_model": lake.read_or_empty(IDENTITY_MODEL).where("is_champion").select("report"),
-        "value": _values(lake, as_of),
-        "runs": _newest_runs(lake, as_of),
+        "profile": source.read_of(tables.FACT_PROFILE, as_of),
+        "deciles": source.read_of(tables.FACT_CLV_DECILE, as_of).orderBy("metric", "decile"),
+        "audiences": _audiences(source, as_of),
+        "overlap": source.read_of(tables.FACT_AUDIENCE_OVERLAP, as_of),
+        "activation": _activation(source, as_of),
+        "responses": _responses(source, as_of),
+        "responses_by_audience": source.read_of(tables.FACT_RESPONSE_BY_AUDIENCE, as_of),
+        "models": source.read_of(MODEL, as_of).drop("document").orderBy("kind", "name"),
+        "backtest": source.read_of(BACKTEST, as_of).orderBy("model", "measure"),
+        "window": source.read_of(WINDOW, as_of),
+        "experiments": source.read_of(EXPERIMENT, as_of).orderBy("audience_id", "outcome"),
+        "incremental": source.read_of(INCREMENTAL_VALUE, as_of).orderBy("audience_id"),
+        "quarantine": _quarantine(source),
+        "record_counts": _record_counts(source),
+        "pair_weights": _pair_weights(source),
+        "identity_guards": _identity_guards(source),
+        "id_stability": _id_stability(source),
+        "identity_model": source.read(IDENTITY_MODEL).where("is_champion").select("report"),
+        "value": _values(source, as_of),
+        "runs": _newest_runs(source, as_of),
     }
     found = dict(zip(queries, side_by_side(_collect, queries.values()), strict=True))
     calendar, value, window = (found.pop(name)[0] for name in ("calendar", "value", "window"))
@@ -124,7 +144,7 @@ def read_figures(lake: Lakehouse, as_of: date) -> Figures:
     report = next((row["report"] for row in champions if row["report"]), None)
     return Figures(
         as_of=as_of,
-        currency=lake.config.currency,
+        currency=source.lake.config.currency,
         window_days=window["window_days"],
         days_observed=window["days_observed"],
         first_day=calendar["first"],
@@ -164,74 +184,70 @@ def _is(as_of: date) -> Column:
     return F.col("as_of_date") == F.lit(as_of)
 
 
-def _of(lake: Lakehouse, table: Table, as_of: date) -> DataFrame:
-    return lake.read_or_empty(table).where(_is(as_of))
-
-
-def _audiences(lake: Lakehouse, as_of: date) -> DataFrame:
-    names = lake.read_or_empty(tables.DIM_AUDIENCE).select("audience_id", "name", "description")
-    sizes = _of(lake, tables.FACT_PROFILE_BY_AUDIENCE, as_of)
+def _audiences(source: Source, as_of: date) -> DataFrame:
+    names = source.read(tables.DIM_AUDIENCE).select("audience_id", "name", "description")
+    sizes = source.read_of(tables.FACT_PROFILE_BY_AUDIENCE, as_of)
     return sizes.join(names, on="audience_id", how="left").orderBy(
         F.desc("count_of_profiles"), "audience_id"
     )
 
 
-def _activation(lake: Lakehouse, as_of: date) -> DataFrame:
-    lists = _of(lake, tables.FACT_ACTIVATION, as_of)
+def _activation(source: Source, as_of: date) -> DataFrame:
+    lists = source.read_of(tables.FACT_ACTIVATION, as_of)
     return lists.orderBy("destination_id", F.desc("members"), "audience_id")
 
 
-def _responses(lake: Lakehouse, as_of: date) -> DataFrame:
-    names = lake.read_or_empty(tables.DIM_CAMPAIGN).select("campaign_id", "name", "starts_on")
-    return _of(lake, tables.FACT_RESPONSE, as_of).join(names, on="campaign_id", how="left")
+def _responses(source: Source, as_of: date) -> DataFrame:
+    names = source.read(tables.DIM_CAMPAIGN).select("campaign_id", "name", "starts_on")
+    return source.read_of(tables.FACT_RESPONSE, as_of).join(names, on="campaign_id", how="left")
 
 
-def _quarantine(lake: Lakehouse) -> DataFrame:
-    groups = lake.read_or_empty(QUARANTINE).groupBy("source_system", "target_table", "reason")
+def _quarantine(source: Source) -> DataFrame:
+    groups = source.read(QUARANTINE).groupBy("source_system", "target_table", "reason")
     counted = groups.agg(F.count(F.lit(1)).alias("rows"), F.sum("net_revenue").alias("net_revenue"))
     return counted.orderBy(F.desc("rows"), "source_system", "target_table", "reason")
 
 
-def _record_counts(lake: Lakehouse) -> DataFrame:
+def _record_counts(source: Source) -> DataFrame:
     capped = F.least("records", F.lit(MANY_RECORDS)).alias("records")
     return (
-        lake.read_or_empty(PERSON)
+        source.read(PERSON)
         .groupBy(capped)
         .agg(F.count(F.lit(1)).alias("persons"))
         .orderBy("records")
     )
 
 
-def _pair_weights(lake: Lakehouse) -> DataFrame:
+def _pair_weights(source: Source) -> DataFrame:
     """Pairs by weight, in steps of two bits."""
     weight = (F.floor(F.col("match_weight") / 2) * 2).cast("double").alias("weight")
-    counted = lake.read_or_empty(PAIR).groupBy(weight).agg(F.count(F.lit(1)).alias("pairs"))
+    counted = source.read(PAIR).groupBy(weight).agg(F.count(F.lit(1)).alias("pairs"))
     return counted.orderBy("weight")
 
 
-def _identity_guards(lake: Lakehouse) -> DataFrame:
+def _identity_guards(source: Source) -> DataFrame:
     """Cases and records by guard: those of identity.review, and columns with shared identifiers."""
     cases, records = F.count(F.lit(1)).alias("cases"), F.sum("records").alias("records")
-    reviewed = lake.read_or_empty(REVIEW).groupBy("guard").agg(cases, records)
+    reviewed = source.read(REVIEW).groupBy("guard").agg(cases, records)
     kind = F.col("kind").alias("guard")
-    shared = lake.read_or_empty(SHARED_IDENTIFIER).groupBy(kind).agg(cases, records)
+    shared = source.read(SHARED_IDENTIFIER).groupBy(kind).agg(cases, records)
     return reviewed.unionByName(shared).orderBy("guard")
 
 
-def _id_stability(lake: Lakehouse) -> DataFrame:
+def _id_stability(source: Source) -> DataFrame:
     """Share of records that kept their person, of the newest runs."""
-    numbers = lake.read_or_empty(METRIC).where("stage = 'resolve' AND name = 'id_stability'")
+    numbers = source.read(METRIC).where("stage = 'resolve' AND name = 'id_stability'")
     newest = numbers.orderBy(F.desc("recorded_at")).limit(_NEWEST_RUNS)
     return newest.select("recorded_at", "value").orderBy("recorded_at")
 
 
-def _values(lake: Lakehouse, as_of: date) -> DataFrame:
+def _values(source: Source, as_of: date) -> DataFrame:
     """One row: the horizon, and the sums that tell which value was modelled."""
-    values = _of(lake, CUSTOMER_VALUE, as_of).agg(
+    values = source.read_of(CUSTOMER_VALUE, as_of).agg(
         F.max("horizon_days").alias("horizon_days"), F.sum("historical_value").alias("historical")
     )
     sums = (
-        _of(lake, CLV_SUMMARY, as_of)
+        source.read_of(CLV_SUMMARY, as_of)
         .where("lag_days = 0")
         .agg(
             F.sum("historical_revenue").cast("double").alias("revenue"),
@@ -241,13 +257,13 @@ def _values(lake: Lakehouse, as_of: date) -> DataFrame:
     return values.crossJoin(sums)
 
 
-def _newest_runs(lake: Lakehouse, as_of: date) -> DataFrame:
+def _newest_runs(source: Source, as_of: date) -> DataFrame:
     """The newest run of each stage that did its work for `as_of` or no date, with metrics."""
     concerns = _is(as_of) | F.col("as_of_date").isNull()
-    done = lake.read_or_empty(RUN).where("status = 'success'").where(concerns)
+    done = source.read(RUN).where("status = 'success'").where(concerns)
     facts = F.struct("run_id", "started_at", "seconds", "rows_written")
     newest = done.groupBy("stage").agg(F.max_by(facts, "ended_at").alias("newest"))
     pairs = F.map_from_entries(F.collect_list(F.struct("name", "value"))).alias("metrics")
-    metrics = lake.read_or_empty(METRIC).groupBy("run_id").agg(pairs)
+    metrics = source.read(METRIC).groupBy("run_id").agg(pairs)
     runs = newest.select("stage", "newest.*").join(metrics, on="run_id", how="left")
     return runs.orderBy("started_at")

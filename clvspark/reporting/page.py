@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from clvspark.lakehouse import Lakehouse
 from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.document import render_template, write_atomically
-from clvspark.reporting.figures import Figures, read_figures
+from clvspark.reporting.figures import Figures, Source, read_figures
 from clvspark.reporting.sections.action import describe_activation, describe_audiences
 from clvspark.reporting.sections.experiments import describe_experiments
 from clvspark.reporting.sections.headline import build_tiles
@@ -32,13 +31,13 @@ _SECTIONS = (
 )
 
 
-def render_page(lake: Lakehouse, config: ReportingConfig, as_of: date, page: Path) -> None:
+def render_page(source: Source, config: ReportingConfig, as_of: date, page: Path) -> None:
     """Draw the page of `as_of` and put it at `page`, readable by its owner only.
 
     Nothing that grows with the number of persons is read into the driver; no personal data is on
     the page.
     """
-    html = build_html(read_figures(lake, as_of), title=config.title, note=config.note)
+    html = build_html(read_figures(source, as_of), title=config.title, note=config.note)
     write_atomically(page, html)
 
 

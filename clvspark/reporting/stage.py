@@ -29,6 +29,7 @@ from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
 from clvspark.reporting.config import ReportingConfig
+from clvspark.reporting.figures import Source
 from clvspark.reporting.page import render_page
 from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER
 
@@ -83,11 +84,20 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
         if not run.is_current:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
             window = _read_window(lake, as_of)
-            run.overwrite_all(_build_dimensions(lake))
-            run.overwrite_all(_build_facts(lake, window, as_of), where=rows_of(as_of))
+            around, measured = (
+                _keep(_build_dimensions(lake)),
+                _keep(_build_facts(lake, window, as_of)),
+            )
+            run.overwrite_all(around, cached=True)
+            run.overwrite_all(measured, where=rows_of(as_of), cached=True)
             run.step("rendering the page")
-            render_page(lake, config, as_of, page)
+            render_page(Source(lake, around | measured), config, as_of, page)
     return run.report
+
+
+def _keep(frames: dict[Table, DataFrame]) -> dict[Table, DataFrame]:
+    """The frames in memory from when they are written, as the page is drawn from them."""
+    return {table: df.localCheckpoint(eager=False) for table, df in frames.items()}
 
 
 def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:
