@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,14 +84,35 @@ def test_every_household_is_one_person(lake, data):
     assert lake.table("identity.person").count() == len(set(bought["household_id"].to_pylist()))
 
 
-def test_every_redemption_is_joined_to_its_decile(lake, data):
+def test_every_redemption_is_an_event(lake, data):
     redeemed = pq.read_table(data / "coupon_redemptions.parquet").num_rows
-    events = rows_of(lake, "sources.event", "event_type")
-    by_decile = rows_of(lake, "reporting.fact_response", "clv_decile", "contacted", "redeemed")
 
-    assert events.count(("coupon_redeemed",)) == redeemed > 100
-    assert {decile for decile, *_ in by_decile} >= set(range(1, 11))
-    assert sum(count for *_, count in by_decile) > 0
+    assert (
+        rows_of(lake, "sources.event", "event_type").count(("coupon_redeemed",)) == redeemed > 100
+    )
+
+
+def test_every_redemption_of_the_window_counts_in_the_decile_of_its_household(lake, data):
+    """Recomputed from the package's file: a household counts once for a campaign."""
+    ((start, days),) = rows_of(lake, "measurement.window", "as_of_date", "window_days")
+    links = rows_of(lake, "identity.person_link", "source_record_id", "person_id")
+    ranks = rows_of(lake, "audiences.decile", "person_id", "metric", "decile")
+    decile = {person: rank for person, metric, rank in ranks if metric == "clv"}
+    made = pq.read_table(data / "coupon_redemptions.parquet").to_pylist()
+    who = {
+        (str(row["campaign_id"]), str(row["household_id"]))
+        for row in made
+        if start <= row["redemption_date"].date() < start + timedelta(days=days)
+    }
+    person = dict(links)
+    wanted = Counter((campaign, decile.get(person[one], 0)) for campaign, one in who)
+    counts = ("redeemed", "responded_not_contacted")
+    found = rows_of(lake, "reporting.fact_response", "campaign_id", "clv_decile", *counts)
+    deciles = {rank for _, rank, *_ in found}
+
+    assert sum(wanted.values()) > 10
+    assert Counter({(c, d): sum(n) for c, d, *n in found if sum(n)}) == wanted
+    assert deciles >= set(range(1, 11))
 
 
 def test_audiences_are_filled(lake):

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyspark.sql import Row
-from support.shops import BY_PEOPLE, clvspark, command_line, environment, open_lake, open_shop
-
-from clvspark.catalogue import TABLES
+from support.contents import COMPARED, contents
+from support.shops import clvspark, command_line, environment, open_lake, open_shop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SEED = 20260401
 KILLS = 6
 PATIENCE = 400  # seconds until a run must have come to the point where it is killed
-VOLATILE = {
-    # MLflow numbers every registration, also one that a killed run made.
-    "clv.model": {"registry_version"},
-    # Threads add up in any order, so the last digit of a trained weight, and with it the digest, may differ.
-    "identity.model": {"model_id", "registry_version"},
-    "identity.evidence": {"basis"},
-    "identity.person_change": {"recorded_at", "run_id"},
-    "identity.person_link": {"recorded_at"},
-}
-COMPARED = sorted(
-    name
-    for name, table in TABLES.items()
-    if table.room not in ("ops", "privacy") and name not in BY_PEOPLE
-)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +42,8 @@ def test_the_last_run_had_something_left_to_do_and_something_already_done(killed
 
 @pytest.mark.parametrize("name", COMPARED)
 def test_every_table_equals_that_of_a_clean_run(spark, killed, finished, name):
-    columns = [c for c in TABLES[name].names if c not in VOLATILE.get(name, ())]
     rescued, clean = (
-        sorted(shown(row) for row in open_lake(spark, s).table(name).select(*columns).collect())
-        for s in (killed[0], finished)
+        contents(open_lake(spark, shop).table(name), name) for shop in (killed[0], finished)
     )
 
     assert rescued == clean
@@ -80,23 +60,6 @@ def test_files_equal_those_of_a_clean_run(killed, finished):
 
     assert len(clean) > 4
     assert rescued == clean
-
-
-def shown(row: Row) -> str:
-    """A row as a text, its fractions to 9 digits, also those in JSON."""
-    return repr([_rounded(value) for value in row])
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return f"{value:.9g}"
-    if isinstance(value, str) and value.startswith("{"):
-        return _rounded(json.loads(value))
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return value
 
 
 def kill_a_run(shop, commits: int, delay: float) -> None:

@@ -1,0 +1,50 @@
+"""What tables hold, in a form in which two lakehouses can be compared."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from clvspark.catalogue import TABLES
+from support.shops import BY_PEOPLE
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row
+
+VOLATILE = {
+    # MLflow numbers every registration, also one that a killed run made.
+    "clv.model": {"registry_version"},
+    # Threads add up in any order, so the last digit of a trained weight, and with it the digest, may differ.
+    "identity.model": {"model_id", "registry_version"},
+    "identity.evidence": {"basis"},
+    "identity.person_change": {"recorded_at", "run_id"},
+    "identity.person_link": {"recorded_at"},
+}
+COMPARED = sorted(
+    name
+    for name, table in TABLES.items()
+    if table.room not in ("ops", "privacy") and name not in BY_PEOPLE
+)
+
+
+def contents(table: DataFrame, name: str) -> list[str]:
+    """Sorted rows of a table as texts, without what differs from run to run."""
+    columns = [c for c in TABLES[name].names if c not in VOLATILE.get(name, ())]
+    return sorted(_shown(row) for row in table.select(*columns).collect())
+
+
+def _shown(row: Row) -> str:
+    """A row as a text, its fractions to 9 digits, also those in JSON."""
+    return repr([_rounded(value) for value in row])
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if isinstance(value, str) and value.startswith("{"):
+        return _rounded(json.loads(value))
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return value
