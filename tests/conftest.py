@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a worker: one core and one shuffle partition, as the tables here are tiny."""
-    from support.jvm import QUICK_JVM
+    from support.jvm import TINY_SPARK
 
     from clvspark.lakehouse import SparkConfig, build_session
 
@@ -45,13 +45,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         master="local[1]",
         driver_memory="1500m",
         shuffle_partitions=1,
-        conf={
-            "spark.sql.warehouse.dir": str(warehouse),
-            "spark.databricks.delta.snapshotPartitions": "1",
-            # Everything here runs a few times only: the second compiler and its profiles cost more than they save.
-            "spark.driver.extraJavaOptions": QUICK_JVM,
-            "spark.sql.codegen.cache.maxEntries": "1000",
-        },
+        conf={**TINY_SPARK, "spark.sql.warehouse.dir": str(warehouse)},
     )
     session = build_session(config, app_name="clvspark-tests")
     yield session

@@ -75,17 +75,13 @@ def estimate_audiences(
 
     In: ``audience_id`` of every audience; members; profiles; today's transitions.
     """
-    known = profiles.select(
-        "person_id",
-        "clv",
-        (F.coalesce("consent_email", F.lit(False)) & F.col("email").isNotNull()).alias("_reach"),
-    )
+    known = profiles.select("person_id", "clv", "reach_email")
     sizes = (
         members.join(known, on="person_id")
         .groupBy("audience_id")
         .agg(
             F.count(F.lit(1)).alias("profiles_matched"),
-            F.count_if("_reach").alias("contactable_email"),
+            F.count_if("reach_email").alias("contactable_email"),
             F.sum("clv").alias("clv"),
         )
     )

@@ -11,21 +11,27 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.audiences.rules import Condition, Event, ValueName
+from clvspark.privacy.identifiers import normalise_identifier
 
 VALUE_COLUMNS = [*get_args(ValueName), "lifecycle_stage"]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables that profiles are made of, and `consent` as `privacy.consent_by_channel` gives it.
+    """The tables that profiles are made of.
 
-    `memberships` is ``audience_id, person_id`` of who was in which audience on the day before.
+    Parameters
+    ----------
+    consent : as `privacy.consent_by_channel` gives it.
+    emails : as `privacy.judge_entries` gives it, of e-mail addresses.
+    memberships : ``audience_id, person_id`` of who was in which audience on the day before.
     """
 
     persons: DataFrame
     values: DataFrame
     deciles: DataFrame
     consent: DataFrame
+    emails: DataFrame
     surveys: DataFrame
     happenings: DataFrame
     memberships: DataFrame
@@ -36,20 +42,27 @@ def build_profiles(
 ) -> DataFrame:
     """Profile of every person as of `as_of`.
 
-    In: identity.person; clv.customer_value; audiences.decile; consent by channel; survey responses with
-    person_id; ``person_id, type, at`` of everything that happened; memberships of the day before. Out: one row a
-    person; a column is NULL where nothing is known.
+    In: identity.person; clv.customer_value; audiences.decile; consent by channel, of persons and of addresses;
+    survey responses with person_id; ``person_id, type, at`` of everything that happened; memberships of the day
+    before. Out: one row a person; a column is NULL where nothing is known. `reach_email` says that the person and
+    all who share the address may be written to.
     """
     now = F.col("as_of_date") == F.lit(as_of)
     values = evidence.values.where(now).select("person_id", *VALUE_COLUMNS)
     lists = F.collect_set("audience_id").alias("member_of")
     profiles = (
         evidence.persons.select(
-            "person_id", "given_name", "surname", "city", "postcode", "records", "email"
+            *("person_id", "given_name", "surname", "city", "postcode", "records"),
+            normalise_identifier(F.col("email")).alias("_entry"),
         )
         .join(values, on="person_id", how="left")
         .join(_wide_deciles(evidence.deciles.where(now)), on="person_id", how="left")
         .join(evidence.consent, on="person_id", how="left")
+        .join(_allowed_emails(evidence.emails), on="_entry", how="left")
+        .withColumn(
+            "reach_email", F.coalesce(F.col("consent_email") & F.col("_allowed"), F.lit(False))
+        )
+        .drop("_entry", "_allowed")
         .join(_newest_survey(evidence.surveys, as_of), on="person_id", how="left")
         .join(evidence.memberships.groupBy("person_id").agg(lists), on="person_id", how="left")
     )
@@ -64,6 +77,10 @@ def build_profiles(
 def event_column(event: Event) -> str:
     """Name of the profile's column that counts an event within its window."""
     return f"count_{event.type}_{event.within_days or 'all'}"
+
+
+def _allowed_emails(emails: DataFrame) -> DataFrame:
+    return emails.select(F.col("entry").alias("_entry"), F.col("consent_email").alias("_allowed"))
 
 
 def _wide_deciles(deciles: DataFrame) -> DataFrame:

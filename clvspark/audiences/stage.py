@@ -27,8 +27,9 @@ from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.side_by_side import all_of
+from clvspark.privacy.addresses import judge_entries, list_entries
 from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
-from clvspark.sources.tables import CONSENT, SURVEY_RESPONSE
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, SURVEY_RESPONSE
 
 STAGE = "audiences"
 READS = (
@@ -38,6 +39,7 @@ READS = (
     PERSON_DAY,
     ORDER,
     INTERACTION,
+    CUSTOMER_RECORD,
     CONSENT,
     SURVEY_RESPONSE,
 )
@@ -90,7 +92,9 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
 def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     until = F.lit(as_of).cast("timestamp")
-    consent = resolve_consent(lake.read(CONSENT), links, purpose="marketing", until=until)
+    consent = resolve_consent(
+        lake.read(CONSENT), links, purpose="marketing", until=until
+    ).localCheckpoint(eager=False)
     people = links.select("source_system", "source_record_id", "person_id")
     orders = (
         lake.read(ORDER)
@@ -104,11 +108,14 @@ def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidenc
     others = lake.read(INTERACTION).select(
         "person_id", F.col("interaction_type").alias("type"), F.col("occurred_at").alias("at")
     )
+    persons = lake.read(PERSON)
+    entries = list_entries(persons, lake.read_or_empty(CUSTOMER_RECORD), links, "email")
     return Evidence(
-        persons=lake.read(PERSON),
+        persons=persons,
         values=lake.read(CUSTOMER_VALUE),
         deciles=lake.read(DECILE),
         consent=consent_by_channel(consent, CHANNELS),
+        emails=judge_entries(entries, consent),
         surveys=lake.read(SURVEY_RESPONSE).join(people, on=["source_system", "source_record_id"]),
         happenings=orders.unionByName(others),
         memberships=before,

@@ -81,7 +81,11 @@ ESTIMATE = Table(
         _AS_OF,
         Column("profiles_read", "bigint"),
         Column("profiles_matched", "bigint", required=True),
-        Column("contactable_email", "bigint", "members with consent and an address"),
+        Column(
+            "contactable_email",
+            "bigint",
+            "members with an address, and the consent of all who share it",
+        ),
         Column("clv", "double", "sum over the members", unit="lakehouse currency"),
         Column("entered", "bigint"),
         Column("exited", "bigint"),

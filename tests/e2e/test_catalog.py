@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from support.commands import run_commands
 from support.contents import COMPARED, contents
-from support.shops import TINY_SPARK, environment, open_lake, open_shop
+from support.jvm import TINY_SPARK
+from support.shops import environment, open_lake, open_shop
 
 from clvspark.pipeline import STAGES
 

@@ -65,7 +65,6 @@ def submitted(master, variables, goods, tmp_path_factory):
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraJavaOptions": QUICK_JVM,
         "spark.executor.extraJavaOptions": QUICK_JVM,
-        "spark.sql.codegen.wholeStage": "false",
         "spark.ui.enabled": "false",
     }
     command = [Path(sys.executable).with_name("spark-submit"), "--master", master]

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from support.shops import TINY_SPARK, clvspark, rows_of
+from support.jvm import TINY_SPARK
+from support.shops import clvspark, rows_of
 
 from clvspark.catalogue import TABLES
 from clvspark.config import read_config, shipped_config

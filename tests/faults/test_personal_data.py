@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.canaries import canaries_in, plant_canaries
-from support.shops import TINY_SPARK, clvspark, environment, open_lake, open_shop
+from support.jvm import TINY_SPARK
+from support.shops import clvspark, environment, open_lake, open_shop
 
 from clvspark.catalogue import TABLES
 

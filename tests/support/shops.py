@@ -17,7 +17,7 @@ import yaml
 from clvspark.catalogue import TABLES
 from clvspark.config import Config, read_config, shipped_config
 from clvspark.lakehouse import Lakehouse, RunReport
-from support.jvm import QUICK_JVM
+from support.jvm import TINY_SPARK
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 # A tombstone is only written when somebody asks to be forgotten, a decision when somebody decides.
 BY_PEOPLE = {"privacy.tombstone", "identity.decision"}
-# Many small queries in a short life: compiling them well costs more than it saves.
-TINY_SPARK = {
-    "spark.driver.extraJavaOptions": QUICK_JVM,
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.databricks.delta.snapshotPartitions": "1",
-}
 
 
 @dataclass(frozen=True)

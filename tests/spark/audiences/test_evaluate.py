@@ -71,7 +71,21 @@ def profiles(spark: SparkSession) -> DataFrame:
     ]
     persons = spark.createDataFrame(
         [
-            (name, name, None, None, "a@example.org", None, None, city, None, n, None, None, None)
+            (
+                name,
+                name,
+                None,
+                None,
+                f"{name}@example.org",
+                None,
+                None,
+                city,
+                None,
+                n,
+                None,
+                None,
+                None,
+            )
             for name, city, n in people
         ],
         PERSON.schema,
@@ -109,6 +123,11 @@ def profiles(spark: SparkSession) -> DataFrame:
         consent=spark.createDataFrame(
             consent,
             "person_id string, consent_email boolean, consent_push boolean, consent_sms boolean",
+        ),
+        # Somebody who shares Cat's address has refused.
+        emails=spark.createDataFrame(
+            [("ann@example.org", True), ("bob@example.org", False), ("cat@example.org", False)],
+            "entry string, consent_email boolean",
         ),
         surveys=spark.createDataFrame(
             surveys, "person_id string, response_id string, score int, answered_at timestamp"
@@ -274,7 +293,7 @@ def test_estimates_count_members_reach_and_value(spark: SparkSession, profiles: 
     ).collect()
     by_id = {row["audience_id"]: row for row in found}
     full = by_id["a"]
-    assert (full["profiles_read"], full["profiles_matched"], full["contactable_email"]) == (5, 3, 2)
+    assert (full["profiles_read"], full["profiles_matched"], full["contactable_email"]) == (5, 3, 1)
     assert (full["clv"], full["entered"], full["exited"]) == (690.0, 3, 0)
     assert (by_id["empty"]["profiles_matched"], by_id["empty"]["clv"]) == (0, 0.0)
 
