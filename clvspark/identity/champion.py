@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.config import IdentityConfig
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.tables import MODEL
-from clvspark.identity.train import IdentityModel
 from clvspark.lakehouse.run import code_digest
 
 # What standardising and scoring are made of beside our own code.

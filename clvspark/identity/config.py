@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from clvspark.identity.engines import EngineName
+from clvspark.identity.persons.survivorship import SurvivorshipSettings
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.survivorship import SurvivorshipSettings
 from clvspark.lakehouse.config import StrictModel
 
 

@@ -14,22 +14,25 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.identity.block_sizes import hot_blocks
+from clvspark.identity.blocking.sizes import hot_blocks
 from clvspark.identity.champion import basis
-from clvspark.identity.changes import Renewal
+from clvspark.identity.cleaning.shared_identifiers import describe_identifiers
+from clvspark.identity.clustering.link_reasons import explain_links
+from clvspark.identity.clustering.trusted import trusted_pairs
 from clvspark.identity.config import IdentityConfig
-from clvspark.identity.golden_record import build_golden_records
-from clvspark.identity.incremental import Knowledge, Update
-from clvspark.identity.ledger import (
+from clvspark.identity.incremental.changes import Renewal
+from clvspark.identity.incremental.resolve import Knowledge, Update
+from clvspark.identity.incremental.stored_evidence import gather_rows, rows_to_write
+from clvspark.identity.persons.golden_record import build_golden_records
+from clvspark.identity.persons.ledger import (
     Entry,
     assign_person_ids,
     list_changes,
     update_aliases,
     update_links,
 )
-from clvspark.identity.link_reasons import explain_links
 from clvspark.identity.record_ids import unique_id
-from clvspark.identity.review import (
+from clvspark.identity.review.cases import (
     block_review,
     component_review,
     list_divided,
@@ -38,8 +41,6 @@ from clvspark.identity.review import (
     take_first,
 )
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.shared_identifiers import describe_identifiers
-from clvspark.identity.stored_evidence import gather_rows, rows_to_write
 from clvspark.identity.subsets import rows_among
 from clvspark.identity.tables import (
     ALIAS,
@@ -53,7 +54,6 @@ from clvspark.identity.tables import (
     SHARED_IDENTIFIER,
     evidence_table,
 )
-from clvspark.identity.trusted import trusted_pairs
 from clvspark.lakehouse import Lakehouse, Run, Table
 from clvspark.lakehouse.side_by_side import all_of
 

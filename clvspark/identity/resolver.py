@@ -6,12 +6,17 @@ from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 
+from clvspark.identity.cleaning.shared_identifiers import drop_shared_identifiers
+from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.engines import EngineName, Evidence, choose_engine
+from clvspark.identity.model.train import (
+    IdentityModel,
+    refuse_other_columns,
+    sample_records,
+    train_model,
+)
 from clvspark.identity.record_ids import refuse_bad_ids
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.shared_identifiers import drop_shared_identifiers
-from clvspark.identity.standardise import standardise_records
-from clvspark.identity.train import IdentityModel, refuse_other_columns, sample_records, train_model
 
 
 class Resolution(NamedTuple):

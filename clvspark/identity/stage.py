@@ -9,27 +9,34 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.champion import basis, crown, find_champion
-from clvspark.identity.changes import Renewal, hash_values, renew_everything, renew_evidence
+from clvspark.identity.cleaning.shared_identifiers import blank_shared
 from clvspark.identity.config import IdentityConfig
-from clvspark.identity.decisions import (
-    hash_decisions,
-    keep_known,
-    list_bonds,
-    refuse_contradictions,
+from clvspark.identity.evaluate.clusters import PairwiseQuality, evaluate_clusters
+from clvspark.identity.incremental.changes import (
+    Renewal,
+    hash_values,
+    renew_everything,
+    renew_evidence,
 )
-from clvspark.identity.evaluate import PairwiseQuality, evaluate_clusters
-from clvspark.identity.incremental import (
+from clvspark.identity.incremental.resolve import (
     Before,
     Knowledge,
     Update,
     resolve_changes,
     resolve_everything,
 )
+from clvspark.identity.model.registry import register_model
+from clvspark.identity.model.term_frequency import count_term_frequencies
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.publish import Work, publish
 from clvspark.identity.record_ids import unique_id
-from clvspark.identity.registry import register_model
 from clvspark.identity.resolver import IdentityResolver
-from clvspark.identity.shared_identifiers import blank_shared
+from clvspark.identity.review.decisions import (
+    hash_decisions,
+    keep_known,
+    list_bonds,
+    refuse_contradictions,
+)
 from clvspark.identity.tables import (
     DECISION,
     EVIDENCE,
@@ -41,8 +48,6 @@ from clvspark.identity.tables import (
     TERM_FREQUENCY,
     evidence_table,
 )
-from clvspark.identity.term_frequency import count_term_frequencies
-from clvspark.identity.train import IdentityModel
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import all_of, side_by_side

@@ -38,7 +38,7 @@ def decide(
         fault = "give one of --same, --different and --remove"
         raise ConfigError("identity decide", [fault])
     from clvspark.config import read_config
-    from clvspark.identity.decide import record_decision, remove_decision
+    from clvspark.identity.review.decide import record_decision, remove_decision
     from clvspark.pipeline import open_lakehouse
 
     settings = read_config(config)

@@ -21,7 +21,7 @@ from clvspark.cli.identity.options import (
 from clvspark.identity.engines import EngineName
 
 if TYPE_CHECKING:
-    from clvspark.identity.evaluate_records import Evaluation
+    from clvspark.identity.evaluate.records import Evaluation
 
 
 @app.command(
@@ -56,7 +56,7 @@ def evaluate(
     """Judge settings on labelled records."""
     began = time.monotonic()
     from clvspark.identity import IdentitySettings
-    from clvspark.identity.evaluate_records import evaluate_records, with_threshold
+    from clvspark.identity.evaluate.records import evaluate_records, with_threshold
     from clvspark.identity.record_files import read_records
 
     chosen = with_threshold(IdentitySettings.from_yaml(settings), threshold)
@@ -125,7 +125,7 @@ def propose(
     driver_memory: DriverMemory = "2g",
 ) -> None:
     """Propose settings."""
-    from clvspark.identity.propose import propose_from_file
+    from clvspark.identity.propose.proposal import propose_from_file
 
     with console.progress() as show:
         spark = quick_session(driver_memory)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clvspark.identity.components import CERTAIN
-from clvspark.identity.explain import Explanation
-from clvspark.identity.inspect_records import Ignored
-from clvspark.identity.person_view import Link, PersonView
-from clvspark.identity.training_report import TrainingReport
+from clvspark.identity.clustering.components import CERTAIN
+from clvspark.identity.explain.pair import Explanation
+from clvspark.identity.explain.person import Link, PersonView
+from clvspark.identity.explain.records import Ignored
+from clvspark.identity.model.training_report import TrainingReport
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
 from clvspark.reporting.sections.identity import draw_match_weights, draw_unlinkables
 

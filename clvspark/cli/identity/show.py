@@ -55,7 +55,7 @@ def explain(
     """Explain a pair of records."""
     from clvspark.cli.identity import pages
     from clvspark.config import read_config
-    from clvspark.identity.explain import explain_pair
+    from clvspark.identity.explain.pair import explain_pair
     from clvspark.pipeline import open_lakehouse
 
     settings = read_config(config)
@@ -93,7 +93,7 @@ def person(
     """Show a person."""
     from clvspark.cli.identity import pages
     from clvspark.config import read_config
-    from clvspark.identity.person_view import view_person
+    from clvspark.identity.explain.person import view_person
     from clvspark.pipeline import open_lakehouse
 
     settings = read_config(config)
@@ -130,7 +130,7 @@ def model(config: ConfigFile = DEFAULT_CONFIG, html: HtmlFile = None) -> None:
     """Show the champion."""
     from clvspark.cli.identity import pages
     from clvspark.config import read_config
-    from clvspark.identity.inspect_records import read_champion
+    from clvspark.identity.explain.records import read_champion
     from clvspark.pipeline import open_lakehouse
 
     with console.progress() as show:
@@ -183,7 +183,7 @@ def review(
 ) -> None:
     """Show the review queue."""
     from clvspark.config import read_config
-    from clvspark.identity.review_queue import read_queue
+    from clvspark.identity.review.queue import read_queue
     from clvspark.pipeline import open_lakehouse
 
     with console.progress() as show:

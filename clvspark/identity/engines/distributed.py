@@ -17,15 +17,15 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity.blocking import block_keys, count_blocks, create_candidates
-from clvspark.identity.components import gather_edges, label_components
+from clvspark.identity.blocking.candidates import block_keys, count_blocks, create_candidates
+from clvspark.identity.clustering.components import gather_edges, label_components
+from clvspark.identity.clustering.trusted import trusted_pairs
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful, used_columns
 from clvspark.identity.engines.grouping import group_members
-from clvspark.identity.scoring import connect, number_records, score_candidates
+from clvspark.identity.model.scoring import connect, number_records, score_candidates
+from clvspark.identity.model.term_frequency import add_term_frequencies, count_term_frequencies
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.term_frequency import add_term_frequencies, count_term_frequencies
-from clvspark.identity.train import IdentityModel
-from clvspark.identity.trusted import trusted_pairs
 
 PAIR_SCHEMA = (
     "unique_id_l string, unique_id_r string, match_weight double, match_probability double"

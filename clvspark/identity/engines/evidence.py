@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.train import IdentityModel
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from clvspark.identity.linkage import ComponentPairs, LinkageRules, group_records
-from clvspark.identity.scoring import comparison_names, create_inside_pairs, score_candidates
+from clvspark.identity.clustering.linkage import ComponentPairs, LinkageRules, group_records
+from clvspark.identity.model.scoring import comparison_names, create_inside_pairs, score_candidates
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.train import IdentityModel
 
 # Pairs that are grouped at once in memory.
 _PAIRS_AT_ONCE = 4_000_000

@@ -14,19 +14,19 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.identity.blocking import create_candidates
-from clvspark.identity.components import CERTAIN, bounded_components
+from clvspark.identity.blocking.candidates import create_candidates
+from clvspark.identity.clustering.components import CERTAIN, bounded_components
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful, used_columns
 from clvspark.identity.engines.grouping import group_members
-from clvspark.identity.scoring import (
+from clvspark.identity.model.scoring import (
     connect,
     count_term_frequencies,
     number_records,
     score_candidates,
 )
+from clvspark.identity.model.term_frequency import adjusted_columns, value_hash
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.term_frequency import adjusted_columns, value_hash
-from clvspark.identity.train import IdentityModel
 
 
 class LocalEngine:

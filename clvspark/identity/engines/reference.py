@@ -13,10 +13,10 @@ from pyspark.sql import DataFrame, SparkSession
 from splink import Linker, SparkAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
-from clvspark.identity.comparisons import splink_settings
 from clvspark.identity.engines.evidence import Evidence
+from clvspark.identity.model.comparisons import splink_settings
+from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.train import IdentityModel
 
 # Splink's tables are known by name to the whole session, whichever engine registers them.
 _CALLS = count(1)

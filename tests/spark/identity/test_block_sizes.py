@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.identity import IdentitySettings
-from clvspark.identity.block_sizes import (
+from clvspark.identity.blocking.sizes import (
     count_all_blocks,
     find_meetings,
     hot_blocks,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from clvspark.identity.components import label_components
+from clvspark.identity.clustering.components import label_components
 
 Edge = tuple[str, str, float]
 Labels = dict[str, tuple[str, bool]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.identity.decisions import (
+from clvspark.identity.review.decisions import (
     hash_decisions,
     keep_known,
     list_bonds,

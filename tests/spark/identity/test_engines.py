@@ -15,11 +15,11 @@ from pyspark.sql import functions as F
 from splink import DuckDBAPI, Linker
 
 from clvspark.identity import IdentityModel, IdentitySettings, evaluate_clusters
-from clvspark.identity.blocking import block_keys, count_blocks
-from clvspark.identity.comparisons import splink_settings
+from clvspark.identity.blocking.candidates import block_keys, count_blocks
+from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.engines import DistributedEngine, Evidence, LocalEngine, ReferenceEngine
-from clvspark.identity.standardise import standardise_records
-from clvspark.identity.term_frequency import add_term_frequencies, count_term_frequencies
+from clvspark.identity.model.comparisons import splink_settings
+from clvspark.identity.model.term_frequency import add_term_frequencies, count_term_frequencies
 
 Pairs = dict[tuple[str, str], tuple[float, float]]
 TRAINING = {"deterministic_rules": [["email"]], "em_rules": [["email"]]}

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from clvspark.cli import app
 from clvspark.identity import IdentitySettings, evaluate_clusters
-from clvspark.identity.evaluate_records import (
+from clvspark.identity.evaluate.records import (
     evaluate_records,
     threshold_weight,
     with_threshold,

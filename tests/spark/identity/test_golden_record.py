@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity.golden_record import build_golden_records
-from clvspark.identity.survivorship import SurvivorshipSettings
+from clvspark.identity.persons.golden_record import build_golden_records
+from clvspark.identity.persons.survivorship import SurvivorshipSettings
 from clvspark.identity.tables import PERSON
 from clvspark.sources.tables import CUSTOMER_RECORD
 

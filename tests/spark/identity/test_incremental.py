@@ -16,6 +16,7 @@ from support.people import SETTINGS as PEOPLE
 from clvspark.identity import IdentityModel, IdentityResolver, IdentitySettings
 from clvspark.identity.champion import crown
 from clvspark.identity.config import IdentityConfig
+from clvspark.identity.model.term_frequency import count_term_frequencies
 from clvspark.identity.stage import run
 from clvspark.identity.tables import (
     DECISION,
@@ -29,7 +30,6 @@ from clvspark.identity.tables import (
     SHARED_IDENTIFIER,
     TERM_FREQUENCY,
 )
-from clvspark.identity.term_frequency import count_term_frequencies
 from clvspark.lakehouse import Lakehouse, Run, Table
 from clvspark.lakehouse.errors import ContractError
 from clvspark.privacy.erase import erase_persons

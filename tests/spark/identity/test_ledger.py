@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity.ledger import (
+from clvspark.identity.persons.ledger import (
     Entry,
     assign_person_ids,
     list_changes,

@@ -12,10 +12,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.identity import IdentityResolver, IdentitySettings
-from clvspark.identity.choose_rules import count_rules
-from clvspark.identity.propose import Proposal, propose_from_file, propose_settings
+from clvspark.identity.cleaning.standardise import standardise_records
+from clvspark.identity.propose.proposal import Proposal, propose_from_file, propose_settings
+from clvspark.identity.propose.rules import count_rules
 from clvspark.identity.record_files import read_records
-from clvspark.identity.standardise import standardise_records
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 
 _GIVEN = [

@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 
 from clvspark.identity import IdentityResolver, IdentitySettings, evaluate_clusters
 from clvspark.identity import resolver as resolving
-from clvspark.identity.golden_record import build_golden_records
-from clvspark.identity.shared_identifiers import (
+from clvspark.identity.cleaning.shared_identifiers import (
     count_identifiers,
     describe_identifiers,
     drop_shared_identifiers,
     list_identifiers,
 )
+from clvspark.identity.persons.golden_record import build_golden_records
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 CARDS = IdentitySettings.model_validate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from clvspark.identity.review import prioritise, take_first
+from clvspark.identity.review.cases import prioritise, take_first
 from clvspark.identity.tables import PAIR, REVIEW_PAIR
 
 # Two large persons with a link between them, one doubtful pair, one sure pair, a group that a guard took apart.

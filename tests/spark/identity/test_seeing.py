@@ -25,7 +25,7 @@ from clvspark.cli import app
 from clvspark.config import shipped_config
 from clvspark.identity import IdentitySettings, stage
 from clvspark.identity.config import IdentityConfig
-from clvspark.identity.inspect_records import read_champion
+from clvspark.identity.explain.records import read_champion
 from clvspark.identity.tables import DECISION, MODEL, PAIR, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError, ContractError, MissingInputError

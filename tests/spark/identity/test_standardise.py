@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.identity import IdentitySettings
+from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.record_ids import refuse_bad_ids, split_bad_ids
-from clvspark.identity.standardise import standardise_records
 from clvspark.lakehouse.errors import ConfigError, ContractError
 
 SETTINGS = IdentitySettings.model_validate(

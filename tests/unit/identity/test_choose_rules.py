@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvspark.identity.choose_rules import (
+from clvspark.identity.propose.rules import (
     Rule,
     RuleCost,
     RuleCosts,

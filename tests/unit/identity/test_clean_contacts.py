@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clvspark.identity import clean_contacts, clean_phones
+from clvspark.identity.cleaning import contacts as clean_contacts
+from clvspark.identity.cleaning import phones as clean_phones
 
 
 def emails(*values: str | None) -> list[str | None]:

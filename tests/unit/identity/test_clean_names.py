@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvspark.identity.clean_names import (
+from clvspark.identity.cleaning.names import (
     clean_names,
     clean_surnames,
     join_names,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvspark.identity import clean_text as clean
-from clvspark.identity.clean_names import clean_names
+from clvspark.identity.cleaning import text as clean
+from clvspark.identity.cleaning.names import clean_names
 
 Cleaner = Callable[[pa.Array], pa.Array]
 

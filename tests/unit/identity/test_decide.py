@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clvspark.identity.decide import Decision, refuse_contradiction
+from clvspark.identity.review.decide import Decision, refuse_contradiction
 from clvspark.lakehouse.errors import ContractError
 
 SAME = [Decision("a", "b", "same"), Decision("b", "c", "same")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from clvspark.identity.column_names import kind_of_name
-from clvspark.identity.detect_kinds import Finding, detect_kind, given_names
+from clvspark.identity.propose.column_names import kind_of_name
+from clvspark.identity.propose.kinds import Finding, detect_kind, given_names
 
 
 @pytest.mark.parametrize(

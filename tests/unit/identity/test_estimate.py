@@ -11,10 +11,14 @@ import pytest
 from splink import DuckDBAPI, Linker
 
 from clvspark.identity import IdentityModel, IdentitySettings
-from clvspark.identity.estimate import LEAST_U
-from clvspark.identity.standardise import standardise_batch
-from clvspark.identity.train import train_model
-from clvspark.identity.training_report import TrainingReport, describe_session, unlinkable_shares
+from clvspark.identity.cleaning.standardise import standardise_batch
+from clvspark.identity.model.estimate import LEAST_U
+from clvspark.identity.model.train import train_model
+from clvspark.identity.model.training_report import (
+    TrainingReport,
+    describe_session,
+    unlinkable_shares,
+)
 from clvspark.lakehouse.errors import TrainingError
 
 BASE: dict[str, Any] = {

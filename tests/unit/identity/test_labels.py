@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clvspark.config import shipped_config
-from clvspark.identity.comparisons import splink_settings
+from clvspark.identity.model.comparisons import splink_settings
 from clvspark.identity.settings import IdentitySettings
 
 ROOM = 60  # characters that the label's place in a chart holds

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvspark.identity.linkage import ComponentPairs, LinkageRules, group_records
+from clvspark.identity.clustering.linkage import ComponentPairs, LinkageRules, group_records
 
 Pair = tuple[int, int]
 RULES = LinkageRules(

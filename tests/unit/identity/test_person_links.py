@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clvspark.identity.explain import judge
-from clvspark.identity.inspect_records import PairEvidence
-from clvspark.identity.person_view import CERTAIN, find_links, weakest_link
+from clvspark.identity.explain.pair import judge
+from clvspark.identity.explain.person import CERTAIN, find_links, weakest_link
+from clvspark.identity.explain.records import PairEvidence
 from clvspark.identity.settings import IdentitySettings
 
 SETTINGS = IdentitySettings.model_validate({"attributes": [], "link_weight": 2, "cut_weight": 1})

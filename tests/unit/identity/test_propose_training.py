@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clvspark.identity.choose_rules import Rule, RuleCost
-from clvspark.identity.propose_training import (
+from clvspark.identity.propose.rules import Rule, RuleCost
+from clvspark.identity.propose.training import (
     choose_training,
     compared_columns,
     deterministic_candidates,

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from clvspark.identity.cleaning.standardise import input_columns, standardise_batch
 from clvspark.identity.settings import DERIVED, IdentitySettings
-from clvspark.identity.standardise import input_columns, standardise_batch
 
 KINDS = {
     "given": "given_name",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clvspark.identity.survivorship import SURVIVORS, SurvivorshipSettings
+from clvspark.identity.persons.survivorship import SURVIVORS, SurvivorshipSettings
 from clvspark.identity.tables import PERSON
 from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError

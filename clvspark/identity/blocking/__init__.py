@@ -1,0 +1,1 @@
+"""Which pairs are compared at all, and what that costs before anything is."""

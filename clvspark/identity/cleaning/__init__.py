@@ -1,0 +1,1 @@
+"""Records become comparable: names, dates, addresses and identifiers in one spelling."""

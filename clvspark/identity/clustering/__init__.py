@@ -1,0 +1,1 @@
+"""Linked pairs become groups of records of one person."""

@@ -1,0 +1,1 @@
+"""Persons held against labelled records."""

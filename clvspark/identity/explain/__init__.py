@@ -1,0 +1,1 @@
+"""Why two records are one person, or are not, and what holds a person together."""

@@ -1,0 +1,183 @@
+"""What has changed since the last run: records by their hash, decisions, identifiers that became shared or stopped.
+
+A record is compared by its standardised columns, less the identifiers that are shared, and by what people decided
+about it. `renew_evidence` finds the records for which this is not what it was; all others are left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.identity.cleaning.shared_identifiers import (
+    bounded_attributes,
+    count_identifiers,
+    list_identifiers,
+    mark_shared,
+)
+from clvspark.identity.cleaning.standardise import standardise_records
+from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.subsets import rows_among, rows_beside
+
+# Beyond this share of changed records it is cheaper to take all for changed.
+EVERYTHING_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Evidence of a run beside that of the last one.
+
+    Rows of `renewed`, `kept` and `before` have the columns of identity.evidence that linking reads: unique_id, shared,
+    record_hash, decision_hash, evidence_hash and those of the settings, shared identifiers not blanked.
+
+    Parameters
+    ----------
+    renewed : records that are new or changed, and those of which an identifier became shared or stopped;
+        ``is_touched`` says whether they are compared by anything else than before.
+    kept : all other records; None where everything is renewed.
+    before : what the records of `renewed` and those that are gone were; None where everything is renewed.
+    gone : ``unique_id`` of records that are no more.
+    causes : ``unique_id, cause`` of all that changed, see `ledger.CAUSES`.
+    identifiers : ``kind, value, distinct_names, records, is_shared`` of every identifier that a changed record has
+        or had; None where no identifier has a bound.
+    """
+
+    renewed: DataFrame
+    kept: DataFrame | None
+    before: DataFrame | None
+    gone: DataFrame
+    causes: DataFrame
+    identifiers: DataFrame | None
+
+    @property
+    def everything(self) -> bool:
+        """Whether all records are taken for changed."""
+        return self.kept is None
+
+
+def hash_values(names: list[str]) -> Column:
+    """Hash of columns; a value that moves to another column changes it, also where the rest is NULL."""
+    tagged = [part for n, name in enumerate(names) for part in (F.lit(n), F.col(f"`{name}`"))]
+    return F.xxhash64(*tagged)
+
+
+def find_changes(records: DataFrame, stored: DataFrame, decided: DataFrame | None) -> DataFrame:
+    """``unique_id, is_gone, cause`` of every record that is new, changed, gone, or decided about anew.
+
+    In: records: ``unique_id, record_hash``; stored: identity.evidence; decided: see `decisions.hash_decisions`.
+    """
+    known = stored.select(
+        "unique_id",
+        F.col("record_hash").alias("_record"),
+        F.col("decision_hash").alias("_decision"),
+    )
+    both = _add_decisions(records, decided).join(known, on="unique_id", how="full_outer")
+    is_gone = F.col("record_hash").isNull()
+    same_record = F.col("record_hash").eqNullSafe(F.col("_record"))
+    same_decision = F.col("decision_hash").eqNullSafe(F.col("_decision"))
+    cause = F.when(same_record, "decision").otherwise("records")
+    return both.where(is_gone | ~same_record | ~same_decision).select(
+        "unique_id", is_gone.alias("is_gone"), cause.alias("cause")
+    )
+
+
+def _add_decisions(rows: DataFrame, decided: DataFrame | None) -> DataFrame:
+    if decided is None:
+        return rows.withColumn("decision_hash", F.lit(None).cast("bigint"))
+    return rows.join(F.broadcast(decided), on="unique_id", how="left")
+
+
+def renew_everything(
+    records: DataFrame, decided: DataFrame | None, settings: IdentitySettings, *, cause: str
+) -> Renewal:
+    """All records anew. In: records with ``unique_id, record_hash`` beside their own columns."""
+    fresh = _standardise(records, decided, settings)
+    identifiers = None
+    if bounded_attributes(settings):
+        fresh = fresh.localCheckpoint(eager=False)
+        identifiers = count_identifiers(list_identifiers(fresh, settings), settings)
+        identifiers = identifiers.where("is_shared").localCheckpoint(eager=False)
+        fresh = mark_shared(fresh, identifiers, settings)
+    renewed = _hash_evidence(fresh, settings).withColumn("is_touched", F.lit(True))
+    renewed = renewed.localCheckpoint(eager=False)
+    causes = renewed.select("unique_id", F.lit(cause).alias("cause"))
+    nobody = renewed.select("unique_id").limit(0)
+    return Renewal(renewed, None, None, nobody, causes, identifiers)
+
+
+def renew_evidence(
+    records: DataFrame, stored: DataFrame, decided: DataFrame | None, settings: IdentitySettings
+) -> Renewal:
+    """Evidence of the records that changed, and of those whose identifiers became shared or stopped to be.
+
+    In: as `find_changes`, with all columns of the records. Where too many have changed, everything is renewed.
+    """
+    hashed = records.select("unique_id", "record_hash")
+    changes = find_changes(hashed, stored, decided).localCheckpoint(eager=False)
+    if changes.count() > EVERYTHING_SHARE * stored.count():
+        return renew_everything(records, decided, settings, cause="records")
+    gone = changes.where("is_gone").select("unique_id")
+    changed = rows_among(records, changes.where("NOT is_gone"))
+    fresh = _standardise(changed, decided, settings).localCheckpoint(eager=False)
+    stored = stored.select(*fresh.columns, "evidence_hash")
+    before, kept = (
+        rows_among(stored, changes).localCheckpoint(eager=False),
+        rows_beside(stored, changes),
+    )
+    causes = changes.select("unique_id", "cause")
+    identifiers = None
+    if bounded_attributes(settings):
+        identifiers, flipped = _recount(fresh, before, kept, settings)
+        others = rows_among(kept, flipped).localCheckpoint(eager=False)
+        fresh = mark_shared(fresh.unionByName(others.select(*fresh.columns)), identifiers, settings)
+        before = before.unionByName(others).localCheckpoint(eager=False)
+        causes = causes.unionByName(flipped.withColumn("cause", F.lit("records")))
+        kept = rows_beside(stored, causes)
+    hashed = _hash_evidence(fresh, settings)
+    was = before.select("unique_id", F.col("evidence_hash").alias("_was"))
+    is_touched = ~F.col("evidence_hash").eqNullSafe(F.col("_was"))
+    renewed = hashed.join(F.broadcast(was), on="unique_id", how="left")
+    renewed = renewed.withColumn("is_touched", is_touched).drop("_was").localCheckpoint(eager=False)
+    return Renewal(renewed, kept, before, gone, causes.localCheckpoint(eager=False), identifiers)
+
+
+def _standardise(
+    records: DataFrame, decided: DataFrame | None, settings: IdentitySettings
+) -> DataFrame:
+    """Standardised records with ``record_hash``, ``decision_hash`` and nothing ``shared`` yet."""
+    standard = standardise_records(records, settings, keep=("record_hash",))
+    shared = standard.withColumn("shared", F.array().cast("array<string>"))
+    return _add_decisions(shared, decided)
+
+
+def _recount(
+    fresh: DataFrame, before: DataFrame, kept: DataFrame, settings: IdentitySettings
+) -> tuple[DataFrame, DataFrame]:
+    """Counted identifiers that changed records have or had, and ``unique_id`` of others whose verdict flips."""
+    now = list_identifiers(fresh, settings)
+    then = list_identifiers(before, settings)
+    touched = now.unionByName(then).select("kind", "value").distinct().localCheckpoint(eager=False)
+    carriers = list_identifiers(kept, settings, "shared")
+    carriers = rows_among(carriers, touched, "kind", "value").localCheckpoint(eager=False)
+    counted = count_identifiers(now.unionByName(carriers.select(*now.columns)), settings)
+    counted = touched.join(counted, on=["kind", "value"], how="left").select(
+        "kind",
+        "value",
+        F.coalesce("distinct_names", F.lit(0)).alias("distinct_names"),
+        F.coalesce("records", F.lit(0)).alias("records"),
+        F.coalesce("is_shared", F.lit(False)).alias("is_shared"),
+    )
+    counted = counted.localCheckpoint(eager=False)
+    verdicts = F.broadcast(counted.select("kind", "value", "is_shared"))
+    flips = F.col("is_shared") != F.array_contains("shared", F.col("kind"))
+    flipped = carriers.join(verdicts, on=["kind", "value"], how="inner").where(flips)
+    return counted, flipped.select("unique_id").distinct().localCheckpoint(eager=False)
+
+
+def _hash_evidence(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
+    """Add ``evidence_hash``: of all that the record is compared by."""
+    # What is shared belongs to it: with the values themselves it says what is blanked.
+    names = [*settings.columns, "shared", "decision_hash"]
+    return rows.withColumn("evidence_hash", hash_values(names))

@@ -1,0 +1,271 @@
+"""Persons after a change of records, without a look at what the change cannot reach.
+
+The persons of a set of records R are a function of R, the settings, the model, its frozen term frequencies and the
+decisions of people. It goes by connected components: two records are connected if they are a pair from `link_weight`
+on, have a trusted identifier in common, or were decided to be the same; what becomes of a component depends on its own
+records alone (`components.bounded_components`, `linkage.group_records`). So the persons are the same in whatever
+batches R came to be, if after each batch every component is as if R had been given at once. Why it is:
+
+1. *Evidence.* What a record is compared by depends on itself, on decisions about it, and on which of its identifiers
+   are shared; that depends on the records which carry them. `changes.renew_evidence` counts every identifier of
+   changed and lost records anew, and touches all carriers of one whose verdict flips.
+2. *Pairs.* Whether two records meet and what they weigh depends on their evidence and on which of their blocks are
+   hot. All records of a block, or a part of one, that became hot or cooled down are touched
+   (`block_sizes.find_meetings`). So a pair of two untouched records is what it was; all others are deleted and linked
+   anew, and the engine sees the blocks of touched records whole.
+3. *Components.* Be L the components, as they were, of all records that changed, are touched or are gone, and of those
+   that a touched record is now connected with; be A the records whose component was in L, and the new ones. A
+   connection with an end in A has both ends in A: if one end is touched, the component of the other is in L; if
+   none is, it was there before, so both ends had one component. So A is a union of components of R. Beyond A
+   nothing is touched or gone: components there have the records and connections they had, and keep their persons.
+
+Touching more than necessary changes nothing, so a full run is one with everything touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.identity.blocking.sizes import (
+    Meetings,
+    count_all_blocks,
+    find_meetings,
+    refuse_explosion,
+)
+from clvspark.identity.cleaning.shared_identifiers import blank_shared
+from clvspark.identity.clustering.components import gather_edges, label_components
+from clvspark.identity.clustering.trusted import trusted_pairs
+from clvspark.identity.incremental.changes import Renewal
+from clvspark.identity.model.term_frequency import adjusted_columns, value_hash
+from clvspark.identity.model.train import IdentityModel
+from clvspark.identity.resolver import IdentityResolver
+from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.subsets import rows_among, rows_beside
+
+_UNBOUNDED = 2**62
+_PAIR_SCHEMA = (
+    "unique_id_l string, unique_id_r string, match_weight double, match_probability double"
+)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is frozen between trainings, and what people decided about records that exist."""
+
+    model: IdentityModel | None
+    frequencies: DataFrame | None
+    bonds: DataFrame | None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the last run left: identity.evidence and identity.pair."""
+
+    evidence: DataFrame
+    pairs: DataFrame
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a run changes.
+
+    Parameters
+    ----------
+    evidence : the records A of the proof above, as they are compared: shared identifiers blanked.
+    inside : pairs of `evidence`.
+    before : pairs of `evidence` and of records that are gone, as they were; None where everything is touched.
+    clusters : ``unique_id, cluster, is_divided, component`` of `evidence`.
+    labels : ``component`` of L; None where everything is touched.
+    sizes : sizes of blocks, see `block_sizes`; None where there is no model.
+    """
+
+    evidence: DataFrame
+    inside: DataFrame
+    before: DataFrame | None
+    clusters: DataFrame
+    labels: DataFrame | None
+    sizes: DataFrame | None
+
+
+def resolve_everything(resolver: IdentityResolver, renewal: Renewal, known: Knowledge) -> Update:
+    """Persons of all records, everything touched."""
+    settings = resolver.settings
+    evidence = _compared(renewal.renewed, settings).localCheckpoint(eager=False)
+    sizes = None
+    if known.model is not None:
+        sizes = count_all_blocks(evidence, settings).localCheckpoint(eager=False)
+        refuse_explosion(sizes, settings)
+    pairs, persons = resolver.resolve(
+        evidence, known.model, frequencies=known.frequencies, decisions=known.bonds
+    )
+    clusters = _describe(persons, evidence, pairs, known, settings)
+    return Update(evidence, pairs, None, clusters, None, sizes)
+
+
+def resolve_changes(
+    resolver: IdentityResolver, renewal: Renewal, known: Knowledge, before: Before
+) -> Update:
+    """Persons of the records that a change can reach."""
+    settings = resolver.settings
+    scene = _set_scene(renewal, settings)
+    sizes = None
+    links = resolver.spark.createDataFrame([], _PAIR_SCHEMA)
+    if known.model is not None:
+        scene, meetings = _touch_blocks(scene, settings)
+        sizes = meetings.sizes.localCheckpoint(eager=False)
+        refuse_explosion(sizes, settings)
+        near = rows_among(scene.kept, meetings.met).withColumn("touched", F.lit(False))
+        linked = near.unionByName(scene.touched.withColumn("touched", F.lit(True)))
+        links = _link(resolver, linked.localCheckpoint(eager=False), known)
+    ended = scene.touched.select("unique_id").unionByName(renewal.gone).localCheckpoint(eager=False)
+    old = _with_an_end(before.pairs, ended).localCheckpoint(eager=False)
+    labels = _reach(scene, renewal, links, known, before.evidence, settings)
+    members = rows_among(before.evidence.select("unique_id", "component"), labels, "component")
+    evidence = (
+        rows_among(scene.kept, members).unionByName(scene.touched).localCheckpoint(eager=False)
+    )
+    held = rows_among(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
+    held = held.withColumnRenamed("unique_id", "unique_id_l").select(*old.columns)
+    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint(
+        eager=False
+    )
+    inside = held.select(*links.columns).unionByName(links).localCheckpoint(eager=False)
+    persons = resolver.cluster(
+        evidence,
+        inside,
+        known.model,
+        frequencies=_needed(known.frequencies, evidence, known.model),
+        decisions=known.bonds,
+    )
+    return Update(
+        evidence,
+        inside,
+        held.unionByName(old),
+        _describe(persons, evidence, inside, known, settings),
+        labels,
+        sizes,
+    )
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Evidence, as it is compared, of touched records, of the others, and of touched and lost ones as it was."""
+
+    touched: DataFrame
+    kept: DataFrame
+    before: DataFrame
+
+
+def _set_scene(renewal: Renewal, settings: IdentitySettings) -> _Scene:
+    renewed = renewal.renewed
+    idle = renewed.where("NOT is_touched").localCheckpoint(eager=False)
+    kept, before = renewal.kept, renewal.before
+    assert kept is not None and before is not None  # noqa: S101, PT018 - of a renewal of some records
+    return _Scene(
+        _compared(renewed.where("is_touched"), settings).localCheckpoint(eager=False),
+        _compared(kept, settings).unionByName(_compared(idle, settings)),
+        _compared(rows_beside(before, idle), settings).localCheckpoint(eager=False),
+    )
+
+
+def _compared(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
+    return blank_shared(rows, settings).select("unique_id", *settings.columns)
+
+
+def _touch_blocks(scene: _Scene, settings: IdentitySettings) -> tuple[_Scene, Meetings]:
+    """Touch the records whose blocks became hot or cooled down; who meets whom after that."""
+    meetings = find_meetings(scene.touched, scene.before, scene.kept, settings)
+    if not meetings.more.limit(1).count():
+        return scene, meetings
+    moved = rows_among(scene.kept, meetings.more).localCheckpoint(eager=False)
+    scene = _Scene(
+        scene.touched.unionByName(moved).localCheckpoint(eager=False),
+        rows_beside(scene.kept, moved),
+        scene.before.unionByName(moved),
+    )
+    # No evidence has changed meanwhile: no further block can become hot or cool down.
+    return scene, find_meetings(scene.touched, scene.before, scene.kept, settings)
+
+
+def _link(resolver: IdentityResolver, evidence: DataFrame, known: Knowledge) -> DataFrame:
+    assert known.model is not None  # noqa: S101
+    frequencies = _needed(known.frequencies, evidence, known.model)
+    return resolver.link(evidence, known.model, frequencies=frequencies).localCheckpoint(
+        eager=False
+    )
+
+
+def _reach(
+    scene: _Scene,
+    renewal: Renewal,
+    links: DataFrame,
+    known: Knowledge,
+    stored: DataFrame,
+    settings: IdentitySettings,
+) -> DataFrame:
+    """``component`` of every component that the change can reach, as it was named: L of the proof."""
+    ids = [
+        scene.touched.select("unique_id"),
+        renewal.causes.select("unique_id"),
+        links.select(F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")),
+    ]
+    if known.bonds is not None:
+        together = known.bonds.where("bond > 0")
+        both = F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")
+        ids.append(_with_an_end(together, scene.touched).select(both))
+    for name in settings.trusted_identifiers:
+        values = scene.touched.where(F.col(name).isNotNull()).select(name).distinct()
+        ids.append(rows_among(scene.kept, values, name).select("unique_id"))
+    reached = reduce(DataFrame.unionByName, ids).distinct()
+    components = rows_among(stored.select("unique_id", "component"), reached)
+    return components.select("component").distinct().localCheckpoint(eager=False)
+
+
+def _describe(
+    persons: DataFrame,
+    evidence: DataFrame,
+    pairs: DataFrame,
+    known: Knowledge,
+    settings: IdentitySettings,
+) -> DataFrame:
+    """``unique_id, cluster, is_divided, component`` of the persons that an engine found."""
+    edges = gather_edges(pairs, trusted_pairs(evidence, settings), known.bonds)
+    labelled = label_components(edges, link_weight=settings.link_weight, max_records=_UNBOUNDED)
+    connected = labelled.select("unique_id", "component")
+    return (
+        persons.join(connected, on="unique_id", how="left")
+        .select(
+            "unique_id",
+            F.col("person_id").alias("cluster"),
+            F.col("raised_cut").alias("is_divided"),
+            F.coalesce("component", "unique_id").alias("component"),
+        )
+        .localCheckpoint(eager=False)
+    )
+
+
+def _needed(
+    frequencies: DataFrame | None, evidence: DataFrame, model: IdentityModel | None
+) -> DataFrame | None:
+    """The term frequencies of values that the records have."""
+    if frequencies is None or model is None:
+        return frequencies
+    hashes = F.explode(F.array(*(value_hash(name) for name in adjusted_columns(model))))
+    values = evidence.select(hashes.alias("value_hash")).distinct()
+    return rows_among(frequencies, values, "value_hash").select(*frequencies.columns)
+
+
+def _with_an_end(pairs: DataFrame, ids: DataFrame) -> DataFrame:
+    """Pairs of which one or both records are among `ids`."""
+    known = F.broadcast(ids.select("unique_id").distinct())
+    marked = pairs
+    for end in ("l", "r"):
+        marks = known.select(
+            F.col("unique_id").alias(f"unique_id_{end}"), F.lit(True).alias(f"_{end}")
+        )
+        marked = marked.join(marks, on=f"unique_id_{end}", how="left")
+    return marked.where("_l OR _r").select(*pairs.columns)

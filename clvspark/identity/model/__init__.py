@@ -1,0 +1,1 @@
+"""The linkage model: comparisons, training, scoring, and which of the trained ones links."""

@@ -1,0 +1,106 @@
+"""Estimate the Fellegi-Sunter model with Splink's own estimators, on a sample in DuckDB."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.identity.model.estimate import Estimates, estimate_model
+from clvspark.identity.model.training_report import TrainingReport
+from clvspark.identity.settings import IdentitySettings
+from clvspark.lakehouse.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class IdentityModel:
+    """A trained linkage model in Splink's JSON form, which Splink itself loads; and how it was trained, if known."""
+
+    settings: dict[str, Any]
+    records_sampled: int
+    report: TrainingReport | None = field(default=None, compare=False)
+
+    @property
+    def model_id(self) -> str:
+        """Digest of the trained parameters."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as Splink JSON."""
+        Path(path).write_text(json.dumps(self.settings, indent=2), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> IdentityModel:
+        """Read a model saved by `save` or by Splink."""
+        return cls(json.loads(Path(path).read_text(encoding="utf-8")), records_sampled=0)
+
+
+def sample_records(standard: DataFrame, *, records: int) -> pa.Table:
+    """A sample of standardised records on the driver, the same for any order and partitioning.
+
+    Bounded by `records`, whatever the size of the input: the smallest hashes of the ids are taken.
+    """
+    return standard.orderBy(F.xxhash64("unique_id"), "unique_id").limit(records).toArrow()
+
+
+def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
+    """Train on a sample: prior from deterministic rules, u by random sampling, m by EM.
+
+    Raises TrainingError naming the comparisons whose parameters the sample cannot determine.
+    """
+    if settings.training is None:
+        raise TrainingError("These settings compare nothing; there is no model to train.")
+    with duckdb.connect(":memory:") as connection:
+        try:
+            estimates = estimate_model(connection, sample, settings)
+        except (
+            Exception
+        ) as error:  # Splink raises many kinds, some of them with data in the message
+            raise TrainingError(
+                f"The linkage model could not be trained ({type(error).__name__}): {len(sample)} records may hold too "
+                "few pairs for 'identity.training'. Give other 'deterministic_rules' or 'em_rules'."
+            ) from error
+    _refuse_untrained(estimates, settings)
+    return IdentityModel(estimates.model, len(sample), estimates.report)
+
+
+def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
+    """TrainingError where the model compares columns that records of these settings do not have."""
+    text = json.dumps(model.settings["comparisons"])
+    named = set(re.findall(r"(\w+?)_[lr]\b", text))
+    absent = sorted(named - set(settings.columns))
+    if absent:
+        raise TrainingError(
+            f"The model compares {', '.join(absent)}, which records of these settings do not have; they have "
+            f"{', '.join(sorted(settings.columns))}. Train a model for these settings, or use its own."
+        )
+
+
+def _refuse_untrained(estimates: Estimates, settings: IdentitySettings) -> None:
+    if not estimates.untrained or settings.training is None:
+        return
+    blind = [
+        c for c in estimates.model["comparisons"] if c["output_column_name"] in estimates.untrained
+    ]
+    looked_at = {name for comparison in blind for name in columns_of(comparison)}
+    columns = [a.column for a in settings.attributes if {a.column, *a.derived} & looked_at]
+    rules = "; ".join(", ".join(rule) for rule in settings.training.em_rules)
+    raise TrainingError(
+        f"No EM run could estimate the comparisons {', '.join(estimates.untrained)}: every rule of "
+        f"'training.em_rules' ({rules}) blocks on a column that they look at, or meets no pair that knows them. Add a "
+        f"rule on other columns than {', '.join(columns)}."
+    )
+
+
+def columns_of(comparison: dict[str, Any]) -> list[str]:
+    """Columns that a comparison of a model looks at."""
+    conditions = " ".join(level["sql_condition"] for level in comparison["comparison_levels"])
+    return sorted(set(re.findall(r"(\w+?)_[lr]\b", conditions)))

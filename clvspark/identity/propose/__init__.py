@@ -1,0 +1,1 @@
+"""Settings proposed from the data: kinds of columns, blocking and training rules."""
