@@ -17,6 +17,8 @@ from clvspark.lakehouse.lock import LOCK_FILE, writer_lock
 from clvspark.simulate import DEMO_CUSTOMERS, simulate_demo
 
 FOLDER = Path("demo")
+# All that a demo leaves in its folder, its lakehouse aside.
+MADE = ("landing", "truth", "exports", "report.html", ".simulating")
 SEED = 20260401
 F1_PROMISED = 0.95
 
@@ -74,14 +76,16 @@ def prepare(
 
 
 def _clear(folder: Path, *, keep: Path) -> None:
-    """Remove everything but the lock that is held."""
-    for path in (*folder.iterdir(), *keep.iterdir()):
+    """Remove what demos have made, but not the lock that is held; OutputExistsError where the files are others'."""
+    if (folder / "landing").is_dir():
+        _remembered(folder)
+    for path in (*(folder / name for name in MADE), *keep.iterdir()):
         if path == keep or path.name.startswith(Path(LOCK_FILE).stem):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _simulate(
@@ -113,8 +117,8 @@ def _remembered(folder: Path) -> Landing:
         return Landing(manifest["seed"], manifest["persons"], manifest["records"])
     except (OSError, ValueError, KeyError):
         raise OutputExistsError(
-            f"{folder}/landing is there, but {folder}/truth/manifest.json does not say from what it was made. "
-            "Start over: clvspark demo --fresh"
+            f"{folder}/landing is there, but {folder}/truth/manifest.json does not say from what it was made: it may "
+            f"not be the demo's. Move {folder}/landing away, then run: clvspark demo"
         ) from None
 
 

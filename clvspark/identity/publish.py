@@ -1,7 +1,8 @@
 """Publish: what a run of `resolve` has found -> `identity.*`.
 
-Pairs and ledger come first, then what is made from them; evidence is written last, so that a run that was interrupted
-is finished by the next, which finds the same changes.
+Everything is worked out before it is written. A run that was interrupted is finished by the next, which finds the same
+changes: of persons as long as the links are the old ones, so they come after all that is told of such changes; of
+records as long as the evidence is the old one, which comes last.
 """
 
 from __future__ import annotations
@@ -76,6 +77,26 @@ class Work:
         return self.config.settings
 
 
+@dataclass(frozen=True)
+class Ledger:
+    """What a run enters into the ledger, and what follows for persons.
+
+    Parameters
+    ----------
+    last_change : the last day on which a link began or ended, before this run.
+    links : rows of identity.person_link to insert or update.
+    changes : rows of identity.person_change.
+    assigned : ``unique_id, person_id`` of the records reached.
+    ended : ``person_id`` of who is no more.
+    """
+
+    last_change: date | None
+    links: DataFrame
+    changes: DataFrame
+    assigned: DataFrame
+    ended: DataFrame
+
+
 def publish(
     work: Work,
     records: DataFrame,
@@ -84,26 +105,22 @@ def publish(
     known: Knowledge,
     stored: DataFrame | None,
 ) -> None:
-    """Write what has changed: pairs and ledger, then what is made from them, the evidence last."""
+    """Write what has changed, side by side, but the links at the last and the evidence after them."""
     run, lake, settings = work.run, work.lake, work.settings
-    (assigned, ended), _ = all_of(
-        lambda: _enter_ledger(work, renewal, update, known),
-        lambda: _write(run, update, {PAIR: _list_pairs(update, known)}),
-    )
+    ledger = _draw_up_ledger(work, renewal, update, known)
     rows = gather_rows(renewal, update.evidence).localCheckpoint()
-    reached = records.join(assigned.select("unique_id"), on="unique_id", how="left_semi")
+    reached = records.join(ledger.assigned.select("unique_id"), on="unique_id", how="left_semi")
     golden = build_golden_records(
         reached.drop("unique_id", "record_hash"),
         _contacts(rows, settings),
-        assigned,
+        ledger.assigned,
         work.config.survivorship,
     )
     tables = {
-        PERSON: (golden, ended),
+        PERSON: (golden, ledger.ended),
         REVIEW: _list_reviews(lake, settings, update),
         SHARED_IDENTIFIER: _list_shared(lake, renewal),
     }
-    queue = take_first(lake.read(PAIR), limit=work.config.review_pairs)
     written = rows_to_write(
         rows,
         update.clusters,
@@ -115,11 +132,20 @@ def publish(
     kept, *_ = all_of(
         written.localCheckpoint,
         lambda: _write(run, update, tables),
-        lambda: run.overwrite(REVIEW_PAIR, queue),
+        lambda: _write_pairs(work, update, known),
+        lambda: run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), ledger.changes)),
+        lambda: _add_changes(work, ledger),
     )
     if known.model is None:
         run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
+    run.merge(PERSON_LINK, ledger.links)
     _write(run, update, {evidence_table(settings): (kept, renewal.gone)}, cached=True)
+
+
+def _write_pairs(work: Work, update: Update, known: Knowledge) -> None:
+    run, lake = work.run, work.lake
+    _write(run, update, {PAIR: _list_pairs(update, known)})
+    run.overwrite(REVIEW_PAIR, take_first(lake.read(PAIR), limit=work.config.review_pairs))
 
 
 def _write(
@@ -132,14 +158,13 @@ def _write(
         run.merge_all(tables)
 
 
-def _enter_ledger(
-    work: Work, renewal: Renewal, update: Update, known: Knowledge
-) -> tuple[DataFrame, DataFrame]:
-    """Write the ledger; return ``unique_id, person_id`` of the records reached, and ``person_id`` of who is no more."""
+def _draw_up_ledger(work: Work, renewal: Renewal, update: Update, known: Knowledge) -> Ledger:
     run, lake = work.run, work.lake
     whole = lake.read_or_empty(PERSON_LINK)
-    newest, known_records = whole.agg(  # type: ignore[misc]
-        F.max("valid_from"), F.count_if(F.col("valid_to").isNull())
+    newest, last, known_records = whole.agg(  # type: ignore[misc]
+        F.max("valid_from"),
+        F.max(F.greatest("valid_from", "valid_to")),
+        F.count_if(F.col("valid_to").isNull()),
     ).first()
     changed_on = max(work.as_of, newest) if newest else work.as_of
     entry = Entry(changed_on, run.started_at, run.run_id)
@@ -153,29 +178,36 @@ def _enter_ledger(
     changes = list_changes(assigned, links, renewal.causes, entry).localCheckpoint()
     trusted = trusted_pairs(update.evidence, work.settings)
     explained = explain_links(assigned, update.inside, trusted, known.bonds)
-    all_of(
-        lambda: run.merge(PERSON_LINK, update_links(links.drop("unique_id"), explained, entry)),
-        lambda: run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), changes)),
-        lambda: _add_changes(work, changes, changed_on),
-    )
     before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("_was"))
     moved = assigned.join(before, on="unique_id", how="inner").where("person_id <> _was").count()
     # Share of the records known before that keep their person id.
     run.metric("id_stability", 1.0 - moved / known_records if known_records else 1.0)
-    ended = before.select(F.col("_was").alias("person_id")).distinct()
-    ended = ended.join(assigned.select("person_id").distinct(), on="person_id", how="left_anti")
-    return assigned.select("unique_id", "person_id"), ended
-
-
-def _add_changes(work: Work, changes: DataFrame, changed_on: date) -> None:
-    """Add to identity.person_change what it does not have: an interrupted run has written it before."""
-    lake = work.lake
-    told = lake.read_or_empty(PERSON_CHANGE).where(F.col("changed_on") == F.lit(changed_on))
-    new = changes.join(told.select("change_id"), on="change_id", how="left_anti").localCheckpoint(
-        eager=False
+    was = before.select(F.col("_was").alias("person_id")).distinct()
+    return Ledger(
+        last,
+        update_links(links.drop("unique_id"), explained, entry),
+        changes,
+        assigned.select("unique_id", "person_id"),
+        was.join(assigned.select("person_id").distinct(), on="person_id", how="left_anti"),
     )
-    if new.limit(1).count() or not lake.exists(PERSON_CHANGE):
-        work.run.append(PERSON_CHANGE, new.select(*PERSON_CHANGE.names))
+
+
+def _add_changes(work: Work, ledger: Ledger) -> None:
+    """Add to identity.person_change what it does not have, in place of what an interrupted run has left there.
+
+    Such a run has told of changes, but not made them: they are later than any link.
+    """
+    run, lake, last = work.run, work.lake, ledger.last_change
+    told = lake.read_or_empty(PERSON_CHANGE)
+    left = told if last is None else told.where(F.col("changed_on") > F.lit(last))
+    left = left.select("change_id").localCheckpoint()
+    known = told.join(left, on="change_id", how="left_anti").select("change_id")
+    new = ledger.changes.join(known, on="change_id", how="left_anti")
+    new = new.select(*PERSON_CHANGE.names).localCheckpoint(eager=False)
+    if not left.isEmpty():
+        run.merge(PERSON_CHANGE, new, gone=left)
+    elif new.limit(1).count() or not lake.exists(PERSON_CHANGE):
+        run.append(PERSON_CHANGE, new)
 
 
 def _contacts(rows: DataFrame, settings: IdentitySettings) -> DataFrame:

@@ -76,40 +76,71 @@ def parse_config(data: Any, model: type[Model], *, where: str) -> Model:
         raise ConfigError(where, faults) from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read one YAML mapping.
 
     The mapping of the file named by its key ``extends`` is merged beneath it; ``!include FILE`` stands for the
-    content of another file, ``!include FOLDER/*.yaml`` for the list of the contents of several, by name.
+    content of another file, ``!include FOLDER/*.yaml`` for the list of the contents of several, by name. `within`
+    are the files that named this one.
     """
-    data = _parse_yaml(path)
+    if path.resolve() in within:
+        raise ConfigError(str(path), ["it extends or includes itself; take that line out"])
+    within = (*within, path.resolve())
+    data = _parse_yaml(path, within)
     base = data.pop("extends", None)
-    return data if base is None else merge(read_yaml(referenced(path, str(base))), data)
+    return data if base is None else merge(read_yaml(referenced(path, str(base)), within), data)
+
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML and ``!include``, nothing that runs code."""
+    """Plain YAML and ``!include``, nothing that runs code; a key stands once, a date exists."""
 
     path: Path
+    within: tuple[Path, ...]
 
 
 def _include(loader: _Loader, node: yaml.ScalarNode) -> Any:
     target = referenced(loader.path, str(loader.construct_scalar(node)))
     if "*" not in target.name:
-        return read_yaml(target)
+        return read_yaml(target, loader.within)
     found = sorted(target.parent.glob(target.name))
     if not found:
         raise ConfigError(str(loader.path), [f"!include {node.value}: no file matches"])
-    return [read_yaml(file) for file in found]
+    return [read_yaml(file, loader.within) for file in found]
+
+
+def _timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise _fault(node, f"{node.value} is no date: {error}") from None
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.tag != _MERGE and key.value in seen:
+            raise _fault(key, f"the key {key.value!r} stands twice; keep one of them")
+        seen.add(key.value)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 _Loader.add_constructor("!include", _include)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
-def _parse_yaml(path: Path) -> dict[str, Any]:
+def _parse_yaml(path: Path, within: tuple[Path, ...]) -> dict[str, Any]:
     try:
         loader = _Loader(path.read_text(encoding="utf-8"))
-        loader.path = path
+        loader.path, loader.within = path, within
         data = loader.get_single_data()
     except FileNotFoundError:
         raise ConfigError(str(path), ["the file does not exist; pass --config FILE"]) from None

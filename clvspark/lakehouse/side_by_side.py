@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 AT_ONCE = 4
 In = TypeVar("In")
 Out = TypeVar("Out")
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
 
 
 def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
@@ -25,14 +22,7 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     return [future.result() for future in futures]
 
 
-@overload
-def all_of(first: Callable[[], A], second: Callable[[], B], /) -> tuple[A, B]: ...
-@overload
-def all_of(
-    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], /
-) -> tuple[A, B, C]: ...
-@overload
-def all_of(*calls: Callable[[], A]) -> tuple[A, ...]: ...
-def all_of(*calls: Callable[[], Any]) -> tuple[Any, ...]:
-    """Results of calls without arguments, side by side."""
-    return tuple(side_by_side(lambda call: call(), calls))
+def all_of(first: Callable[[], Out], /, *rest: Callable[[], Any]) -> tuple[Out, *tuple[Any, ...]]:
+    """Results of calls without arguments, side by side, in their order."""
+    one, *others = side_by_side(lambda call: call(), [first, *rest])
+    return (one, *others)

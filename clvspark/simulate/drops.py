@@ -12,7 +12,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.lakehouse.side_by_side import all_of
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.simulate import interactions, landing, truth
 from clvspark.simulate.accounts import assign_campaigns, open_accounts
 from clvspark.simulate.baskets import assign_baskets, split_lines
@@ -130,7 +130,7 @@ Write = Callable[[], dict[str, int]]
 def _run(writes: list[Write]) -> dict[str, int]:
     """Run the writes, a few at a time, and return rows per file."""
     counts: dict[str, int] = {}
-    for written in all_of(*writes):
+    for written in side_by_side(lambda write: write(), writes):
         counts |= written
     return counts
 

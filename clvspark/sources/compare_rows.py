@@ -8,22 +8,36 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
-from clvspark.sources.tables import EVENT
+from clvspark.sources.tables import CAMPAIGN, CUSTOMER_RECORD, EVENT, PRODUCT
 
 SHARED_ORDER = "order_of_several_records"
+DUPLICATE = "duplicate_key"
+SUPERSEDED = "superseded"
+VERSIONED = {CUSTOMER_RECORD.name, PRODUCT.name, CAMPAIGN.name}
 _ORDER = ["order_id", "event_type"]
 
 
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
-    """Give every good row but the first of each key the reason ``duplicate_key``.
+    """Give every good row but one of each key a reason: ``duplicate_key``, or ``superseded`` where rows have versions.
 
-    The first is the smallest by content, so that the order in which files arrive does not matter.
+    A record has versions (`VERSIONED`): the newest stays, by ``created_at`` where the system says it, then that of the
+    file whose name comes last, as dumps are numbered or dated. Of what happened there is one account: the smallest by
+    content, so that the order in which files arrive does not matter.
     """
     content = F.xxhash64(*(F.col(name) for name in table.names if name != "attributes"))
     good = F.size("_reasons") == 0
-    order = Window.partitionBy(*table.key, good).orderBy(content, "_file")
-    repeated = good & (F.row_number().over(order) > 1)
-    return _refuse(mapped, table, repeated, "duplicate_key")
+    order = [content, F.col("_file")]
+    is_versioned = table.name in VERSIONED
+    if is_versioned:
+        said = [F.desc_nulls_last("created_at")] if "created_at" in table.names else []
+        order = [*said, F.desc("_file"), content]
+    window = Window.partitionBy(*table.key, good).orderBy(*order)
+    repeated = good & (F.row_number().over(window) > 1)
+    if not is_versioned:
+        return _refuse(mapped, table, repeated, F.lit(DUPLICATE))
+    same = F.first(content).over(window) == content
+    reason = F.when(same, DUPLICATE).otherwise(SUPERSEDED)
+    return _refuse(mapped, table, repeated, reason)
 
 
 def find_shared_orders(events: DataFrame) -> DataFrame:
@@ -45,7 +59,7 @@ def quarantine_shared_orders(events: DataFrame, shared: DataFrame) -> DataFrame:
     """Give every good line of the orders `shared` the reason ``order_of_several_records``."""
     marked = events.join(shared.withColumn("_shared", F.lit(True)), on=_ORDER, how="left")
     refused = F.col("_shared").isNotNull() & (F.size("_reasons") == 0)
-    return _refuse(marked, EVENT, refused, SHARED_ORDER).select(*events.columns)
+    return _refuse(marked, EVENT, refused, F.lit(SHARED_ORDER)).select(*events.columns)
 
 
 def keep_first_of_key(mapped: DataFrame, table: Table) -> DataFrame:
@@ -61,12 +75,12 @@ def keep_first_of_key(mapped: DataFrame, table: Table) -> DataFrame:
     )
 
 
-def _refuse(rows: DataFrame, table: Table, refused: Column, reason: str) -> DataFrame:
+def _refuse(rows: DataFrame, table: Table, refused: Column, reason: Column) -> DataFrame:
     """Put good rows into quarantine; they are shown as what they had become."""
     payload = F.to_json(F.struct(*table.names))
     return rows.withColumns(
         {
             "_raw": F.when(refused, payload).otherwise(F.col("_raw")),
-            "_reasons": F.when(refused, F.array(F.lit(reason))).otherwise(F.col("_reasons")),
+            "_reasons": F.when(refused, F.array(reason)).otherwise(F.col("_reasons")),
         }
     )

@@ -95,22 +95,38 @@ def _read_csv(spark: SparkSession, files: list[FoundFile], spec: LandingFile) ->
 
 
 def _read_jsonl(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
-    schema = _nested_schema([*spec.columns, CORRUPT])
+    row = StructField("_row", _nested_schema(list(spec.columns)))
+    schema = StructType(
+        [row, StructField("_end", StringType()), StructField(CORRUPT, StringType())]
+    )
     lines = spark.read.text([file.path for file in files]).where("trim(value) <> ''")
+    # A parser stops behind the first object of a line; inside another one it has to read what follows as well.
+    framed = F.concat(F.lit('{"_row":'), "value", F.lit(',"_end":"1"}'))
     options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": CORRUPT}
-    parsed = lines.select(F.from_json("value", schema, options).alias("_row"), "value", "_metadata")
-    df = parsed.select("_row.*", "value", "_metadata")
+    keys = F.coalesce(F.json_object_keys("value"), F.array())
+    parsed = lines.select(
+        F.from_json(framed, schema, options).alias("_framed"),
+        keys.alias("_keys"),
+        "value",
+        "_metadata",
+    )
+    df = parsed.select("_framed.*", "_keys", "value", "_metadata")
+    df = df.select("_row.*", "_row", "_end", CORRUPT, "_keys", "value", "_metadata")
+    malformed = (
+        F.col(CORRUPT).isNotNull()
+        | F.col("_row").isNull()
+        | F.col("_end").isNull()
+        | (F.size("_keys") > F.size(F.array_distinct("_keys")))
+    )
     top = F.array(
         *(
             F.lit(name)
             for name in sorted({column.split(".")[0] for column in (*spec.columns, *spec.ignore)})
         )
     )
-    extra = F.array_except(F.coalesce(F.json_object_keys("value"), F.array()), top)
+    extra = F.array_except("_keys", top)
     unknown = F.when(F.size(extra) > 0, F.array_join(F.array_sort(extra), ", "))
-    return _select(
-        df, spec, raw=F.col("value"), malformed=F.col(CORRUPT).isNotNull(), unknown=unknown
-    )
+    return _select(df, spec, raw=F.col("value"), malformed=malformed, unknown=unknown)
 
 
 def _read_columnar(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:

@@ -14,6 +14,7 @@ from pyspark.sql.types import DecimalType
 from clvspark.lakehouse import Run
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.table import Table
+from clvspark.sources.compare_rows import SUPERSEDED
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.map_rows import name_drop
 from clvspark.sources.tables import EVENT, TARGETS
@@ -86,14 +87,14 @@ def reconcile(run: Run, received: DataFrame, frames: Mapping[str, DataFrame]) ->
 def warn_of_mappings(found: list[Row]) -> list[str]:
     """A sentence for each mapping of which more than half of the rows are in quarantine.
 
-    In: ``target, drop, fate, reason, rows``.
+    In: ``target, drop, fate, reason, rows``. Older versions of a record are no fault of a mapping.
     """
     every: Counter[tuple[str, str]] = Counter()
     bad: dict[tuple[str, str], Counter[str]] = {}
     for row in found:
         mapping = (row["drop"], row["target"])
         every[mapping] += row["rows"]
-        if row["fate"] == "quarantined":
+        if row["fate"] == "quarantined" and row["reason"] != SUPERSEDED:
             bad.setdefault(mapping, Counter())[row["reason"]] += row["rows"]
     warnings = []
     for (drop, target), reasons in sorted(bad.items()):

@@ -26,6 +26,10 @@ _TRANSFORMS: dict[Transform, Callable[[Column], Column]] = {
     "digits": lambda text: F.regexp_replace(text, r"\D", ""),
     "sha256": lambda text: F.sha2(text, 256),
 }
+_WHOLE_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T]|\s*$)"
+_OWN_ZONE = (
+    r"\d:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})*|[A-Za-z]+/[A-Za-z_/]+)\s*$"
+)
 # Systems write narrow and non-breaking spaces, and either apostrophe.
 _SAME_MARKS = {" ": " \u00a0\u202f", "'": "'\u2019"}
 
@@ -68,21 +72,45 @@ def _blank_to_null(text: Column) -> Column:
 def typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataType]) -> Column:
     """The text as `kind`, NULL where it cannot be read so; `kinds` are the types of the landing columns."""
     if isinstance(kind, TimestampType | DateType):
-        is_number = rule.is_plain and isinstance(kinds[rule.from_ or ""], LongType)
-        instant = _instant(text) if is_number else text.try_cast("timestamp")
-        if rule.formats:
-            instant = F.coalesce(
-                *(F.try_to_timestamp(text.cast("string"), F.lit(f)) for f in rule.formats)
-            )
-        if rule.timezone != "UTC":
-            instant = F.to_utc_timestamp(instant, rule.timezone)
-        return instant.cast(kind)
+        plain = kinds[rule.from_ or ""] if rule.is_plain else StringType()
+        return _typed_instant(text, plain, rule).cast(kind)
     if rule.number and isinstance(kinds.get(rule.from_ or "", StringType()), StringType):
         text = _plain_number(text, rule.number)
         if not isinstance(kind, DecimalType):
             number = text.try_cast("decimal(38,10)")
             return F.when(number == F.floor(number), number).try_cast(kind)
     return _exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
+
+
+def _typed_instant(value: Column, kind: DataType, rule: FieldRule) -> Column:
+    """The value as an instant; only what names no zone of its own is taken for local time of the rule's.
+
+    A number counts from 1970 in UTC, and a timestamp of Parquet is an instant unless it is kept without zone. A text
+    must begin with a whole date: Spark would put today before a bare time of day.
+    """
+
+    def local(instant: Column) -> Column:
+        return instant if rule.timezone == "UTC" else F.to_utc_timestamp(instant, rule.timezone)
+
+    if rule.formats:
+        text = value.cast("string")
+        read = [(pattern, F.try_to_timestamp(text, F.lit(pattern))) for pattern in rule.formats]
+        return F.coalesce(
+            *(instant if _names_zone(pattern) else local(instant) for pattern, instant in read)
+        )
+    if isinstance(kind, LongType):
+        return _instant(value)
+    if isinstance(kind, TimestampType):
+        return value
+    if not isinstance(kind, StringType):
+        return local(value.try_cast("timestamp"))
+    instant = F.when(value.rlike(_WHOLE_DATE), value.try_cast("timestamp"))
+    return F.when(value.rlike(_OWN_ZONE), instant).otherwise(local(instant))
+
+
+def _names_zone(pattern: str) -> bool:
+    """Whether a pattern of Spark's reads a zone or an offset."""
+    return bool(re.search("[VzOXxZ]", re.sub("'[^']*'", "", pattern)))
 
 
 def _instant(number: Column) -> Column:

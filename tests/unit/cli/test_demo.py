@@ -99,6 +99,27 @@ def test_fresh_throws_everything_away_but_the_lock(folder, made):
     assert [path.name for path in (folder / "lakehouse").iterdir()] == ["_writer.lock"]
 
 
+def test_fresh_leaves_what_is_not_the_demos(folder, made):
+    (folder / "photos").mkdir(parents=True)
+    (folder / "thesis.txt").write_text("precious")
+    prepare(folder, fresh=True)
+    prepare(folder, fresh=True)
+
+    assert (folder / "thesis.txt").read_text() == "precious"
+    assert (folder / "photos").is_dir()
+    assert len(made) == 2
+
+
+def test_landing_files_of_somebody_else_are_not_thrown_away(folder, made):
+    (folder / "landing").mkdir(parents=True)
+    (folder / "landing/sales.csv").write_text("id")
+
+    with pytest.raises(OutputExistsError, match=r"Move .*landing away"):
+        prepare(folder, fresh=True)
+    assert (folder / "landing/sales.csv").exists()
+    assert made == []
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 def test_nothing_is_touched_while_another_process_writes(folder, made, fresh):
     with writer_lock(folder / "lakehouse", "run"):

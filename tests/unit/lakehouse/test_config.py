@@ -168,3 +168,44 @@ def test_rooms_that_contradict_each_other_are_refused(
     with pytest.raises(ConfigError) as raised:
         read_config(demo_with(tmp_path, text))
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "colour: red\nas_of: 2026-13-01\n",
+            "line 2, column 8: not valid YAML (2026-13-01 is no date",
+        ),
+        ("as_of: 2026-02-30\n", "2026-02-30 is no date"),
+        (
+            "colour: red\ncolour: blue\n",
+            "line 2, column 1: not valid YAML (the key 'colour' stands twice",
+        ),
+        ("wheels:\n  - {kind: a, kind: b}\n", "the key 'kind' stands twice"),
+        ("extends: cart.yaml\n", "it extends or includes itself"),
+        ("wheels: !include cart.yaml\n", "it extends or includes itself"),
+        ("extends: other.yaml\n", "it extends or includes itself"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_place(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    write(tmp_path, "other.yaml", "extends: cart.yaml\n")
+    path = write(tmp_path, "cart.yaml", text)
+    with pytest.raises(ConfigError) as raised:
+        read_yaml(path)
+    assert said in str(raised.value)
+
+
+def test_a_file_may_be_included_twice_and_merge_keys_be_used(tmp_path: Path) -> None:
+    write(tmp_path, "wheel.yaml", "kind: a\n")
+    text = (
+        "a: !include wheel.yaml\nb: !include wheel.yaml\nbase: &base {x: 1}\nc: {<<: *base, y: 2}\n"
+    )
+    assert read_yaml(write(tmp_path, "cart.yaml", text)) == {
+        "a": {"kind": "a"},
+        "b": {"kind": "a"},
+        "base": {"x": 1},
+        "c": {"x": 1, "y": 2},
+    }
