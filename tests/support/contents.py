@@ -27,27 +27,22 @@ COMPARED = sorted(
 )
 
 
-# Chosen by how far threads that add up in another order can move a number.
-DIGITS = {"identity.model": 6}
-
-
 def contents(table: DataFrame, name: str) -> list[str]:
     """Sorted rows of a table as texts, without what differs from run to run; fractions to 9 digits, also in JSON."""
     columns = [c for c in TABLES[name].names if c not in VOLATILE.get(name, ())]
-    digits = DIGITS.get(name, 9)
-    return sorted(repr(_rounded(list(row), digits)) for row in table.select(*columns).collect())
+    return sorted(repr(_rounded(list(row))) for row in table.select(*columns).collect())
 
 
-def _rounded(value: Any, digits: int) -> Any:
+def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return f"{value:.{digits}g}"
+        return f"{value:.9g}"
     if isinstance(value, str) and value.startswith("{"):
         try:
-            return _rounded(json.loads(value), digits)
+            return _rounded(json.loads(value))
         except ValueError:  # a landing row that is no JSON
             return value
     if isinstance(value, dict):
-        return {key: _rounded(one, digits) for key, one in value.items()}
+        return {key: _rounded(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_rounded(one, digits) for one in value]
+        return [_rounded(one) for one in value]
     return value

@@ -169,11 +169,12 @@ def _hold(base: dict[str, Any], vanished: set[tuple[str, str]]) -> dict[str, Any
 
 
 def _release(model: dict[str, Any]) -> dict[str, Any]:
-    """The model as it is used: nothing is held, and levels that no pair showed have probabilities of their own.
+    """The model as it is used: nothing is held or random, levels that no pair showed have probabilities of their own.
 
     Splink leaves them out of its file, and would make up others when it reads it. A level that no pair of the EM
     runs showed says nothing (m = u); one that no sampled pair showed has u = `LEAST_U`.
     """
+    model.pop("linker_uid", None)  # drawn anew by every linker; the same model has the same id
     for comparison in model["comparisons"]:
         for level in comparison["comparison_levels"]:
             level.pop("fix_m_probability", None)
