@@ -18,7 +18,7 @@ from clvspark.catalogue import TABLES
 from clvspark.config import Config
 from clvspark.lakehouse.lake import refuse_newer_format
 from clvspark.lakehouse.run_log import RUN
-from clvspark.lakehouse.side_by_side import side_by_side
+from clvspark.lakehouse.side_by_side import by_key
 from clvspark.lakehouse.table_log import is_table, read_table_log
 from clvspark.pipeline import STAGES, open_lakehouse
 
@@ -63,12 +63,9 @@ def _of_session(config: Config) -> Status:
         lake = open_lakehouse(config)
         existing = [table for _, table in sorted(TABLES.items()) if lake.exists(table)]
         # Delta answers an unfiltered count of a whole table from the statistics in its log.
-        rows = side_by_side(lambda table: lake.storage.read(table.name).count(), existing)
+        rows = by_key(lambda table: lake.storage.read(table.name).count(), existing)
         runs = lake.read_or_empty(RUN).select(*_RUN_COLUMNS).collect()
-    tables = {
-        table.name: (count, lake.version(table))
-        for table, count in zip(existing, rows, strict=True)
-    }
+    tables = {table.name: (count, lake.version(table)) for table, count in rows.items()}
     return Status(tables, [row.asDict() for row in runs])
 
 

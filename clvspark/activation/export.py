@@ -119,8 +119,7 @@ def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[E
 
     The lines of a file are in the order of their identifiers. The delivery is built beside its place and put there
     when all rows are in its files; a folder that an interrupted run left there is replaced. In: what `build_payload`
-    made, kept in memory, as it is read twice. Raises DeliveryError
-    where rows are missing.
+    made, kept in memory, as it is read twice. Raises DeliveryError where rows are missing.
     """
     destination = delivery.destination
     final = folder / destination.id / delivery.name

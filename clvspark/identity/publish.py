@@ -83,6 +83,7 @@ class Ledger:
 
     Parameters
     ----------
+    changed_on : the day of its changes.
     last_change : the last day on which a link began or ended, before this run.
     links : rows of identity.person_link to insert or update.
     changes : rows of identity.person_change.
@@ -90,6 +91,7 @@ class Ledger:
     ended : ``person_id`` of who is no more.
     """
 
+    changed_on: date
     last_change: date | None
     links: DataFrame
     changes: DataFrame
@@ -184,6 +186,7 @@ def _draw_up_ledger(work: Work, renewal: Renewal, update: Update, known: Knowled
     run.metric("id_stability", 1.0 - moved / known_records if known_records else 1.0)
     was = before.select(F.col("_was").alias("person_id")).distinct()
     return Ledger(
+        changed_on,
         last,
         update_links(links.drop("unique_id"), explained, entry),
         changes,
@@ -198,10 +201,10 @@ def _add_changes(work: Work, ledger: Ledger) -> None:
     Such a run has told of changes, but not made them: they are later than any link.
     """
     run, lake, last = work.run, work.lake, ledger.last_change
-    told = lake.read_or_empty(PERSON_CHANGE)
-    left = told if last is None else told.where(F.col("changed_on") > F.lit(last))
-    left = left.select("change_id").localCheckpoint()
-    known = told.join(left, on="change_id", how="left_anti").select("change_id")
+    told, day = lake.read_or_empty(PERSON_CHANGE), F.col("changed_on")
+    is_left = F.lit(True) if last is None else day > F.lit(last)
+    left = told.where(is_left).select("change_id").localCheckpoint()
+    known = told.where(~is_left & (day == F.lit(ledger.changed_on))).select("change_id")
     new = ledger.changes.join(known, on="change_id", how="left_anti")
     new = new.select(*PERSON_CHANGE.names).localCheckpoint(eager=False)
     if not left.isEmpty():

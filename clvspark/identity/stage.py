@@ -50,7 +50,7 @@ from clvspark.identity.tables import (
 )
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.side_by_side import all_of, side_by_side
+from clvspark.lakehouse.side_by_side import all_of, by_key
 from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -164,9 +164,9 @@ def _measure(work: Work, update: Update) -> None:
         "records_reached": update.evidence,
     }
     counts, quality = all_of(
-        lambda: side_by_side(lambda df: df.count(), counted.values()), lambda: _evaluate(work)
+        lambda: by_key(lambda name: counted[name].count(), counted), lambda: _evaluate(work)
     )
-    for name, count in zip(counted, counts, strict=True):
+    for name, count in counts.items():
         run.metric(name, count)
     if quality is not None:
         run.metric("pairwise_precision", quality.precision)

@@ -22,6 +22,12 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     return [future.result() for future in futures]
 
 
+def by_key(work: Callable[[In], Out], keys: Iterable[In]) -> dict[In, Out]:
+    """Results of `work` on each key, side by side, by key in their order."""
+    names = list(keys)
+    return dict(zip(names, side_by_side(work, names), strict=True))
+
+
 def all_of(first: Callable[[], Out], /, *rest: Callable[[], Any]) -> tuple[Out, *tuple[Any, ...]]:
     """Results of calls without arguments, side by side, in their order."""
     one, *others = side_by_side(lambda call: call(), [first, *rest])

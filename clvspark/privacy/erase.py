@@ -36,7 +36,7 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     Raises MissingInputError where none of the records is known.
     """
     with lake.writing("forget"):
-        found = _records_of_persons(lake, records).localCheckpoint(eager=False)
+        found = _records_of_persons(lake, records).localCheckpoint()
         if not found.limit(1).count():
             raise MissingInputError(
                 "None of the records is known. Give them as SYSTEM:ID, e.g. crm:C0000000000001."
@@ -88,9 +88,7 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
         F.max_by("person_id", F.struct("valid_from", "recorded_at")).alias("person_id")
     )
     persons = latest.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
-    found = latest.join(F.broadcast(persons), on="person_id", how="left_semi").localCheckpoint(
-        eager=False
-    )
+    found = latest.join(F.broadcast(persons), on="person_id", how="left_semi").localCheckpoint()
     before = links.join(F.broadcast(found.select("unique_id")), on="unique_id", how="left_semi")
     before = before.select(*found.columns)
     alive = latest.select("person_id").distinct()
@@ -124,7 +122,7 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
     hits = (
         rows.join(F.broadcast(ids.unionByName(emails).alias("s")), names, "left_semi")
         .select("quarantine_id", row_digest(F.col("raw")).alias("digest"))
-        .localCheckpoint(eager=False)
+        .localCheckpoint()
     )
     touched = hits.count()
     if touched:

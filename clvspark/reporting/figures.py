@@ -17,7 +17,7 @@ from clvspark.identity.tables import MODEL as IDENTITY_MODEL
 from clvspark.identity.tables import PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
 from clvspark.lakehouse import Lakehouse, warnings_among
 from clvspark.lakehouse.run_log import METRIC, RUN
-from clvspark.lakehouse.side_by_side import side_by_side
+from clvspark.lakehouse.side_by_side import by_key
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
 from clvspark.reporting import tables
@@ -138,7 +138,7 @@ def read_figures(source: Source, as_of: date) -> Figures:
         "value": _values(source, as_of),
         "runs": _newest_runs(source, as_of),
     }
-    found = dict(zip(queries, side_by_side(_collect, queries.values()), strict=True))
+    found = by_key(lambda name: _collect(queries[name]), queries)
     calendar, value, window = (found.pop(name)[0] for name in ("calendar", "value", "window"))
     runs, champions = found.pop("runs"), found.pop("identity_model")
     report = next((row["report"] for row in champions if row["report"]), None)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.files import FoundFile, digest_files
-from clvspark.lakehouse.side_by_side import side_by_side
+from clvspark.lakehouse.side_by_side import by_key, side_by_side
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
@@ -87,16 +87,8 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.step("reading landing files")
     mapped, received = _map_drops(lake, drops)
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
-    names = list(TARGETS)
-    judged = dict(
-        zip(
-            names,
-            side_by_side(lambda name: _judge_together(lake, name, mapped), names),
-            strict=True,
-        )
-    )
-    united = side_by_side(lambda name: _unite(name, judged, mapped, tombstones), names)
-    frames = dict(zip(names, united, strict=True))
+    judged = by_key(lambda name: _judge_together(lake, name, mapped), TARGETS)
+    frames = by_key(lambda name: _unite(name, judged, mapped, tombstones), TARGETS)
     if received:
         reconcile(run, reduce(DataFrame.unionByName, received), frames)
     good = (F.size("_reasons") == 0) & ~F.col("_erased")

@@ -133,7 +133,8 @@ def resolve_changes(
     held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint(
         eager=False
     )
-    inside = held.select(*links.columns).unionByName(links).localCheckpoint(eager=False)
+    # Before anything is written: a Delta table that is read later is read as it is then.
+    inside = held.select(*links.columns).unionByName(links).localCheckpoint()
     persons = resolver.cluster(
         evidence,
         inside,
