@@ -145,6 +145,7 @@ def judge(findings: Findings, landing: Landing) -> list[Promise]:
     largest = metrics.get(("resolve", "largest_person"), 0.0)
     truth = metrics.get(("resolve", "largest_true_person"), 0.0)
     rejected = int(metrics.get(("ingest", "rows_quarantined"), -1))
+    further = int(metrics.get(("ingest", "rows_with_unknown_columns"), -1))
     records = int(metrics.get(("resolve", "records"), -1))
     promises = [
         Promise(
@@ -161,6 +162,11 @@ def judge(findings: Findings, landing: Landing) -> list[Promise]:
             "every planted row is in quarantine, and no other",
             f"{rejected:,} of {findings.planted_rows or 0:,}",
             rejected == findings.planted_rows,
+        ),
+        Promise(
+            "every row with the planted further column is told, and no other",
+            f"{further:,} of {findings.planted_further_rows or 0:,}",
+            further == findings.planted_further_rows,
         ),
         Promise(
             "every record of the truth is a customer record, and no other",

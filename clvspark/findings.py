@@ -31,11 +31,13 @@ class Findings:
     metrics : what the stages reported, by stage and name.
     revenue : sums ``events``, ``quarantine``, ``persons``, ``anonymous``.
     planted_rows : broken rows that the simulation planted, None where the input is not simulated.
+    planted_further_rows : rows to which it gave a column that no mapping names.
     """
 
     metrics: Metrics
     revenue: dict[str, Decimal]
     planted_rows: int | None
+    planted_further_rows: int | None = None
 
     @property
     def landed_revenue(self) -> Decimal | None:
@@ -62,7 +64,13 @@ class Findings:
 
 def find(lake: Lakehouse, config: Config, as_of: date) -> Findings:
     """Read the numbers of `as_of`, whether or not the stages had work this time."""
-    return Findings(read_metrics(lake, as_of), _sum_revenue(lake), _count_planted(config))
+    planted = _read_planted(config)
+    return Findings(
+        read_metrics(lake, as_of),
+        _sum_revenue(lake),
+        sum(int(entry["rows"]) for entry in planted["by_file"]) if planted else None,
+        int(planted["further_column"]["rows"]) if planted else None,
+    )
 
 
 def read_metrics(lake: Lakehouse, as_of: date) -> Metrics:
@@ -119,13 +127,12 @@ def _first(df: DataFrame) -> dict[str, Any]:
     return df.collect()[0].asDict()
 
 
-def _count_planted(config: Config) -> int | None:
-    """Broken rows that the simulation noted beside the truth, None where there is no such note."""
+def _read_planted(config: Config) -> dict[str, Any] | None:
+    """What the simulation noted beside the truth of the rows it broke, None where there is no such note."""
     if config.identity.truth is None:
         return None
     note = Path(config.identity.truth).with_name("planted.json")
     if not note.is_file():
         return None
-    return sum(
-        int(entry["rows"]) for entry in json.loads(note.read_text(encoding="utf-8"))["by_file"]
-    )
+    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return found

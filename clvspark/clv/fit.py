@@ -56,11 +56,21 @@ def fit_transaction_model(name: str, summary: DataFrame) -> TransactionModel:
 
 
 def fit_spend_model(summary: DataFrame) -> GammaGammaModel:
-    """Fit Gamma-Gamma on repeat buyers whose mean spend is positive."""
+    """Fit Gamma-Gamma on repeat buyers whose mean spend is positive.
+
+    TrainingError where that cannot be done, or where the fitted spend has no mean (q <= 1), so that nobody who bought
+    once could be valued.
+    """
     repeaters = summary.where("frequency > 0 AND monetary_value > 0")
-    return _fitted(
+    model: GammaGammaModel = _fitted(
         GammaGammaModel(time_unit=TIME_UNIT), repeaters.select("frequency", "monetary_value")
     )
+    if model.params_["q"] <= 1:
+        raise TrainingError(
+            f"GammaGammaModel says that the mean spend is infinite (q = {model.params_['q']:.3g}, must exceed 1): few "
+            "amounts are far above all others; look at the highest net_revenue of history.order"
+        )
+    return model
 
 
 def _fitted(model: Any, frame: DataFrame) -> Any:

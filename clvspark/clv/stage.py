@@ -10,24 +10,18 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.clv.competition import SPEND_MODEL, Competition, hold_competition
 from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import (
-    DAYS_PER_UNIT,
-    TRANSACTION_MODELS,
-    ValueModels,
-    fit_spend_model,
-    fit_transaction_model,
-    model_columns,
-)
+from clvspark.clv.fit import TRANSACTION_MODELS, ValueModels, model_columns
 from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
-from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
-from clvspark.lakehouse.errors import MissingInputError, TrainingError
+from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.tracking import open_tracker
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
@@ -37,9 +31,8 @@ _SHORTEST_HOLDOUT_DAYS = 7
 def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Backtest every model on the holdout, choose the champion, fit all on everything before `as_of`.
 
-    A model that cannot be fitted is left out; where none can, TrainingError is raised before anything is written
-    and the old champion stays. Where nobody had bought before the holdout there is nothing to fit: the run warns, and
-    the tables are as they were, or empty.
+    A model that cannot be fitted is left out with its reason. Where none can, or nobody had bought before the holdout,
+    the run warns and the champion of an earlier date stays, if there is one: what needs no model still runs.
     """
     with lake.run(
         FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)
@@ -91,54 +84,44 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     first = _first_purchase(summary)
     if first is None or first >= start:
         run.warn(_say_too_young(first, config, as_of))
-        absent = [table for table in (BACKTEST, MODEL) if not lake.exists(table)]
-        run.overwrite_all({t: lake.spark.createDataFrame([], t.schema) for t in absent})
+        run.overwrite_all(_absent(lake, BACKTEST, MODEL))
         return
     now = _lagged(summary, 0).localCheckpoint()
     before = _lagged(summary, config.holdout_days).localCheckpoint()
     _refuse_no_lag(before, config, as_of)
-    holdout = join_holdout(before, now).localCheckpoint()
-    measures: dict[str, dict[str, float]] = {}
-    fitted: dict[str, Any] = {}
-    refused: dict[str, str] = {}
-    for name in config.models:
-        run.step(f"backtesting {name}")
-        try:
-            calibrated = fit_transaction_model(name, before)
-            fitted[name] = fit_transaction_model(name, now)
-        except TrainingError as error:
-            # The others may suit these customers; that this one does not, and why, is kept beside their measures.
-            refused[name] = str(error)
-            run.metric(f"not fitted: {name}", 1)
-            run.step(str(error))
-            continue
-        measures[name] = backtest_model(
-            calibrated, holdout, holdout_weeks=config.holdout_days / DAYS_PER_UNIT
-        )
-        measures[name]["log_likelihood"] = calibrated.log_likelihood_
-    if not fitted:
-        raise TrainingError(
-            f"None of 'clv.models' could be fitted; the champion stays. {'; '.join(refused.values())}"
-        )
-    champion = _choose_champion(measures, config)
-    fitted["GammaGammaModel"] = fit_spend_model(now)
+    found = hold_competition(config, before, now, run.step)
+    for name, reason in found.refused.items():
+        run.metric(f"not fitted: {name}", 1)
+        run.step(reason)
+    backtest = _backtest_rows(lake, found, as_of, config.holdout_days)
+    if not found.can_value:
+        run.warn(_say_unfitted(found))
+        run.overwrite_all(_absent(lake, MODEL))
+        run.overwrite(BACKTEST, backtest, where=rows_of(as_of))
+        return
     run.step("registering the models")
+    models = lake.spark.createDataFrame(_register(lake, config, found, as_of), MODEL.schema)
+    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
+
+
+def _absent(lake: Lakehouse, *tables: Table) -> dict[Table, DataFrame]:
+    """Empty frames of those tables that have never been written."""
+    return {t: lake.spark.createDataFrame([], t.schema) for t in tables if not lake.exists(t)}
+
+
+def _register(
+    lake: Lakehouse, config: ClvConfig, found: Competition, as_of: date
+) -> list[tuple[Any, ...]]:
+    """Register the fitted models in MLflow; rows of clv.model."""
+    champions = {found.champion(config.champion_by), SPEND_MODEL}
     rows = []
     with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
-        for fitted_name, model in fitted.items():
-            document, best = model.to_dict(), fitted_name in (champion, "GammaGammaModel")
-            version = register_fit(
-                tracker,
-                fitted_name,
-                document,
-                measures.get(fitted_name, {}),
-                as_of=as_of,
-                champion=best,
-            )
-            rows.append(_model_row(fitted_name, document, as_of, best, version))
-    backtest = _backtest_rows(lake, measures, refused, as_of, config.holdout_days)
-    models = lake.spark.createDataFrame(rows, MODEL.schema)
-    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
+        for name, model in found.fitted.items():
+            document, best = model.to_dict(), name in champions
+            measures = found.measures.get(name, {})
+            version = register_fit(tracker, name, document, measures, as_of=as_of, champion=best)
+            rows.append(_model_row(name, document, as_of, best, version))
+    return rows
 
 
 def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
@@ -188,9 +171,14 @@ def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
     )
 
 
-def _choose_champion(measures: dict[str, dict[str, float]], config: ClvConfig) -> str:
-    sign = -1 if config.champion_by == "log_likelihood" else 1
-    return min(measures, key=lambda name: (sign * measures[name][config.champion_by], name))
+def _say_unfitted(found: Competition) -> str:
+    """Why no persons can be valued by a model of this date, and what to do."""
+    reasons = "; ".join(found.refused.values())
+    return (
+        f"no model was fitted, and the champion of an earlier date stays, if there is one: {reasons}. Revenue, its "
+        "deciles and the audiences that ask for no predicted value are there all the same. Next step: run again when "
+        "more people have come back to buy, or name other models under 'clv.models'."
+    )
 
 
 def _model_row(
@@ -212,19 +200,13 @@ def _model_row(
     )
 
 
-def _backtest_rows(
-    lake: Lakehouse,
-    measures: dict[str, dict[str, float]],
-    refused: dict[str, str],
-    as_of: date,
-    days: int,
-) -> DataFrame:
+def _backtest_rows(lake: Lakehouse, found: Competition, as_of: date, days: int) -> DataFrame:
     rows: list[tuple[date, str, str, float, int, str | None]] = [
         (as_of, model, name, value, days, None)
-        for model, found in measures.items()
-        for name, value in {"fitted": 1.0, **found}.items()
+        for model, measures in found.measures.items()
+        for name, value in {"fitted": 1.0, **measures}.items()
     ]
-    rows += [(as_of, model, "fitted", 0.0, days, reason) for model, reason in refused.items()]
+    rows += [(as_of, model, "fitted", 0.0, days, reason) for model, reason in found.refused.items()]
     return lake.spark.createDataFrame(rows, BACKTEST.schema)
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from clvspark.identity.engines import EngineName
+from clvspark.identity.engines import LOCAL_MEMORY, EngineName
 from clvspark.identity.persons.survivorship import SurvivorshipSettings
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.config import StrictModel
@@ -15,6 +15,11 @@ class IdentityConfig(StrictModel):
     engine: EngineName = Field(
         "auto",
         description="local: one DuckDB; distributed: Spark's executors; auto: local where Spark is one process",
+    )
+    local_memory: str = Field(
+        LOCAL_MEMORY,
+        pattern=r"^[1-9]\d*(MB|GB)$",
+        description="what the local engine may hold in memory beside Spark before it spills to disk",
     )
     survivorship: SurvivorshipSettings = SurvivorshipSettings()  # type: ignore[call-arg]
     mlflow_uri: str | None = Field(

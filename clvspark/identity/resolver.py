@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.identity.cleaning.shared_identifiers import drop_shared_identifiers
 from clvspark.identity.cleaning.standardise import standardise_records
-from clvspark.identity.engines import EngineName, Evidence, choose_engine
+from clvspark.identity.engines import LOCAL_MEMORY, EngineName, Evidence, choose_engine
 from clvspark.identity.model.train import (
     IdentityModel,
     refuse_other_columns,
@@ -36,14 +36,20 @@ class IdentityResolver:
     ----------
     engine : ``local`` (one DuckDB with all cores), ``distributed`` (Spark's executors), or ``auto``: local where
         Spark itself runs in one process. Both give the same pairs, weights and persons.
+    local_memory : what the local engine may hold in memory before it spills to disk, as DuckDB writes it.
     """
 
     def __init__(
-        self, spark: SparkSession, settings: IdentitySettings, *, engine: EngineName = "auto"
+        self,
+        spark: SparkSession,
+        settings: IdentitySettings,
+        *,
+        engine: EngineName = "auto",
+        local_memory: str = LOCAL_MEMORY,
     ) -> None:
         """Bind a session and settings."""
         self.spark, self.settings = spark, settings
-        self.engine = choose_engine(spark, settings, engine)
+        self.engine = choose_engine(spark, settings, engine, local_memory=local_memory)
 
     def standardise(self, records: DataFrame) -> DataFrame:
         """Standardised records with shared identifiers blanked, see `standardise_records`.

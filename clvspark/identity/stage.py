@@ -72,7 +72,9 @@ def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
 
 def _resolve(work: Work) -> None:
     lake, settings = work.lake, work.settings
-    resolver = IdentityResolver(lake.spark, settings, engine=work.config.engine)
+    resolver = IdentityResolver(
+        lake.spark, settings, engine=work.config.engine, local_memory=work.config.local_memory
+    )
     records = _hash_records(lake.read(CUSTOMER_RECORD))
     bonds = list_bonds(lake.read_or_empty(DECISION))
     decided = None if bonds is None else hash_decisions(bonds).localCheckpoint(eager=False)

@@ -23,7 +23,7 @@ from clvspark.simulate.files import DropFolder
 from clvspark.simulate.persons import draw_persons
 from clvspark.simulate.planted import PlantedRow, plant_broken_rows
 from clvspark.simulate.records import write_records
-from clvspark.simulate.settings import EXTRA_COLUMN_MONTH, PopulationSettings
+from clvspark.simulate.settings import EXTRA_COLUMN, EXTRA_COLUMN_MONTH, PopulationSettings
 
 _PERSONS_PER_PART: Final = 250_000
 
@@ -175,7 +175,7 @@ def _landing_writes(files: DropFolder, staged: Staged, draws: Draws) -> list[Wri
             ("consent_id",),
         ),
     ]
-    with_operator = extended.withColumn("till_operator", operator)
+    with_operator = extended.withColumn(EXTRA_COLUMN, operator)
     return [
         lambda: files.write_by(usual, "till/sales_{}.csv", by="month", order=sorting),
         lambda: files.write_by(with_operator, "till/sales_{}.csv", by="month", order=sorting),
@@ -248,7 +248,7 @@ def _write_reports(
     else:
         manifest["shift_weeks"] = SHIFT_WEEKS
     truth.write_json(folder / "manifest.json", manifest)
-    truth.write_json(folder / "planted.json", truth.planted_report(planted))
+    truth.write_json(folder / "planted.json", truth.planted_report(planted, summary.files))
     effects = truth.campaign_effects(
         staged.assignments,
         staged.baskets,

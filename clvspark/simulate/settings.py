@@ -11,7 +11,8 @@ WINDOW_END: Final = date(2026, 7, 1)  # exclusive: the last day with purchases i
 CAMPAIGN_DAYS: Final = 28
 TARGET_SHARE: Final = 0.5  # of the contactable persons take part in one campaign's experiment
 TREATED_SHARE: Final = 0.8  # of those are contacted, the others are the control group
-EXTRA_COLUMN_MONTH: Final = "2025-09"  # this month's till drop has a column `till_operator`
+EXTRA_COLUMN: Final = "till_operator"  # a column that nobody announced
+EXTRA_COLUMN_MONTH: Final = "2025-09"  # of this month's till drop
 
 
 @dataclass(frozen=True)

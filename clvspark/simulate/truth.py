@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.simulate.planted import PlantedRow
-from clvspark.simulate.settings import Campaign
+from clvspark.simulate.settings import EXTRA_COLUMN, EXTRA_COLUMN_MONTH, Campaign
 
 
 def known_records(records: DataFrame, baskets: DataFrame) -> DataFrame:
@@ -91,15 +91,21 @@ def planted_by_kind(planted: list[PlantedRow]) -> dict[str, int]:
     return dict(sorted(Counter(row.kind for row in planted).items()))
 
 
-def planted_report(planted: list[PlantedRow]) -> dict[str, Any]:
-    """Return the broken rows in order, and how many there are of each kind and file."""
+def planted_report(planted: list[PlantedRow], files: dict[str, int]) -> dict[str, Any]:
+    """Return the broken rows in order, how many there are of each kind and file, and rows with a further column.
+
+    `files` are the rows of each file before rows were planted.
+    """
     per_file = Counter((row.file, row.kind) for row in planted)
+    extended = {name for name in files if name.startswith(f"till/sales_{EXTRA_COLUMN_MONTH}")}
+    further = sum(files[name] for name in extended) + sum(row.file in extended for row in planted)
     return {
         "by_kind": planted_by_kind(planted),
         "by_file": [
             {"file": file, "kind": kind, "rows": rows}
             for (file, kind), rows in sorted(per_file.items())
         ],
+        "further_column": {"name": EXTRA_COLUMN, "rows": further},
         "readable_cents": sum(row.cents or 0 for row in planted),
         "rows": [asdict(row) for row in planted],
     }

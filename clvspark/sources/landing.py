@@ -34,17 +34,12 @@ def resolve_landing(landing: str) -> str:
 
 
 def find_files(spark: SparkSession, landing: str, spec: LandingFile) -> list[FoundFile]:
-    """Files below `landing` that match the glob of `spec`; MissingInputError if there are none.
+    """Files below `landing` that match the glob of `spec`, none if there are none.
 
-    A folder is a file only where the format is one of folders (Parquet, Delta).
+    MissingInputError where a folder is found; it is a file only where the format is one of folders (Parquet, Delta).
     """
     pattern = spec.path
     found = list_files(spark, f"{landing}/{pattern}")
-    if not found:
-        raise MissingInputError(
-            f"No landing file matches {landing}/{pattern}. "
-            "Put the files there, or correct 'sources.landing' or the 'path' of the system."
-        )
     folders = [file.path for file in found if file.is_folder and spec.format in ("csv", "jsonl")]
     if folders:
         raise MissingInputError(

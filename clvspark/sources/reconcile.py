@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
@@ -34,7 +34,15 @@ def measure_received(raw: DataFrame, system: str, file: LandingFile, output: Out
         F.sum(amount.cast(MONEY)).alias("revenue"),
         F.count("_unknown").alias("unknown_rows"),
         F.max("_unknown").alias("unknown_names"),
+        _name_columns_without_value(file, output).alias("without_value"),
     )
+
+
+def _name_columns_without_value(file: LandingFile, output: Output) -> Column:
+    """Columns that no row has a value of; only JSON says nothing where a mapping names what does not exist."""
+    read = sorted(output.columns) if file.format == "jsonl" else []
+    silent = [F.when(F.count(F.col(f"`{name}`")) == 0, F.lit(name)) for name in read]
+    return F.array_compact(F.array(*silent).cast("array<string>"))
 
 
 def _measure_fates(df: DataFrame, table: Table) -> DataFrame:
@@ -75,13 +83,40 @@ def reconcile(run: Run, received: DataFrame, frames: Mapping[str, DataFrame]) ->
     for fate in FATES:
         run.metric(f"rows_{fate}", rows[fate])
         run.metric(f"revenue_{fate}", float(revenue[fate]))
-    for drop in drops:
-        if drop["unknown_rows"]:
-            run.metric(
-                f"unknown columns in {drop['drop']}: {drop['unknown_names']}", drop["unknown_rows"]
-            )
-    for warning in warn_of_mappings(found):
+    # The rows of a file are received once for each of its outputs.
+    unknown = {drop["drop"]: drop["unknown_rows"] for drop in drops}
+    run.metric("rows_with_unknown_columns", sum(unknown.values()))
+    for warning in [*warn_of_columns(drops), *warn_of_mappings(found)]:
         run.warn(warning)
+
+
+def warn_of_columns(drops: Sequence[Row]) -> list[str]:
+    """A sentence for the columns of a drop that nothing reads, and for those that are read and hold nothing.
+
+    In: ``drop, rows, unknown_rows, unknown_names, without_value``, one row an output.
+    """
+    warnings = []
+    for drop, outputs in _by_drop(drops).items():
+        first = outputs[0]
+        if first["unknown_rows"]:
+            warnings.append(
+                f"{drop}: {first['unknown_rows']:,} of {first['rows']:,} rows have columns that nothing reads, e.g. "
+                f"{first['unknown_names']}. Next step: map them, or name them under 'ignore' of this file."
+            )
+        silent = sorted({name for output in outputs for name in output["without_value"]})
+        if silent and first["rows"]:
+            warnings.append(
+                f"{drop}: no row has a value of {', '.join(silent)}. Next step: see whether the mapping of this file "
+                "spells these columns as the file does."
+            )
+    return warnings
+
+
+def _by_drop(drops: Sequence[Row]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = {}
+    for row in drops:
+        grouped.setdefault(row["drop"], []).append(row)
+    return dict(sorted(grouped.items()))
 
 
 def warn_of_mappings(found: list[Row]) -> list[str]:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.files import FoundFile, digest_files
 from clvspark.lakehouse.side_by_side import by_key, side_by_side
 from clvspark.privacy.tables import TOMBSTONE
@@ -75,12 +76,20 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
 
 
 def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
+    """Files of every kind; MissingInputError names all kinds of which there are none."""
     landing = resolve_landing(config.landing)
-    return [
+    drops = [
         Drop(system.system, file, find_files(lake.spark, landing, file))
         for system in config.systems
         for file in system.files
     ]
+    missing = [f"{drop.spec.path} ({drop.system})" for drop in drops if not drop.files]
+    if missing:
+        raise MissingInputError(
+            f"No landing file in {landing} matches {', '.join(missing)}. Put the files there, or correct "
+            "'sources.landing' or the 'path' of the system."
+        )
+    return drops
 
 
 def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:

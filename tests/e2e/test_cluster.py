@@ -18,6 +18,8 @@ from support.jvm import QUICK_JVM
 from support.shops import ROOT, environment, open_lake, open_shop
 
 from clvspark.lakehouse import runtime
+from clvspark.pipeline import STAGES
+from clvspark.stream import STREAMED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -55,12 +57,25 @@ def master(variables, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def submitted(master, variables, goods, tmp_path_factory):
-    """A shop whose whole pipeline ran by spark-submit on the cluster."""
+    """A shop whose pipeline ran by spark-submit on the cluster: a job of one stage, of all, and the stream's."""
     shop = open_shop(
         tmp_path_factory.mktemp("submitted") / "shop",
         goods,
         spark={"master": None, "shuffle_partitions": 2, "conf": {}},
     )
+    ran = [
+        submit(shop, job, *options, master=master, variables=variables)
+        for job, *options in (
+            ["ingest_sources.py"],
+            ["run_pipeline.py"],
+            ["stream_events.py", "--available-now", "--as-of", str(shop.config().as_of)],
+        )
+    ]
+    return shop, *ran
+
+
+def submit(shop, job, *options, master, variables) -> str:
+    """Run a job of jobs/ on the cluster; what it printed."""
     settings = {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraJavaOptions": QUICK_JVM,
@@ -70,7 +85,7 @@ def submitted(master, variables, goods, tmp_path_factory):
     command = [Path(sys.executable).with_name("spark-submit"), "--master", master]
     command += ["--driver-memory", "1g", "--executor-memory", "1g"]
     command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
-    command += [ROOT / "jobs/run_pipeline.py", "--config", shop.config_file]
+    command += [ROOT / "jobs" / job, "--config", shop.config_file, *options]
     done = subprocess.run(
         command,
         cwd=shop.folder,
@@ -81,17 +96,35 @@ def submitted(master, variables, goods, tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return shop, done.stdout
+    return done.stdout
 
 
 def test_the_job_ran_on_both_workers(submitted, master, tmp_path_factory):
     works = sorted(tmp_path_factory.getbasetemp().glob("cluster*/work_*/app-*/*"))
 
     assert {path.parent.parent.name for path in works} == {"work_one", "work_two"}
+    assert len({path.parent.name for path in works}) == 3, "an application for each job"
 
 
 def test_the_job_tells_the_same_as_the_command_line(submitted):
-    assert submitted[1].count("(equal)") == 2
+    assert submitted[2].count("(equal)") == 2
+
+
+def test_what_the_job_of_a_stage_did_is_done_for_the_others(submitted):
+    _, one, whole, stream = submitted
+
+    assert told_of(one) == {"ingest": "done"}
+    assert set(told_of(whole)) == set(STAGES)
+    assert {stage for stage, status in told_of(whole).items() if status == "unchanged"} == {
+        "ingest"
+    }
+    assert told_of(stream) == dict.fromkeys(STREAMED, "unchanged")
+
+
+def told_of(printed: str) -> dict[str, str]:
+    """Status by stage, as the lines of the stages say."""
+    lines = [line.split() for line in printed.splitlines()]
+    return {words[0]: words[1] for words in lines if words and words[0] in STAGES}
 
 
 @pytest.mark.parametrize("name", COMPARED)

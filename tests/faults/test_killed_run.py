@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from support.contents import COMPARED, contents
 from support.shops import clvspark, command_line, environment, open_lake, open_shop
@@ -22,12 +22,15 @@ PATIENCE = 400  # seconds until a run must have come to the point where it is ki
 
 @pytest.fixture(scope="module")
 def killed(goods, tmp_path_factory):
-    """The shop after its run was killed, JVM and all, at random points, and then run to its end."""
+    """The shop after its run was killed at random points, and then run to its end.
+
+    Every other time the JVM is killed as well; else it finds out by itself, while the next run starts already.
+    """
     shop = open_shop(tmp_path_factory.mktemp("killed") / "shop", goods)
     chance = random.Random(SEED)
     points = [(chance.randint(1, 14), chance.uniform(0, 1.5)) for _ in range(KILLS)]
-    for commits, delay in points:
-        kill_a_run(shop, commits, delay)
+    for number, (commits, delay) in enumerate(points):
+        kill_a_run(shop, commits, delay, whole=number % 2 == 0)
     done = clvspark("run", "--config", shop.config_file, cwd=shop.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return shop, done.stdout
@@ -62,8 +65,8 @@ def test_files_equal_those_of_a_clean_run(killed, finished):
     assert rescued == clean
 
 
-def kill_a_run(shop, commits: int, delay: float) -> None:
-    """Kill a run after so many commits and seconds; it must not have ended by itself."""
+def kill_a_run(shop, commits: int, delay: float, *, whole: bool) -> None:
+    """Kill a run, the `whole` of its processes, after so many commits and seconds; it must not have ended by itself."""
     until = commits_of(shop.lakehouse) + commits
     with (shop.folder / "killed.txt").open("w+") as output:
         program = subprocess.Popen(
@@ -72,7 +75,6 @@ def kill_a_run(shop, commits: int, delay: float) -> None:
             env=environment(),
             stdout=output,
             stderr=output,
-            start_new_session=True,
         )
         deadline = time.monotonic() + PATIENCE
         try:
@@ -84,7 +86,11 @@ def kill_a_run(shop, commits: int, delay: float) -> None:
             assert program.poll() is None, f"{until} commits, {delay} s: {output.read()}"
         finally:
             if program.poll() is None:
-                os.killpg(program.pid, signal.SIGKILL)
+                driver = psutil.Process(program.pid)
+                others = driver.children(recursive=True) if whole else []
+                for process in [*others, driver]:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
             program.wait()
 
 

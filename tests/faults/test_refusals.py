@@ -69,7 +69,11 @@ def outcomes(shops):
 @pytest.mark.parametrize(
     ("fault", "code", "words"),
     [
-        ("landing", 3, ["No landing file matches", "sales.csv", "correct 'sources.landing'"]),
+        (
+            "landing",
+            3,
+            ["No landing file in", "matches sales.csv (till)", "correct 'sources.landing'"],
+        ),
         ("column", 2, ["sales.csv: 1 fault", "column 'amount' is missing; the file has receipt"]),
         ("writer", 5, ["is locked for writing", "(run)", "Wait for it to end"]),
         ("newer", 6, ["This lakehouse has format 99", "Upgrade clvspark"]),

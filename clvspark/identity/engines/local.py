@@ -28,12 +28,14 @@ from clvspark.identity.model.term_frequency import adjusted_columns, value_hash
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
 
+LOCAL_MEMORY = "6GB"
+
 
 class LocalEngine:
     """Links and clusters in one DuckDB on the driver's machine, which spills to disk beyond `memory`."""
 
     def __init__(
-        self, spark: SparkSession, settings: IdentitySettings, *, memory: str = "6GB"
+        self, spark: SparkSession, settings: IdentitySettings, *, memory: str = LOCAL_MEMORY
     ) -> None:
         """Bind a session; files live in a temporary folder until the process ends or `release`."""
         self._spark, self._settings, self._memory = spark, settings, memory

@@ -66,7 +66,8 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
         ) as error:  # Splink raises many kinds, some of them with data in the message
             raise TrainingError(
                 f"The linkage model could not be trained ({type(error).__name__}): {len(sample)} records may hold too "
-                "few pairs for 'identity.training'. Give other 'deterministic_rules' or 'em_rules'."
+                "few pairs for 'identity.training'. Next step: give other 'deterministic_rules' or 'em_rules'; or, "
+                "for a small shop, link by equal identifiers alone: identity: {settings: !include identity_exact.yaml}."
             ) from error
     _refuse_untrained(estimates, settings)
     return IdentityModel(estimates.model, len(sample), estimates.report)

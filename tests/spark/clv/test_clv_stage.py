@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, stage
+from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, competition, stage
+from clvspark.clv.competition import Competition
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import fit_transaction_model, model_columns
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
@@ -118,8 +119,7 @@ def test_the_champion_measure_can_be_chosen() -> None:
         "B": {"mae": 2.0, "log_likelihood": -5.0},
     }
     for by, best in (("mae", "A"), ("log_likelihood", "B")):
-        config = ClvConfig(champion_by=by)  # type: ignore[call-arg, arg-type]
-        assert stage._choose_champion(measures, config) == best
+        assert Competition(measures=measures).champion(by) == best
 
 
 def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
@@ -282,7 +282,7 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
             raise TrainingError("ParetoNBDModel could not be fitted: it runs off to a bound")
         return fit_transaction_model(name, summary)
 
-    monkeypatch.setattr(stage, "fit_transaction_model", refuse)
+    monkeypatch.setattr(competition, "fit_transaction_model", refuse)
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
     write_summary(lake, rows, AS_OF)
     config = ClvConfig(value="revenue", models=["NBDModel", "ParetoNBDModel"])  # type: ignore[call-arg]
@@ -295,3 +295,59 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
     }
     assert found["NBDModel"]["reason"] is None
     assert "runs off to a bound" in found["ParetoNBDModel"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("returns", "why"),
+    [
+        ((), "0 for every customer; at least some repeat purchases are needed"),
+        (("p0", "p1"), "or all spend the same; spend must vary"),
+    ],
+    ids=["nobody came back", "all spend the same"],
+)
+def test_where_no_model_can_be_fitted_the_run_says_why_and_goes_on(
+    lake: Lakehouse, returns: tuple[str, ...], why: str
+) -> None:
+    rows = [bought(f"p{person}", 300 + person) for person in range(20)]
+    rows += [bought(person, 100 - 10 * number) for number, person in enumerate(returns)]
+    rows += [bought(person, 250 - 10 * number) for number, person in enumerate(returns)]
+    write_summary(lake, rows, AS_OF)
+    with lake.writing("fit"):
+        fitted = stage.run_fit(lake, CONFIG, AS_OF)
+        scored = stage.run_score(lake, CONFIG, AS_OF)
+        again = stage.run_fit(lake, CONFIG, AS_OF)
+
+    (said,) = fitted.warnings
+    assert said.startswith("no model was fitted")
+    assert why in said
+    assert "Next step: run again when more people have come back to buy" in said
+    assert "nobody is valued" in scored.warnings[0]
+    assert [lake.read(table).count() for table in (MODEL, CUSTOMER_VALUE)] == [0, 0]
+    left_out = lake.read(BACKTEST).where("measure = 'fitted' AND value = 0").collect()
+    assert any(why in row["reason"] for row in left_out)
+    assert again.status == "unchanged"
+
+
+def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_values(
+    lake: Lakehouse,
+) -> None:
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    with lake.writing("fit"):
+        write_summary(lake, rows, AS_OF)
+        stage.run_fit(lake, config, AS_OF)
+        write_summary(lake, [bought(f"p{person}", 300) for person in range(20)], MAY)
+        fitted = stage.run_fit(lake, config, MAY)
+        stage.run_score(lake, config, MAY)
+
+    assert "the champion of an earlier date stays" in fitted.warnings[0]
+    champion = stage._champion(lake, AS_OF)[0]
+    values = lake.read(CUSTOMER_VALUE).where(f"as_of_date = DATE'{MAY}'")
+    assert [row[0] for row in values.select("model_id").distinct().collect()] == [champion]
+    assert values.count() == 20
+
+
+def bought(person: str, days_before: int) -> dict[str, object]:
+    """One purchase of 10.00, so many days before the date."""
+    day = (person, AS_OF - timedelta(days=days_before), 1, 0, 10.0, 5.0, 0)
+    return dict(zip(PERSON_DAY.names, day, strict=True))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from clvspark.config import shipped_config
 from clvspark.identity import IdentityResolver, IdentitySettings, evaluate_clusters
 from clvspark.identity import resolver as resolving
 from clvspark.identity.cleaning.shared_identifiers import (
@@ -173,3 +174,26 @@ def test_quality_agrees_with_brute_force_over_all_pairs(
     assert quality.recall == pytest.approx(len(found & true) / len(true) if true else 1.0)
     assert quality.records == len(pairs)
     assert quality.largest_cluster == max(sum(a == p for a, _ in pairs) for p in range(5))
+
+
+def test_a_small_shop_links_by_equal_identifiers_unless_several_names_share_them(
+    spark: SparkSession,
+) -> None:
+    exact = IdentitySettings.from_yaml(shipped_config("identity_exact.yaml"))
+    rows = [
+        ("1", "ann", "lee", "home@example.com", "07700 900123", None),
+        ("2", "ann", "lee", None, "+44 7700 900123", "c1"),
+        ("3", None, None, None, None, "C-1"),
+        ("4", "bob", "lee", "home@example.com", None, None),
+        ("5", "carl", "fox", "fox@example.com", None, None),
+        ("6", None, None, "Fox@Example.com ", None, None),
+    ]
+    columns = ["given_name", "surname", "email", "mobile", "loyalty_card"]
+    known = [name for name in CUSTOMER_RECORD.names if name not in ("source_system", *columns)]
+    given = spark.createDataFrame(
+        [("s", *row) for row in rows],
+        ", ".join(f"{name} string" for name in ("source_system", "source_record_id", *columns)),
+    )
+    absent = {n: F.lit(None).cast(CUSTOMER_RECORD.column(n).type) for n in known[1:]}
+    resolution = IdentityResolver(spark, exact).resolve(given.withColumns(absent), None)
+    assert persons(resolution.persons) == [["1", "2", "3"], ["4"], ["5", "6"]]

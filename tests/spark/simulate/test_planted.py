@@ -43,6 +43,9 @@ def test_one_month_has_a_further_column(demo: SimpleNamespace) -> None:
     }
     extended = {stem for stem, header in headers.items() if header[-1] == "till_operator"}
     assert extended == {"sales_2025-09"}
+    rows = (demo.path / "landing/till/sales_2025-09.csv").read_bytes().count(b"\n") - 1
+    report = json.loads((demo.path / "truth/planted.json").read_text())
+    assert report["further_column"] == {"name": "till_operator", "rows": rows}
     assert {tuple(header[:8]) for header in headers.values()} == {
         ("receipt_no", "line_no", "store_id", "sold_at", "loyalty_card", "product_id", "quantity",
          "amount")

@@ -142,6 +142,15 @@ def taken(
     )
 
 
+def test_columns_that_nothing_reads_are_told(taken: SimpleNamespace) -> None:
+    told = [text.partition(". Next step")[0] for text in taken.report.warnings]
+    assert told == [
+        "guest:guest/orders.jsonl: 1 of 5 rows have columns that nothing reads, e.g. gift",
+        "kiosk:kiosk/sales_*.csv: 1 of 12 rows have columns that nothing reads, e.g. operator",
+    ]
+    assert taken.report.metrics["rows_with_unknown_columns"] == 2
+
+
 def test_good_rows_are_kept(taken: SimpleNamespace) -> None:
     assert set(taken.events) == {
         "kiosk:r1:1", "kiosk:r1:2", "kiosk:r7:1", "kiosk:r9:1", "guest:g1:1", "guest:g2:1"
@@ -264,7 +273,10 @@ def test_a_missing_file_or_column_stops_before_anything_is_written(
     lake: Lakehouse, tmp_path: Path
 ) -> None:
     config = described(tmp_path, KIOSK)
-    with pytest.raises(MissingInputError, match=r"No landing file matches .*kiosk/sales_\*.csv"):
+    with pytest.raises(
+        MissingInputError,
+        match=r"No landing file in .* matches kiosk/sales_\*.csv \(kiosk\), kiosk/products.csv \(kiosk\)",
+    ):
         ingest(lake, config)
     write_landing(tmp_path / "x")
     file = tmp_path / "x/kiosk/products.csv"

@@ -187,3 +187,9 @@ def test_a_level_that_only_pairs_of_two_persons_show_does_not_end_the_training()
     assert trained.report is not None
     swapped = [level for level in trained.report.levels if "swapped" in level.label]
     assert all(level.m <= 1e-3 for level in swapped)
+
+
+def test_too_few_records_are_told_with_what_a_small_shop_can_do() -> None:
+    settings = IdentitySettings.model_validate(BASE)
+    with pytest.raises(TrainingError, match=r"2 records may hold too few.*identity_exact.yaml"):
+        train_model(sample(settings, persons=1), settings)
