@@ -76,6 +76,8 @@ def _sizing(config: SparkConfig, has_catalog: bool) -> dict[str, str]:
         sizing["spark.sql.shuffle.partitions"] = str(
             config.shuffle_partitions or os.cpu_count() or 2
         )
+        # Else it grows with the heap to 64 MB, which every hash table takes at least, the smallest broadcast's as well.
+        sizing["spark.buffer.pageSize"] = "2m"
         # With as many partitions as cores there is nothing to adapt; planning once is cheaper.
         sizing["spark.sql.adaptive.enabled"] = "false"
         # VACUUM lists folders in as many tasks as this; the default is 10,000.
