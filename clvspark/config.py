@@ -54,17 +54,20 @@ class Config(StrictModel):
         absent = {
             name: lag for name, lag in needed.items() if lag not in self.history.summary_lags_days
         }
+        faults = []
         if absent:
             lags = ", ".join(f"{lag} ({name})" for name, lag in absent.items())
-            raise ValueError(f"history.summary_lags_days must hold {lags}")
+            faults.append(f"history.summary_lags_days must hold {lags}")
         known = {definition.id for definition in self.audiences.definitions}
         unknown = {name for d in self.activation.destinations for name in d.audiences} - known
         if unknown:
-            raise ValueError(
+            faults.append(
                 f"activation.destinations name audiences that are not defined: {', '.join(sorted(unknown))}"
             )
         if self.measurement.holdout_percent != self.activation.holdout.percent:
-            raise ValueError("measurement.holdout_percent must equal activation.holdout.percent")
+            faults.append("measurement.holdout_percent must equal activation.holdout.percent")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import typer
@@ -14,17 +16,34 @@ from clvspark.lakehouse.errors import ClvsparkError
 from clvspark.lakehouse.foreign import translate
 
 UNEXPECTED = 70
-INTERRUPTED = 130
+# As shells say it: 128 and the number of the signal.
+INTERRUPTED, TERMINATED = 130, 143
 # Typer raises the errors of its own copy of click, older ones those of the package.
 _USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 
 def guarded(call: Callable[[], Any]) -> None:
-    """Run a command and exit: errors meant for people become one message, others one line that quotes no data."""
+    """Run a command and exit: errors meant for people become one message, others one line that quotes no data.
+
+    SIGTERM, which schedulers send, ends it like Ctrl-C: jobs are cancelled and what is temporary is removed.
+    """
+    stopped = []
+
+    def stop(_: int, frame: FrameType | None) -> None:
+        stopped.append(TERMINATED)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if callable(interrupt):
+            interrupt(signal.SIGINT, frame)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         code = call()
     except (typer.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
+        code = stopped[0] if stopped else INTERRUPTED
+        console.err.print(
+            "Stopped. Every table is as its last version left it; run the command again to go on."
+        )
     except _USAGE_ERROR as error:
         error.show()
         code = error.exit_code

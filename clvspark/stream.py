@@ -25,7 +25,7 @@ from pyspark.sql.types import (
 from clvspark.config import Config
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
-from clvspark.lakehouse.files import is_folder
+from clvspark.lakehouse.files import is_folder, literal
 from clvspark.pipeline import run_stages
 from clvspark.sources.landing import resolve_landing
 
@@ -98,7 +98,7 @@ def stream_landing(
             lake.spark.readStream.format("binaryFile")
             .schema(_FILES)
             .option("recursiveFileLookup", "true")
-            .load(landing)
+            .load(literal(landing))
             .select("path")
         )
         writer = files.writeStream.foreachBatch(on_batch).option("checkpointLocation", checkpoint)

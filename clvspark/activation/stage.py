@@ -21,7 +21,7 @@ from clvspark.activation.gate import assign_members, join_addresses, judge_membe
 from clvspark.activation.holdout import deal_groups, hold_entries
 from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT, OUTBOX, TABLES
-from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
+from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP, later_evaluation
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
@@ -38,6 +38,7 @@ STAGE = "activate"
 READS = (
     MEMBERSHIP,
     DEFINITION,
+    ESTIMATE,
     PERSON,
     PERSON_LINK,
     CUSTOMER_RECORD,
@@ -48,7 +49,10 @@ READS = (
 
 
 def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
-    """Tell every destination what changed on its lists. Consent is read at this moment, not at evaluation."""
+    """Tell every destination what changed on its lists. Consent is read at this moment, not at evaluation.
+
+    Nobody is told anything as of a date before that of the lists; the run warns.
+    """
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=TABLES) as run:
         if not run.is_current:
             _activate(run, lake, config, as_of)
@@ -56,6 +60,16 @@ def run(lake: Lakehouse, config: ActivationConfig, as_of: date) -> RunReport:
 
 
 def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) -> None:
+    later = later_evaluation(lake.read_or_empty(ESTIMATE), as_of)
+    if later:
+        run.warn(
+            f"no destination was told anything as of {as_of}: the lists are those of {later}. Next step: none, or "
+            f"clvspark activate --as-of {later}"
+        )
+        run.overwrite_all(
+            {t: lake.spark.createDataFrame([], t.schema) for t in TABLES if not lake.exists(t)}
+        )
+        return
     _refuse_unknown_audiences(lake, config)
     for destination in config.destinations:
         recover_folders(Path(config.exports) / destination.id)

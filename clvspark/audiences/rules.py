@@ -35,6 +35,11 @@ ValueName = Literal[
 Attribute = Literal["given_name", "surname", "city", "postcode", "records"]
 
 
+def _refuse_empty_range(least: float | None, most: float | None) -> None:
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"nothing is at least {least:g} and at most {most:g}; swap the bounds")
+
+
 class Decile(StrictModel):
     """The person's decile by a metric; 1 is the best."""
 
@@ -42,18 +47,24 @@ class Decile(StrictModel):
     at_least: int = Field(1, ge=1, le=10)
     at_most: int = Field(10, ge=1, le=10)
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        _refuse_empty_range(self.at_least, self.at_most)
+        return self
+
 
 class Value(StrictModel):
     """A predicted or past value of the person, bounds inclusive."""
 
     name: ValueName
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = Field(None, allow_inf_nan=False)
+    at_most: float | None = Field(None, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.at_least is None and self.at_most is None:
             raise ValueError("give 'at_least', 'at_most' or both")
+        _refuse_empty_range(self.at_least, self.at_most)
         return self
 
 
@@ -76,6 +87,11 @@ class Survey(StrictModel):
     score_at_most: int = Field(10, ge=0, le=10)
     within_days: int | None = Field(None, ge=1)
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        _refuse_empty_range(self.score_at_least, self.score_at_most)
+        return self
+
 
 class Event(StrictModel):
     """How often something happened to the person within so many days (all time without)."""
@@ -89,6 +105,7 @@ class Event(StrictModel):
     def _bounded(self) -> Self:
         if self.at_least is None and self.at_most is None:
             raise ValueError("give 'at_least', 'at_most' or both; 'at_most: 0' means never")
+        _refuse_empty_range(self.at_least, self.at_most)
         return self
 
 

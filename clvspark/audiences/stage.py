@@ -19,6 +19,7 @@ from clvspark.audiences.tables import (
     MEMBERSHIP,
     MEMBERSHIP_EVENT,
     TABLES,
+    later_evaluation,
     members_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
@@ -46,7 +47,10 @@ READS = (
 
 
 def run(lake: Lakehouse, config: AudiencesConfig, as_of: date) -> RunReport:
-    """Rank deciles and evaluate every audience as of `as_of`."""
+    """Rank deciles and evaluate every audience as of `as_of`.
+
+    Where audiences have been evaluated for a later date, memberships stay as they are and the run warns.
+    """
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=TABLES) as run:
         if not run.is_current:
             _evaluate(run, lake, config, as_of)
@@ -59,6 +63,15 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         list_values(valued, as_of=as_of)
     )
     ranked = rank_deciles(values.localCheckpoint(), as_of=as_of)
+    later = later_evaluation(lake.read_or_empty(ESTIMATE), as_of)
+    if later:
+        run.warn(
+            f"only the deciles of {as_of} were ranked: audiences have been evaluated as of {later}, and memberships go "
+            "forward in time. Next step: none, if you wanted the values of that day; members of today come from a run "
+            f"as of {later} or later."
+        )
+        run.overwrite(DECILE, ranked, where=rows_of(as_of))
+        return
     all_of(
         lambda: run.overwrite(DECILE, ranked, where=rows_of(as_of)),
         lambda: run.merge(DEFINITION, _definition_rows(lake, config)),

@@ -104,4 +104,15 @@ def members_on(events: DataFrame, day: date) -> DataFrame:
     return moved.where("_last = 'enter'").select("audience_id", "person_id")
 
 
+def later_evaluation(estimates: DataFrame, day: date) -> date | None:
+    """The newest date after `day` for which audiences have been evaluated, None where there is none.
+
+    In: audiences.estimate. Memberships go forward in time only: what a later date found stands.
+    """
+    found: date | None = (
+        estimates.where(F.col("as_of_date") > F.lit(day)).agg(F.max("as_of_date")).collect()[0][0]
+    )
+    return found
+
+
 TABLES = (DECILE, DEFINITION, MEMBERSHIP, MEMBERSHIP_EVENT, ESTIMATE)

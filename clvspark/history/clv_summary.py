@@ -13,13 +13,35 @@ from clvspark.history.tables import CLV_SUMMARY
 _MONEY = "decimal(18,2)"
 
 
-def summarise_purchases(days: DataFrame, *, as_of: date, lags_days: Sequence[int]) -> DataFrame:
+def list_late_refunds(orders: DataFrame) -> DataFrame:
+    """Refunds on another day than the purchase that they belong to.
+
+    In: history.order. Out: one row a refund of an order and day: ``person_id, bought_on, refunded_on, net_revenue,
+    margin``. A refund whose order is not there belongs to no purchase.
+    """
+    day = F.to_date("ordered_at")
+    bought = orders.where("is_purchase").select("order_id", day.alias("bought_on"))
+    refunds = orders.where("NOT is_purchase AND person_id IS NOT NULL")
+    refunds = refunds.select(
+        "order_id", "person_id", day.alias("refunded_on"), "net_revenue", "margin"
+    )
+    late = refunds.join(bought, on="order_id", how="inner").where("refunded_on <> bought_on")
+    return late.drop("order_id")
+
+
+def summarise_purchases(
+    days: DataFrame,
+    *,
+    as_of: date,
+    lags_days: Sequence[int],
+    late_refunds: DataFrame | None = None,
+) -> DataFrame:
     """Purchase summary of every person who had bought, so many days before `as_of`, for each lag.
 
-    In: history.person_day. Out: history.clv_summary, one row a person and lag. The last day counted is the day
-    before ``as_of - lag``, so that T of a purchase on that day is 0. Several purchases on one day
-    count once (Fader, Hardie & Lee 2005). Spend is the mean over repeat days: the first one is left out, as
-    it opens the relationship. Refunds lower the spend of the day they happen on.
+    In: history.person_day; rows of `list_late_refunds`. Out: history.clv_summary, one row a person and lag. The last
+    day counted is the day before ``as_of - lag``, so that T of a purchase on that day is 0. Several purchases on one
+    day count once (Fader, Hardie & Lee 2005). Spend is the mean over repeat days: the first one is left out, with
+    what was refunded of it until then, as it opens the relationship. Other refunds lower the spend of the repeat days.
     """
     lags = F.explode(F.array(*(F.lit(lag) for lag in sorted(set(lags_days))))).alias("lag_days")
     until = F.date_sub(F.lit(as_of), F.col("lag_days"))
@@ -37,6 +59,8 @@ def summarise_purchases(days: DataFrame, *, as_of: date, lags_days: Sequence[int
         F.min_by("net_revenue", F.when(bought, F.col("day"))).alias("first_revenue"),
         F.min_by("margin", F.when(bought, F.col("day"))).alias("first_margin"),
     )
+    if late_refunds is not None:
+        summary = _add_refunds_of_first_day(summary, late_refunds)
     frequency = (F.col("purchase_days") - 1).cast("int")
     last_counted = F.date_sub("_until", 1)
     columns = {
@@ -48,6 +72,25 @@ def summarise_purchases(days: DataFrame, *, as_of: date, lags_days: Sequence[int
         "monetary_margin": _mean_repeat("historical_margin", "first_margin"),
     }
     return summary.where("purchase_days > 0").withColumns(columns).select(*CLV_SUMMARY.names)
+
+
+def _add_refunds_of_first_day(summary: DataFrame, late_refunds: DataFrame) -> DataFrame:
+    """The first day's revenue and margin less what was refunded of it on later days that count."""
+    first = summary.select("person_id", "lag_days", "_until", F.col("first_purchase_on"))
+    refunds = late_refunds.withColumnRenamed("bought_on", "first_purchase_on")
+    known = first.join(refunds, on=["person_id", "first_purchase_on"], how="inner")
+    sums = (
+        known.where("refunded_on < _until")
+        .groupBy("person_id", "lag_days")
+        .agg(F.sum("net_revenue").alias("_revenue"), F.sum("margin").alias("_margin"))
+    )
+    both = summary.join(sums, on=["person_id", "lag_days"], how="left")
+    return both.withColumns(
+        {
+            name: F.col(name) + F.coalesce(refunded, F.lit(0))
+            for name, refunded in (("first_revenue", "_revenue"), ("first_margin", "_margin"))
+        }
+    )
 
 
 def _mean_repeat(total: str, first: str) -> Column:

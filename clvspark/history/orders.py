@@ -43,7 +43,7 @@ def build_orders(
         F.min("channel").alias("channel"),
         F.min("store_id").alias("store_id"),
         F.count(F.lit(1)).cast("int").alias("lines"),
-        F.sum("quantity").cast("int").alias("units"),
+        F.sum("quantity").alias("units"),
         F.sum("net_revenue").cast(_MONEY).alias("net_revenue"),
         F.sum(cost).cast(_MONEY).alias("cost"),
     )

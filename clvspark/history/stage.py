@@ -6,7 +6,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from clvspark.history.clv_summary import summarise_purchases
+from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
@@ -36,11 +36,13 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
     run.overwrite_all({ORDER: orders, INTERACTION: build_interactions(events)})
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
-    run.overwrite(
-        CLV_SUMMARY,
-        summarise_purchases(lake.read(PERSON_DAY), as_of=as_of, lags_days=config.summary_lags_days),
-        where=rows_of(as_of),
+    summary = summarise_purchases(
+        lake.read(PERSON_DAY),
+        as_of=as_of,
+        lags_days=config.summary_lags_days,
+        late_refunds=list_late_refunds(lake.read(ORDER)),
     )
+    run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
     _reconcile(run, lake)
 
 

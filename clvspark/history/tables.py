@@ -17,7 +17,7 @@ ORDER = Table(
         Column("store_id", "string"),
         Column("is_purchase", "boolean", "false: a refund", key=True),
         Column("lines", "int", check="lines >= 1"),
-        Column("units", "int"),
+        Column("units", "bigint"),
         Column(
             "net_revenue",
             "decimal(18,2)",

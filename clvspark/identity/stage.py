@@ -86,7 +86,7 @@ def _resolve(work: Work) -> None:
         model = find_champion(lake.read_or_empty(MODEL), work.config)
     work.run.step("what has changed")
     stored = None
-    if model is not None or not settings.compared:
+    if not lake.log.force and (model is not None or not settings.compared):
         stored = _read_stored(work, basis(model, work.config))
     if stored is None:
         before = lake.read_or_empty(EVIDENCE).select("basis").first()

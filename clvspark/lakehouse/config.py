@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -95,7 +96,11 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML and ``!include``, nothing that runs code; a key stands once, a date exists."""
+    """Plain YAML and ``!include``, nothing that runs code; a key stands once, a date exists.
+
+    As in YAML 1.2 only true and false are true and false (yes, no and on are words), and only decimal numbers are
+    whole numbers: a postcode with a leading zero stays what it is.
+    """
 
     path: Path
     within: tuple[Path, ...]
@@ -121,6 +126,8 @@ def _timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise _fault(key, "a key must be a plain word, not a list or a mapping")
         if key.tag != _MERGE and key.value in seen:
             raise _fault(key, f"the key {key.value!r} stands twice; keep one of them")
         seen.add(key.value)
@@ -132,6 +139,15 @@ def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
+_BOOL, _INT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOL, _INT)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    _BOOL, re.compile("^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(_INT, re.compile("^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
 _Loader.add_constructor("!include", _include)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)

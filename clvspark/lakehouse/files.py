@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,21 @@ class FoundFile:
     size: int
     modified_ms: int
     is_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name without the folders."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether Spark, like Hadoop, never reads it."""
+        return self.name.startswith(("_", "."))
+
+
+def literal(path: str) -> str:
+    """A path that a reader takes as it is, although it holds characters of a glob."""
+    return re.sub(r"([\\\[\]{}*?])", r"\\\1", path)
 
 
 def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
@@ -48,7 +64,11 @@ def digest_files(spark: SparkSession, files: list[FoundFile]) -> str:
     folders = [file.path for file, commit in commits.items() if commit is None]
     if folders:
         # Listed by Spark, in the JVM and on the cores: folders may hold very many files.
-        below = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(folders)
+        below = (
+            spark.read.format("binaryFile")
+            .option("recursiveFileLookup", "true")
+            .load([literal(folder) for folder in folders])
+        )
         fact = F.xxhash64("path", "modificationTime", "length")
         parts.append(repr(below.agg(F.count("path"), F.sum("length"), F.bit_xor(fact)).collect()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -56,16 +76,20 @@ def digest_files(spark: SparkSession, files: list[FoundFile]) -> str:
 
 def _newest_commit(spark: SparkSession, folder: str) -> FoundFile | None:
     """Newest commit of the Delta table in a folder, None where there is no table."""
-    commits = list_files(spark, f"{folder}/_delta_log/*.json")
+    commits = list_files(spark, f"{literal(folder)}/_delta_log/*.json")
     return commits[-1] if commits else None
 
 
 def read_first_line(spark: SparkSession, file: str) -> str | None:
-    """First line of a UTF-8 text file; None if it is empty."""
+    """First line of a UTF-8 text file, compressed or not; None if it is empty."""
     path, system = _open_path(spark, file)
+    jvm = _jvm(spark)
+    codecs = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(system.getConf())
+    codec = codecs.getCodec(path)
     stream = system.open(path)
     try:
-        io = _jvm(spark).java.io
+        stream = codec.createInputStream(stream) if codec is not None else stream
+        io = jvm.java.io
         line = io.BufferedReader(io.InputStreamReader(stream, "UTF-8")).readLine()
     finally:
         stream.close()

@@ -13,6 +13,9 @@ from pyspark.sql.types import StructField, StructType
 
 from clvspark.lakehouse.errors import ContractError
 
+# Types of which Delta keeps the least and the greatest value.
+_ORDERED = ("string", "int", "bigint", "double", "decimal", "date", "timestamp")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -102,7 +105,12 @@ class Table:
             "delta.enableChangeDataFeed": self.change_feed,
             "delta.enableDeletionVectors": self.deletion_vectors,
         }
-        return {name: "true" for name, is_on in wanted.items() if is_on}
+        found = {name: "true" for name, is_on in wanted.items() if is_on}
+        if any(column.pii for column in self.columns):
+            # Delta's log keeps the least and the greatest value of a file's columns, which no erasure reaches.
+            plain = [c.name for c in self.columns if not c.pii and c.type.startswith(_ORDERED)]
+            found["delta.dataSkippingStatsColumns"] = ",".join(plain)
+        return found
 
     @property
     def predicates(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
@@ -33,14 +33,12 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     Every record of such a person goes, from every table that names records or persons: tombstones first and
     links last, so that an interrupted erasure is finished by the next one and nothing is ingested again. Lists
     that were told about the person are told to remove them by the next activation; REMOVALS counts these.
-    Raises MissingInputError where none of the records is known.
+    Raises MissingInputError, before anything is erased, where one of the records is not known or belongs to no person
+    yet.
     """
     with lake.writing("forget"):
         found = _records_of_persons(lake, records).localCheckpoint()
-        if not found.limit(1).count():
-            raise MissingInputError(
-                "None of the records is known. Give them as SYSTEM:ID, e.g. crm:C0000000000001."
-            )
+        _refuse_unknown(lake, records, found)
         digest = record_digest(F.col("source_system"), F.col("source_record_id"))
         stones = found.select(
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
@@ -57,6 +55,36 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
             if table.name not in touched and lake.exists(table)
         }
     return {name: rows for name, rows in touched.items() if rows}
+
+
+def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -> None:
+    """Nobody may believe that a record is erased which was misspelt."""
+    known = {row[0] for row in found.select("unique_id").where(_is_named(records)).collect()}
+    missing = [record for record in dict.fromkeys(records) if record not in known]
+    if not missing:
+        return
+    landed = lake.read_or_empty(lake.tables[RECORDS]).select(_unique_id())
+    waiting = {row[0] for row in landed.where(_is_named(missing)).collect()}
+    unknown = [record for record in missing if record not in waiting]
+    told = []
+    if unknown:
+        told.append(
+            f"No record is called {', '.join(unknown)}. Give records as SYSTEM:ID, e.g. crm:C0000000000001."
+        )
+    if waiting:
+        told.append(
+            f"{', '.join(sorted(waiting))} landed after the last resolve and belongs to no person yet. Run first: "
+            "clvspark resolve"
+        )
+    raise MissingInputError(f"{' '.join(told)} Nothing was erased.")
+
+
+def _unique_id() -> Column:
+    return F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
+
+
+def _is_named(records: Sequence[str]) -> Column:
+    return F.col("unique_id").isin(*records)
 
 
 def purge_deleted(lake: Lakehouse, table: Table) -> None:
@@ -81,13 +109,12 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
     The records are those of the persons today; their person ids are also those that were absorbed into the
     persons since. A record that has moved to somebody else is not among them.
     """
-    unique_id = F.concat_ws(":", "source_system", "source_record_id").alias("unique_id")
-    links = lake.table(LINKS).select("*", unique_id)
+    links = lake.table(LINKS).select("*", _unique_id())
     key = ["source_system", "source_record_id", "unique_id"]
     latest = links.groupBy(*key).agg(
         F.max_by("person_id", F.struct("valid_from", "recorded_at")).alias("person_id")
     )
-    persons = latest.where(F.col("unique_id").isin(*records)).select("person_id").distinct()
+    persons = latest.where(_is_named(records)).select("person_id").distinct()
     found = latest.join(F.broadcast(persons), on="person_id", how="left_semi").localCheckpoint()
     before = links.join(F.broadcast(found.select("unique_id")), on="unique_id", how="left_semi")
     before = before.select(*found.columns)

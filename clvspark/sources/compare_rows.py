@@ -31,7 +31,9 @@ def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     if is_versioned:
         said = [F.desc_nulls_last("created_at")] if "created_at" in table.names else []
         order = [*said, F.desc("_file"), content]
-    window = Window.partitionBy(*table.key, good).orderBy(*order)
+    # Bad rows may all lack their key; spread, they are not one task's work.
+    spread = F.when(~good, content)
+    window = Window.partitionBy(*table.key, good, spread).orderBy(*order)
     repeated = good & (F.row_number().over(window) > 1)
     if not is_versioned:
         return _refuse(mapped, table, repeated, F.lit(DUPLICATE))

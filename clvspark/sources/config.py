@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
 from clvspark.lakehouse.config import StrictModel
 from clvspark.lakehouse.table import Column
-from clvspark.sources.constants import faults_of_constants, is_numeric
+from clvspark.sources.constants import faults_of_constants, faults_of_pattern, is_numeric
 from clvspark.sources.tables import TARGETS
 
 Transform = Literal["trim", "lower", "upper", "digits", "sha256"]
@@ -25,7 +28,8 @@ class NumberFormat(StrictModel):
         description="what parts groups of three digits; it may be left out of a number, not misplaced",
     )
     currency: list[str] = Field(
-        [], description="signs or codes that may stand before or behind the number, e.g. [$, EUR]"
+        [],
+        description="spellings of the lakehouse's currency that may stand before or behind the number, e.g. [$, USD]",
     )
 
     @model_validator(mode="after")
@@ -64,6 +68,23 @@ class FieldRule(StrictModel):
     number: NumberFormat | None = None
     formats: list[str] | None = None
     timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones() and not re.fullmatch(r"[+-]\d{2}:\d{2}", name):
+            close = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"is no time zone{hint} Give a name such as Europe/Berlin, or +01:00")
+        return name
+
+    @field_validator("formats")
+    @classmethod
+    def _readable_formats(cls, patterns: list[str] | None) -> list[str] | None:
+        faults = [fault for pattern in patterns or [] for fault in faults_of_pattern(pattern)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return patterns
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -155,7 +176,7 @@ class LandingFile(StrictModel):
 
     path: str = Field(description="glob below the landing folder")
     format: Literal["csv", "jsonl", "parquet", "delta"]
-    delimiter: str = ","
+    delimiter: str = Field(",", min_length=1, max_length=1)
     multiline: bool = False
     ignore: list[str] = Field([], description="columns known to be there and not used")
     unknown_columns: Literal["report", "quarantine"] = "report"

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from clvspark.lakehouse.table import Column
+
+# How often a letter of a pattern may stand in a row.
+_LONGEST = {
+    "y": 6,
+    **dict.fromkeys("GMLEQqa", 4),
+    **dict.fromkeys("dhHkKms", 2),
+    "D": 3,
+    "F": 1,
+    "S": 9,
+    "V": 2,
+    **dict.fromkeys("zOXxZ", 5),
+}
 
 
 def is_numeric(column: Column) -> bool:
@@ -43,3 +56,18 @@ def _is_readable(column: Column, text: str) -> bool:
     except (ValueError, InvalidOperation):
         return False
     return True
+
+
+def faults_of_pattern(pattern: str) -> list[str]:
+    """What is wrong with a pattern of dates or instants ("Datetime Patterns" of Spark's documentation)."""
+    plain = re.sub("'[^']*'", "", pattern)
+    if "'" in plain:
+        return [f"{pattern!r}: a quotation mark is not closed"]
+    runs = [(match[1], len(match[0])) for match in re.finditer(r"([A-Za-z])\1*", plain)]
+    unknown = sorted({letter for letter, _ in runs} - set(_LONGEST))
+    if unknown:
+        hint = "; years are y, days of the month d: yyyy-MM-dd" if "Y" in unknown else ""
+        allowed = "".join(_LONGEST)
+        return [f"{pattern!r}: {', '.join(unknown)} means nothing; letters are {allowed}{hint}"]
+    too_long = sorted({letter for letter, length in runs if length > _LONGEST[letter]})
+    return [f"{pattern!r}: too many {', '.join(too_long)} in a row"] if too_long else []

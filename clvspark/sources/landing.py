@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
-from clvspark.lakehouse.files import FoundFile, list_files, read_first_line
+from clvspark.lakehouse.files import FoundFile, list_files, literal, read_first_line
 from clvspark.sources.config import LandingFile
 
 CORRUPT = "_corrupt_record"
@@ -34,12 +34,12 @@ def resolve_landing(landing: str) -> str:
 
 
 def find_files(spark: SparkSession, landing: str, spec: LandingFile) -> list[FoundFile]:
-    """Files below `landing` that match the glob of `spec`, none if there are none.
+    """Files below `landing` that match the glob of `spec`, none if there are none; hidden ones, which Spark skips, too.
 
     MissingInputError where a folder is found; it is a file only where the format is one of folders (Parquet, Delta).
     """
     pattern = spec.path
-    found = list_files(spark, f"{landing}/{pattern}")
+    found = list_files(spark, f"{literal(landing)}/{pattern}")
     folders = [file.path for file in found if file.is_folder and spec.format in ("csv", "jsonl")]
     if folders:
         raise MissingInputError(
@@ -68,10 +68,9 @@ def read_landing(spark: SparkSession, files: list[FoundFile], spec: LandingFile)
 def _read_csv(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
     by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for file in files:
-        by_header[_header(spark, file.path, spec.delimiter)].append(file.path)
+        by_header[_header(spark, file.path, spec)].append(file.path)
     parts = []
     for header, paths in by_header.items():
-        _require(spec.columns, list(header), paths[0])
         schema = StructType([StructField(name, StringType()) for name in (*header, CORRUPT)])
         reader = spark.read.schema(schema).option("header", True).option("columnPruning", False)
         reader = (
@@ -79,7 +78,8 @@ def _read_csv(spark: SparkSession, files: list[FoundFile], spec: LandingFile) ->
             .option("escape", '"')
             .option("multiLine", spec.multiline)
         )
-        df = reader.option("columnNameOfCorruptRecord", CORRUPT).csv(paths)
+        reader = reader.option("columnNameOfCorruptRecord", CORRUPT)
+        df = reader.csv([literal(path) for path in paths])
         cells = F.to_json(F.struct(*(F.col(f"`{name}`") for name in header)))
         raw = F.coalesce(F.col(CORRUPT), cells)
         unknown = _names(sorted(set(header) - set(spec.columns) - set(spec.ignore)))
@@ -94,7 +94,7 @@ def _read_jsonl(spark: SparkSession, files: list[FoundFile], spec: LandingFile) 
     schema = StructType(
         [row, StructField("_end", StringType()), StructField(CORRUPT, StringType())]
     )
-    lines = spark.read.text([file.path for file in files]).where("trim(value) <> ''")
+    lines = spark.read.text([literal(file.path) for file in files]).where("trim(value) <> ''")
     # A parser stops behind the first object of a line; inside another one it has to read what follows as well.
     framed = F.concat(F.lit('{"_row":'), "value", F.lit(',"_end":"1"}'))
     options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": CORRUPT}
@@ -125,7 +125,7 @@ def _read_jsonl(spark: SparkSession, files: list[FoundFile], spec: LandingFile) 
 
 
 def _read_columnar(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
-    df = spark.read.format(spec.format).load([file.path for file in files])
+    df = spark.read.format(spec.format).load([literal(file.path) for file in files])
     present = df.columns
     _require([column.split(".")[0] for column in spec.columns], present, files[0].path)
     named = {column.split(".")[0] for column in (*spec.columns, *spec.ignore)}
@@ -170,12 +170,24 @@ def _nested_schema(paths: list[str]) -> StructType:
     )
 
 
-def _header(spark: SparkSession, path: str, delimiter: str) -> tuple[str, ...]:
-    """Column names of a CSV file."""
+def _header(spark: SparkSession, path: str, spec: LandingFile) -> tuple[str, ...]:
+    """Column names of a CSV file.
+
+    Without a header the first line is a row, whose values no message may quote: where no column that the mapping reads
+    is among the cells, only their number is told.
+    """
     line = read_first_line(spark, path)
     if not line:
         raise MissingInputError(f"{path} is empty: a CSV file needs a header line.")
-    names = next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=delimiter))
+    names = next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=spec.delimiter))
+    if not set(names) & {*spec.columns, *spec.ignore}:
+        fault = (
+            f"none of the {len(names)} cells of its first line is a column that the mapping reads "
+            f"({', '.join(spec.columns)}): a CSV file needs a header line; or 'delimiter' ({spec.delimiter!r}) is not "
+            "that of the file"
+        )
+        raise ConfigError(path, [fault])
+    _require(spec.columns, names, path)
     # Upper and lower case are one name to Spark.
     counted = Counter(name.lower() for name in names)
     faults = [

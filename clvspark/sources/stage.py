@@ -57,6 +57,7 @@ class Drop:
     system: str
     spec: LandingFile
     files: list[FoundFile]
+    hidden: list[FoundFile]
 
 
 def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> RunReport:
@@ -78,11 +79,14 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
 def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
     """Files of every kind; MissingInputError names all kinds of which there are none."""
     landing = resolve_landing(config.landing)
-    drops = [
-        Drop(system.system, file, find_files(lake.spark, landing, file))
-        for system in config.systems
-        for file in system.files
-    ]
+    drops = []
+    for system in config.systems:
+        for file in system.files:
+            found = find_files(lake.spark, landing, file)
+            shown = [one for one in found if not one.is_hidden]
+            # What Spark itself leaves beside its files (_SUCCESS, _delta_log) is nobody's data.
+            hidden = [one for one in found if one.is_hidden and one.size and not one.is_folder]
+            drops.append(Drop(system.system, file, shown, hidden))
     missing = [f"{drop.spec.path} ({drop.system})" for drop in drops if not drop.files]
     if missing:
         raise MissingInputError(
@@ -98,6 +102,13 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
     judged = by_key(lambda name: _judge_together(lake, name, mapped), TARGETS)
     frames = by_key(lambda name: _unite(name, judged, mapped, tombstones), TARGETS)
+    for drop in drops:
+        if drop.hidden:
+            run.warn(
+                f"{name_drop(drop.system, drop.spec)}: {len(drop.hidden):,} files are not read, as names that begin "
+                f"with '_' or '.' are hidden, e.g. {drop.hidden[0].name}. Next step: rename them, or let 'path' not "
+                "match them."
+            )
     if received:
         reconcile(run, reduce(DataFrame.unionByName, received), frames)
     good = (F.size("_reasons") == 0) & ~F.col("_erased")

@@ -18,6 +18,8 @@ _EVENT_TYPES = (
     "coupon_redeemed",
     "call",
 )
+# Of one line. What is beyond is a slip of the sender, and sums of it would not fit into their columns.
+MOST_PIECES, MOST_REVENUE, MOST_COST = 100_000, 100_000_000_000, 1_000_000_000
 _INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
 
 CUSTOMER_RECORD = Table(
@@ -62,8 +64,14 @@ EVENT = Table(
             "order that the line belongs to: the system that sent it, a colon, its number there",
         ),
         Column("product_id", "string", references="sources.product"),
-        Column("quantity", "int", check="quantity >= 0"),
-        Column("net_revenue", "decimal(18,2)", "after discounts", unit="lakehouse currency"),
+        Column("quantity", "int", check=f"quantity BETWEEN 0 AND {MOST_PIECES}"),
+        Column(
+            "net_revenue",
+            "decimal(18,2)",
+            "after discounts",
+            unit="lakehouse currency",
+            check=f"abs(net_revenue) <= {MOST_REVENUE}",
+        ),
         Column("campaign_id", "string", references="sources.campaign"),
         Column("store_id", "string"),
         Column("session_id", "string"),
@@ -125,7 +133,12 @@ PRODUCT = Table(
         Column("name", "string"),
         Column("category", "string"),
         Column("list_price", "decimal(18,2)", unit="lakehouse currency", check="list_price >= 0"),
-        Column("unit_cost", "decimal(18,2)", unit="lakehouse currency", check="unit_cost >= 0"),
+        Column(
+            "unit_cost",
+            "decimal(18,2)",
+            unit="lakehouse currency",
+            check=f"unit_cost BETWEEN 0 AND {MOST_COST}",
+        ),
     ),
 )
 CAMPAIGN = Table(

@@ -27,9 +27,8 @@ _TRANSFORMS: dict[Transform, Callable[[Column], Column]] = {
     "sha256": lambda text: F.sha2(text, 256),
 }
 _WHOLE_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T]|\s*$)"
-_OWN_ZONE = (
-    r"\d:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})*|[A-Za-z]+/[A-Za-z_/]+)\s*$"
-)
+# Whatever Spark reads behind the time is an offset or the name of a zone.
+_OWN_ZONE = r"\d:\d{2}(:\d{2}(\.\d+)?)?\s*[A-Za-z+-]"
 # Systems write narrow and non-breaking spaces, and either apostrophe.
 _SAME_MARKS = {" ": " \u00a0\u202f", "'": "'\u2019"}
 

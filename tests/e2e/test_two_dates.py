@@ -72,6 +72,27 @@ def test_a_second_run_of_the_second_date_changes_nothing(spark, two_dates):
     assert versions(open_lake(spark, shop)) == before
 
 
+def test_a_date_before_that_of_the_lists_moves_no_member_and_tells_nobody(spark, two_dates):
+    shop, config, _ = two_dates
+    lake = open_lake(spark, shop)
+    list(run_stages(lake, config, ["report"], as_of=MAY))
+    lists = sorted(path.name for path in shop.exports.glob("*/*/*"))
+    before = versions(lake)
+    early = date(2026, 3, 1)
+    stages = [name for name in STAGES if name not in ("ingest", "resolve", "report")]
+    reports = {r.stage: r for r in run_stages(lake, config, stages, as_of=early)}
+
+    assert "memberships go forward in time" in reports["audiences"].warnings[0]
+    assert "the lists are those of 2026-05-01" in reports["activate"].warnings[0]
+    assert sorted(path.name for path in shop.exports.glob("*/*/*")) == lists
+    after = versions(open_lake(spark, shop))
+    moved = {name for name in before if after[name] != before[name]}
+    assert "audiences.decile" in moved
+    assert {name for name in moved if name.split(".")[0] in ("audiences", "activation")} == {
+        "audiences.decile"
+    }
+
+
 @pytest.mark.parametrize(
     ("stage", "table", "next_step"),
     [

@@ -29,6 +29,7 @@ from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
 
 LOCAL_MEMORY = "6GB"
+_PREFIX = "clvspark-identity-"
 
 
 class LocalEngine:
@@ -39,7 +40,8 @@ class LocalEngine:
     ) -> None:
         """Bind a session; files live in a temporary folder until the process ends or `release`."""
         self._spark, self._settings, self._memory = spark, settings, memory
-        self._folder = Path(tempfile.mkdtemp(prefix="clvspark-identity-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         atexit.register(self.release)
         self._calls = 0
 
@@ -245,3 +247,21 @@ def _join_term_frequencies(
         CREATE TABLE records AS SELECT b.* EXCLUDE ({hashes}){shares} FROM bare_records b {joins};
         DROP TABLE bare_records
     """)
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed: records are in them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        process = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not process.isdigit() or not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
