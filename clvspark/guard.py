@@ -42,7 +42,8 @@ def guarded(call: Callable[[], Any]) -> None:
     except (typer.Abort, KeyboardInterrupt):
         code = stopped[0] if stopped else INTERRUPTED
         console.err.print(
-            "Stopped. Every table is as its last version left it; run the command again to go on."
+            "Stopped. Every table is as its last version left it; run the command again to go on.",
+            soft_wrap=True,
         )
     except _USAGE_ERROR as error:
         error.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date
 
@@ -65,16 +66,20 @@ def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -
         return
     landed = lake.read_or_empty(lake.tables[RECORDS]).select(_unique_id())
     waiting = {row[0] for row in landed.where(_is_named(missing)).collect()}
-    unknown = [record for record in missing if record not in waiting]
+    digests = {hashlib.sha256(record.encode()).hexdigest(): record for record in missing}
+    stones = lake.read_or_empty(TOMBSTONE).where(F.col("record_sha256").isin(*digests)).collect()
+    erased = {digests[row["record_sha256"]] for row in stones}
+    unknown = [record for record in missing if record not in waiting | erased]
     told = []
+    if erased:
+        told.append(f"{', '.join(sorted(erased))}: erased already.")
     if unknown:
         told.append(
             f"No record is called {', '.join(unknown)}. Give records as SYSTEM:ID, e.g. crm:C0000000000001."
         )
-    if waiting:
+    if new := sorted(waiting - erased):
         told.append(
-            f"{', '.join(sorted(waiting))} landed after the last resolve and belongs to no person yet. Run first: "
-            "clvspark resolve"
+            f"{', '.join(new)} landed after the last resolve and belongs to no person yet. Run first: clvspark resolve."
         )
     raise MissingInputError(f"{' '.join(told)} Nothing was erased.")
 

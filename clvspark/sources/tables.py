@@ -50,7 +50,7 @@ EVENT = Table(
     "sources.event",
     "One thing that happened; an order has one row for each of its lines.",
     (
-        Column("event_id", "string", key=True),
+        Column("event_id", "string", "the system that sent it, a colon, its id there", key=True),
         Column("event_type", "string", required=True, allowed=_EVENT_TYPES),
         Column("source_system", "string", required=True),
         Column(
@@ -205,4 +205,8 @@ TARGETS = {
 }
 TABLES = (*TARGETS.values(), QUARANTINE)
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
-QUALIFIED = {"event": ("order_id",)}
+QUALIFIED = {
+    "event": ("event_id", "order_id"),
+    "survey_response": ("response_id",),
+    "consent": ("consent_id",),
+}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.history import stage
-from clvspark.history.clv_summary import summarise_purchases
+from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
@@ -291,6 +291,33 @@ def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
     assert (row["orders"], row["historical_revenue"]) == (3, Decimal("140.00"))
     assert row["monetary_value"] == pytest.approx(60 - 20)
     assert row["monetary_margin"] == pytest.approx(20)
+
+
+def test_what_is_refunded_of_the_first_day_is_no_spend_of_the_later_ones(
+    spark: SparkSession,
+) -> None:
+    def order(number: str, on: date, amount: int, *, refund: bool = False) -> dict[str, object]:
+        return {
+            "order_id": number, "person_id": "p1", "ordered_at": f"{on} 12:00:00", "channel": "web",
+            "is_purchase": not refund, "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount,
+        }  # fmt: skip
+
+    first, third = date(2026, 3, 1), date(2026, 3, 3)
+    orders = [
+        order("o1", first, 1000), order("o1", third, -900, refund=True),
+        order("o1", date(2026, 3, 25), -100, refund=True), order("o2", date(2026, 3, 20), 24),
+        order("o2", date(2026, 3, 22), -4, refund=True), order("lost", date(2026, 3, 23), -1, refund=True),
+    ]  # fmt: skip
+    table = ORDER.rows(spark, orders)
+    days = summarise_person_days(table, spark.createDataFrame([], INTERACTION.schema))
+    found = summarise_purchases(
+        days, as_of=APRIL, lags_days=[0, 10], late_refunds=list_late_refunds(table)
+    )
+    spend = {row["lag_days"]: row["monetary_value"] for row in found.collect()}
+    assert spend[0] == pytest.approx(24 - 4 - 1)
+    assert spend[10] == pytest.approx(24), "as of March 22nd nothing else was known"
+    (row,) = found.where("lag_days = 0").collect()
+    assert row["historical_revenue"] == Decimal("19.00")
 
 
 def test_a_purchase_on_the_last_day_counted_has_t_0(spark: SparkSession) -> None:

@@ -184,9 +184,35 @@ def test_records_that_moved_to_another_person_stay(lake: Lakehouse) -> None:
 
 def test_an_unknown_record_is_refused_and_nothing_changes(erased: SimpleNamespace) -> None:
     version = erased.lake.version(EVENT)
-    with pytest.raises(MissingInputError, match="None of the records is known"):
-        erase_persons(erased.lake, ["crm:1"], requested_on=APRIL)
+    with pytest.raises(MissingInputError) as refused:
+        erase_persons(erased.lake, ["crm:1", "crm:2", "crm:typo"], requested_on=APRIL)
+    assert str(refused.value).startswith("crm:1: erased already. No record is called crm:typo. ")
+    assert str(refused.value).endswith("Nothing was erased.")
     assert erased.lake.version(EVENT) == version
+
+
+def test_a_record_that_belongs_to_no_person_yet_is_named_with_the_next_command(
+    lake: Lakehouse,
+) -> None:
+    write(lake)
+    new = [{"source_system": "crm", "source_record_id": "new"}]
+    lake.append(CUSTOMER_RECORD, CUSTOMER_RECORD.rows(lake.spark, new))
+    with pytest.raises(MissingInputError, match=r"crm:new landed .*Run first: clvspark resolve"):
+        erase_persons(lake, ["crm:new"], requested_on=APRIL)
+
+
+def test_no_value_of_a_person_is_in_the_log_of_a_table(lake: Lakehouse, tmp_path: Path) -> None:
+    write(lake)
+    secrets = {
+        str(value)
+        for row in lake.read(CUSTOMER_RECORD).collect()
+        for name, value in row.asDict().items()
+        if CUSTOMER_RECORD.column(name).pii and value is not None
+    }
+    assert len(secrets) > 1
+    for log in (tmp_path / "lakehouse").glob("sources/customer_record/_delta_log/*.*"):
+        text = log.read_bytes().decode("utf-8", "replace")
+        assert [secret for secret in secrets if secret in text] == [], log.name
 
 
 def test_an_interrupted_erasure_is_finished_by_the_next(

@@ -26,7 +26,7 @@ files:
     outputs:
       - to: event
         fields:
-          event_id: {join: [receipt, line], prefix: "kiosk:"}
+          event_id: {join: [receipt, line]}
           event_type: {value: order}
           source_record_id: card
           occurred_at: {from: sold_at, formats: ["yyyy-MM-dd HH:mm"], timezone: Europe/London}
@@ -51,7 +51,7 @@ files:
     outputs:
       - to: event
         fields:
-          event_id: {join: [order, line], prefix: "guest:"}
+          event_id: {join: [order, line]}
           event_type: {from: kind, transforms: [trim, lower], map: {sale: order, return: refund}}
           source_record_id: {from: buyer.email, transforms: [lower, sha256]}
           occurred_at: at

@@ -47,3 +47,28 @@ def test_instants_are_read_in_any_unit(
     row = map_rows(raw, system="app", file=file, output=file.outputs[0]).collect()[0]
 
     assert (row["answered_at"], row["_reasons"]) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-01-15 10:00:00", 9),
+        ("2026-01-15 10:00:00 CET", 9),
+        ("2026-01-15 10:00:00 GMT+01:00", 9),
+        ("2026-01-15T10:00:00Z", 10),
+        ("2026-01-15T10:00:00+02:00", 8),
+        ("2026-01-15 10:00:00 America/New_York", 15),
+        ("2026-01-15", 23),
+    ],
+)
+def test_only_what_names_no_zone_is_local_time(
+    spark: SparkSession, tmp_path: Path, text: str, hour: int
+) -> None:
+    (tmp_path / "answers.csv").write_text(f"id,who,at,score\n1,a,{text},9\n")
+    fields = {"response_id": "id", "source_record_id": "who", "score": "score"}
+    at = {"answered_at": {"from": "at", "timezone": "Europe/Berlin"}}
+    outputs = [{"to": "survey_response", "fields": {**fields, **at}}]
+    file = LandingFile.model_validate({"path": "answers.csv", "format": "csv", "outputs": outputs})
+    raw = read_landing(spark, find_files(spark, str(tmp_path), file), file)
+    (row,) = map_rows(raw, system="app", file=file, output=file.outputs[0]).collect()
+    assert (row["answered_at"].hour, row["_reasons"], row["response_id"]) == (hour, [], "app:1")

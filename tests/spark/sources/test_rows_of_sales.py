@@ -29,7 +29,7 @@ files:
     outputs:
       - to: event
         fields:
-          event_id: {{from: id, prefix: "{system}:"}}
+          event_id: id
           event_type: kind
           source_record_id: card
           occurred_at: at

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,28 @@ def test_an_interval_that_is_none_is_refused_before_spark_starts(
     shown = " ".join(capsys.readouterr().err.replace("\u2502", " ").split())
     assert "is no interval" in shown
     assert "--every '5 minutes'" in shown
+
+
+def test_a_termination_ends_like_ctrl_c_with_a_code_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    removed = []
+
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        finally:
+            removed.append("temporary files")
+
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            guard.guarded(work)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (stopped.value.code, removed) == (143, ["temporary files"])
+    assert "run the command again to go on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

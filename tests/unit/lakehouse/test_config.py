@@ -160,6 +160,10 @@ def demo_with(tmp_path: Path, text: str) -> Path:
         ("history: {summary_lags_days: [91, 182]}", "must hold 0 (as_of itself)"),
         ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
         ("audiences: {definitions: []}", "audiences that are not defined"),
+        (
+            "history: {summary_lags_days: [0]}\nmeasurement: {holdout_percent: 20}",
+            "(decline_days); measurement.holdout_percent must equal",
+        ),
     ],
 )
 def test_rooms_that_contradict_each_other_are_refused(
@@ -183,6 +187,7 @@ def test_rooms_that_contradict_each_other_are_refused(
             "line 2, column 1: not valid YAML (the key 'colour' stands twice",
         ),
         ("wheels:\n  - {kind: a, kind: b}\n", "the key 'kind' stands twice"),
+        ("? [x, y]\n: 1\n", "a key must be a plain word"),
         ("extends: cart.yaml\n", "it extends or includes itself"),
         ("wheels: !include cart.yaml\n", "it extends or includes itself"),
         ("extends: other.yaml\n", "it extends or includes itself"),
@@ -196,6 +201,15 @@ def test_what_cannot_be_meant_is_refused_with_its_place(
     with pytest.raises(ConfigError) as raised:
         read_yaml(path)
     assert said in str(raised.value)
+
+
+def test_words_and_codes_are_what_they_look_like(tmp_path: Path) -> None:
+    text = "map: {yes: y, no: n, on: 1, true: t}\ncodes: [01067, 0x1F, 1_000, 12:30, -7, 0]\nis_on: true\n"
+    assert read_yaml(write(tmp_path, "cart.yaml", text)) == {
+        "map": {"yes": "y", "no": "n", "on": 1, True: "t"},
+        "codes": ["01067", "0x1F", "1_000", "12:30", -7, 0],
+        "is_on": True,
+    }
 
 
 def test_a_file_may_be_included_twice_and_merge_keys_be_used(tmp_path: Path) -> None:

@@ -164,6 +164,34 @@ def test_a_constant_takes_no_step() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"timezone": "Europe/Berln"}, "is no time zone; did you mean 'Europe/Berlin'?"),
+        ({"formats": ["YYYY-MM-DD HH:mm"]}, "Y means nothing; letters are"),
+        ({"formats": ["yyyy-MM-ddd"]}, "too many d in a row"),
+        ({"formats": ["yyyy-MM-dd'T"]}, "a quotation mark is not closed"),
+        ({"formats": ["yyyy-MM-dd", "ww/Y", "nn"]}, "'nn': n means nothing"),
+    ],
+)
+def test_zones_and_patterns_that_nobody_can_read_are_refused(
+    rule: dict[str, object], message: str
+) -> None:
+    assert message in refuse({"from": "at", **rule}, FieldRule)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "+01:00", "America/Argentina/Ushuaia"])
+def test_zones_have_a_name_or_an_offset(zone: str) -> None:
+    pattern = "EEE d.M.yyyy 'um' h:mm:ss.SSS a XXX"
+    rule = FieldRule.model_validate({"from": "at", "timezone": zone, "formats": [pattern]})
+    assert rule.timezone == zone
+
+
+@pytest.mark.parametrize("delimiter", ["", "||"])
+def test_a_delimiter_is_one_sign(delimiter: str) -> None:
+    assert "files.0.delimiter: string should have at" in refuse(changed(delimiter=delimiter))
+
+
+@pytest.mark.parametrize(
     ("number", "message"),
     [
         ({"decimal": ",", "thousands": ","}, "'decimal' and 'thousands' are both ','"),
