@@ -40,16 +40,18 @@ def guarded(call: Callable[[], Any]) -> None:
     try:
         code = call()
     except (typer.Abort, KeyboardInterrupt):
-        code = stopped[0] if stopped else INTERRUPTED
-        console.err.print(
-            "Stopped. Every table is as its last version left it; run the command again to go on.",
-            soft_wrap=True,
-        )
+        code = INTERRUPTED
     except _USAGE_ERROR as error:
         error.show()
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence
         code = _tell(error)
+    if code == INTERRUPTED:  # Typer says it by itself as well
+        code = stopped[0] if stopped else INTERRUPTED
+        console.err.print(
+            "Stopped. Every table is as its last version left it; run the command again to go on.",
+            soft_wrap=True,
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 
 from pyspark import SparkConf, SparkContext
@@ -10,29 +11,40 @@ from pyspark.java_gateway import launch_gateway
 
 # Spark's launcher asks for this module, which only Spark ML's arithmetic uses, and no option takes that back; Java
 # tells everybody who asks.
-_NOISE = b"WARNING: Using incubator modules: jdk.incubator.vector\n"
-_STDERR = 2
+_INCUBATOR = re.compile(rb"WARNING: Using incubator modules: jdk\.incubator\.vector\n")
+# VACUUM tells it for each table.
+_VACUUMED = re.compile(rb"(Deleted|Found) \d+ files? .*director(y|ies).*\n")
+_STDOUT, _STDERR = 1, 2
 
 
 def start_context(conf: SparkConf) -> None:
     """Start a JVM and its SparkContext, unless there is one or spark-submit has started the JVM.
 
-    What the JVM writes to standard error goes on to ours, line by line, without the line that Java writes of an option
-    which Spark's launcher gives it. Ctrl-C goes to us alone: the JVM's Python workers would each print where they were.
+    What the JVM writes goes on to our own output, line by line, without what concerns nobody. Ctrl-C goes to us alone:
+    the JVM's Python workers would each print where they were.
     """
     if SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ:  # noqa: SLF001 - as PySpark asks
         return
-    reading, writing = os.pipe()
-    threading.Thread(target=_pass_on, args=(reading,), name="jvm-stderr", daemon=True).start()
+    out, err = _filtered(_STDOUT, _VACUUMED), _filtered(_STDERR, _INCUBATOR)
     try:
-        gateway = launch_gateway(conf, popen_kwargs={"stderr": writing, "process_group": 0})
+        gateway = launch_gateway(
+            conf, popen_kwargs={"stdout": out, "stderr": err, "process_group": 0}
+        )
     finally:
-        os.close(writing)
+        os.close(out)
+        os.close(err)
     SparkContext(conf=conf, gateway=gateway)
 
 
-def _pass_on(reading: int) -> None:
-    with os.fdopen(reading, "rb") as lines:
-        for line in lines:
-            if line != _NOISE:
-                os.write(_STDERR, line)
+def _filtered(target: int, noise: re.Pattern[bytes]) -> int:
+    """A descriptor to write to; its lines go on to `target`, but those that are `noise`."""
+    reading, writing = os.pipe()
+
+    def pass_on() -> None:
+        with os.fdopen(reading, "rb") as lines:
+            for line in lines:
+                if not noise.fullmatch(line):
+                    os.write(target, line)
+
+    threading.Thread(target=pass_on, name=f"jvm-output-{target}", daemon=True).start()
+    return writing
