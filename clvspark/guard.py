@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -27,16 +29,7 @@ def guarded(call: Callable[[], Any]) -> None:
 
     SIGTERM, which schedulers send, ends it like Ctrl-C: jobs are cancelled and what is temporary is removed.
     """
-    stopped = []
-
-    def stop(_: int, frame: FrameType | None) -> None:
-        stopped.append(TERMINATED)
-        interrupt = signal.getsignal(signal.SIGINT)
-        if callable(interrupt):
-            interrupt(signal.SIGINT, frame)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+    stopped = _stop_on_signals()
     try:
         code = call()
     except (typer.Abort, KeyboardInterrupt):
@@ -53,6 +46,31 @@ def guarded(call: Callable[[], Any]) -> None:
             soft_wrap=True,
         )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop_on_signals() -> list[int]:
+    """Let Ctrl-C and SIGTERM cancel the jobs and raise KeyboardInterrupt; the list gets the exit code."""
+    stopped: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopped.append(TERMINATED if number == signal.SIGTERM else INTERRUPTED)
+        # Py4J logs with its traceback that a call was interrupted.
+        logging.disable(logging.CRITICAL)
+        # Of a thread of its own: the one that is interrupted may be in the middle of a call to the JVM.
+        threading.Thread(target=_cancel_jobs, daemon=True).start()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopped
+
+
+def _cancel_jobs() -> None:
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context  # noqa: SLF001 - getOrCreate would start one
+    if context is not None:
+        context.cancelAllJobs()
 
 
 def _tell(error: Exception) -> int:

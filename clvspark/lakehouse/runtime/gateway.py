@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 
 from pyspark import SparkConf, SparkContext
@@ -33,7 +34,10 @@ def start_context(conf: SparkConf) -> None:
     finally:
         os.close(out)
         os.close(err)
+    before = signal.getsignal(signal.SIGINT)
     SparkContext(conf=conf, gateway=gateway)
+    if before is not signal.default_int_handler and signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)  # PySpark has put its own in place of the command's
 
 
 def _filtered(target: int, noise: re.Pattern[bytes]) -> int:

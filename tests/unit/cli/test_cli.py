@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,10 +144,19 @@ def test_an_interval_that_is_none_is_refused_before_spark_starts(
     assert "--every '5 minutes'" in shown
 
 
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Handlers of signals, and logging, are as before after each test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    logging.disable(logging.NOTSET)
+
+
 def test_a_termination_ends_like_ctrl_c_with_a_code_of_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
     removed = []
 
     def work() -> None:
@@ -155,11 +166,8 @@ def test_a_termination_ends_like_ctrl_c_with_a_code_of_its_own(
         finally:
             removed.append("temporary files")
 
-    try:
-        with pytest.raises(SystemExit) as stopped:
-            guard.guarded(work)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(SystemExit) as stopped:
+        guard.guarded(work)
     assert (stopped.value.code, removed) == (143, ["temporary files"])
     assert "run the command again to go on" in capsys.readouterr().err
 
