@@ -5,6 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 TESTS ?=
 RECORDS ?= 1000000
+PERSONS ?= 1000000
 CODE := clvspark jobs tools tests bench
 
 # The folders of CODE that exist: ruff refuses the others.
@@ -45,6 +46,10 @@ bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECO
 .PHONY: bench-incremental
 bench-incremental: setup ## adding 1 % to resolved records beside resolving them all (RECORDS=n)
 	@$(BIN)/python -m bench.identity.incremental --records $(RECORDS)
+
+.PHONY: bench-simulation
+bench-simulation: setup ## simulate landing files (PERSONS=n): seconds, records, bytes
+	@$(BIN)/python -m bench.simulation --persons $(PERSONS)
 
 .PHONY: check
 check: style types layers dead duplicates ## all static checks (with --keep-going, past the first fault)

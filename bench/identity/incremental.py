@@ -18,7 +18,8 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from bench.identity.generate import SETTINGS
-from bench.identity.prepared import prepare_records, write_result
+from bench.identity.prepared import prepare_records
+from bench.results import write_result
 from clvspark.catalogue import TABLES
 from clvspark.identity.config import IdentityConfig
 from clvspark.identity.settings import IdentitySettings
