@@ -111,7 +111,7 @@ def publish(
     run, lake, settings = work.run, work.lake, work.settings
     ledger = _draw_up_ledger(work, renewal, update, known)
     rows = gather_rows(renewal, update.evidence).localCheckpoint()
-    reached = records.join(ledger.assigned.select("unique_id"), on="unique_id", how="left_semi")
+    reached = records if update.labels is None else rows_among(records, ledger.assigned)
     golden = build_golden_records(
         reached.drop("unique_id", "record_hash"),
         _contacts(rows, settings),
