@@ -69,10 +69,13 @@ def _of_session(config: Config) -> Status:
     return Status(tables, [row.asDict() for row in runs])
 
 
-def print_status(found: Status) -> None:
+def print_status(found: Status, place: str) -> None:
     """Tables, the last run of every stage that had work to do, and the last runs that had."""
     if not found.tables:
-        console.out.print("The lakehouse is empty. Next step: clvspark run --config FILE")
+        console.out.print(
+            f"There is no table in {place}. Next step: correct 'lakehouse' of the configuration, or clvspark run.",
+            soft_wrap=True,
+        )
         return
     rows = [(n, count, version, TABLES[n].comment) for n, (count, version) in found.tables.items()]
     console.table("Tables", ["table", "rows", "version", "what it holds"], rows, texts={3})

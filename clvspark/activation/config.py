@@ -24,6 +24,14 @@ class FileDestination(StrictModel):
     )
     audiences: list[str] = Field(min_length=1)
 
+    @field_validator("audiences")
+    @classmethod
+    def _each_once(cls, audiences: list[str]) -> list[str]:
+        twice = sorted({name for name in audiences if audiences.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} more than once; name each audience once")
+        return audiences
+
 
 class HoldoutConfig(StrictModel):
     """The share of persons who are never activated, for measuring what activation is worth."""

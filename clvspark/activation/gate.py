@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import FileDestination
 from clvspark.activation.tables import ASSIGNMENT
 from clvspark.privacy.consent import CHANNELS
-from clvspark.privacy.identifiers import normalise_identifier
+from clvspark.privacy.identifiers import address_key
 
 
 def join_addresses(
@@ -25,7 +26,7 @@ def join_addresses(
         *(F.col(f"consent_{name}").alias(f"{identifier}_consent_{name}") for name in CHANNELS),
         F.col("held").alias(f"{identifier}_held"),
     )
-    address = normalise_identifier(F.col(identifier)).alias("_entry")
+    address = address_key(identifier, F.col(identifier)).alias("_entry")
     return contacts.select("*", address).join(verdicts, on="_entry", how="left").drop("_entry")
 
 
@@ -36,7 +37,8 @@ def judge_members(
 
     In: ``audience_id, person_id`` of the members; contacts: one row a person with email, phone, split_group,
     ``consent_<channel>`` and what `join_addresses` adds. Consent is that of the person and of everybody who shares
-    the address; an address of somebody who is held out is held out. Out: the members with ``verdict`` (eligible,
+    the address. Who is held out, or has an address, whichever, of somebody who is, is held out everywhere: told by one
+    destination and not by another, they would belong to no group. Out: the members with ``verdict`` (eligible,
     without_consent, without_identifier or held_out) and ``address``, the identifier as the destination wants it named.
     """
     joined = members.where(F.col("audience_id").isin(*destination.audiences)).join(
@@ -46,7 +48,8 @@ def judge_members(
     address, no = F.col(identifier), F.lit(False)
     consenting = F.coalesce(F.col(f"consent_{channel}"), no)
     allowed = address.isNull() | F.coalesce(F.col(f"{identifier}_consent_{channel}"), no)
-    held = (F.col("split_group") == "holdout") | F.coalesce(F.col(f"{identifier}_held"), no)
+    known = [F.coalesce(F.col(name), no) for name in contacts.columns if name.endswith("_held")]
+    held = reduce(Column.__or__, known, F.col("split_group") == "holdout")
     verdict = (
         F.when(~(consenting & allowed), "without_consent")
         .when(address.isNull(), "without_identifier")

@@ -77,10 +77,12 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     realized = (F.col("status") == "realized") & F.col("audience_id").isin(*activated)
     members = lake.read(MEMBERSHIP).where(realized).select("audience_id", "person_id")
     identifiers: list[str] = sorted({d.identifier for d in config.destinations}) or ["email"]
-    # The lists go out on the day itself, so what was said on this day counts as well.
+    # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    consent = resolve_consent(lake.read(CONSENT), links, purpose="marketing", until=until)
+    consent = resolve_consent(
+        lake.read(CONSENT), links, purpose="marketing", until=until, later_refusals=True
+    )
     found = [members, consent, *(_entries(lake, name) for name in identifiers)]
     members, consent, *listed = side_by_side(lambda df: df.localCheckpoint(), found)
     entries = dict(zip(identifiers, listed, strict=True))
@@ -193,6 +195,7 @@ def _drain(
     told = reduce(DataFrame.unionByName, (told for _, told in exported), waiting.limit(0))
     run.merge(OUTBOX, _mark_delivered(told, as_of), again=True)
     erased = sum(counts[d.id]["erased"] for d in due if d.id in counts)
+    _warn_of_lists_without_destination(run, config, counts)
     if erased:
         purge_deleted(lake, OUTBOX)
         run.metric("erasures_delivered", erased)
@@ -264,6 +267,19 @@ def _deliveries(
     )
     rows = lists.join(counts, on=keys, how="left").join(told, on=keys, how="left")
     return rows.fillna(0).withColumn("as_of_date", F.lit(as_of)).select(*DELIVERY.names)
+
+
+def _warn_of_lists_without_destination(
+    run: Run, config: ActivationConfig, counts: dict[str, Row]
+) -> None:
+    """Tell of destinations that are no longer configured while something waits to be told to them."""
+    for name in sorted(set(counts) - {destination.id for destination in config.destinations}):
+        if counts[name]["waiting"]:
+            run.warn(
+                f"{counts[name]['waiting']:,} instructions wait for the destination {name!r}, which is not configured "
+                "any more: its list still holds people who have left it. Next step: put it back under "
+                "'activation.destinations' for one run, or delete the list there by hand."
+            )
 
 
 def _files_of(deliveries: DataFrame) -> list[Row]:

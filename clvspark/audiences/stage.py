@@ -20,7 +20,7 @@ from clvspark.audiences.tables import (
     MEMBERSHIP_EVENT,
     TABLES,
     later_evaluation,
-    members_on,
+    membership_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
@@ -81,15 +81,15 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         condition for definition in config.definitions for condition in definition.conditions
     ]
     # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
-    before = members_on(
+    then = membership_on(
         lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1)
     ).localCheckpoint()
+    before = then.where("status = 'realized'").select("audience_id", "person_id")
     profiles = build_profiles(
         _gather_evidence(lake, before, as_of), conditions, as_of=as_of
     ).localCheckpoint(eager=False)
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
-    now = lake.read_or_empty(MEMBERSHIP)
-    after = update_membership(now, members, as_of=as_of).localCheckpoint()
+    after = update_membership(then, members, as_of=as_of).localCheckpoint()
     transitions = list_transitions(before, after, as_of=as_of)
     moved = rows_of(as_of, "happened_on")
     all_of(

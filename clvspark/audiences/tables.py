@@ -104,6 +104,28 @@ def members_on(events: DataFrame, day: date) -> DataFrame:
     return moved.where("_last = 'enter'").select("audience_id", "person_id")
 
 
+def membership_on(events: DataFrame, day: date) -> DataFrame:
+    """audiences.membership as it was after `day`, whatever has happened since.
+
+    In: audiences.membership_event. The version is that of the last entry or exit.
+    """
+    past = events.where(F.col("happened_on") <= F.lit(day))
+    entered = F.col("transition") == "enter"
+    when = F.struct("happened_on", "transition")
+    last = past.groupBy("audience_id", "person_id").agg(
+        F.max_by("transition", when).alias("_last"),
+        F.max_by("version", when).alias("version"),
+        F.max(F.when(entered, F.col("happened_on"))).alias("qualified_on"),
+        F.max(F.when(~entered, F.col("happened_on"))).alias("_exited_on"),
+    )
+    inside = F.col("_last") == "enter"
+    columns = {
+        "status": F.when(inside, "realized").otherwise("exited"),
+        "exited_on": F.when(~inside, F.col("_exited_on")),
+    }
+    return last.withColumns(columns).select(*MEMBERSHIP.names)
+
+
 def later_evaluation(estimates: DataFrame, day: date) -> date | None:
     """The newest date after `day` for which audiences have been evaluated, None where there is none.
 

@@ -137,7 +137,8 @@ def _interval(text: str) -> str:
 @app.command(
     rich_help_panel=PIPELINE,
     help=with_examples(
-        "Watch the landing folder; every drop runs from ingest to activation (Structured Streaming). "
+        "Watch the landing folder; every drop of files with new names runs from ingest to activation (Structured "
+        "Streaming). A file that is replaced in place is taken with the next new one. "
         "Ctrl-C lets the drop at hand finish, then stops.",
         "clvspark stream --config conf/mine.yaml",
         "clvspark stream --config conf/mine.yaml --available-now",

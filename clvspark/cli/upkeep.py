@@ -102,7 +102,9 @@ def status(config: ConfigFile = DEFAULT_CONFIG) -> None:
     from clvspark.config import read_config
     from clvspark.status import print_status, read_status
 
-    print_status(read_status(read_config(config)))
+    settings = read_config(config)
+    place = settings.lakehouse.root or f"the catalog {settings.lakehouse.catalog}"
+    print_status(read_status(settings), place)
 
 
 @app.command(

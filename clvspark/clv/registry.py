@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,7 @@ def register_fit(
     *,
     as_of: date,
     champion: bool,
+    rivals: Iterable[str] = (),
 ) -> str:
     """Log one fitted model with its measures, register a version, return the version."""
     return tracker.register(
@@ -29,4 +31,5 @@ def register_fit(
         },
         documents={"model.json": document},
         champion=champion,
+        rivals=rivals,
     )

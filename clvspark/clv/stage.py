@@ -119,7 +119,10 @@ def _register(
         for name, model in found.fitted.items():
             document, best = model.to_dict(), name in champions
             measures = found.measures.get(name, {})
-            version = register_fit(tracker, name, document, measures, as_of=as_of, champion=best)
+            rivals = TRANSACTION_MODELS if name in TRANSACTION_MODELS else ()
+            version = register_fit(
+                tracker, name, document, measures, as_of=as_of, champion=best, rivals=rivals
+            )
             rows.append(_model_row(name, document, as_of, best, version))
     return rows
 

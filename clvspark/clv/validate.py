@@ -29,7 +29,8 @@ def backtest_model(
 
     In: rows of `join_holdout` with the model's columns. Out: customers, predicted and actual purchases,
     ``total_error`` (absolute share of the actual), ``mae`` and ``rmse`` a customer, ``top_decile_share`` (share
-    of the actual purchases made by the tenth of the customers with the highest prediction).
+    of the actual purchases made by the tenth of the customers with the highest prediction). Shares of the actual are
+    left out where nobody bought.
     """
 
     def predict(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -60,8 +61,9 @@ def backtest_model(
     }
     actual = measures["actual_purchases"]
     top = _actual_of_top(predicted, int(measures["customers"]) // 10, found["_bar"])
-    measures["total_error"] = abs(measures["predicted_purchases"] / actual - 1) if actual else 0.0
-    measures["top_decile_share"] = top / actual if actual else 0.0
+    if actual:
+        measures["total_error"] = abs(measures["predicted_purchases"] / actual - 1)
+        measures["top_decile_share"] = top / actual
     return measures
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,11 +53,13 @@ class Tracker:
         metrics: Mapping[str, float],
         documents: Mapping[str, dict[str, Any]],
         champion: bool,
+        rivals: Iterable[str] = (),
     ) -> str:
         """Log one model, register a version of ``clvspark.<name>``, return the version.
 
-        `documents` become JSON files, the first of which is the model. The champion gets the alias ``champion``; its
-        former holder loses it.
+        `documents` become JSON files, the first of which is the model. The champion gets the alias ``champion``; of
+        all models named in `rivals` its former holder loses it. A champion of an earlier date than the holder's, as
+        ``as_of_date`` of the parameters says, does not get it.
         """
         run = self._client.create_run(self._experiment, run_name=run_name)
         run_id = run.info.run_id
@@ -72,12 +74,30 @@ class Tracker:
                 self._client.log_artifact(run_id, str(path))
         self._client.set_terminated(run_id)
         source = f"{run.info.artifact_uri}/{next(iter(documents))}"
-        return self._version(f"clvspark.{name}", source, run_id, champion)
-
-    def _version(self, name: str, source: str, run_id: str, champion: bool) -> str:
-        if not self._client.search_registered_models(f"name = '{name}'"):
-            self._client.create_registered_model(name)
-        version = str(self._client.create_model_version(name, source, run_id).version)
+        model = f"clvspark.{name}"
+        if not self._client.search_registered_models(f"name = '{model}'"):
+            self._client.create_registered_model(model)
+        version = str(self._client.create_model_version(model, source, run_id).version)
         if champion:
-            self._client.set_registered_model_alias(name, CHAMPION, version)
+            self._crown(model, version, {model, *(f"clvspark.{rival}" for rival in rivals)})
         return version
+
+    def _crown(self, model: str, version: str, competing: set[str]) -> None:
+        """Give the alias to the version, unless a competing model holds it for a later date."""
+        known = self._client.search_registered_models()
+        holders = {
+            found.name: str(found.aliases[CHAMPION])
+            for found in known
+            if found.name in competing and CHAMPION in found.aliases
+        }
+        ours = self._date_of(model, version)
+        if any(self._date_of(*holder) > ours for holder in holders.items()):
+            return
+        for holder in holders:
+            self._client.delete_registered_model_alias(holder, CHAMPION)
+        self._client.set_registered_model_alias(model, CHAMPION, version)
+
+    def _date_of(self, model: str, version: str) -> str:
+        """Parameter ``as_of_date`` of the run that registered a version, "" where it has none."""
+        run_id = str(self._client.get_model_version(model, version).run_id)
+        return str(self._client.get_run(run_id).data.params.get("as_of_date", ""))

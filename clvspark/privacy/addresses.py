@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.privacy.consent import ANY, CHANNELS, consent_by_channel
-from clvspark.privacy.identifiers import normalise_identifier
+from clvspark.privacy.identifiers import address_key
 
 _RECORD = ["source_system", "source_record_id"]
 # Columns of sources.customer_record by identifier of identity.person.
@@ -18,11 +18,10 @@ def list_entries(
 ) -> DataFrame:
     """``person_id, entry``: every address of a person, normalised, be it of the person or of one of their records.
 
-    In: identity.person; sources.customer_record; current links. A telephone number is the same where it is written
-    the same; golden records have it in E.164.
+    In: identity.person; sources.customer_record; current links. Entries are those of `address_key`.
     """
-    told = persons.select("person_id", normalise_identifier(F.col(identifier)).alias("entry"))
-    written = F.array(*(normalise_identifier(F.col(name)) for name in _WRITTEN[identifier]))
+    told = persons.select("person_id", address_key(identifier, F.col(identifier)).alias("entry"))
+    written = F.array(*(address_key(identifier, F.col(name)) for name in _WRITTEN[identifier]))
     people = links.select(*_RECORD, "person_id")
     known = records.select(*_RECORD, F.explode(written).alias("entry")).join(people, on=_RECORD)
     every = told.unionByName(known.select("person_id", "entry"))

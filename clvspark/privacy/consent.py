@@ -15,17 +15,25 @@ RESTRICTIVENESS = ("n", "p", "u", "y")
 
 
 def resolve_consent(
-    statements: DataFrame, links: DataFrame, *, purpose: str, until: Column
+    statements: DataFrame,
+    links: DataFrame,
+    *,
+    purpose: str,
+    until: Column,
+    later_refusals: bool = False,
 ) -> DataFrame:
     """Consent of each person for each channel.
 
     In: sources.consent; current links (source_system, source_record_id, person_id). Out: one row a person and
     channel that was ever spoken of, ``person_id, channel, val``. Within a record the newest statement before
     `until` counts, the more restrictive of two at the same instant; over the records of a person the most
-    restrictive one.
+    restrictive one. `later_refusals`: a no counts as soon as it is known, also one of a later day.
     """
     rank = F.array_position(F.array(*(F.lit(val) for val in RESTRICTIVENESS)), F.col("val"))
-    made = statements.where((F.col("purpose") == purpose) & (F.col("recorded_at") < until))
+    counts = F.col("recorded_at") < until
+    if later_refusals:
+        counts |= F.col("val") == "n"
+    made = statements.where((F.col("purpose") == purpose) & counts)
     newest = made.groupBy("source_system", "source_record_id", "channel").agg(
         F.max_by(rank, F.struct("recorded_at", -rank)).alias("rank")
     )

@@ -19,6 +19,7 @@ def build_dim_date(days: DataFrame) -> DataFrame:
         F.year("date").alias("year"),
         F.quarter("date").alias("quarter"),
         F.month("date").alias("month"),
+        F.extract(F.lit("YEAROFWEEK"), "date").cast("int").alias("iso_year"),
         F.weekofyear("date").alias("iso_week"),
         (F.weekday("date") + 1).alias("day_of_week"),
     ).select(*DIM_DATE.names)

@@ -131,20 +131,22 @@ def build_fact_response_by_audience(
     contacts: DataFrame,
     responses: DataFrame,
     members: DataFrame,
+    audiences: DataFrame,
     *,
     as_of: date,
     days_observed: int,
 ) -> DataFrame:
     """Persons contacted, and what they did, by campaign and audience, as `build_fact_response` counts them.
 
-    In: as there; ``audience_id, person_id`` of the members on `as_of`. A person counts in each of their audiences.
+    In: as there; ``audience_id, person_id`` of the members on `as_of`; ``audience_id`` of all audiences. A person
+    counts in each of their audiences.
     Every campaign has a row for each audience, of zeros where nobody of it was contacted or responded.
     """
     persons = _list_responses(contacts, responses)
     key = ["campaign_id", "audience_id"]
     counted = persons.join(members, on="person_id").groupBy(*key).agg(*_count_responses())
     campaigns = persons.select("campaign_id").distinct()
-    every = campaigns.crossJoin(F.broadcast(members.select("audience_id").distinct()))
+    every = campaigns.crossJoin(F.broadcast(audiences.select("audience_id").distinct()))
     found = every.join(counted, on=key, how="left").fillna(0)
     return found.withColumns(
         {"as_of_date": F.lit(as_of), "days_observed": F.lit(days_observed)}

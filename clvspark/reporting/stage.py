@@ -132,7 +132,7 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
             contacts, responses, deciles, as_of=as_of, days_observed=observed
         ),
         tables.FACT_RESPONSE_BY_AUDIENCE: facts.build_fact_response_by_audience(
-            contacts, responses, members, as_of=as_of, days_observed=observed
+            contacts, responses, members, lake.read(DEFINITION), as_of=as_of, days_observed=observed
         ),
         tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
         tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),

@@ -28,6 +28,7 @@ DIM_DATE = Table(
         Column("year", "int"),
         Column("quarter", "int"),
         Column("month", "int"),
+        Column("iso_year", "int", "year of the ISO week; at New Year not that of the day"),
         Column("iso_week", "int"),
         Column("day_of_week", "int", "1 Monday to 7 Sunday", check="day_of_week BETWEEN 1 AND 7"),
     ),

@@ -24,6 +24,11 @@ _FORMATS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }  # fmt: skip
 
 
+# What a simulation leaves, and how it is known to be one.
+MADE: Final = {"landing", "truth"}
+MANIFEST: Final = "truth/manifest.json"
+
+
 @dataclass(frozen=True)
 class DropFolder:
     """A folder under construction; `parts` files per data set keep large ones splittable."""
@@ -93,11 +98,16 @@ def count_rows(path: Path) -> int:
 def replaced_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a sibling folder that becomes `out` when the block ends well, and is removed if not.
 
-    Raises OutputExistsError if `out` holds anything and `overwrite` is false.
+    Raises OutputExistsError if `out` holds anything and `overwrite` is false, or anything that is not of a simulation.
     """
     if out.is_dir() and any(out.iterdir()) and not overwrite:
         raise OutputExistsError(
             f"{out} is not empty. Choose another folder, or replace what is there: --overwrite"
+        )
+    if out.is_dir() and (others := sorted(_names_of_others(out))):
+        raise OutputExistsError(
+            f"{out} holds {', '.join(others[:3])}, which no simulation has made. Choose another folder: nothing but a "
+            "simulation is overwritten"
         )
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out} is a file; the simulated drops need a folder")
@@ -109,3 +119,9 @@ def replaced_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
         swap_folder(out)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _names_of_others(out: Path) -> set[str]:
+    """What is in the folder beside a simulation; all of it where the truth of one is missing."""
+    found = {path.name for path in out.iterdir()}
+    return found - MADE if (out / MANIFEST).is_file() else found

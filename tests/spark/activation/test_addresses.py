@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import date
+from functools import reduce
 from pathlib import Path
 
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from support.lists import APRIL, MAY, activate, configure, consent, lines, told, write
 
-from clvspark.activation.config import HoldoutConfig
-from clvspark.activation.gate import join_addresses, judge_members
+from clvspark.activation.config import FileDestination, HoldoutConfig
+from clvspark.activation.gate import assign_members, join_addresses, judge_members
 from clvspark.activation.holdout import deal_groups, hold_entries
-from clvspark.activation.tables import DELIVERY, HOLDOUT
+from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT
 from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.contract import verify_contract
 from clvspark.privacy.addresses import judge_entries, list_entries
 from clvspark.privacy.consent import resolve_consent
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
@@ -179,3 +182,52 @@ def test_a_withdrawal_takes_the_address_off_the_list_whoever_it_was(
     may = {row["as_of_date"]: row for row in lake.read(DELIVERY).collect()}[MAY]
     assert (may["without_consent"], may["persons_removed"], may["entries_removed"]) == (2, 2, 1)
     assert report.rows["activation.outbox"] == 2, "a row is counted once"
+
+
+def test_a_number_is_the_same_however_it_is_written(spark: SparkSession) -> None:
+    golden = spark.createDataFrame([("ann", "+447700900123")], "person_id string, phone string")
+    numbers = {"r1": "07700 900123", "r2": "0044 (7700) 900-123", "r3": "07700 900124"}
+    rows = [{"source_system": "s", "source_record_id": r, "mobile": n} for r, n in numbers.items()]
+    records = CUSTOMER_RECORD.rows(spark, rows)
+    people = links(spark, r1="bob", r2="cat", r3="dan")
+    entries = list_entries(golden, records, people, "phone").collect()
+    sharing = {row["person_id"] for row in entries if row["entry"] == "700900123"}
+    assert sharing == {"ann", "bob", "cat"}
+
+
+def test_who_is_held_out_by_one_address_is_held_out_by_every_destination(
+    spark: SparkSession,
+) -> None:
+    columns = "person_id string, email string, phone string, split_group string, email_held boolean, phone_held boolean"
+    rows = [
+        ("free", "f@x.org", "1", "treatment", None, False), ("held", "h@x.org", "2", "treatment", False, True),
+        ("only", None, "3", "treatment", None, True),
+    ]  # fmt: skip
+    yes = {
+        f"{name}consent_{kind}": F.lit(True)
+        for name in ("", "email_", "phone_")
+        for kind in ("email", "sms")
+    }
+    contacts = spark.createDataFrame(rows, columns).withColumns(yes)
+    members = contacts.select(F.lit("top").alias("audience_id"), "person_id")
+    email = configure(Path("unused")).destinations[0]
+    sms = email.model_copy(update={"id": "sms", "channel": "sms", "identifier": "phone"})
+    found = [
+        {row["person_id"]: row["verdict"] for row in judge_members(members, contacts, to).collect()}
+        for to in (email, sms)
+    ]
+    assert found == [
+        {"free": "eligible", "held": "held_out", "only": "without_identifier"},
+        {"free": "eligible", "held": "held_out", "only": "held_out"},
+    ]
+    every = reduce(
+        DataFrame.unionByName, [judge_members(members, contacts, to) for to in (email, sms)]
+    )
+    assigned = assign_members(every, spark.createDataFrame([], ASSIGNMENT.schema), as_of=APRIL)
+    verify_contract(ASSIGNMENT.conform(assigned), ASSIGNMENT)
+
+
+def test_a_destination_names_an_audience_once() -> None:
+    destination = configure(Path("unused")).destinations[0].model_dump()
+    with pytest.raises(ValueError, match="names top more than once"):
+        FileDestination.model_validate({**destination, "audiences": ["top", "new", "top"]})

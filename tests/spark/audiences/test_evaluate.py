@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.evaluate import evaluate_audiences
@@ -19,6 +20,7 @@ from clvspark.audiences.tables import (
     MEMBERSHIP,
     MEMBERSHIP_EVENT,
     members_on,
+    membership_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import PERSON
@@ -257,6 +259,9 @@ def test_members_enter_leave_and_come_back(spark: SparkSession) -> None:
         log.append(sorted((row["transition"], row["person_id"]) for row in moved))
         states.append({row["person_id"]: row for row in after.collect()})
         state = after
+        kept = ["audience_id", "person_id", "status", "qualified_on", "exited_on"]
+        told = membership_on(events, day).select(*kept)
+        assert sorted(told.collect()) == sorted(after.select(*kept).collect()), "the events say all"
     assert log == [
         [("enter", "ann"), ("enter", "bob")], [("exit", "bob")], [("enter", "bob")], [("exit", "ann"), ("exit", "bob")]
     ]  # fmt: skip
@@ -273,6 +278,26 @@ def test_members_enter_leave_and_come_back(spark: SparkSession) -> None:
     for day, step in zip(days, steps, strict=True):
         who = {tuple(row) for row in members_on(events, day).collect()}
         assert who == {(audience, person) for audience, _, person in step}, "as on that day"
+
+
+def test_a_second_evaluation_of_a_date_undoes_the_first(spark: SparkSession) -> None:
+    def evaluate(
+        events: DataFrame, day: date, *members: tuple[str, int, str]
+    ) -> tuple[DataFrame, DataFrame]:
+        then = membership_on(events, day - timedelta(days=1))
+        after = MEMBERSHIP.conform(update_membership(then, member_rows(spark, *members), as_of=day))
+        before = then.where("status = 'realized'").select("audience_id", "person_id")
+        moves = MEMBERSHIP_EVENT.conform(list_transitions(before, after, as_of=day))
+        rest = events.where(F.col("happened_on") != F.lit(day))
+        return rest.unionByName(moves).localCheckpoint(), after.localCheckpoint()
+
+    events, _ = evaluate(spark.createDataFrame([], MEMBERSHIP_EVENT.schema), APRIL, ("a", 1, "ann"))
+    right, expected = evaluate(events, MAY, ("a", 1, "ann"))
+    wrong, _ = evaluate(events, MAY, ("a", 1, "bob"))
+    again, found = evaluate(wrong, MAY, ("a", 1, "ann"))
+    assert (again.collect(), found.collect()) == (right.collect(), expected.collect())
+    (ann,) = found.collect()
+    assert (ann["person_id"], ann["status"], ann["qualified_on"]) == ("ann", "realized", APRIL)
 
 
 def test_evaluating_the_same_again_moves_nobody(spark: SparkSession) -> None:

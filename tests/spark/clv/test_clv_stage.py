@@ -120,6 +120,8 @@ def test_the_champion_measure_can_be_chosen() -> None:
     }
     for by, best in (("mae", "A"), ("log_likelihood", "B")):
         assert Competition(measures=measures).champion(by) == best
+    # Nobody bought in the holdout: there is no share of the total.
+    assert Competition(measures=measures).champion("total_error") == "A"
 
 
 def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:

@@ -25,6 +25,7 @@ def wide(
     *statements: Statement,
     purpose: str = "marketing",
     persons: dict[str, str] = PERSONS,
+    later_refusals: bool = False,
 ) -> dict[str, Row]:
     rows = [
         {
@@ -42,6 +43,7 @@ def wide(
         PERSON_LINK.rows(spark, links),
         purpose="marketing",
         until=F.lit(datetime(2026, 4, 10, tzinfo=UTC)),
+        later_refusals=later_refusals,
     )
     return {row["person_id"]: row for row in consent_by_channel(resolved, CHANNELS).collect()}
 
@@ -111,3 +113,15 @@ def test_when_persons_merge_the_most_restrictive_of_all_their_records_holds(
     merged = wide(spark, *statements, persons={"1": "ann", "2": "ann", "3": "ann"})
     assert set(merged) == {"ann"}
     assert [merged["ann"][f"consent_{name}"] for name in CHANNELS] == [False, True, True]
+
+
+def test_a_refusal_may_count_as_soon_as_it_is_known_a_yes_never(spark: SparkSession) -> None:
+    said = [
+        ("1", "email", "y", "01"),
+        ("1", "email", "n", "20"),
+        ("3", "email", "n", "01"),
+        ("3", "email", "y", "20"),
+    ]
+    for later, allowed in ((False, True), (True, False)):
+        found = wide(spark, *said, later_refusals=later)
+        assert (found["ann"]["consent_email"], found["bob"]["consent_email"]) == (allowed, False)

@@ -188,6 +188,9 @@ def test_responses_by_audience_count_a_person_in_each_of_theirs(spark: SparkSess
             spark.createDataFrame(contacts, "person_id string, campaign_id string"),
             spark.createDataFrame(rows, RESPONSE.schema),
             spark.createDataFrame(members, "audience_id string, person_id string"),
+            spark.createDataFrame(
+                [(name,) for name in ("top", "new", "idle", "empty")], "audience_id string"
+            ),
             as_of=APRIL,
             days_observed=91,
         )
@@ -202,6 +205,7 @@ def test_responses_by_audience_count_a_person_in_each_of_theirs(spark: SparkSess
         ("c1", "top"): (1, 1, 0, 0, 0), ("c2", "top"): (1, 0, 0, 0, 0),
         ("c1", "new"): (1, 1, 0, 0, 1), ("c2", "new"): (1, 0, 0, 0, 0),
         ("c1", "idle"): (0, 0, 0, 0, 0), ("c2", "idle"): (0, 0, 0, 0, 0),
+        ("c1", "empty"): (0, 0, 0, 0, 0), ("c2", "empty"): (0, 0, 0, 0, 0),
     }  # fmt: skip
 
 
@@ -223,7 +227,7 @@ def test_the_calendar_has_every_day_between_the_first_and_the_last(spark: SparkS
         "2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"
     ]  # fmt: skip
     for row in rows:
-        assert (row["iso_week"], row["day_of_week"]) == row["date"].isocalendar()[1:]
+        assert (row["iso_year"], row["iso_week"], row["day_of_week"]) == row["date"].isocalendar()
     assert dimensions.build_dim_date(PERSON_DAY.rows(spark, [])).count() == 0
 
 

@@ -41,9 +41,16 @@ def test_runs_without_work_fill_no_list(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console.out, "width", 200)
-    print_status(Status({"clv.model": (3, 1)}, RUNS))
+    print_status(Status({"clv.model": (3, 1)}, RUNS), "lakehouse")
     shown = capsys.readouterr().out
     assert "0.0003" not in shown
     assert "12.50" in shown
     assert "2026-04-01 04:00:00" in shown
     assert "failed (ContractError)" in shown
+
+
+def test_a_place_without_tables_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    print_status(Status({}, []), "lakehous")
+    assert (
+        "There is no table in lakehous. Next step: correct 'lakehouse'" in capsys.readouterr().out
+    )

@@ -27,18 +27,39 @@ def fail_after_writing(out: Path) -> None:
 
 def test_a_failed_run_leaves_the_old_content_and_nothing_half_written(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "old").write_text("old")
+    simulated(out)
     with pytest.raises(RuntimeError):
         fail_after_writing(out)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert [p.name for p in out.iterdir()] == ["old"]
+    assert sorted(p.name for p in out.iterdir()) == ["landing", "truth"]
+
+
+def simulated(out: Path) -> None:
+    """A folder as a simulation leaves it."""
+    for name in ("landing", "truth"):
+        (out / name).mkdir(parents=True)
+    (out / "truth/manifest.json").write_text("{}")
+
+
+@pytest.mark.parametrize("name", ["precious", "landing/mine.csv"])
+def test_what_no_simulation_has_made_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    if name == "precious":
+        simulated(out)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("keep me")
+    with (
+        pytest.raises(FileExistsError, match="which no simulation has made"),
+        replaced_folder(out, overwrite=True),
+    ):
+        pytest.fail("the block must not run")
+    assert (out / name).read_text() == "keep me"
 
 
 def test_a_finished_run_replaces_the_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "old").write_text("old")
+    simulated(out)
+    (out / "landing/old").write_text("old")
     with replaced_folder(out, overwrite=True) as folder:
         (folder / "new").write_text("new")
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
