@@ -59,7 +59,10 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
 
 
 def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -> None:
-    """Nobody may believe that a record is erased which was misspelt."""
+    """Nobody may believe that a record is erased which was misspelt.
+
+    An id may tell who somebody is, and messages are logged: records are told by their place among those given.
+    """
     known = {row[0] for row in found.select("unique_id").where(_is_named(records)).collect()}
     missing = [record for record in dict.fromkeys(records) if record not in known]
     if not missing:
@@ -69,19 +72,22 @@ def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -
     digests = {hashlib.sha256(record.encode()).hexdigest(): record for record in missing}
     stones = lake.read_or_empty(TOMBSTONE).where(F.col("record_sha256").isin(*digests)).collect()
     erased = {digests[row["record_sha256"]] for row in stones}
-    unknown = [record for record in missing if record not in waiting | erased]
-    told = []
-    if erased:
-        told.append(f"{', '.join(sorted(erased))}: erased already.")
-    if unknown:
-        told.append(
-            f"No record is called {', '.join(unknown)}. Give records as SYSTEM:ID, e.g. crm:C0000000000001."
-        )
-    if new := sorted(waiting - erased):
-        told.append(
-            f"{', '.join(new)} landed after the last resolve and belongs to no person yet. Run first: clvspark resolve."
-        )
-    raise MissingInputError(f"{' '.join(told)} Nothing was erased.")
+    reasons = {
+        "erased already": erased,
+        "not resolved yet (run first: clvspark resolve)": waiting - erased,
+        "not known (records are given as SYSTEM:ID, e.g. crm:C0000000000001)": {
+            record for record in missing if record not in waiting | erased
+        },
+    }
+    told = [
+        f"{', '.join(str(n) for n, record in enumerate(records, 1) if record in those)}: {reason}"
+        for reason, those in reasons.items()
+        if those
+    ]
+    raise MissingInputError(
+        f"Nothing was erased. Of the {len(records)} records given, by their place: {'; '.join(told)}. Leave these out, "
+        "or correct them."
+    )
 
 
 def _unique_id() -> Column:

@@ -82,7 +82,7 @@ def test_status_shows_tables_and_runs(outcomes):
 
 def test_forgetting_somebody_unknown_is_refused(outcomes):
     assert outcomes["forget nobody"].code == 3
-    assert "No record is called crm:nobody" in outcomes["forget nobody"].message
+    assert "1: not known (records are given as SYSTEM:ID" in outcomes["forget nobody"].message
 
 
 def test_nothing_of_a_forgotten_person_is_left_or_comes_back(spark, outcomes, shop, forgotten):

@@ -186,8 +186,12 @@ def test_an_unknown_record_is_refused_and_nothing_changes(erased: SimpleNamespac
     version = erased.lake.version(EVENT)
     with pytest.raises(MissingInputError) as refused:
         erase_persons(erased.lake, ["crm:1", "crm:2", "crm:typo"], requested_on=APRIL)
-    assert str(refused.value).startswith("crm:1: erased already. No record is called crm:typo. ")
-    assert str(refused.value).endswith("Nothing was erased.")
+    text = str(refused.value)
+    assert (
+        "Nothing was erased. Of the 3 records given, by their place: 1: erased already; 3: not known"
+        in text
+    )
+    assert "typo" not in text
     assert erased.lake.version(EVENT) == version
 
 
@@ -197,7 +201,9 @@ def test_a_record_that_belongs_to_no_person_yet_is_named_with_the_next_command(
     write(lake)
     new = [{"source_system": "crm", "source_record_id": "new"}]
     lake.append(CUSTOMER_RECORD, CUSTOMER_RECORD.rows(lake.spark, new))
-    with pytest.raises(MissingInputError, match=r"crm:new landed .*Run first: clvspark resolve"):
+    with pytest.raises(
+        MissingInputError, match=r"1: not resolved yet \(run first: clvspark resolve\)"
+    ):
         erase_persons(lake, ["crm:new"], requested_on=APRIL)
 
 
@@ -209,7 +215,7 @@ def test_no_value_of_a_person_is_in_the_log_of_a_table(lake: Lakehouse, tmp_path
         for name, value in row.asDict().items()
         if CUSTOMER_RECORD.column(name).pii and value is not None
     }
-    assert len(secrets) > 1
+    assert secrets
     for log in (tmp_path / "lakehouse").glob("sources/customer_record/_delta_log/*.*"):
         text = log.read_bytes().decode("utf-8", "replace")
         assert [secret for secret in secrets if secret in text] == [], log.name
