@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.config import StrictModel, repeated
 from clvspark.privacy.consent import Channel
 
 
@@ -27,8 +27,7 @@ class FileDestination(StrictModel):
     @field_validator("audiences")
     @classmethod
     def _each_once(cls, audiences: list[str]) -> list[str]:
-        twice = sorted({name for name in audiences if audiences.count(name) > 1})
-        if twice:
+        if twice := repeated(audiences):
             raise ValueError(f"names {', '.join(twice)} more than once; name each audience once")
         return audiences
 
@@ -58,7 +57,6 @@ class ActivationConfig(StrictModel):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        ids = [destination.id for destination in self.destinations]
-        if len(set(ids)) < len(ids):
+        if repeated(destination.id for destination in self.destinations):
             raise ValueError("two destinations have the same id")
         return self

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from clvspark.audiences.rules import AudienceDefinition
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.config import StrictModel, repeated
 
 
 class AudiencesConfig(StrictModel):
@@ -19,9 +19,8 @@ class AudiencesConfig(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         ids = [definition.id for definition in self.definitions]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise ValueError(f"audience {', '.join(repeated)} is defined more than once")
+        if twice := repeated(ids):
+            raise ValueError(f"audience {', '.join(twice)} is defined more than once")
         for definition in self.definitions:
             unknown = sorted(definition.references - set(ids))
             if unknown:

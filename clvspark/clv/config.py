@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.config import StrictModel, repeated
 
 ModelName = Literal["BetaGeoModel", "ModifiedBetaGeoModel", "ParetoNBDModel", "NBDModel"]
 Measure = Literal["mae", "rmse", "total_error", "log_likelihood"]
@@ -44,6 +44,6 @@ class ClvConfig(StrictModel):
 
     @model_validator(mode="after")
     def _no_repeats(self) -> Self:
-        if len(set(self.models)) < len(self.models):
+        if repeated(self.models):
             raise ValueError("'models' names a model twice")
         return self

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvspark.lakehouse.config import StrictModel, load_config
+from clvspark.lakehouse.config import StrictModel, load_config, repeated
 
 Kind = Literal[
     "given_name",
@@ -139,8 +139,7 @@ class IdentitySettings(StrictModel):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         columns = [attribute.column for attribute in self.attributes]
-        twice = sorted({name for name in columns if columns.count(name) > 1})
-        faults = [f"attributes: {name} is given twice" for name in twice]
+        faults = [f"attributes: {name} is given twice" for name in repeated(columns)]
         known = set(self.columns)
         for key, lists in self._named_columns().items():
             unknown = sorted({name for names in lists for name in names} - known)

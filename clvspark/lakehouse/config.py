@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import typing
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -21,6 +23,11 @@ class StrictModel(BaseModel):
     """Base of all configuration: unknown keys are faults, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Names that stand more than once, in their order by letter."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 class SparkConfig(StrictModel):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import cache
 from typing import Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.config import StrictModel, repeated
 from clvspark.lakehouse.table import Column
 from clvspark.sources.constants import faults_of_constants, faults_of_pattern, is_numeric
 from clvspark.sources.tables import TARGETS
 
+# Listing them reads folders, and every field of every mapping has a zone.
+_zone_names = cache(available_timezones)
 Transform = Literal["trim", "lower", "upper", "digits", "sha256"]
 
 
@@ -72,9 +75,9 @@ class FieldRule(StrictModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones() and not re.fullmatch(r"[+-]\d{2}:\d{2}", name):
-            close = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+        if name not in _zone_names() and not re.fullmatch(r"[+-]\d{2}:\d{2}", name):
+            close = difflib.get_close_matches(name, sorted(_zone_names()), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             raise ValueError(f"is no time zone{hint} Give a name such as Europe/Berlin, or +01:00")
         return name
 
@@ -213,8 +216,6 @@ class SourcesConfig(StrictModel):
 
     @model_validator(mode="after")
     def _unique_systems(self) -> Self:
-        names = [system.system for system in self.systems]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"system {', '.join(repeated)} is declared more than once")
+        if twice := repeated(system.system for system in self.systems):
+            raise ValueError(f"system {', '.join(twice)} is declared more than once")
         return self
