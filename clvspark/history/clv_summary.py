@@ -45,8 +45,13 @@ def summarise_purchases(
     """
     lags = F.explode(F.array(*(F.lit(lag) for lag in sorted(set(lags_days))))).alias("lag_days")
     until = F.date_sub(F.lit(as_of), F.col("lag_days"))
-    traded = days.where("orders > 0 OR refunds > 0").select("*", lags)
-    past = traded.withColumn("_until", until).where("day < _until")
+
+    def known(rows: DataFrame, day: str) -> DataFrame:
+        """Rows of the days that count, for each lag."""
+        lagged = rows.select("*", lags).withColumn("_until", until)
+        return lagged.where(F.col(day) < F.col("_until"))
+
+    past = known(days.where("orders > 0 OR refunds > 0"), "day")
     bought = F.col("orders") > 0
     first = F.min(F.when(bought, F.col("day")))
     summary = past.groupBy("person_id", "lag_days", "_until").agg(
@@ -60,7 +65,7 @@ def summarise_purchases(
         F.min_by("margin", F.when(bought, F.col("day"))).alias("first_margin"),
     )
     if late_refunds is not None:
-        summary = _add_refunds_of_first_day(summary, late_refunds)
+        summary = _add_refunds_of_first_day(summary, known(late_refunds, "refunded_on"))
     frequency = (F.col("purchase_days") - 1).cast("int")
     last_counted = F.date_sub("_until", 1)
     columns = {
@@ -74,22 +79,17 @@ def summarise_purchases(
     return summary.where("purchase_days > 0").withColumns(columns).select(*CLV_SUMMARY.names)
 
 
-def _add_refunds_of_first_day(summary: DataFrame, late_refunds: DataFrame) -> DataFrame:
-    """The first day's revenue and margin less what was refunded of it on later days that count."""
-    first = summary.select("person_id", "lag_days", "_until", F.col("first_purchase_on"))
-    refunds = late_refunds.withColumnRenamed("bought_on", "first_purchase_on")
-    known = first.join(refunds, on=["person_id", "first_purchase_on"], how="inner")
+def _add_refunds_of_first_day(summary: DataFrame, refunds: DataFrame) -> DataFrame:
+    """The first day's revenue and margin with what was refunded of it on later days. In: late refunds of each lag."""
+    key = ["person_id", "lag_days", "first_purchase_on"]
     sums = (
-        known.where("refunded_on < _until")
-        .groupBy("person_id", "lag_days")
+        refunds.withColumnRenamed("bought_on", "first_purchase_on")
+        .groupBy(*key)
         .agg(F.sum("net_revenue").alias("_revenue"), F.sum("margin").alias("_margin"))
     )
-    both = summary.join(sums, on=["person_id", "lag_days"], how="left")
-    return both.withColumns(
-        {
-            name: F.col(name) + F.coalesce(refunded, F.lit(0))
-            for name, refunded in (("first_revenue", "_revenue"), ("first_margin", "_margin"))
-        }
+    parts = {"first_revenue": "_revenue", "first_margin": "_margin"}
+    return summary.join(sums, on=key, how="left").withColumns(
+        {name: F.col(name) + F.coalesce(part, F.lit(0)) for name, part in parts.items()}
     )
 
 
