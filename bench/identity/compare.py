@@ -24,8 +24,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.identity.prepared import CACHE, ROOT, prepare_records
-from bench.results import write_result
+from bench.identity.prepared import CACHE, prepare_records
+from bench.results import ROOT, write_result
 
 HERE = Path(__file__).parent
 SETTINGS = ROOT / "conf" / "identity.yaml"

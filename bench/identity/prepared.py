@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from bench.results import ROOT
+
 CACHE = ROOT / ".cache" / "bench" / "identity"
 
 

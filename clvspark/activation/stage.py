@@ -66,9 +66,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
             f"no destination was told anything as of {as_of}: the lists are those of {later}. Next step: none, or "
             f"clvspark activate --as-of {later}"
         )
-        run.overwrite_all(
-            {t: lake.spark.createDataFrame([], t.schema) for t in TABLES if not lake.exists(t)}
-        )
+        run.create(*TABLES)
         return
     _refuse_unknown_audiences(lake, config)
     for destination in config.destinations:
@@ -194,8 +192,8 @@ def _drain(
     }
     told = reduce(DataFrame.unionByName, (told for _, told in exported), waiting.limit(0))
     run.merge(OUTBOX, _mark_delivered(told, as_of), again=True)
-    erased = sum(counts[d.id]["erased"] for d in due if d.id in counts)
     _warn_of_lists_without_destination(run, config, counts)
+    erased = sum(counts[d.id]["erased"] for d in due if d.id in counts)
     if erased:
         purge_deleted(lake, OUTBOX)
         run.metric("erasures_delivered", erased)

@@ -93,17 +93,6 @@ ESTIMATE = Table(
 )
 
 
-def members_on(events: DataFrame, day: date) -> DataFrame:
-    """``audience_id, person_id`` of who was in which audience on `day`, whatever has happened since.
-
-    In: audiences.membership_event.
-    """
-    past = events.where(F.col("happened_on") <= F.lit(day))
-    last = F.max_by("transition", F.struct("happened_on", "transition")).alias("_last")
-    moved = past.groupBy("audience_id", "person_id").agg(last)
-    return moved.where("_last = 'enter'").select("audience_id", "person_id")
-
-
 def membership_on(events: DataFrame, day: date) -> DataFrame:
     """audiences.membership as it was after `day`, whatever has happened since.
 
@@ -124,6 +113,12 @@ def membership_on(events: DataFrame, day: date) -> DataFrame:
         "exited_on": F.when(~inside, F.col("_exited_on")),
     }
     return last.withColumns(columns).select(*MEMBERSHIP.names)
+
+
+def members_on(events: DataFrame, day: date) -> DataFrame:
+    """``audience_id, person_id`` of who was in which audience on `day`. In: audiences.membership_event."""
+    inside = membership_on(events, day).where("status = 'realized'")
+    return inside.select("audience_id", "person_id")
 
 
 def later_evaluation(estimates: DataFrame, day: date) -> date | None:

@@ -21,7 +21,6 @@ from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.tracking import open_tracker
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
@@ -84,7 +83,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     first = _first_purchase(summary)
     if first is None or first >= start:
         run.warn(_say_too_young(first, config, as_of))
-        run.overwrite_all(_absent(lake, BACKTEST, MODEL))
+        run.create(BACKTEST, MODEL)
         return
     now = _lagged(summary, 0).localCheckpoint()
     before = _lagged(summary, config.holdout_days).localCheckpoint()
@@ -96,17 +95,12 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     backtest = _backtest_rows(lake, found, as_of, config.holdout_days)
     if not found.can_value:
         run.warn(_say_unfitted(found))
-        run.overwrite_all(_absent(lake, MODEL))
+        run.create(MODEL)
         run.overwrite(BACKTEST, backtest, where=rows_of(as_of))
         return
     run.step("registering the models")
     models = lake.spark.createDataFrame(_register(lake, config, found, as_of), MODEL.schema)
     run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
-
-
-def _absent(lake: Lakehouse, *tables: Table) -> dict[Table, DataFrame]:
-    """Empty frames of those tables that have never been written."""
-    return {t: lake.spark.createDataFrame([], t.schema) for t in tables if not lake.exists(t)}
 
 
 def _register(

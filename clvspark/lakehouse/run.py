@@ -124,6 +124,11 @@ class Run:
         """Replace several tables at once; small writes wait for the driver more than for the cores."""
         side_by_side(lambda item: self.overwrite(*item, where=where, cached=cached), frames.items())
 
+    def create(self, *tables: Table) -> None:
+        """Write those tables of this stage that are not there yet, without rows."""
+        absent = [table for table in tables if not self.lake.exists(table)]
+        self.overwrite_all({t: self.lake.read_or_empty(t) for t in absent})
+
     def append(self, table: Table, df: DataFrame) -> int:
         """Add rows to a table of this stage."""
         self.step(table.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date
 
@@ -13,7 +12,7 @@ from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
-from clvspark.privacy.tombstones import record_digest, row_digest
+from clvspark.privacy.tombstones import digest_of, record_digest, row_digest
 
 LINKS = "identity.person_link"
 RECORDS = "sources.customer_record"
@@ -69,7 +68,7 @@ def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -
         return
     landed = lake.read_or_empty(lake.tables[RECORDS]).select(_unique_id())
     waiting = {row[0] for row in landed.where(_is_named(missing)).collect()}
-    digests = {hashlib.sha256(record.encode()).hexdigest(): record for record in missing}
+    digests = {digest_of(record): record for record in missing}
     stones = lake.read_or_empty(TOMBSTONE).where(F.col("record_sha256").isin(*digests)).collect()
     erased = {digests[row["record_sha256"]] for row in stones}
     reasons = {

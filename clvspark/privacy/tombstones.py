@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -14,6 +16,11 @@ _SALES = ("order", "refund")
 def record_digest(system: Column, record: Column) -> Column:
     """Digest of a record's id, as in privacy.tombstone."""
     return F.sha2(F.concat_ws(":", system, record), 256)
+
+
+def digest_of(record: str) -> str:
+    """`record_digest` of a record given as ``system:id``."""
+    return hashlib.sha256(record.encode()).hexdigest()
 
 
 def row_digest(raw: Column) -> Column:

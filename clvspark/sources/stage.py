@@ -59,6 +59,11 @@ class Drop:
     files: list[FoundFile]
     hidden: list[FoundFile]
 
+    @property
+    def name(self) -> str:
+        """System and path."""
+        return name_drop(self.system, self.spec)
+
 
 def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> RunReport:
     """Bring sources.* up to the landing files; `as_of` plays no part, every event is kept.
@@ -67,9 +72,7 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
     """
     del as_of
     drops = _find_drops(lake, config)
-    digests = {
-        name_drop(drop.system, drop.spec): digest_files(lake.spark, drop.files) for drop in drops
-    }
+    digests = {drop.name: digest_files(lake.spark, drop.files) for drop in drops}
     with lake.run(STAGE, as_of=None, config=config, reads=(), writes=TABLES, files=digests) as run:
         if not run.is_current:
             _ingest(run, lake, drops)
@@ -105,7 +108,7 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     for drop in drops:
         if drop.hidden:
             run.warn(
-                f"{name_drop(drop.system, drop.spec)}: {len(drop.hidden):,} files are not read, as names that begin "
+                f"{drop.name}: {len(drop.hidden):,} files are not read, as names that begin "
                 f"with '_' or '.' are hidden, e.g. {drop.hidden[0].name}. Next step: rename them, or let 'path' not "
                 "match them."
             )
