@@ -7,7 +7,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, FloatType
 
-from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.table import Table
 
 
@@ -38,7 +37,7 @@ def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) ->
             f"{table.name}: {counts['_duplicates']} keys ({', '.join(table.key)}) occur more than once"
         )
     if faults:
-        raise ContractError("; ".join(faults) + ". Nothing was written.")
+        raise table.refusal(faults)
     return counts["_rows"]
 
 

@@ -137,6 +137,13 @@ class Table:
                 return column
         raise ContractError(f"{self.name} has no column {name!r}; it has {', '.join(self.names)}")
 
+    def refusal(self, faults: list[str]) -> ContractError:
+        """The error for a frame that breaks the contract in these ways."""
+        return ContractError(
+            f"{'; '.join(faults)}. Nothing was written. Next step: mend the rows, or compare the frame with the "
+            f"contract of {self.name} in docs/data-dictionary.md."
+        )
+
     def conform(self, df: DataFrame) -> DataFrame:
         """Select the contract's columns in its order; a missing, extra or retyped column is an error."""
         # Compared by name of the type: whether an array may hold NULLs is not part of a contract.
@@ -152,7 +159,7 @@ class Table:
             if spark.name in actual and actual[spark.name] != spark.dataType.simpleString()
         ]
         if faults:
-            raise ContractError(f"{self.name}: {'; '.join(faults)}. Nothing was written.")
+            raise self.refusal([f"{self.name}: {'; '.join(faults)}"])
         return df.select(
             *(
                 F.col(spark.name).alias(spark.name, metadata=spark.metadata)
