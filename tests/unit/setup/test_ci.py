@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).resolve().parents[3] / ".ci" / "run"
+PARTS = ["check", "test", "test-demo", "test-slow"]
 # Stands for make: closes like pytest, and fails for the target that FAILING names.
 MAKE = """#!/bin/sh
 [ "$1" = check ] || echo "=== 3 passed, 1 deselected in 61.20s (0:01:01) ==="
@@ -24,7 +25,7 @@ def check(tmp_path):
     def run(failing: str) -> tuple[int, list[list[str]]]:
         env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "FAILING": failing}
         done = subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
-        return done.returncode, [line.split() for line in done.stdout.splitlines()[-4:-1]]
+        return done.returncode, [line.split() for line in done.stdout.splitlines()[-5:-1]]
 
     return run
 
@@ -33,19 +34,17 @@ def test_every_part_runs_and_is_told_with_its_closing_line(check):
     code, lines = check(failing="none")
 
     assert code == 0
-    assert [line[:2] for line in lines] == [
-        [name, "passed"] for name in ("check", "test", "test-demo")
-    ]
+    assert [line[:2] for line in lines] == [[name, "passed"] for name in PARTS]
     assert all(
         line[4:] == ["3", "passed,", "1", "deselected", "in", "61.20s", "(0:01:01)"]
         for line in lines[1:]
     )
 
 
-@pytest.mark.parametrize("part", ["check", "test", "test-demo"])
+@pytest.mark.parametrize("part", PARTS)
 def test_one_part_that_fails_fails_the_whole_after_the_others_ran(check, part):
     code, lines = check(failing=part)
 
     assert code == 1
     assert [line[0] for line in lines if line[1] == "FAILED"] == [part]
-    assert len(lines) == 3
+    assert len(lines) == len(PARTS)
