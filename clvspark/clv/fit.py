@@ -26,6 +26,8 @@ TRANSACTION_MODELS: dict[str, type[TransactionModel]] = {
 TIME_UNIT = "week"
 DAYS_PER_UNIT = 7.0
 Value = Literal["revenue", "margin"]
+# Natural logarithm of the ratio by which two mean spends may differ and be fitted as one.
+_SPEND_STEP = 0.001
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def fit_spend_model(summary: DataFrame) -> GammaGammaModel:
     """
     repeaters = summary.where("frequency > 0 AND monetary_value > 0")
     model: GammaGammaModel = _fitted(
-        GammaGammaModel(time_unit=TIME_UNIT), repeaters.select("frequency", "monetary_value")
+        GammaGammaModel(time_unit=TIME_UNIT), condense_spend(repeaters)
     )
     if model.params_["q"] <= 1:
         raise TrainingError(
@@ -71,6 +73,21 @@ def fit_spend_model(summary: DataFrame) -> GammaGammaModel:
             "amounts are far above all others; look at the highest net_revenue of history.order"
         )
     return model
+
+
+def condense_spend(repeaters: DataFrame) -> DataFrame:
+    """Buyers of one frequency whose mean spends lie within a thousandth: ``frequency, monetary_value, weight``.
+
+    Nearly every mean is different from all others, and distinct ones go to the driver. Each group has its own exact
+    mean, so what is lost is the curvature of the likelihood within a thousandth, about 1e-7 of it.
+    """
+    step = F.floor(F.log("monetary_value") / F.lit(_SPEND_STEP))
+    # Summed as decimals, which come to the same in any order.
+    mean = F.sum(F.col("monetary_value").cast("decimal(38,12)")).cast("double") / F.count(F.lit(1))
+    grouped = repeaters.groupBy("frequency", step.alias("_step")).agg(
+        mean.alias("monetary_value"), F.count(F.lit(1)).alias("weight")
+    )
+    return grouped.drop("_step")
 
 
 def _fitted(model: Any, frame: DataFrame) -> Any:

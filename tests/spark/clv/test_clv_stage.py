@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
 from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, competition, stage
 from clvspark.clv.competition import Competition
 from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import fit_transaction_model, model_columns
+from clvspark.clv.fit import condense_spend, fit_transaction_model, model_columns
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.clv_summary import summarise_purchases
@@ -353,3 +354,20 @@ def bought(person: str, days_before: int) -> dict[str, object]:
     """One purchase of 10.00, so many days before the date."""
     day = (person, AS_OF - timedelta(days=days_before), 1, 0, 10.0, 5.0, 0)
     return dict(zip(PERSON_DAY.names, day, strict=True))
+
+
+def test_spend_is_condensed_for_the_driver_without_moving_the_estimates(
+    spark: SparkSession,
+) -> None:
+    chance = np.random.default_rng(3)
+    buyers = 30_000
+    frequency = chance.integers(1, 6, buyers)
+    spend = chance.gamma(6.0 * frequency, 15.0 / chance.gamma(3.7, 1.0, buyers)) / frequency
+    exact = pd.DataFrame({"frequency": frequency, "monetary_value": spend})
+    groups = condense_spend(spark.createDataFrame(exact)).toPandas()
+    assert len(groups) < buyers / 2
+    assert groups["weight"].sum() == buyers
+    assert (groups["monetary_value"] * groups["weight"]).sum() == pytest.approx(spend.sum())
+    fits = [GammaGammaModel(time_unit="week").fit(frame) for frame in (exact, groups)]
+    assert fits[1].params_ == pytest.approx(fits[0].params_, rel=1e-5)
+    assert fits[1].log_likelihood_ == pytest.approx(fits[0].log_likelihood_, abs=0.05)
