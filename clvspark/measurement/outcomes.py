@@ -10,6 +10,16 @@ from pyspark.sql import functions as F
 OUTCOMES = ("margin", "revenue", "purchases")
 
 
+def last_order_day(orders: DataFrame, *, until: date) -> DataFrame:
+    """One row, ``last_order_on``: the newest day up to `until` on which anybody bought or returned something.
+
+    In: history.order. What is dated after the day on which we look, as by a till whose clock is wrong, tells nothing
+    about the days before it.
+    """
+    day = F.to_date("ordered_at")
+    return orders.where(day <= F.lit(until)).agg(F.max(day).alias("last_order_on"))
+
+
 def count_days_observed(last_day: date | None, *, as_of: date, window_days: int) -> int:
     """Days of the window ``[as_of, as_of + window_days)`` that data are known of, up to the last day with any."""
     if last_day is None:

@@ -26,6 +26,7 @@ from clvspark.measurement.experiments import (
 from clvspark.measurement.outcomes import (
     count_days_observed,
     follow_persons,
+    last_order_day,
     tabulate_outcomes,
 )
 from clvspark.measurement.responses import join_responses
@@ -58,7 +59,7 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
     writes = (WINDOW, EXPERIMENT, INCREMENTAL_VALUE)
     with lake.run(MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
         if not run.is_current:
-            last = lake.read(ORDER).agg(F.max(F.to_date("ordered_at"))).collect()[0][0]
+            last = last_order_day(lake.read(ORDER), until=run.started_at.date()).collect()[0][0]
             observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
             window = {"as_of_date": as_of, "window_days": config.window_days}
             window |= {"days_observed": observed, "last_order_on": last}

@@ -52,7 +52,9 @@ WINDOW = Table(
         Column("window_days", "int", unit="day", required=True),
         Column("days_observed", "int", unit="day", required=True, check="days_observed >= 0"),
         Column(
-            "last_order_on", "date", "newest order or refund of anybody; NULL where none is known"
+            "last_order_on",
+            "date",
+            "newest order or refund of anybody up to the day of the run; NULL where none is known",
         ),
     ),
     checks={"no_longer_than_the_window": "days_observed <= window_days"},

@@ -19,6 +19,7 @@ from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.outcomes import (
     count_days_observed,
     follow_persons,
+    last_order_day,
     tabulate_outcomes,
 )
 from clvspark.measurement.responses import join_responses
@@ -232,6 +233,16 @@ def test_a_window_that_has_not_ended_is_not_yet_observed_and_never_zero(lake: La
     assert {row["days_observed"] for row in lake.read(EXPERIMENT).collect()} == {9}
     assert lake.read(EXPERIMENT).where("difference IS NOT NULL").count() == 0
     assert lake.read(INCREMENTAL_VALUE).where("incremental_margin IS NOT NULL").count() == 0
+
+
+def test_an_order_dated_after_today_observes_nothing(spark: SparkSession) -> None:
+    order = {"channel": "web", "is_purchase": True, "lines": 1, "net_revenue": 1, "cost": 0, "margin": 1}  # fmt: skip
+    days = ["2026-04-09 23:00:00", "2099-01-01 00:00:00"]
+    rows = [{**order, "order_id": day, "ordered_at": day} for day in days]
+    orders = ORDER.rows(spark, rows)
+    today = date(2026, 4, 20)
+    assert last_order_day(orders, until=today).collect()[0][0] == date(2026, 4, 9)
+    assert last_order_day(orders.limit(0), until=today).collect()[0][0] is None
 
 
 @pytest.mark.parametrize(
