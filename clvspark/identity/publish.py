@@ -24,6 +24,7 @@ from clvspark.identity.config import IdentityConfig
 from clvspark.identity.incremental.changes import Renewal
 from clvspark.identity.incremental.resolve import Knowledge, Update
 from clvspark.identity.incremental.stored_evidence import gather_rows, rows_to_write
+from clvspark.identity.persons.contacts import gather_contacts
 from clvspark.identity.persons.golden_record import build_golden_records
 from clvspark.identity.persons.ledger import (
     Entry,
@@ -114,7 +115,7 @@ def publish(
     reached = records if update.labels is None else rows_among(records, ledger.assigned)
     golden = build_golden_records(
         reached.drop("unique_id", "record_hash"),
-        _contacts(rows, settings),
+        gather_contacts(reached, rows, settings),
         ledger.assigned,
         work.config.survivorship,
     )
@@ -211,16 +212,6 @@ def _add_changes(work: Work, ledger: Ledger) -> None:
         run.merge(PERSON_CHANGE, new, gone=left)
     elif new.limit(1).count() or not lake.exists(PERSON_CHANGE):
         run.append(PERSON_CHANGE, new)
-
-
-def _contacts(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
-    """Standardised e-mail and phone, NULL where the settings do not have them."""
-    found = []
-    for kind in ("email", "phone"):
-        column = settings.column_of(kind)  # type: ignore[arg-type]
-        value = F.lit(None).cast("string") if column is None else F.col(column)
-        found.append(value.alias(kind))
-    return rows.select("unique_id", *found)
 
 
 def _list_reviews(lake: Lakehouse, settings: IdentitySettings, update: Update) -> Change:

@@ -45,15 +45,6 @@ class Entry:
         return F.lit(self.recorded_at)
 
 
-def resolve_aliases(persons: DataFrame, aliases: DataFrame) -> DataFrame:
-    """Replace retired ids in ``person_id`` by those they lead to today. In: any rows; identity.alias."""
-    heirs = aliases.select(
-        F.col("retired_id").alias("person_id"), F.col("person_id").alias("_heir")
-    )
-    found = persons.join(heirs, on="person_id", how="left")
-    return found.withColumn("person_id", F.coalesce("_heir", "person_id")).select(*persons.columns)
-
-
 def assign_person_ids(clusters: DataFrame, links: DataFrame) -> DataFrame:
     """Person id of every record: ``unique_id, cluster, person_id``.
 

@@ -9,8 +9,11 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from clvspark.identity.cleaning.standardise import standardise_records
+from clvspark.identity.persons.contacts import gather_contacts
 from clvspark.identity.persons.golden_record import build_golden_records
 from clvspark.identity.persons.survivorship import SurvivorshipSettings
+from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.tables import PERSON
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -114,3 +117,30 @@ def test_whole_names_are_parted_as_they_are_spelt(
 ) -> None:
     row = golden(spark, CRM | {"full_name": full})
     assert (row["given_name"], row["surname"]) == parts
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        [],
+        [{"column": "email", "kind": "email"}],
+        [{"column": "phone", "kind": "phone"}],
+        [{"column": "email", "kind": "email"}, {"column": "mobile", "kind": "phone"}],
+    ],
+)
+def test_contacts_are_known_whatever_tells_who_somebody_is(
+    spark: SparkSession, attributes: list[dict[str, Any]]
+) -> None:
+    blocking_only = [{**attribute, "compare": False} for attribute in attributes]
+    settings = IdentitySettings.model_validate({"country": "DE", "attributes": blocking_only})
+    mobile = {"phone": "030 123456", "mobile": "030 123456"}
+    records = CUSTOMER_RECORD.rows(
+        spark, [CRM | mobile | {"email": " JANE@Example.com "}, APP | {"email": "none"}]
+    )
+    standard = standardise_records(records, settings)
+    found = gather_contacts(records, standard, settings).orderBy("unique_id").collect()
+    assert [row["unique_id"] for row in found] == ["app:1", "crm:1"]
+    assert [(row["email"], row["phone"]) for row in found] == [
+        (None, None),
+        ("jane@example.com", "+4930123456"),
+    ]
