@@ -18,21 +18,27 @@ from clvspark.activation.export import (
     export_files,
 )
 from clvspark.activation.gate import assign_members, join_addresses, judge_members
-from clvspark.activation.holdout import deal_groups, hold_entries
+from clvspark.activation.holdout import deal_groups, groups_today, hold_entries
 from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT, OUTBOX, TABLES
 from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP, later_evaluation
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import PERSON, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.privacy.addresses import judge_entries, list_entries
-from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
+from clvspark.privacy.consent import (
+    CHANNELS,
+    MARKETING,
+    consent_by_channel,
+    gather_statements,
+    resolve_consent,
+)
 from clvspark.privacy.erase import purge_deleted
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT
 
 STAGE = "activate"
 READS = (
@@ -41,8 +47,10 @@ READS = (
     ESTIMATE,
     PERSON,
     PERSON_LINK,
+    ALIAS,
     CUSTOMER_RECORD,
     CONSENT,
+    EVENT,
     CUSTOMER_VALUE,
     DECILE,
 )
@@ -68,6 +76,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         )
         run.create(*TABLES)
         return
+    lake.read_of(ESTIMATE, as_of, stage="audiences")
     _refuse_unknown_audiences(lake, config)
     for destination in config.destinations:
         recover_folders(Path(config.exports) / destination.id)
@@ -78,15 +87,17 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    statements = gather_statements(lake.read(CONSENT), lake.read_or_empty(EVENT))
     consent = resolve_consent(
-        lake.read(CONSENT), links, purpose="marketing", until=until, later_refusals=True
+        statements, links, purpose=MARKETING, until=until, later_refusals=True
     )
     found = [members, consent, *(_entries(lake, name) for name in identifiers)]
     members, consent, *listed = side_by_side(lambda df: df.localCheckpoint(), found)
     entries = dict(zip(identifiers, listed, strict=True))
     every = reduce(DataFrame.unionByName, entries.values())
     dealt = lake.read_or_empty(HOLDOUT)
-    run.merge(HOLDOUT, deal_groups(members, every, dealt, config.holdout, as_of=as_of))
+    aliases = lake.read_or_empty(ALIAS)
+    run.merge(HOLDOUT, deal_groups(members, every, dealt, aliases, config.holdout, as_of=as_of))
     contacts = _gather_contacts(lake, entries, consent, as_of).localCheckpoint(eager=False)
     judged = _judge(lake, config, members, contacts).localCheckpoint()
     before = lake.read_or_empty(OUTBOX).localCheckpoint(eager=False)
@@ -137,17 +148,18 @@ def _gather_contacts(
     lake: Lakehouse, entries: dict[str, DataFrame], consent: DataFrame, as_of: date
 ) -> DataFrame:
     """One row a person: addresses and what holds for them, consent, group and value."""
-    dealt = lake.read(HOLDOUT)
+    groups = groups_today(lake.read(HOLDOUT), lake.read_or_empty(ALIAS))
+    groups = groups.localCheckpoint(eager=False)
     now = F.col("as_of_date") == F.lit(as_of)
     values = lake.read(CUSTOMER_VALUE).where(now).select("person_id", "clv", "lifecycle_stage")
     deciles = lake.read(DECILE).where(now & (F.col("metric") == "clv"))
     contacts = lake.read(PERSON).select("person_id", "email", "phone")
     for name, known in entries.items():
-        allowed, held = judge_entries(known, consent), hold_entries(known, dealt)
+        allowed, held = judge_entries(known, consent), hold_entries(known, groups)
         contacts = join_addresses(contacts, allowed, held, name)
     return (
         contacts.join(consent_by_channel(consent, CHANNELS), on="person_id", how="left")
-        .join(dealt.select("person_id", "split_group"), on="person_id", how="left")
+        .join(groups, on="person_id", how="left")
         .join(values, on="person_id", how="left")
         .join(
             deciles.select("person_id", F.col("decile").alias("clv_decile")),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -29,6 +30,21 @@ class AudiencesConfig(StrictModel):
                 )
         _ = self.in_order
         return self
+
+    def list_changed_rules(self, known: Mapping[tuple[str, int], Mapping[str, Any]]) -> list[str]:
+        """A fault for each audience whose rule is not the one that its version had.
+
+        In: by audience and version, what `AudienceDefinition.model_dump_json` wrote then.
+        """
+        newest: dict[str, int] = {}
+        for name, version in known:
+            newest[name] = max(version, newest.get(name, 0))
+        return [
+            f"{d.id}: its rule is not the one that version {d.version} had on an earlier run, and memberships of that "
+            f"time point to it. Set 'version: {newest[d.id] + 1}' beside the new rule, or take the old rule back"
+            for d in self.definitions
+            if (d.id, d.version) in known and not d.has_rule_of(known[d.id, d.version])
+        ]
 
     @property
     def in_order(self) -> list[AudienceDefinition]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -198,6 +198,11 @@ class AudienceDefinition(StrictModel):
         """Every condition of the rule, in reading order."""
         rules = [rule for rule in (self.include, self.stay, self.exclude) if rule]
         return [condition for rule in rules for condition in _walk(rule)]
+
+    def has_rule_of(self, document: Mapping[str, Any]) -> bool:
+        """Whether a definition as `model_dump_json` wrote it comes to the same members."""
+        own = self.model_dump(mode="json", exclude_none=True)
+        return all(own.get(part) == document.get(part) for part in ("include", "stay", "exclude"))
 
     @property
     def references(self) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
@@ -27,10 +28,17 @@ from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.privacy.addresses import judge_entries, list_entries
-from clvspark.privacy.consent import CHANNELS, consent_by_channel, resolve_consent
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, SURVEY_RESPONSE
+from clvspark.privacy.consent import (
+    CHANNELS,
+    MARKETING,
+    consent_by_channel,
+    gather_statements,
+    resolve_consent,
+)
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE
 
 STAGE = "audiences"
 READS = (
@@ -42,6 +50,7 @@ READS = (
     INTERACTION,
     CUSTOMER_RECORD,
     CONSENT,
+    EVENT,
     SURVEY_RESPONSE,
 )
 
@@ -58,6 +67,7 @@ def run(lake: Lakehouse, config: AudiencesConfig, as_of: date) -> RunReport:
 
 
 def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -> None:
+    _refuse_changed_rules(lake, config)
     valued = lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
     values = sum_look_backs(lake.read(PERSON_DAY), as_of=as_of).unionByName(
         list_values(valued, as_of=as_of)
@@ -105,9 +115,9 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
 def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     until = F.lit(as_of).cast("timestamp")
-    consent = resolve_consent(
-        lake.read(CONSENT), links, purpose="marketing", until=until
-    ).localCheckpoint(eager=False)
+    statements = gather_statements(lake.read(CONSENT), lake.read_or_empty(EVENT))
+    consent = resolve_consent(statements, links, purpose=MARKETING, until=until)
+    consent = consent.localCheckpoint(eager=False)
     people = links.select("source_system", "source_record_id", "person_id")
     orders = (
         lake.read(ORDER)
@@ -133,6 +143,14 @@ def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidenc
         happenings=orders.unionByName(others),
         memberships=before,
     )
+
+
+def _refuse_changed_rules(lake: Lakehouse, config: AudiencesConfig) -> None:
+    """ConfigError naming the audiences whose rule is not that which their version had: memberships point to it."""
+    rows = lake.read_or_empty(DEFINITION).select("audience_id", "version", "rule").collect()
+    faults = config.list_changed_rules({(r[0], r[1]): json.loads(r[2]) for r in rows})
+    if faults:
+        raise ConfigError("audiences.definitions", faults)
 
 
 def _definition_rows(lake: Lakehouse, config: AudiencesConfig) -> DataFrame:

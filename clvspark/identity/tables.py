@@ -300,3 +300,15 @@ def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = No
     day = F.lit(valid_on)
     in_force = F.col("valid_to").isNull() | (F.col("valid_to") > day)
     return known.where((F.col("valid_from") <= day) & in_force).select(*PERSON_LINK.names)
+
+
+def resolve_aliases(rows: DataFrame, aliases: DataFrame) -> DataFrame:
+    """Rows with the ids in ``person_id`` that were absorbed replaced by those they lead to today.
+
+    In: any rows with ``person_id``; identity.alias.
+    """
+    heirs = aliases.select(
+        F.col("retired_id").alias("person_id"), F.col("person_id").alias("_heir")
+    )
+    found = rows.join(heirs, on="person_id", how="left")
+    return found.withColumn("person_id", F.coalesce("_heir", "person_id")).select(*rows.columns)

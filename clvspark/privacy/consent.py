@@ -10,8 +10,32 @@ from pyspark.sql import functions as F
 Channel = Literal["email", "push", "sms"]
 CHANNELS: list[str] = list(get_args(Channel))
 ANY = "any"
+MARKETING = "marketing"
+# Events by which somebody refuses a channel of marketing.
+_REFUSALS: dict[str, Channel] = {"email_unsubscribed": "email"}
 # From the most to the least restrictive; the first that any record says holds for the person.
 RESTRICTIVENESS = ("n", "p", "u", "y")
+
+
+def gather_statements(consent: DataFrame, events: DataFrame) -> DataFrame:
+    """What records said about being addressed: sources.consent, and the refusals among the events.
+
+    In: sources.consent; sources.event. Who unsubscribes has refused marketing by e-mail from that instant on, whether
+    or not the system that sent it keeps consents as well. Out: ``source_system, source_record_id, channel, purpose,
+    val, recorded_at``.
+    """
+    refused = events.where(F.col("event_type").isin(*_REFUSALS))
+    refused = refused.where("source_record_id IS NOT NULL")
+    channel = F.create_map(*(F.lit(part) for pair in _REFUSALS.items() for part in pair))
+    refusals = refused.select(
+        "source_system",
+        "source_record_id",
+        channel[F.col("event_type")].alias("channel"),
+        F.lit(MARKETING).alias("purpose"),
+        F.lit("n").alias("val"),
+        F.col("occurred_at").alias("recorded_at"),
+    )
+    return consent.select(*refusals.columns).unionByName(refusals)
 
 
 def resolve_consent(
@@ -24,8 +48,8 @@ def resolve_consent(
 ) -> DataFrame:
     """Consent of each person for each channel.
 
-    In: sources.consent; current links (source_system, source_record_id, person_id). Out: one row a person and
-    channel that was ever spoken of, ``person_id, channel, val``. Within a record the newest statement before
+    In: rows of `gather_statements`; current links (source_system, source_record_id, person_id). Out: one row a person
+    and channel that was ever spoken of, ``person_id, channel, val``. Within a record the newest statement before
     `until` counts, the more restrictive of two at the same instant; over the records of a person the most
     restrictive one. `later_refusals`: a no counts as soon as it is known, also one of a later day.
     """

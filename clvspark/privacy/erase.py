@@ -24,6 +24,8 @@ REMOVALS = (
 )
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
+# Names of another record on a row that stays, and whose name takes their place.
+_FREED = {"component": "unique_id"}
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
 
 
@@ -194,6 +196,8 @@ def _erase_matches(lake: Lakehouse, table: Table, found: DataFrame, key: dict[st
     if table.name in _ANONYMISED:
         sale = _SALE[table.name]
         merge = merge.whenMatchedUpdate(sale, {_ANONYMISED[table.name]: "NULL"}).whenMatchedDelete()
+    elif freed := {ours: f"t.`{_FREED[ours]}`" for ours in key if ours in _FREED}:
+        merge = merge.whenMatchedUpdate(set=dict(freed))
     else:
         merge = merge.whenMatchedDelete()
     merge.execute()
@@ -209,6 +213,7 @@ def _matching_keys(table: Table) -> list[dict[str, str]]:
         "unique_id_l": "unique_id",
         "unique_id_r": "unique_id",
         "unique_id": "unique_id",
+        "component": "unique_id",
         "person_id": "person_id",
         "retired_id": "person_id",
         "other_person_id": "person_id",

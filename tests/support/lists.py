@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import functions as F
+
 from clvspark.activation import stage
 from clvspark.activation.config import ActivationConfig
 from clvspark.activation.tables import OUTBOX
-from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP
+from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
@@ -69,9 +71,18 @@ def write_persons(lake: Lakehouse, addresses: dict[str, str]) -> None:
     lake.overwrite(PERSON, PERSON.rows(lake.spark, persons))
 
 
+def evaluate(lake: Lakehouse, day: date) -> None:
+    """Note that audiences were evaluated for the day."""
+    known = lake.read_or_empty(ESTIMATE).where(F.col("as_of_date") == F.lit(day))
+    if known.isEmpty():
+        row = {"audience_id": "top", "as_of_date": day, "profiles_matched": len(PEOPLE)}
+        lake.append(ESTIMATE, ESTIMATE.rows(lake.spark, [row]))
+
+
 def activate(
     lake: Lakehouse, config: ActivationConfig, day: date, *, force: bool = False
 ) -> RunReport:
+    evaluate(lake, day)
     with lake.writing("activate"):
         lake.log.forget_versions()
         lake.log.force = force

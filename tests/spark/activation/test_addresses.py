@@ -15,8 +15,9 @@ from support.lists import APRIL, MAY, activate, configure, consent, lines, told,
 
 from clvspark.activation.config import FileDestination, HoldoutConfig
 from clvspark.activation.gate import assign_members, join_addresses, judge_members
-from clvspark.activation.holdout import deal_groups, hold_entries
+from clvspark.activation.holdout import deal_groups, groups_today, hold_entries
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT
+from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.privacy.addresses import judge_entries, list_entries
@@ -86,17 +87,33 @@ def test_the_newest_word_of_each_and_of_those_the_most_restrictive_counts(
     }
 
 
+def aliases(spark: SparkSession, absorbed: dict[str, str]) -> DataFrame:
+    retired = {"retired_on": APRIL, "recorded_at": "2026-04-01 06:00:00"}
+    return ALIAS.rows(
+        spark, [{"retired_id": was, "person_id": now, **retired} for was, now in absorbed.items()]
+    )
+
+
 def deal(
-    spark: SparkSession, persons: str, entries: list[tuple[str, str]], **dealt: str
+    spark: SparkSession,
+    persons: str,
+    entries: list[tuple[str, str]],
+    absorbed: dict[str, str] | None = None,
+    **dealt: str,
 ) -> dict[str, str]:
     before = [{"person_id": p, "split_group": g, "assigned_on": APRIL} for p, g in dealt.items()]
     people = spark.createDataFrame([(name,) for name in persons.split()], "person_id string")
     config = HoldoutConfig(percent=50, salt="a")
     found = HOLDOUT.conform(
         deal_groups(
-            people, spark.createDataFrame(entries, ENTRY), HOLDOUT.rows(spark, before), config, as_of=MAY
+            people,
+            spark.createDataFrame(entries, ENTRY),
+            HOLDOUT.rows(spark, before),
+            aliases(spark, absorbed or {}),
+            config,
+            as_of=MAY,
         )
-    )  # fmt: skip
+    )
     return {row["person_id"]: row["split_group"] for row in found.collect()}
 
 
@@ -116,6 +133,28 @@ def test_who_shares_an_address_with_somebody_dealt_before_joins_them(spark: Spar
     for group in ("treatment", "holdout"):
         assert deal(spark, "old new", entries, old=group) == {"new": group}
     assert deal(spark, "late", entries, held="holdout", told="treatment") == {"late": "holdout"}
+
+
+def test_who_absorbs_somebody_dealt_before_takes_over_their_group(spark: SparkSession) -> None:
+    entries = [("now", HOME), ("other", HOME), ("old", "old@x.org")]
+    for group in ("treatment", "holdout"):
+        assert deal(spark, "now", entries, {"was": "now"}, was=group) == {"now": group}
+        assert deal(spark, "other", entries, {"was": "now"}, was=group) == {"other": group}
+    both = {"one": "now", "two": "now"}
+    assert deal(spark, "now", entries, both, one="treatment", two="holdout") == {"now": "holdout"}
+    assert deal(spark, "old", entries, {"was": "old"}, was="holdout", old="treatment") == {}, (
+        "a group that was dealt stays"
+    )
+
+
+def test_addresses_of_who_was_held_out_stay_held_after_a_merge(spark: SparkSession) -> None:
+    before = [
+        {"person_id": p, "split_group": g, "assigned_on": APRIL}
+        for p, g in (("was", "holdout"), ("own", "treatment"))
+    ]
+    groups = groups_today(HOLDOUT.rows(spark, before), aliases(spark, {"was": "now"}))
+    entries = spark.createDataFrame([("now", HOME), ("own", "own@x.org")], ENTRY)
+    assert [row["entry"] for row in hold_entries(entries, groups).collect()] == [HOME]
 
 
 def test_no_address_is_told_that_one_refused_or_that_is_of_somebody_held_out(

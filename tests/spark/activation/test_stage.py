@@ -12,6 +12,7 @@ from support.lists import (
     activate,
     configure,
     consent,
+    evaluate,
     lines,
     sha256,
     told,
@@ -19,10 +20,10 @@ from support.lists import (
     write_persons,
 )
 
-from clvspark.activation import export
+from clvspark.activation import export, stage
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.errors import DeliveryError
+from clvspark.lakehouse.errors import DeliveryError, MissingInputError
 
 
 def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
@@ -56,6 +57,20 @@ def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "exports/tool").iterdir() if "05" in path.name] == [
         "2026-05-01"
     ]
+
+
+def test_lists_of_another_date_are_not_sent_as_those_of_today(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    write(lake)
+    evaluate(lake, APRIL)
+    with (
+        pytest.raises(MissingInputError, match=r"2026-05-01.*2026-04-01.*clvspark audiences"),
+        lake.writing("activate"),
+    ):
+        stage.run(lake, configure(tmp_path), MAY)
+    assert not (tmp_path / "exports").exists()
+    assert not lake.exists(ASSIGNMENT)
 
 
 @pytest.mark.slow

@@ -13,11 +13,16 @@ from clvspark.identity.persons.ledger import (
     Entry,
     assign_person_ids,
     list_changes,
-    resolve_aliases,
     update_aliases,
     update_links,
 )
-from clvspark.identity.tables import ALIAS, PERSON_CHANGE, PERSON_LINK, links_as_of
+from clvspark.identity.tables import (
+    ALIAS,
+    PERSON_CHANGE,
+    PERSON_LINK,
+    links_as_of,
+    resolve_aliases,
+)
 
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
 Clusters = list[list[int]]

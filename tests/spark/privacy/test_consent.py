@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from clvspark.identity.tables import PERSON_LINK
-from clvspark.privacy.consent import consent_by_channel, resolve_consent
+from clvspark.privacy.consent import consent_by_channel, gather_statements, resolve_consent
 from clvspark.privacy.identifiers import hash_identifier
-from clvspark.sources.tables import CONSENT
+from clvspark.sources.tables import CONSENT, EVENT
 
 CHANNELS = ["email", "push", "sms"]
 Statement = tuple[str, str, str, str]  # record, channel, value, day of April
@@ -75,6 +75,34 @@ def wide(
 )  # fmt: skip
 def test_consent_to_email(spark: SparkSession, statements: list[Statement], email: bool) -> None:
     assert wide(spark, *statements)["ann"]["consent_email"] is email
+
+
+def test_who_unsubscribes_has_refused_marketing_by_email(spark: SparkSession) -> None:
+    said = {"channel": "any", "purpose": "marketing", "val": "y", "recorded_at": "2026-04-01 00:00:00"}  # fmt: skip
+    records = [{"source_system": "s", "source_record_id": name} for name in ("ann", "bob", "cat")]
+    consent = [{**record, **said, "consent_id": record["source_record_id"]} for record in records]
+    again = {**consent[1], "consent_id": "again", "channel": "email", "recorded_at": "2026-04-04 00:00:00"}  # fmt: skip
+    event = {"event_type": "email_unsubscribed", "channel": "email", "occurred_at": "2026-04-03 00:00:00"}  # fmt: skip
+    events = [{**records[n], **event, "event_id": str(n)} for n in (0, 1)]
+    events.append({**records[2], **event, "event_id": "c", "event_type": "email_opened"})
+    events.append({**event, "event_id": "nobody", "source_system": "s"})
+    statements = gather_statements(
+        CONSENT.rows(spark, [*consent, again]), EVENT.rows(spark, events)
+    )
+    link = {"valid_from": date(2026, 4, 1), "recorded_at": "2026-04-01 06:00:00"}
+    link |= {"reason": "single", "probability": 1}
+    links = [{**record, **link, "person_id": record["source_record_id"]} for record in records]
+    until = F.lit(datetime(2026, 4, 10, tzinfo=UTC))
+    resolved = resolve_consent(
+        statements, PERSON_LINK.rows(spark, links), purpose="marketing", until=until
+    )
+    found = {row["person_id"]: row for row in consent_by_channel(resolved, CHANNELS).collect()}
+    assert {name: row["consent_email"] for name, row in found.items()} == {
+        "ann": False,
+        "bob": True,  # has said yes again
+        "cat": True,
+    }
+    assert found["ann"]["consent_sms"], "nothing was said of other channels"
 
 
 def test_a_channel_that_was_never_spoken_of_is_not_consented(spark: SparkSession) -> None:

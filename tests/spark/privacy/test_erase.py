@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from clvspark.activation.tables import HOLDOUT
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import CLV_SUMMARY, ORDER
-from clvspark.identity.tables import PERSON_LINK
+from clvspark.identity.tables import EVIDENCE, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy import erase
@@ -257,3 +257,16 @@ def test_values_and_histories_of_every_date_go(lake: Lakehouse) -> None:
     for table in (CUSTOMER_VALUE, CLV_SUMMARY):
         assert erased[table.name] == 2
         assert {row["person_id"] for row in lake.read(table).collect()} == {"bob"}
+
+
+def test_what_others_were_linked_with_is_not_named_by_them(lake: Lakehouse) -> None:
+    write(lake)
+    common = {"is_divided": True, "record_hash": 1, "evidence_hash": 1, "basis": "b"}
+    rows = [
+        {**common, "unique_id": record, "component": "app:7"}
+        for record in ("app:7", "crm:1", "crm:2")
+    ]
+    lake.overwrite(EVIDENCE, EVIDENCE.rows(lake.spark, rows))
+    erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    (row,) = lake.read(EVIDENCE).collect()
+    assert (row["unique_id"], row["component"]) == ("crm:2", "crm:2")

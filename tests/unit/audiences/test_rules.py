@@ -115,3 +115,18 @@ def test_an_audience_that_is_not_defined_or_defined_twice_is_named() -> None:
     )
     twice = definitions(a=[])["definitions"] * 2
     assert "audience a is defined more than once" in refuse({"definitions": twice}, AudiencesConfig)
+
+
+def test_another_rule_needs_another_version() -> None:
+    top = {"decile": {"metric": "clv", "at_most": 2}}
+    config = AudiencesConfig.model_validate({"definitions": [audience(top)]})
+    same = config.definitions[0].model_dump(mode="json", exclude_none=True)
+    other = audience({"decile": {"metric": "clv", "at_most": 1}})
+    renamed = {**same, "name": "Best", "description": "customers"}
+    assert not config.list_changed_rules({})
+    assert not config.list_changed_rules({("a", 1): renamed, ("a", 2): other, ("b", 1): other})
+    (fault,) = config.list_changed_rules({("a", 1): other, ("a", 3): same})
+    assert fault.startswith("a: its rule is not the one that version 1 had")
+    assert "'version: 4'" in fault
+    (fault,) = config.list_changed_rules({("a", 1): {**same, "exclude": other["include"]}})
+    assert "'version: 2'" in fault
