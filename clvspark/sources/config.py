@@ -56,7 +56,8 @@ class FieldRule(StrictModel):
     """How one column of the target is made: from a landing column, several joined, or a constant.
 
     Steps are applied in this order: `from`/`join`, `transforms`, `map`, `prefix`, then the cast to the target's
-    type (numbers by `number`, dates and instants by `formats`, read in `timezone`). A `value` takes no step.
+    type (numbers by `number`, dates and instants by `formats`, read in `timezone`). A `value` takes no step. A `join`
+    leaves out what is missing; an id or a required column is missing as a whole then.
     """
 
     from_: str | None = Field(

@@ -62,6 +62,7 @@ EVENT = Table(
             "order_id",
             "string",
             "order that the line belongs to: the system that sent it, a colon, its number there",
+            identifier=True,
         ),
         Column("product_id", "string", references="sources.product"),
         Column("quantity", "int", check=f"quantity BETWEEN 0 AND {MOST_PIECES}"),
@@ -73,8 +74,8 @@ EVENT = Table(
             check=f"abs(net_revenue) <= {MOST_REVENUE}",
         ),
         Column("campaign_id", "string", references="sources.campaign"),
-        Column("store_id", "string"),
-        Column("session_id", "string"),
+        Column("store_id", "string", identifier=True),
+        Column("session_id", "string", identifier=True),
     ),
     checks={
         "order_is_complete": "event_type NOT IN ('order', 'refund') "
