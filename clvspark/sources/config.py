@@ -56,7 +56,7 @@ class FieldRule(StrictModel):
     """How one column of the target is made: from a landing column, several joined, or a constant.
 
     Steps are applied in this order: `from`/`join`, `transforms`, `map`, `prefix`, then the cast to the target's
-    type (numbers by `number`, dates and instants by `formats`, read in `timezone`). A `value` takes no step. A `join`
+    type (numbers by `number`, dates and instants by `formats` and `timezone`). A `value` takes no step. A `join`
     leaves out what is missing; an id or a required column is missing as a whole then.
     """
 
@@ -71,7 +71,11 @@ class FieldRule(StrictModel):
     prefix: str = ""
     number: NumberFormat | None = None
     formats: list[str] | None = None
-    timezone: str = "UTC"
+    timezone: str = Field(
+        "UTC",
+        description="zone of times that name none; of a date column, the zone in which an instant has its day. A date "
+        "without a zone is the day as it is written",
+    )
 
     @field_validator("timezone")
     @classmethod
