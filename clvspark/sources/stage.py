@@ -52,8 +52,9 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Drop:
-    """All landing files of one kind of one system."""
+    """All landing files of one kind of one system, below the folder `landing`."""
 
+    landing: str
     system: str
     spec: LandingFile
     files: list[FoundFile]
@@ -89,7 +90,7 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
             shown = [one for one in found if not one.is_hidden]
             # What Spark itself leaves beside its files (_SUCCESS, _delta_log) is nobody's data.
             hidden = [one for one in found if one.is_hidden and one.size and not one.is_folder]
-            drops.append(Drop(system.system, file, shown, hidden))
+            drops.append(Drop(landing, system.system, file, shown, hidden))
     missing = [f"{drop.spec.path} ({drop.system})" for drop in drops if not drop.files]
     if missing:
         raise MissingInputError(
@@ -137,7 +138,7 @@ def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, list[DataFra
 
 def _map_drop(lake: Lakehouse, drop: Drop) -> tuple[Mapped, list[DataFrame]]:
     system, file = drop.system, drop.spec
-    raw = read_landing(lake.spark, drop.files, file)
+    raw = read_landing(lake.spark, drop.landing, drop.files, file)
     derived = [output for output in file.outputs if output.derived]
     makers = [output for output in file.outputs if not output.derived]
     mapped, received = Mapped(), []

@@ -173,7 +173,7 @@ QUARANTINE = Table(
         Column("quarantine_id", "string", key=True),
         Column("source_system", "string", required=True),
         Column("target_table", "string", required=True),
-        Column("file_name", "string", required=True),
+        Column("file_name", "string", "its path below the landing folder", required=True),
         Column("reason", "string", "the first reason", required=True),
         Column("reasons", "array<string>", "all reasons", required=True),
         Column(
