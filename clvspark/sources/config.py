@@ -123,7 +123,8 @@ class Output(StrictModel):
     fields: dict[str, FieldRule]
     attributes: list[str] = Field([], description="landing columns kept in the map `attributes`")
     derived: bool = Field(
-        False, description="rows repeat a key by nature; the first of each key is kept"
+        False,
+        description="rows repeat a key by nature; the newest of each key is kept, of several the fullest",
     )
 
     @field_validator("fields", mode="before")

@@ -18,7 +18,7 @@ from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
     find_shared_orders,
-    keep_first_of_key,
+    keep_newest_of_key,
     quarantine_repeats,
     quarantine_shared_orders,
 )
@@ -184,9 +184,9 @@ def _unite(
     united = rows.select(*columns, F.lit(False).alias("_derived"))
     if derived:
         parts = [df.select(*columns) for df in derived]
-        firsts = keep_first_of_key(reduce(DataFrame.unionByName, parts), table)
+        newest = keep_newest_of_key(reduce(DataFrame.unionByName, parts), table)
         keys = rows.where(F.size("_reasons") == 0).select(*table.key)
-        new = firsts.join(keys, on=table.key, how="left_anti").select(*columns)
+        new = newest.join(keys, on=table.key, how="left_anti").select(*columns)
         united = united.unionByName(new.withColumn("_derived", F.lit(True)))
     marked = mark_erased(united, table, tombstones)
     # Otherwise the rows are in memory already.

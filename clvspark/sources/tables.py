@@ -1,7 +1,7 @@
 """Contracts of the tables `sources.*`."""
 
 from clvspark.lakehouse.table import Column, Table
-from clvspark.privacy.consent import ANY, CHANNELS
+from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
 
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
@@ -205,6 +205,13 @@ TARGETS = {
     )
 }
 TABLES = (*TARGETS.values(), QUARANTINE)
+# What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
+# Of two statements of consent at one instant the stricter holds.
+NEWEST = {
+    CUSTOMER_RECORD.name: ("created_at",),
+    SURVEY_RESPONSE.name: ("answered_at",),
+    CONSENT.name: ("recorded_at", f"-{LENIENCY}"),
+}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),
