@@ -57,7 +57,7 @@ def text_of(rule: FieldRule, kinds: dict[str, DataType], *, whole: bool) -> Colu
     )
     text = F.when(complete, text)
     for name in rule.transforms:
-        text = _TRANSFORMS[name](text)
+        text = _blank_to_null(_TRANSFORMS[name](text))
     if rule.map:
         pairs = F.create_map(*(F.lit(part) for pair in rule.map.items() for part in pair))
         text = F.element_at(pairs, text)

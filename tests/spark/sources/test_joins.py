@@ -1,4 +1,4 @@
-"""A text joined of several columns: half an id is none, half an address is one."""
+"""Texts made of several columns or steps: half an id is none, half an address is one, nothing is missing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StringType
 
 from clvspark.lakehouse.table import Table
-from clvspark.sources.config import LandingFile
+from clvspark.sources.config import FieldRule, LandingFile
 from clvspark.sources.map_rows import map_rows
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE, TARGETS
+from clvspark.sources.values import map_field
 
 DAY = "2026-03-01"
 FILLED = {
@@ -68,3 +70,14 @@ def test_what_is_no_id_is_joined_of_what_is_there(spark: SparkSession) -> None:
     rows = read(spark, CUSTOMER_RECORD, joined, ("Lane", None), ("Lane", "4"))
 
     assert [row["street"] for row in rows] == ["Lane", "Lane:4"]
+
+
+@pytest.mark.parametrize("transforms", [["digits"], ["digits", "sha256"]])
+def test_what_a_transform_leaves_nothing_of_is_missing(
+    spark: SparkSession, transforms: list[str]
+) -> None:
+    rule = FieldRule.model_validate({"from": "card", "transforms": transforms, "prefix": "card "})
+    raw = spark.createDataFrame([("none",)], "card string")
+    (row,) = raw.select(map_field(raw, rule, StringType()).alias("card")).collect()
+
+    assert row["card"] is None
