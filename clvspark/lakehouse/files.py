@@ -47,6 +47,12 @@ def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
     return sorted(files, key=lambda file: file.path)
 
 
+def qualify(spark: SparkSession, name: str) -> str:
+    """A path as listings spell it: absolute, with its scheme."""
+    path, system = _open_path(spark, name)
+    return str(system.makeQualified(path).toString())
+
+
 def is_folder(spark: SparkSession, name: str) -> bool:
     """Whether there is a folder of that name."""
     path, system = _open_path(spark, name)

@@ -28,6 +28,8 @@ class Column:
     required : may not be NULL.
     check : SQL predicate that every non-NULL value must satisfy.
     allowed : the only values of a text; the check follows from them.
+    identifier : its values tell things apart, so that a part of one is none; keys, references and identifiers of
+        persons are without being declared so.
     unit, comment, references : for the data dictionary.
     pii : kind of personal data held (``name``, ``email`` ...), or None.
     """
@@ -42,12 +44,15 @@ class Column:
     pii: str | None = None
     references: str | None = None
     allowed: tuple[str, ...] = ()
+    identifier: bool = False
 
     def __post_init__(self) -> None:
-        """Let the check follow from the allowed values."""
+        """Let what follows from other properties follow: the check, and that it is an identifier."""
         if self.allowed:
             values = ", ".join(f"'{value}'" for value in self.allowed)
             object.__setattr__(self, "check", f"{self.name} IN ({values})")
+        if self.key or self.references or self.pii == "identifier":
+            object.__setattr__(self, "identifier", True)
 
 
 @dataclass(frozen=True, eq=False)

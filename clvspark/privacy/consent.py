@@ -15,6 +15,8 @@ MARKETING = "marketing"
 _REFUSALS: dict[str, Channel] = {"email_unsubscribed": "email"}
 # From the most to the least restrictive; the first that any record says holds for the person.
 RESTRICTIVENESS = ("n", "p", "u", "y")
+# Rank of a statement by `val`, from 1 of a no.
+LENIENCY = f"array_position(array({', '.join(map(repr, RESTRICTIVENESS))}), val)"
 
 
 def gather_statements(consent: DataFrame, events: DataFrame) -> DataFrame:
@@ -53,7 +55,7 @@ def resolve_consent(
     `until` counts, the more restrictive of two at the same instant; over the records of a person the most
     restrictive one. `later_refusals`: a no counts as soon as it is known, also one of a later day.
     """
-    rank = F.array_position(F.array(*(F.lit(val) for val in RESTRICTIVENESS)), F.col("val"))
+    rank = F.expr(LENIENCY)
     counts = F.col("recorded_at") < until
     if later_refusals:
         counts |= F.col("val") == "n"

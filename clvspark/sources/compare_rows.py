@@ -1,4 +1,4 @@
-"""Faults that show only between rows: keys that repeat, and orders that several customers share."""
+"""What shows only between rows: which of a key is the newest, and orders that several customers share."""
 
 from __future__ import annotations
 
@@ -8,37 +8,30 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
-from clvspark.sources.tables import CAMPAIGN, CUSTOMER_RECORD, EVENT, PRODUCT
+from clvspark.sources.tables import EVENT, NEWEST
 
 SHARED_ORDER = "order_of_several_records"
 DUPLICATE = "duplicate_key"
 SUPERSEDED = "superseded"
-VERSIONED = {CUSTOMER_RECORD.name, PRODUCT.name, CAMPAIGN.name}
 _ORDER = ["order_id", "event_type"]
 
 
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
-    """Give every good row but one of each key a reason: ``duplicate_key``, or ``superseded`` where rows have versions.
+    """Give every good row but the newest of each key a reason: ``superseded``, or ``duplicate_key``.
 
-    A record has versions (`VERSIONED`): the newest stays, by ``created_at`` where the system says it, then that of the
-    file whose name comes last, as dumps are numbered or dated. Of what happened there is one account: the smallest by
-    content, so that the order in which files arrive does not matter.
+    The newest is that of the greatest `NEWEST` of its table, then that of the file that comes last, as dumps are
+    numbered or dated. What is older and differs is superseded. Rows that are equal, or of one file that says of none
+    that it is newer, repeat a key; the one that stays does not depend on the order in which they arrive.
     """
-    content = F.xxhash64(*(F.col(name) for name in table.names if name != "attributes"))
-    good = F.size("_reasons") == 0
-    order = [content, F.col("_file")]
-    is_versioned = table.name in VERSIONED
-    if is_versioned:
-        said = [F.desc_nulls_last("created_at")] if "created_at" in table.names else []
-        order = [*said, F.desc("_file"), content]
+    content, good = _content(table), F.size("_reasons") == 0
+    age = F.struct(*_said(table), in_natural_order(F.col("_file")))
     # Bad rows may all lack their key; spread, they are not one task's work.
     spread = F.when(~good, content)
-    window = Window.partitionBy(*table.key, good, spread).orderBy(*order)
+    window = Window.partitionBy(*table.key, good, spread).orderBy(age.desc(), content)
     repeated = good & (F.row_number().over(window) > 1)
-    if not is_versioned:
-        return _refuse(mapped, table, repeated, F.lit(DUPLICATE))
-    same = F.first(content).over(window) == content
-    reason = F.when(same, DUPLICATE).otherwise(SUPERSEDED)
+    is_older = F.first(age).over(window) != age
+    differs = F.first(content).over(window) != content
+    reason = F.when(is_older & differs, SUPERSEDED).otherwise(DUPLICATE)
     return _refuse(mapped, table, repeated, reason)
 
 
@@ -64,17 +57,41 @@ def quarantine_shared_orders(events: DataFrame, shared: DataFrame) -> DataFrame:
     return _refuse(marked, EVENT, refused, F.lit(SHARED_ORDER)).select(*events.columns)
 
 
-def keep_first_of_key(mapped: DataFrame, table: Table) -> DataFrame:
-    """One good row a key, for outputs whose rows repeat keys by nature; the fullest row wins."""
+def keep_newest_of_key(mapped: DataFrame, table: Table) -> DataFrame:
+    """One good row a key, for outputs whose rows repeat keys by nature: the newest, of several the fullest.
+
+    It is the newest by what the row says of itself (`NEWEST`); of equally full ones that of the file that comes last.
+    """
     filled = reduce(Column.__add__, [F.col(name).isNotNull().cast("int") for name in table.names])
-    content = F.xxhash64(*(F.col(name) for name in table.names if name != "attributes"))
-    best = F.max_by(F.struct(*mapped.columns), F.struct(filled, content)).alias("_best")
+    file = in_natural_order(F.col("_file"))
+    rank = F.struct(*_said(table), filled, file, _content(table))
+    best = F.max_by(F.struct(*mapped.columns), rank).alias("_best")
     good = mapped.where(F.size("_reasons") == 0)
     return (
         good.groupBy(*(F.col(name).alias(f"_{name}") for name in table.key))
         .agg(best)
         .select("_best.*")
     )
+
+
+def in_natural_order(text: Column) -> Column:
+    """The text with its numbers filled up to 20 digits, so that ``dump_10`` comes behind ``dump_9``."""
+    longer = F.regexp_replace(text, r"\d+", f"{'0' * 19}$0")
+    return F.regexp_replace(longer, r"0*(\d{20,})", "$1")
+
+
+def _said(table: Table) -> list[Column]:
+    return [F.expr(sql) for sql in NEWEST.get(table.name, ())]
+
+
+def _content(table: Table) -> Column:
+    """Digest of what a row says; maps have none of their own."""
+    texts = {
+        column.name: F.to_json(column.name)
+        for column in table.columns
+        if column.type.startswith("map")
+    }
+    return F.xxhash64(*(texts.get(name, F.col(name)) for name in table.names))
 
 
 def _refuse(rows: DataFrame, table: Table, refused: Column, reason: Column) -> DataFrame:

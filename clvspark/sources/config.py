@@ -56,7 +56,8 @@ class FieldRule(StrictModel):
     """How one column of the target is made: from a landing column, several joined, or a constant.
 
     Steps are applied in this order: `from`/`join`, `transforms`, `map`, `prefix`, then the cast to the target's
-    type (numbers by `number`, dates and instants by `formats`, read in `timezone`). A `value` takes no step.
+    type (numbers by `number`, dates and instants by `formats` and `timezone`). A `value` takes no step. A `join`
+    leaves out what is missing; an id or a required column is missing as a whole then.
     """
 
     from_: str | None = Field(
@@ -70,7 +71,11 @@ class FieldRule(StrictModel):
     prefix: str = ""
     number: NumberFormat | None = None
     formats: list[str] | None = None
-    timezone: str = "UTC"
+    timezone: str = Field(
+        "UTC",
+        description="zone of times that name none; of a date column, the zone in which an instant has its day. A date "
+        "without a zone is the day as it is written",
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -118,7 +123,8 @@ class Output(StrictModel):
     fields: dict[str, FieldRule]
     attributes: list[str] = Field([], description="landing columns kept in the map `attributes`")
     derived: bool = Field(
-        False, description="rows repeat a key by nature; the first of each key is kept"
+        False,
+        description="rows repeat a key by nature; the newest of each key is kept, of several the fullest",
     )
 
     @field_validator("fields", mode="before")

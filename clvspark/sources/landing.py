@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
-from clvspark.lakehouse.files import FoundFile, list_files, literal, read_first_line
+from clvspark.lakehouse.files import FoundFile, list_files, literal, qualify, read_first_line
 from clvspark.sources.config import LandingFile
 
 CORRUPT = "_corrupt_record"
@@ -49,12 +49,14 @@ def find_files(spark: SparkSession, landing: str, spec: LandingFile) -> list[Fou
     return found
 
 
-def read_landing(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
+def read_landing(
+    spark: SparkSession, landing: str, files: list[FoundFile], spec: LandingFile
+) -> DataFrame:
     """Read files of one kind.
 
     Out: one row a landing row: every column that `spec` reads, as text or in its Parquet type, under its
-    own name (nested fields under their dotted path), and ``_file``, ``_raw``, ``_malformed``, ``_unknown``
-    (columns of the file that `spec` does not name; NULL where there are none).
+    own name (nested fields under their dotted path), and ``_file`` (its path below `landing`), ``_raw``,
+    ``_malformed``, ``_unknown`` (columns of the file that `spec` does not name; NULL where there are none).
     """
     readers = {
         "csv": _read_csv,
@@ -62,7 +64,18 @@ def read_landing(spark: SparkSession, files: list[FoundFile], spec: LandingFile)
         "parquet": _read_columnar,
         "delta": _read_columnar,
     }
-    return readers[spec.format](spark, files, spec)
+    read = readers[spec.format](spark, files, spec)
+    return read.withColumn("_file", _path_below(qualify(spark, landing), F.col("_file")))
+
+
+def _path_below(folder: str, file: Column) -> Column:
+    """The path of a file below a folder; only its name where it lies elsewhere, as some of a Delta table's may."""
+    # Spark writes a path as a URI; there a plus is a plus, in forms, which `url_decode` reads, it is a space.
+    path = F.url_decode(F.replace(file, F.lit("+"), F.lit("%2B")))
+    start = f"{folder.rstrip('/')}/"
+    below = F.substr(path, F.lit(len(start) + 1))
+    name = F.substring_index(path, "/", -1)
+    return F.when(F.startswith(path, F.lit(start)), below).otherwise(name)
 
 
 def _read_csv(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
@@ -140,7 +153,7 @@ def _select(
     flat = spec.format == "csv"
     columns = [F.col(f"`{name}`" if flat else name).alias(name) for name in spec.columns]
     extras = [raw.alias("_raw"), malformed.alias("_malformed"), unknown.alias("_unknown")]
-    return df.select(*columns, F.col("_metadata.file_name").alias("_file"), *extras)
+    return df.select(*columns, F.col("_metadata.file_path").alias("_file"), *extras)
 
 
 def _names(names: list[str]) -> Column:

@@ -86,7 +86,7 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
     types = {spark.name: spark.dataType for spark in table.schema.fields}
     kinds = {spark.name: spark.dataType for spark in raw.schema.fields}
     texts = {
-        name: text_of(rule, kinds, whole=name in table.required)
+        name: text_of(rule, kinds, whole=name in table.required or table.column(name).identifier)
         for name, rule in output.fields.items()
     }
     values = {

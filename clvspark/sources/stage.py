@@ -18,7 +18,7 @@ from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
     find_shared_orders,
-    keep_first_of_key,
+    keep_newest_of_key,
     quarantine_repeats,
     quarantine_shared_orders,
 )
@@ -52,8 +52,9 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Drop:
-    """All landing files of one kind of one system."""
+    """All landing files of one kind of one system, below the folder `landing`."""
 
+    landing: str
     system: str
     spec: LandingFile
     files: list[FoundFile]
@@ -89,7 +90,7 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
             shown = [one for one in found if not one.is_hidden]
             # What Spark itself leaves beside its files (_SUCCESS, _delta_log) is nobody's data.
             hidden = [one for one in found if one.is_hidden and one.size and not one.is_folder]
-            drops.append(Drop(system.system, file, shown, hidden))
+            drops.append(Drop(landing, system.system, file, shown, hidden))
     missing = [f"{drop.spec.path} ({drop.system})" for drop in drops if not drop.files]
     if missing:
         raise MissingInputError(
@@ -137,7 +138,7 @@ def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, list[DataFra
 
 def _map_drop(lake: Lakehouse, drop: Drop) -> tuple[Mapped, list[DataFrame]]:
     system, file = drop.system, drop.spec
-    raw = read_landing(lake.spark, drop.files, file)
+    raw = read_landing(lake.spark, drop.landing, drop.files, file)
     derived = [output for output in file.outputs if output.derived]
     makers = [output for output in file.outputs if not output.derived]
     mapped, received = Mapped(), []
@@ -183,9 +184,9 @@ def _unite(
     united = rows.select(*columns, F.lit(False).alias("_derived"))
     if derived:
         parts = [df.select(*columns) for df in derived]
-        firsts = keep_first_of_key(reduce(DataFrame.unionByName, parts), table)
+        newest = keep_newest_of_key(reduce(DataFrame.unionByName, parts), table)
         keys = rows.where(F.size("_reasons") == 0).select(*table.key)
-        new = firsts.join(keys, on=table.key, how="left_anti").select(*columns)
+        new = newest.join(keys, on=table.key, how="left_anti").select(*columns)
         united = united.unionByName(new.withColumn("_derived", F.lit(True)))
     marked = mark_erased(united, table, tombstones)
     # Otherwise the rows are in memory already.

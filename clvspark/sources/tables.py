@@ -1,7 +1,7 @@
 """Contracts of the tables `sources.*`."""
 
 from clvspark.lakehouse.table import Column, Table
-from clvspark.privacy.consent import ANY, CHANNELS
+from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
 
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
@@ -62,6 +62,7 @@ EVENT = Table(
             "order_id",
             "string",
             "order that the line belongs to: the system that sent it, a colon, its number there",
+            identifier=True,
         ),
         Column("product_id", "string", references="sources.product"),
         Column("quantity", "int", check=f"quantity BETWEEN 0 AND {MOST_PIECES}"),
@@ -73,8 +74,8 @@ EVENT = Table(
             check=f"abs(net_revenue) <= {MOST_REVENUE}",
         ),
         Column("campaign_id", "string", references="sources.campaign"),
-        Column("store_id", "string"),
-        Column("session_id", "string"),
+        Column("store_id", "string", identifier=True),
+        Column("session_id", "string", identifier=True),
     ),
     checks={
         "order_is_complete": "event_type NOT IN ('order', 'refund') "
@@ -172,7 +173,7 @@ QUARANTINE = Table(
         Column("quarantine_id", "string", key=True),
         Column("source_system", "string", required=True),
         Column("target_table", "string", required=True),
-        Column("file_name", "string", required=True),
+        Column("file_name", "string", "its path below the landing folder", required=True),
         Column("reason", "string", "the first reason", required=True),
         Column("reasons", "array<string>", "all reasons", required=True),
         Column(
@@ -204,6 +205,13 @@ TARGETS = {
     )
 }
 TABLES = (*TARGETS.values(), QUARANTINE)
+# What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
+# Of two statements of consent at one instant the stricter holds.
+NEWEST = {
+    CUSTOMER_RECORD.name: ("created_at",),
+    SURVEY_RESPONSE.name: ("answered_at",),
+    CONSENT.name: ("recorded_at", f"-{LENIENCY}"),
+}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),

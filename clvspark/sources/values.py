@@ -57,7 +57,7 @@ def text_of(rule: FieldRule, kinds: dict[str, DataType], *, whole: bool) -> Colu
     )
     text = F.when(complete, text)
     for name in rule.transforms:
-        text = _TRANSFORMS[name](text)
+        text = _blank_to_null(_TRANSFORMS[name](text))
     if rule.map:
         pairs = F.create_map(*(F.lit(part) for pair in rule.map.items() for part in pair))
         text = F.element_at(pairs, text)
@@ -72,7 +72,7 @@ def typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataTy
     """The text as `kind`, NULL where it cannot be read so; `kinds` are the types of the landing columns."""
     if isinstance(kind, TimestampType | DateType):
         plain = kinds[rule.from_ or ""] if rule.is_plain else StringType()
-        return _typed_instant(text, plain, rule).cast(kind)
+        return _typed_time(text, plain, rule, is_day=isinstance(kind, DateType)).cast(kind)
     if rule.number and isinstance(kinds.get(rule.from_ or "", StringType()), StringType):
         text = _plain_number(text, rule.number)
         if not isinstance(kind, DecimalType):
@@ -81,30 +81,35 @@ def typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataTy
     return _exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
 
 
-def _typed_instant(value: Column, kind: DataType, rule: FieldRule) -> Column:
-    """The value as an instant; only what names no zone of its own is taken for local time of the rule's.
+def _typed_time(value: Column, kind: DataType, rule: FieldRule, *, is_day: bool) -> Column:
+    """The value as an instant in UTC or, where a date is wanted (`is_day`), as local time of the rule's zone.
 
-    A number counts from 1970 in UTC, and a timestamp of Parquet is an instant unless it is kept without zone. A text
-    must begin with a whole date: Spark would put today before a bare time of day.
+    Only what names no zone of its own is local time already: a date is the day as it is written. Instants are what
+    names an offset or a zone, numbers, which count from 1970 in UTC, and timestamps of Parquet unless they are kept
+    without zone. A text must begin with a whole date: Spark would put today before a bare time of day.
     """
+    zone = rule.timezone
 
-    def local(instant: Column) -> Column:
-        return instant if rule.timezone == "UTC" else F.to_utc_timestamp(instant, rule.timezone)
+    def local(time: Column) -> Column:
+        return time if is_day or zone == "UTC" else F.to_utc_timestamp(time, zone)
+
+    def known(instant: Column) -> Column:
+        return F.from_utc_timestamp(instant, zone) if is_day and zone != "UTC" else instant
 
     if rule.formats:
         text = value.cast("string")
         read = [(pattern, F.try_to_timestamp(text, F.lit(pattern))) for pattern in rule.formats]
         return F.coalesce(
-            *(instant if _names_zone(pattern) else local(instant) for pattern, instant in read)
+            *(known(time) if _names_zone(pattern) else local(time) for pattern, time in read)
         )
     if isinstance(kind, LongType):
-        return _instant(value)
+        return known(_instant(value))
     if isinstance(kind, TimestampType):
-        return value
+        return known(value)
     if not isinstance(kind, StringType):
         return local(value.try_cast("timestamp"))
-    instant = F.when(value.rlike(_WHOLE_DATE), value.try_cast("timestamp"))
-    return F.when(value.rlike(_OWN_ZONE), instant).otherwise(local(instant))
+    time = F.when(value.rlike(_WHOLE_DATE), value.try_cast("timestamp"))
+    return F.when(value.rlike(_OWN_ZONE), known(time)).otherwise(local(time))
 
 
 def _names_zone(pattern: str) -> bool:

@@ -188,7 +188,7 @@ def test_what_quarantine_shows_is_utf8_for_every_reader(taken: SimpleNamespace) 
 
 def test_a_row_without_its_key_is_quarantined(taken: SimpleNamespace) -> None:
     (row,) = [row for row in taken.bad if row["net_revenue"] == Decimal("4.00")]
-    assert row["file_name"] == "sales_2026-03.csv"
+    assert row["file_name"] == "kiosk/sales_2026-03.csv"
 
 
 def test_good_and_bad_make_up_what_landed(taken: SimpleNamespace) -> None:

@@ -43,7 +43,7 @@ def test_instants_are_read_in_any_unit(
             "outputs": [{"to": "survey_response", "fields": fields}],
         }
     )
-    raw = read_landing(spark, find_files(spark, str(tmp_path), file), file)
+    raw = read_landing(spark, str(tmp_path), find_files(spark, str(tmp_path), file), file)
     row = map_rows(raw, system="app", file=file, output=file.outputs[0]).collect()[0]
 
     assert (row["answered_at"], row["_reasons"]) == (expected, [])
@@ -69,6 +69,6 @@ def test_only_what_names_no_zone_is_local_time(
     at = {"answered_at": {"from": "at", "timezone": "Europe/Berlin"}}
     outputs = [{"to": "survey_response", "fields": {**fields, **at}}]
     file = LandingFile.model_validate({"path": "answers.csv", "format": "csv", "outputs": outputs})
-    raw = read_landing(spark, find_files(spark, str(tmp_path), file), file)
+    raw = read_landing(spark, str(tmp_path), find_files(spark, str(tmp_path), file), file)
     (row,) = map_rows(raw, system="app", file=file, output=file.outputs[0]).collect()
     assert (row["answered_at"].hour, row["_reasons"], row["response_id"]) == (hour, [], "app:1")

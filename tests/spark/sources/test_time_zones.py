@@ -1,12 +1,12 @@
-"""An instant is what is written, never what the clock says; only local times are moved by the mapping's zone."""
+"""An instant is what is written, never what the clock says; the mapping's zone moves local times only, and no day."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql.types import TimestampType
+from pyspark.sql.types import DateType, TimestampType
 
 from clvspark.sources.config import FieldRule
 from clvspark.sources.values import map_field
@@ -21,6 +21,13 @@ def read(spark: SparkSession, value: object, kind: str, **rule: object) -> datet
     mapped = map_field(raw, FieldRule.model_validate({"from": "at", **rule}), TimestampType())
     found = raw.select(mapped.cast("string")).collect()[0][0]
     return None if found is None else datetime.fromisoformat(found)
+
+
+def read_day(spark: SparkSession, value: object, kind: str, **rule: object) -> date | None:
+    raw = spark.createDataFrame([(value,)], f"at {kind}")
+    mapped = map_field(raw, FieldRule.model_validate({"from": "at", **rule}), DateType())
+    (row,) = raw.select(mapped.alias("day")).collect()
+    return row["day"]
 
 
 @pytest.mark.parametrize(
@@ -72,3 +79,46 @@ def test_a_pattern_that_reads_a_zone_needs_no_other(
     found = read(spark, text, "string", formats=[pattern], timezone="Europe/Berlin")
 
     assert found == at(hour)
+
+
+MAY_1 = date(1980, 5, 1)
+LATE = datetime(1980, 4, 30, 22, tzinfo=UTC)  # midnight in Berlin
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "+14:00"])
+@pytest.mark.parametrize(
+    ("value", "kind", "formats"),
+    [
+        ("01.05.1980", "string", ["dd.MM.yyyy"]),
+        ("01.05.1980 23:59", "string", ["dd.MM.yyyy HH:mm"]),
+        ("1980-05-01", "string", None),
+        ("1980-05-01 00:00:00", "string", None),
+        (MAY_1, "date", None),
+        (datetime.fromisoformat("1980-05-01T23:00:00"), "timestamp_ntz", None),
+    ],
+)
+def test_a_date_is_the_day_as_it_is_written(
+    spark: SparkSession, value: object, kind: str, formats: list[str] | None, zone: str
+) -> None:
+    assert read_day(spark, value, kind, formats=formats, timezone=zone) == MAY_1
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "formats"),
+    [
+        ("1980-04-30T22:00:00Z", "string", None),
+        ("1980-04-30 22:00:00 UTC", "string", None),
+        ("30.04.1980 22:00 +00:00", "string", ["dd.MM.yyyy HH:mm XXX"]),
+        (int(LATE.timestamp()), "bigint", None),
+        (LATE, "timestamp", None),
+    ],
+)
+def test_the_day_of_an_instant_is_that_in_the_zone_of_the_mapping(
+    spark: SparkSession, value: object, kind: str, formats: list[str] | None
+) -> None:
+    days = [
+        read_day(spark, value, kind, formats=formats, timezone=zone)
+        for zone in ("Europe/Berlin", "UTC")
+    ]
+
+    assert days == [MAY_1, LATE.date()]

@@ -77,7 +77,9 @@ def test_a_line_is_one_object_or_malformed(
 ) -> None:
     (tmp_path / "records.jsonl").write_text(line + "\n", encoding="utf-8")
     file = LandingFile.model_validate(landing_file("records.jsonl"))
-    (row,) = read_landing(spark, find_files(spark, str(tmp_path), file), file).collect()
+    (row,) = read_landing(
+        spark, str(tmp_path), find_files(spark, str(tmp_path), file), file
+    ).collect()
 
     assert row["_malformed"] is not is_good
     assert row["_raw"] == line

@@ -28,6 +28,15 @@ def test_the_commonest_reason_and_the_next_step_are_told() -> None:
     )
 
 
+def test_older_versions_are_a_fault_of_events_only() -> None:
+    versions = counted("quarantined", 9, "superseded")
+    records = Row(**{**versions.asDict(), "target": "sources.customer_record"})
+
+    (warning,) = warn_of_mappings([versions, records])
+
+    assert warning.startswith("till:sales.csv to sources.event: 9 of 9 rows are in quarantine")
+
+
 @pytest.mark.parametrize(
     "rows", [[], [counted("kept", 1)], [counted("kept", 1), counted("quarantined", 1, "x")]]
 )

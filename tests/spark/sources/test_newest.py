@@ -1,0 +1,221 @@
+"""Of rows with one key the newest stays: by the instant that they name, by the file that comes last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from clvspark.lakehouse import Lakehouse
+from clvspark.sources import stage
+from clvspark.sources.compare_rows import in_natural_order
+from clvspark.sources.config import SourcesConfig
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, QUARANTINE, SURVEY_RESPONSE
+
+# One key could have the right answer by chance.
+KEYS = range(12)
+DATED = """
+system: dated
+files:
+  - path: "*/customers.csv"
+    format: csv
+    ignore: [at, news]
+    outputs: [{to: customer_record, fields: {source_record_id: id, city: value}}]
+"""
+NUMBERED = """
+system: numbered
+files:
+  - path: customers_*.csv
+    format: csv
+    ignore: [news]
+    outputs: [{to: customer_record, fields: {source_record_id: id, city: value}, attributes: [at]}]
+"""
+CONSENTS = """
+system: consents
+files:
+  - path: consents_*.csv
+    format: csv
+    ignore: [news]
+    outputs:
+      - to: consent
+        fields:
+          consent_id: id
+          source_record_id: id
+          channel: {value: email}
+          purpose: {value: news}
+          val: value
+          recorded_at: at
+"""
+ANSWERS = """
+system: answers
+files:
+  - path: answers_*.csv
+    format: csv
+    ignore: [news]
+    outputs:
+      - to: survey_response
+        fields: {response_id: id, source_record_id: id, answered_at: at, score: value}
+"""
+SALES = """
+system: sales
+files:
+  - path: sales_*.csv
+    format: csv
+    outputs:
+      - to: event
+        fields:
+          event_id: id
+          event_type: {value: order}
+          source_record_id: {value: ann}
+          occurred_at: at
+          channel: {value: shop}
+          order_id: id
+          net_revenue: value
+      - to: consent
+        derived: true
+        fields:
+          consent_id: {value: ann}
+          source_record_id: {value: ann}
+          channel: {value: sms}
+          purpose: {value: news}
+          val: news
+          recorded_at: at
+"""
+DAY, NEXT = "2026-03-01", "2026-03-02"
+
+
+def write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = ["id,value,at,news", *(",".join(map(str, row)) for row in rows), ""]
+    path.write_text("\n".join(head), encoding="utf-8")
+
+
+def write_landing(folder: Path) -> None:
+    def all_keys(value: object, at: str = DAY) -> list[tuple[object, ...]]:
+        return [(n, value, at, "y") for n in KEYS]
+
+    write(folder / "2026-01-01/customers.csv", all_keys("old"))
+    write(folder / "2026-02-01/customers.csv", all_keys("new"))
+    write(folder / "customers_9.csv", [*all_keys("old"), ("same", "old", DAY, "y")])
+    write(folder / "customers_10.csv", [*all_keys("new"), ("same", "old", NEXT, "y")])
+    # The refusal is newer though its file is older; at one instant it holds.
+    write(folder / "consents_1.csv", [*all_keys("n", NEXT), ("tie", "n", DAY, "y")])
+    write(folder / "consents_2.csv", [*all_keys("y"), ("tie", "y", DAY, "y")])
+    write(folder / "answers_1.csv", all_keys(9, NEXT))
+    write(folder / "answers_2.csv", all_keys(1))
+    one_file = [("clash", 1, DAY, "y"), ("clash", 2, DAY, "y")]
+    write(folder / "sales_1.csv", [*all_keys("10.00"), ("same", 5, DAY, "y"), *one_file])
+    write(folder / "sales_2.csv", [*all_keys("12.50"), ("same", 5, DAY, "y"), (99, 1, NEXT, "n")])
+
+
+@pytest.fixture(scope="module")
+def taken(
+    open_lake: Callable[[Path], Lakehouse], tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
+    """All systems ingested once."""
+    folder = tmp_path_factory.mktemp("newest")
+    write_landing(folder / "landing")
+    systems = [yaml.safe_load(text) for text in (DATED, NUMBERED, CONSENTS, ANSWERS, SALES)]
+    config = SourcesConfig.model_validate({"landing": str(folder / "landing"), "systems": systems})
+    lake = open_lake(folder)
+    with lake.writing("ingest"):
+        report = stage.run(lake, config)
+    bad = lake.read(QUARANTINE).collect()
+    return SimpleNamespace(lake=lake, report=report, bad=bad)
+
+
+def reasons(taken: SimpleNamespace, system: str) -> Counter[tuple[str, str]]:
+    rows = (row for row in taken.bad if row["source_system"] == system)
+    return Counter((row["reason"], row["file_name"]) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("system", "older"), [("dated", "2026-01-01/customers.csv"), ("numbered", "customers_9.csv")]
+)
+def test_the_last_folder_and_the_highest_number_are_the_newest(
+    taken: SimpleNamespace, system: str, older: str
+) -> None:
+    records = taken.lake.read(CUSTOMER_RECORD).where(f"source_system = '{system}'").collect()
+    cities = {row["source_record_id"]: row["city"] for row in records}
+
+    assert [cities[str(n)] for n in KEYS] == ["new" for _ in KEYS]
+    assert set(reasons(taken, system)) == {("superseded", older)}
+
+
+def test_other_attributes_make_another_version(taken: SimpleNamespace) -> None:
+    (row,) = taken.lake.read(CUSTOMER_RECORD).where("source_record_id = 'same'").collect()
+
+    assert row["attributes"] == {"at": NEXT}
+
+
+def test_the_newest_statement_of_consent_holds_and_the_refusal_of_two_at_once(
+    taken: SimpleNamespace,
+) -> None:
+    kept = taken.lake.read(CONSENT).where("source_system = 'consents'").collect()
+
+    assert {row["consent_id"].removeprefix("consents:") for row in kept} == {
+        *map(str, KEYS), "tie"
+    }  # fmt: skip
+    assert {row["val"] for row in kept} == {"n"}
+    assert reasons(taken, "consents") == {("superseded", "consents_2.csv"): len(KEYS) + 1}
+
+
+def test_a_refusal_at_a_later_order_is_the_newest_statement(taken: SimpleNamespace) -> None:
+    (row,) = taken.lake.read(CONSENT).where("channel = 'sms'").collect()
+
+    assert (row["val"], str(row["recorded_at"].date())) == ("n", NEXT)
+
+
+def test_the_newest_answer_of_a_survey_stays(taken: SimpleNamespace) -> None:
+    kept = taken.lake.read(SURVEY_RESPONSE).collect()
+
+    assert [row["score"] for row in kept] == [9 for _ in KEYS]
+    assert reasons(taken, "answers") == {("superseded", "answers_2.csv"): len(KEYS)}
+
+
+def test_a_corrected_line_of_an_order_counts_once_and_to_the_cent(taken: SimpleNamespace) -> None:
+    kept = {row["event_id"]: row["net_revenue"] for row in taken.lake.read(EVENT).collect()}
+    metrics = taken.report.metrics
+
+    assert [kept[f"sales:{n}"] for n in KEYS] == [Decimal("12.50") for _ in KEYS]
+    found = Counter(reason for reason, _ in reasons(taken, "sales").elements())
+    assert found == {"superseded": len(KEYS), "duplicate_key": 2}, "equal rows; two of one file"
+    assert metrics["revenue_received"] == 22.5 * len(KEYS) + 5 + 5 + 1 + 2 + 1
+    assert metrics["revenue_kept"] == sum(kept.values())
+    assert metrics["revenue_quarantined"] == metrics["revenue_received"] - metrics["revenue_kept"]
+
+
+def test_every_row_is_kept_or_in_quarantine(taken: SimpleNamespace) -> None:
+    metrics = taken.report.metrics
+
+    assert metrics["rows_received"] == metrics["rows_kept"] + len(taken.bad)
+    assert taken.report.warnings == []
+
+
+def test_quarantine_names_a_file_below_the_landing_folder(lake: Lakehouse, tmp_path: Path) -> None:
+    landing = tmp_path / "land+ing [1]"
+    names = ["a+b/5% off.csv", "ä b/c#1.csv", "x/p[2].csv"]
+    for name in names:
+        write(landing / name, [("", "nobody", DAY, "y")])
+    system: dict[str, Any] = yaml.safe_load(DATED)
+    system["files"][0]["path"] = "*/*.csv"
+    config = SourcesConfig.model_validate({"landing": str(landing), "systems": [system]})
+    with lake.writing("ingest"):
+        stage.run(lake, config)
+
+    assert sorted(row["file_name"] for row in lake.read(QUARANTINE).collect()) == sorted(names)
+
+
+def test_numbers_in_names_of_files_are_compared_as_numbers(spark: SparkSession) -> None:
+    names = ["1/a.csv", "9/a.csv", "10/a_2026-1-31.csv", "10/a_2026-02-01.csv",
+             "10/a_20260201123000.csv", "10/a_" + "1" * 25 + ".csv", "b.csv"]  # fmt: skip
+    df = spark.createDataFrame([(name,) for name in reversed(names)], "name string")
+
+    assert [row["name"] for row in df.orderBy(in_natural_order(df["name"])).collect()] == names
