@@ -76,11 +76,12 @@ def _resolve(work: Work) -> None:
         lake.spark, settings, engine=work.config.engine, local_memory=work.config.local_memory
     )
     records = _hash_records(lake.read(CUSTOMER_RECORD))
-    bonds = list_bonds(lake.read_or_empty(DECISION))
+    decisions = lake.read_or_empty(DECISION)
+    bonds = list_bonds(decisions)
     decided = None if bonds is None else hash_decisions(bonds).localCheckpoint(eager=False)
     if bonds is not None:
         bonds = keep_known(bonds, records)
-        refuse_contradictions(bonds)
+        refuse_contradictions(bonds, decisions)
     model = None
     if settings.compared and not work.config.retrain:
         model = find_champion(lake.read_or_empty(MODEL), work.config)
