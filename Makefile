@@ -67,8 +67,10 @@ types: setup
 layers: setup
 	@$(BIN)/lint-imports --no-logo
 
+# What only tests use is dead; so is what tests themselves do not use.
 .PHONY: dead
 dead: setup
+	@$(BIN)/vulture $(filter-out tests,$(present))
 	@$(BIN)/vulture $(present)
 
 .PHONY: duplicates

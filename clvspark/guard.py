@@ -15,7 +15,7 @@ import typer
 
 from clvspark import console
 from clvspark.lakehouse.errors import ClvsparkError
-from clvspark.lakehouse.foreign import translate
+from clvspark.lakehouse.foreign import name_of, translate
 
 UNEXPECTED = 70
 # As shells say it: 128 and the number of the signal.
@@ -83,7 +83,7 @@ def _tell(error: Exception) -> int:
         return known.exit_code
     # The message of a foreign error may quote data, so only its kind is shown.
     console.err.print(
-        f"[bold red]{type(error).__name__}[/]: an unexpected fault. Set CLVSPARK_DEBUG=1 to see the traceback.",
+        f"[bold red]{name_of(error)}[/]: an unexpected fault. Set CLVSPARK_DEBUG=1 to see the traceback.",
         soft_wrap=True,
     )
     return UNEXPECTED

@@ -88,7 +88,7 @@ OUTBOX = Table(
 )
 DELIVERY = Table(
     "activation.delivery",
-    "What one destination received for one audience on a date, and who was left out and why.",
+    "What one destination received for one audience on a date, and how many were left out, by reason.",
     (
         _DESTINATION,
         _AUDIENCE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -16,8 +15,6 @@ def register_fit(
     measures: dict[str, float],
     *,
     as_of: date,
-    champion: bool,
-    rivals: Iterable[str] = (),
 ) -> str:
     """Log one fitted model with its measures, register a version, return the version."""
     return tracker.register(
@@ -30,6 +27,4 @@ def register_fit(
             **measures,
         },
         documents={"model.json": document},
-        champion=champion,
-        rivals=rivals,
     )

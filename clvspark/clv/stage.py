@@ -98,27 +98,32 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         run.create(MODEL)
         run.overwrite(BACKTEST, backtest, where=rows_of(as_of))
         return
+    _publish_models(run, lake, config, found, backtest, as_of)
+
+
+def _publish_models(
+    run: Run,
+    lake: Lakehouse,
+    config: ClvConfig,
+    found: Competition,
+    backtest: DataFrame,
+    as_of: date,
+) -> None:
+    """Register the fitted models in MLflow, write clv.model and clv.backtest, then give the champions their alias."""
     run.step("registering the models")
-    models = lake.spark.createDataFrame(_register(lake, config, found, as_of), MODEL.schema)
-    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
-
-
-def _register(
-    lake: Lakehouse, config: ClvConfig, found: Competition, as_of: date
-) -> list[tuple[Any, ...]]:
-    """Register the fitted models in MLflow; rows of clv.model."""
+    tracker = open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root)
     champions = {found.champion(config.champion_by), SPEND_MODEL}
-    rows = []
-    with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
-        for name, model in found.fitted.items():
-            document, best = model.to_dict(), name in champions
-            measures = found.measures.get(name, {})
-            rivals = TRANSACTION_MODELS if name in TRANSACTION_MODELS else ()
-            version = register_fit(
-                tracker, name, document, measures, as_of=as_of, champion=best, rivals=rivals
-            )
-            rows.append(_model_row(name, document, as_of, best, version))
-    return rows
+    versions, rows = {}, []
+    for name, model in found.fitted.items():
+        document, measures = model.to_dict(), found.measures.get(name, {})
+        versions[name] = register_fit(tracker, name, document, measures, as_of=as_of)
+        rows.append(_model_row(name, document, as_of, name in champions, versions[name]))
+    models = lake.spark.createDataFrame(rows, MODEL.schema)
+    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
+    # Last, so that the alias names no model that the table does not have.
+    for name in champions:
+        rivals = TRANSACTION_MODELS if name in TRANSACTION_MODELS else ()
+        tracker.crown(name, versions[name], rivals=rivals)
 
 
 def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:

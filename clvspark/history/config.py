@@ -1,5 +1,7 @@
 """Configuration of the histories."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from clvspark.lakehouse.config import StrictModel
@@ -11,7 +13,7 @@ class HistoryConfig(StrictModel):
     default_margin_rate: float = Field(
         0.3, ge=0, le=1, description="margin / net revenue of lines whose product has no cost"
     )
-    summary_lags_days: list[int] = Field(
+    summary_lags_days: list[Annotated[int, Field(ge=0)]] = Field(
         [0, 91, 182],
         description="CLV summaries are kept of what was known so many days before `as_of`",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
@@ -34,7 +35,11 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     events = attach_person(lake.read(EVENT), current)
     rate = config.default_margin_rate
     orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
-    run.overwrite_all({ORDER: orders, INTERACTION: build_interactions(events)})
+    # Kept, as they are held against the events before anything is written.
+    orders = orders.localCheckpoint(eager=False)
+    _reconcile(run, lake.read(EVENT), orders)
+    interactions = build_interactions(events).localCheckpoint(eager=False)
+    run.overwrite_all({ORDER: orders, INTERACTION: interactions}, cached=True)
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
     summary = summarise_purchases(
         lake.read(PERSON_DAY),
@@ -43,20 +48,19 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
         late_refunds=list_late_refunds(lake.read(ORDER)),
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
-    _reconcile(run, lake)
 
 
-def _reconcile(run: Run, lake: Lakehouse) -> None:
-    """Record revenue of persons and of anonymous sales; raise unless it equals the revenue of the events."""
-    events = lake.read(EVENT).agg(F.sum("net_revenue")).first()
+def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
+    """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
+    revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
-    orders = lake.read(ORDER).agg(F.sum("net_revenue"), anonymous).first()
-    landed, total, unknown = (events[0] or 0), (orders[0] or 0), (orders[1] or 0)  # type: ignore[index]
+    landed = events.agg(revenue).collect()[0][0] or 0
+    total, unknown = (value or 0 for value in orders.agg(revenue, anonymous).collect()[0])
     if landed != total:
         raise ContractError(
             f"{ORDER.name}: net_revenue is {total}, the events have {landed}. Lines were lost or counted twice, or "
-            f"{EVENT.name} is of an older version. Run: clvspark ingest --force, then clvspark history; if they still "
-            "differ, please report this."
+            f"{EVENT.name} is of an older version. Nothing was written. Run: clvspark ingest --force, then clvspark "
+            "history; if they still differ, please report this."
         )
     run.metric("revenue", float(total))
     run.metric("revenue_of_persons", float(total - unknown))

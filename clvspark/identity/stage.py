@@ -25,7 +25,7 @@ from clvspark.identity.incremental.resolve import (
     resolve_changes,
     resolve_everything,
 )
-from clvspark.identity.model.registry import register_model
+from clvspark.identity.model.registry import NAME, register_model
 from clvspark.identity.model.term_frequency import count_term_frequencies
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.publish import Work, publish
@@ -51,7 +51,7 @@ from clvspark.identity.tables import (
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import all_of, by_key
-from clvspark.lakehouse.tracking import open_tracker
+from clvspark.lakehouse.tracking import Tracker, open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 STAGE = "resolve"
@@ -72,15 +72,17 @@ def run(lake: Lakehouse, config: IdentityConfig, as_of: date) -> RunReport:
 
 def _resolve(work: Work) -> None:
     lake, settings = work.lake, work.settings
+    truth = _read_truth(work)
     resolver = IdentityResolver(
         lake.spark, settings, engine=work.config.engine, local_memory=work.config.local_memory
     )
     records = _hash_records(lake.read(CUSTOMER_RECORD))
-    bonds = list_bonds(lake.read_or_empty(DECISION))
+    decisions = lake.read_or_empty(DECISION)
+    bonds = list_bonds(decisions)
     decided = None if bonds is None else hash_decisions(bonds).localCheckpoint(eager=False)
     if bonds is not None:
         bonds = keep_known(bonds, records)
-        refuse_contradictions(bonds)
+        refuse_contradictions(bonds, decisions)
     model = None
     if settings.compared and not work.config.retrain:
         model = find_champion(lake.read_or_empty(MODEL), work.config)
@@ -105,7 +107,7 @@ def _resolve(work: Work) -> None:
     else:
         update = resolve_changes(resolver, renewal, known, Before(stored, lake.read(PAIR)))
     publish(work, records, renewal, update, known, stored)
-    _measure(work, update)
+    _measure(work, update, truth)
     resolver.engine.release()
 
 
@@ -113,6 +115,19 @@ def _hash_records(records: DataFrame) -> DataFrame:
     """Customer records with ``unique_id`` and ``record_hash``; maps, which nothing here reads, are left out."""
     hashed = [column.name for column in CUSTOMER_RECORD.columns if "map" not in column.type]
     return records.withColumns({"unique_id": unique_id(), "record_hash": hash_values(hashed)})
+
+
+def _read_truth(work: Work) -> DataFrame | None:
+    """``unique_id, true_id`` where the truth is configured; MissingInputError if it is not there."""
+    path = work.config.truth
+    if path is None:
+        return None
+    if not Path(path).exists():
+        raise MissingInputError(
+            f"identity.truth: {path} does not exist; simulate again or drop the key."
+        )
+    known = work.lake.spark.read.parquet(path)
+    return known.select(unique_id(), F.col("person_key").alias("true_id"))
 
 
 def _read_stored(work: Work, based_on: str) -> DataFrame | None:
@@ -138,15 +153,15 @@ def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> Identity
     model = resolver.train(evidence)
     run.step("registering the model")
 
-    def register() -> str:
+    def register() -> tuple[Tracker, str]:
         config = work.config
-        with open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root) as tracker:
-            return register_model(tracker, model, as_of=work.as_of)
+        tracker = open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root)
+        return tracker, register_model(tracker, model, as_of=work.as_of)
 
     def freeze_frequencies() -> None:
         run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
 
-    version, _ = all_of(register, freeze_frequencies)
+    (tracker, version), _ = all_of(register, freeze_frequencies)
     models = crown(
         lake.read_or_empty(MODEL),
         model,
@@ -155,10 +170,12 @@ def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> Identity
         registry_version=version,
     )
     run.overwrite(MODEL, models.localCheckpoint(eager=False))
+    # Last, so that the alias names no model that the table does not have.
+    tracker.crown(NAME, version)
     return model
 
 
-def _measure(work: Work, update: Update) -> None:
+def _measure(work: Work, update: Update, truth: DataFrame | None) -> None:
     run, lake = work.run, work.lake
     counted = {
         "records": lake.read(EVIDENCE),
@@ -166,7 +183,7 @@ def _measure(work: Work, update: Update) -> None:
         "records_reached": update.evidence,
     }
     counts, quality = all_of(
-        lambda: by_key(lambda name: counted[name].count(), counted), lambda: _evaluate(work)
+        lambda: by_key(lambda name: counted[name].count(), counted), lambda: _evaluate(lake, truth)
     )
     for name, count in counts.items():
         run.metric(name, count)
@@ -178,16 +195,9 @@ def _measure(work: Work, update: Update) -> None:
         run.metric("largest_true_person", quality.largest_true_cluster)
 
 
-def _evaluate(work: Work) -> PairwiseQuality | None:
+def _evaluate(lake: Lakehouse, truth: DataFrame | None) -> PairwiseQuality | None:
     """Quality of the persons where the truth is known."""
-    path, lake = work.config.truth, work.lake
-    if path is None:
+    if truth is None:
         return None
-    if not Path(path).exists():
-        raise MissingInputError(
-            f"identity.truth: {path} does not exist; simulate again or drop the key."
-        )
-    known = lake.spark.read.parquet(path)
-    truth = known.select(unique_id(), F.col("person_key").alias("true_id"))
     current = lake.read(PERSON_LINK).where("valid_to IS NULL")
     return evaluate_clusters(current.select(unique_id(), "person_id"), truth)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.fixed_conf import RESERVED
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,7 +32,10 @@ def repeated(names: Iterable[str]) -> list[str]:
 
 
 class SparkConfig(StrictModel):
-    """How the Spark session is built. Under spark-submit leave `master` empty."""
+    """How the Spark session is built. Under spark-submit leave `master` empty.
+
+    `conf` is any setting of Spark but those that clvspark depends on.
+    """
 
     master: str | None = None
     driver_memory: str = Field("4g", pattern=r"^\d+[gm]$")
@@ -39,6 +43,17 @@ class SparkConfig(StrictModel):
         None, ge=1, description="None: cores locally, AQE on clusters"
     )
     conf: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("conf")
+    @classmethod
+    def _leaves_what_is_fixed(cls, conf: dict[str, str]) -> dict[str, str]:
+        taken = sorted(RESERVED & conf.keys())
+        if taken:
+            raise ValueError(
+                f"must not hold {', '.join(taken)}: clvspark sets that itself, as what it writes and what it keeps out "
+                "of logs depend on it. Take it out; sizes, e.g. spark.sql.shuffle.partitions, are yours to set"
+            )
+        return conf
 
 
 class LakehouseConfig(StrictModel):

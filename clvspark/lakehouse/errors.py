@@ -34,7 +34,7 @@ class ContractError(ClvsparkError):
 
 
 class LockedError(ClvsparkError):
-    """Another process writes to this lakehouse."""
+    """Another process writes to this lakehouse, or has changed a table meanwhile."""
 
     exit_code = 5
 
@@ -70,7 +70,7 @@ class DamagedFileError(ClvsparkError):
 
 
 class StorageError(ClvsparkError):
-    """The storage refused a write: it is full, read-only, or limits the size of files."""
+    """The storage refused to be read or written: a right is missing, it is full, read-only, or limits files in size."""
 
     exit_code = 12
 

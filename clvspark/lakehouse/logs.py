@@ -11,9 +11,11 @@ _PATTERNS = (
         re.compile(r"(?i)\b(password|secret|token|pepper|api[_-]?key)\b(\s*[=:]\s*)\S+"),
         r"\1\2<redacted>",
     ),
-    # Dates stay: messages name the day of a run.
+    # Dates and times stay: messages name the day of a run. A colon may part a system from a record's id.
     (
-        re.compile(r"(?<![\w.:/-])(?!\d{4}-\d\d-\d\d\b)\+?\d[\d ()-]{7,16}\d(?![\w.:/-])"),
+        re.compile(
+            r"(?<![\w./-])(?<!\b\d\d:)(?!\d{4}-\d\d-\d\d\b)\+?\d[\d ()-]{7,16}\d(?![\w./-]|:\d)"
+        ),
         "<number>",
     ),
 )

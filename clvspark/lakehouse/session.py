@@ -10,28 +10,18 @@ from pyspark.sql import SparkSession
 
 from clvspark.lakehouse import runtime
 from clvspark.lakehouse.config import SparkConfig
+from clvspark.lakehouse.fixed_conf import FIXED
 from clvspark.lakehouse.runtime.gateway import start_context
 
-_DELTA = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # A snapshot of a small table read in 50 partitions costs more than the table.
-    "spark.databricks.delta.snapshotPartitions": "2",
-}
 # PySpark logs errors before it raises them, with the literals of the plan and the value that was at fault.
 _LOGGERS_OF_DATA = ("py4j", "DataFrameQueryContextLogger", "SQLQueryContextLogger")
-_ALWAYS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
+# What is quick and quiet; a configuration may say otherwise.
+_DEFAULTS = {
+    # A snapshot of a small table read in 50 partitions costs more than the table.
+    "spark.databricks.delta.snapshotPartitions": "2",
     "spark.ui.showConsoleProgress": "false",
-    # pandas keeps instants in nanoseconds, which Spark reads only as numbers; sources make instants of them.
-    "spark.sql.legacy.parquet.nanosAsLong": "true",
     # What is known of columns is inferred anew for every alias of them: planning a long chain of joins takes minutes.
     "spark.sql.constraintPropagation.enabled": "false",
-    # Long plans are costly to print, and their literals may be data.
-    "spark.sql.maxPlanStringLength": "1000",
-    "spark.sql.debug.maxToStringFields": "10",
-    "spark.redaction.regex": "(?i)secret|password|token|pepper|access[.]key",
 }
 
 
@@ -47,7 +37,8 @@ def build_session(
     runtime.prepare_environment()
     builder = SparkSession.builder.appName(app_name)
     conf = SparkConf().setAppName(app_name)
-    for key, value in {**_DELTA, **_ALWAYS, **_sizing(config, has_catalog), **config.conf}.items():
+    settings = {**_DEFAULTS, **_sizing(config, has_catalog), **config.conf, **FIXED}
+    for key, value in settings.items():
         builder = builder.config(key, value)
         conf.set(key, value)
     start_context(conf)

@@ -48,18 +48,6 @@ class Storage:
         at = "" if version is None else f" VERSION AS OF {int(version)}"
         return self.spark.sql(f"SELECT * FROM {self.identifier(name)}{at}")  # noqa: S608 - names are contracts
 
-    def changes(self, name: str, *, since: int) -> DataFrame:
-        """Rows changed after version `since`, from the change data feed."""
-        reader = self.spark.read.option("readChangeFeed", "true").option(
-            "startingVersion", since + 1
-        )
-        return self._load(reader, name)
-
-    def _load(self, reader: object, name: str) -> DataFrame:
-        if self.catalog:
-            return reader.table(f"{self.catalog}.{name}")  # type: ignore[attr-defined]
-        return reader.format("delta").load(f"{self.root}/{name.replace('.', '/')}")  # type: ignore[attr-defined]
-
     def delta(self, name: str) -> DeltaTable:
         """The table as DeltaTable, for MERGE and DELETE."""
         if self.catalog:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 
 
-@contextmanager
-def open_tracker(uri: str | None, experiment: str, local_root: Path | None) -> Iterator[Tracker]:
+def open_tracker(uri: str | None, experiment: str, local_root: Path | None) -> Tracker:
     """The tracker at `uri`; without a server a SQLite file inside the lakehouse folder."""
     from mlflow import MlflowClient  # takes seconds, so only where a model is fitted
 
@@ -30,7 +28,7 @@ def open_tracker(uri: str | None, experiment: str, local_root: Path | None) -> I
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         artifacts = (folder / "artifacts").as_uri()
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    yield Tracker(client, experiment, artifacts)
+    return Tracker(client, experiment, artifacts)
 
 
 class Tracker:
@@ -52,14 +50,10 @@ class Tracker:
         params: Mapping[str, object],
         metrics: Mapping[str, float],
         documents: Mapping[str, dict[str, Any]],
-        champion: bool,
-        rivals: Iterable[str] = (),
     ) -> str:
         """Log one model, register a version of ``clvspark.<name>``, return the version.
 
-        `documents` become JSON files, the first of which is the model. The champion gets the alias ``champion``; of
-        all models named in `rivals` its former holder loses it. A champion of an earlier date than the holder's, as
-        ``as_of_date`` of the parameters says, does not get it.
+        `documents` become JSON files, the first of which is the model.
         """
         run = self._client.create_run(self._experiment, run_name=run_name)
         run_id = run.info.run_id
@@ -74,16 +68,19 @@ class Tracker:
                 self._client.log_artifact(run_id, str(path))
         self._client.set_terminated(run_id)
         source = f"{run.info.artifact_uri}/{next(iter(documents))}"
-        model = f"clvspark.{name}"
+        model = _registered(name)
         if not self._client.search_registered_models(f"name = '{model}'"):
             self._client.create_registered_model(model)
-        version = str(self._client.create_model_version(model, source, run_id).version)
-        if champion:
-            self._crown(model, version, {model, *(f"clvspark.{rival}" for rival in rivals)})
-        return version
+        return str(self._client.create_model_version(model, source, run_id).version)
 
-    def _crown(self, model: str, version: str, competing: set[str]) -> None:
-        """Give the alias to the version, unless a competing model holds it for a later date."""
+    def crown(self, name: str, version: str, *, rivals: Iterable[str] = ()) -> None:
+        """Give the alias ``champion`` to a version, once the tables have it.
+
+        Of all models named in `rivals` its former holder loses it. A champion of an earlier date than the holder's, as
+        ``as_of_date`` of the parameters says, does not get it.
+        """
+        model = _registered(name)
+        competing = {model, *map(_registered, rivals)}
         known = self._client.search_registered_models()
         holders = {
             found.name: str(found.aliases[CHAMPION])
@@ -101,3 +98,8 @@ class Tracker:
         """Parameter ``as_of_date`` of the run that registered a version, "" where it has none."""
         run_id = str(self._client.get_model_version(model, version).run_id)
         return str(self._client.get_run(run_id).data.params.get("as_of_date", ""))
+
+
+def _registered(name: str) -> str:
+    """Name of a model in the registry, which others may share."""
+    return f"clvspark.{name}"

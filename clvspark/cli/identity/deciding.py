@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from clvspark import console
-from clvspark.cli.identity.options import PERSONS, app, with_examples
+from clvspark.cli.identity.options import PERSONS, app
 from clvspark.cli.identity.show import Record, say
-from clvspark.cli.options import DEFAULT_CONFIG, ConfigFile
+from clvspark.cli.options import DEFAULT_CONFIG, ConfigFile, with_examples
 from clvspark.lakehouse.errors import ConfigError
 
 

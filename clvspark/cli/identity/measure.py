@@ -16,8 +16,8 @@ from clvspark.cli.identity.options import (
     RecordsFile,
     app,
     quick_session,
-    with_examples,
 )
+from clvspark.cli.options import with_examples
 from clvspark.identity.engines import EngineName
 
 if TYPE_CHECKING:

@@ -31,11 +31,6 @@ _QUICK = {
 }
 
 
-def with_examples(text: str, *examples: str) -> str:
-    """Help of a command: what it does, then commands to copy."""
-    return "\n\n".join([text, "Examples:", "\b\n" + "\n".join(f"  {line}" for line in examples)])
-
-
 def quick_session(driver_memory: str) -> SparkSession:
     """A small local Spark that starts quickly, for work on one file."""
     from clvspark.lakehouse import SparkConfig, build_session

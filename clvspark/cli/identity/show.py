@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clvspark import console
-from clvspark.cli.identity.options import PERSONS, app, with_examples
-from clvspark.cli.options import DEFAULT_CONFIG, ConfigFile
+from clvspark.cli.identity.options import PERSONS, app
+from clvspark.cli.options import DEFAULT_CONFIG, ConfigFile, with_examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

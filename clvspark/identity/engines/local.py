@@ -79,9 +79,9 @@ class LocalEngine:
         """Pairs and persons in one go: the records are handed over once."""
         with closing(self._open()) as connection:
             call = self._load(connection, evidence, model)
-            self._score(connection, evidence, model)
+            scored = "pair" if self._score(connection, evidence, model) else None
             pairs = self._pairs(connection, call)
-            return pairs, self._clusters(connection, evidence, model, call, scored="pair")
+            return pairs, self._clusters(connection, evidence, model, call, scored=scored)
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         return connect(
@@ -124,8 +124,8 @@ class LocalEngine:
 
     def _score(
         self, connection: duckdb.DuckDBPyConnection, evidence: Evidence, model: IdentityModel | None
-    ) -> None:
-        """Create ``pair`` (numbers, match_weight, match_probability)."""
+    ) -> bool:
+        """Create ``pair`` (numbers, match_weight, match_probability); whether there was anything to score."""
         if model is None or not create_candidates(
             connection, self._settings, only_touched=bool(evidence.flags)
         ):
@@ -133,7 +133,7 @@ class LocalEngine:
                 "CREATE TABLE pair (unique_id_l BIGINT, unique_id_r BIGINT, match_weight DOUBLE, "
                 "match_probability DOUBLE)"
             )
-            return
+            return False
         score_candidates(
             connection,
             model.settings,
@@ -142,6 +142,7 @@ class LocalEngine:
             min_weight=self._settings.link_weight,
             with_bits=True,
         )
+        return True
 
     def _pairs(self, connection: duckdb.DuckDBPyConnection, call: Path) -> DataFrame:
         return self._publish(
@@ -170,7 +171,7 @@ class LocalEngine:
             model,
             records=records,
             decided=evidence.decisions is not None,
-            scored=scored if model is not None else None,
+            scored=scored,
         )
         grouping.create_table(connection, "grouped")
         return self._publish(

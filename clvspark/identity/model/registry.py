@@ -11,7 +11,7 @@ NAME = "identity"
 
 
 def register_model(tracker: Tracker, model: IdentityModel, *, as_of: date) -> str:
-    """Log a model as the champion, register a version, return it. ``model.json`` is Splink's own form."""
+    """Log a model, register a version, return it. ``model.json`` is Splink's own form."""
     documents = {"model.json": model.settings}
     metrics = {"records": float(model.records_sampled)}
     if model.report is not None:
@@ -23,5 +23,4 @@ def register_model(tracker: Tracker, model: IdentityModel, *, as_of: date) -> st
         params={"model": NAME, "as_of_date": str(as_of), "model_id": model.model_id},
         metrics=metrics,
         documents=documents,
-        champion=True,
     )

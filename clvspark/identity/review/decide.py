@@ -21,11 +21,12 @@ Verdict = Literal["same", "different"]
 
 
 class Decision(NamedTuple):
-    """One decision; ``left`` is the smaller id."""
+    """One decision; ``left`` is the smaller id, ``decided_at`` a text in UTC, empty while it is made."""
 
     left: str
     right: str
     verdict: str
+    decided_at: str = ""
 
 
 def record_decision(
@@ -45,11 +46,9 @@ def record_decision(
     left, right = _ordered(pair)
     with lake.writing("identity decide"):
         _refuse_unknown(lake, settings, left, right)
-        known = [
-            Decision(row["unique_id_l"], row["unique_id_r"], row["verdict"])
-            for row in lake.read_or_empty(DECISION).collect()
-        ]
-        refuse_contradiction(known, Decision(left, right, verdict))
+        names = ("unique_id_l", "unique_id_r", "verdict")
+        decided = lake.read_or_empty(DECISION).select(*names, F.col("decided_at").cast("string"))
+        refuse_contradiction(map(Decision._make, decided.collect()), Decision(left, right, verdict))
         row = (left, right, verdict, by, at)
         lake.merge(DECISION, lake.spark.createDataFrame([row], DECISION.schema))
 
@@ -66,24 +65,28 @@ def remove_decision(lake: Lakehouse, pair: tuple[str, str]) -> None:
 
 
 def refuse_contradiction(known: Iterable[Decision], new: Decision) -> None:
-    """ContractError if the decisions cannot all be true: same is passed on from pair to pair, different is not."""
-    others = [decision for decision in known if decision[:2] != new[:2]]
-    changed = next((d for d in known if d[:2] == new[:2] and d.verdict != new.verdict), None)
-    if changed:
+    """ContractError if the decisions cannot all be true: same is passed on from pair to pair, different is not.
+
+    Of other pairs it tells when they were decided about, as ids may tell who somebody is.
+    """
+    before = {decision[:2]: decision for decision in known}
+    changed = before.pop(new[:2], new)
+    if changed.verdict != new.verdict:
         raise ContractError(
             f"{DECISION.name}: it was decided that these two are {changed.verdict}. Take that back with --remove."
         )
-    decisions = [*others, new]
+    decisions = [*before.values(), new]
     same, different = (
         [(d.left, d.right) for d in decisions if d.verdict == verdict]
         for verdict in ("same", "different")
     )
     broken = find_contradictions(same, different)
     if broken:
-        left, right = broken[0]
+        older = before.get(broken[0])
+        who = f"Two records of decided_at {older.decided_at} (UTC)" if older else "These two"
         raise ContractError(
-            f"{DECISION.name}: the decision contradicts others. {left} and {right} would be different and, through "
-            "the decisions that others are the same, one person. Take one of them back first, with --remove."
+            f"{DECISION.name}: the decision contradicts others. {who} would be different and, through the decisions "
+            "that others are the same, one person. Take one of them back first, with --remove."
         )
 
 

@@ -9,9 +9,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.subsets import rows_among
+from clvspark.identity.tables import DECISION
 from clvspark.lakehouse.errors import ContractError
 
 Pair = tuple[str, str]
+_PAIR = ["unique_id_l", "unique_id_r"]
 _SHOWN = 3
 
 
@@ -20,17 +22,17 @@ def list_bonds(decisions: DataFrame) -> DataFrame | None:
     if not decisions.limit(1).count():
         return None
     bond = F.when(F.col("verdict") == "same", 1).otherwise(-1).cast("tinyint")
-    return decisions.select("unique_id_l", "unique_id_r", bond.alias("bond"))
+    return decisions.select(*_PAIR, bond.alias("bond"))
 
 
 def keep_known(bonds: DataFrame, records: DataFrame) -> DataFrame:
     """Bonds of which both records exist: a decision about a record that is gone waits for its return."""
     bonds = bonds.localCheckpoint(eager=False)
-    named = bonds.select(F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id"))
+    named = bonds.select(F.explode(F.array(*_PAIR)).alias("unique_id"))
     known = rows_among(records.select("unique_id"), named.distinct()).localCheckpoint(eager=False)
-    for end in ("unique_id_l", "unique_id_r"):
+    for end in _PAIR:
         bonds = rows_among(bonds, known.withColumnRenamed("unique_id", end), end)
-    return bonds.select("unique_id_l", "unique_id_r", "bond").localCheckpoint(eager=False)
+    return bonds.select(*_PAIR, "bond").localCheckpoint(eager=False)
 
 
 def find_contradictions(same: Sequence[Pair], different: Sequence[Pair]) -> list[Pair]:
@@ -42,22 +44,31 @@ def find_contradictions(same: Sequence[Pair], different: Sequence[Pair]) -> list
     return sorted((a, b) for a, b in different if person[number[a]] == person[number[b]])
 
 
-def refuse_contradictions(bonds: DataFrame) -> None:
+def refuse_contradictions(bonds: DataFrame, decisions: DataFrame) -> None:
     """ContractError if two records are one person by some decisions and two persons by another.
 
-    In: bonds, as many as people can decide, which are collected.
+    In: bonds, as many as people can decide, which are collected; identity.decision, of which the message tells when
+    it was decided instead of ids, which may tell who somebody is.
     """
-    rows = [tuple(row) for row in bonds.select("unique_id_l", "unique_id_r", "bond").collect()]
+    rows = [tuple(row) for row in bonds.select(*_PAIR, "bond").collect()]
     same, different = ([(a, b) for a, b, bond in rows if bond == sign] for sign in (1, -1))
     broken = find_contradictions(same, different)
     if broken:
-        shown = "; ".join(f"{a} and {b}" for a, b in broken[:_SHOWN])
         more = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
         raise ContractError(
-            f"identity.decision: {len(broken)} decisions say that two records are different, while others together "
-            f"say that they are the same person: {shown}{more}. Take back one of the decisions of each. Nothing was "
-            "written."
+            f"{DECISION.name}: {len(broken)} decisions say that two records are different, while others together "
+            f"say that they are the same person: those of decided_at {', '.join(_moments(decisions, broken))} (UTC)"
+            f"{more}. Take back one of the decisions of each. Nothing was written."
         )
+
+
+def _moments(decisions: DataFrame, pairs: Sequence[Pair]) -> list[str]:
+    """When the first few of these pairs were decided about."""
+    sought = decisions.sparkSession.createDataFrame(
+        list(pairs[:_SHOWN]), f"{' string, '.join(_PAIR)} string"
+    )
+    found = decisions.join(sought, on=_PAIR, how="left_semi").orderBy(*_PAIR)
+    return [row[0] for row in found.select(F.col("decided_at").cast("string")).collect()]
 
 
 def hash_decisions(bonds: DataFrame) -> DataFrame:

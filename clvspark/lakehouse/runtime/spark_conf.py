@@ -11,6 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from clvspark.lakehouse.fixed_conf import FIXED
 from clvspark.lakehouse.runtime.cache import SetupError, cache_root, write_if_changed
 from clvspark.lakehouse.runtime.environment import jvm_log_options
 from clvspark.lakehouse.runtime.jars import jar_paths
@@ -20,13 +21,8 @@ _HEADER = "# Written by clvspark's set-up; your changes would be lost.\n"
 
 
 def spark_defaults() -> dict[str, str]:
-    """Return what any Spark session needs in order to read and write Delta."""
-    return {
-        "spark.jars": ",".join(map(str, jar_paths())),
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.session.timeZone": "UTC",
-    }
+    """Return what any Spark session needs in order to read and write tables as clvspark does."""
+    return {"spark.jars": ",".join(map(str, jar_paths())), **FIXED}
 
 
 def write_spark_conf(folder: Path | None = None) -> Path:

@@ -20,8 +20,9 @@ from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.history.clv_summary import summarise_purchases
 from clvspark.history.tables import CLV_SUMMARY, PERSON_DAY
-from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse import Lakehouse, Run
 from clvspark.lakehouse.errors import MissingInputError, TrainingError
+from clvspark.lakehouse.tracking import open_tracker
 
 AS_OF = date(2026, 4, 1)
 MAY = date(2026, 5, 1)
@@ -348,6 +349,34 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
     values = lake.read(CUSTOMER_VALUE).where(f"as_of_date = DATE'{MAY}'")
     assert [row[0] for row in values.select("model_id").distinct().collect()] == [champion]
     assert values.count() == 20
+
+
+def test_the_champion_gets_its_alias_once_the_tables_have_it(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    write_summary(lake, rows, AS_OF)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    def champions() -> dict[str, str]:
+        tracker = open_tracker(None, config.experiment, lake.storage.local_root)
+        return {
+            model.name: str(alias)
+            for model in tracker._client.search_registered_models()
+            for alias in model.aliases.values()
+        }
+
+    with lake.writing("fit"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Run, "overwrite_all", refuse)
+            with pytest.raises(OSError, match="full"):
+                stage.run_fit(lake, config, AS_OF)
+        assert champions() == {}
+        stage.run_fit(lake, config, AS_OF)
+    assert champions() == {"clvspark.NBDModel": "2", "clvspark.GammaGammaModel": "2"}
 
 
 def bought(person: str, days_before: int) -> dict[str, object]:

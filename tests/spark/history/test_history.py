@@ -16,7 +16,7 @@ from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.contract import verify_contract
@@ -241,6 +241,7 @@ def test_revenue_that_no_order_has_is_refused(lake: Lakehouse) -> None:
         pytest.raises(ContractError, match=r"net_revenue is 16\.55, the events have 21\.55"),
     ):
         stage.run(lake, HistoryConfig(summary_lags_days=[0]), APRIL)  # type: ignore[call-arg]
+    assert [table.name for table in TABLES if lake.exists(table)] == []
 
 
 def test_summaries_of_one_date_are_not_touched_by_another(lake: Lakehouse) -> None:
@@ -387,3 +388,4 @@ def test_revenue_that_does_not_add_up_is_refused(
         pytest.raises(ContractError, match=r"net_revenue is 1\.00, the events have 16\.55"),
     ):
         stage.run(lake, HistoryConfig(summary_lags_days=[0]), APRIL)  # type: ignore[call-arg]
+    assert [table.name for table in TABLES if lake.exists(table)] == []

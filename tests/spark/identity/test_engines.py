@@ -295,6 +295,28 @@ def test_a_component_beyond_the_bound_is_divided_and_what_is_certain_is_left_apa
         }
 
 
+def test_records_that_meet_by_an_identifier_only_are_persons_without_a_pair(
+    spark: SparkSession,
+) -> None:
+    document = HOUSEHOLD | {"blocking_rules": [["email"]], "trusted_identifiers": ["card"]}
+    settings = IdentitySettings.model_validate(document)
+    rows = [
+        ("s", f"{n}", "ann", "lee", f"ann.{n}@example.com", "c1" if n < 3 else "c2")
+        for n in range(4)
+    ]
+    names = ["source_system", "source_record_id", "given_name", "surname", "email", "card"]
+    others = ["birth_date", "phone", "postcode", "street", "city"]
+    frame = spark.createDataFrame(rows, ", ".join(f"{name} string" for name in names))
+    frame = frame.select("*", *(F.lit(None).cast("string").alias(name) for name in others))
+    records = standardise_records(frame, settings)
+    for engine in engines(spark, settings):
+        pairs, clusters = engine.resolve(Evidence(records), invent_model(settings))
+        assert collect(pairs) == {}
+        groups = [{"s:0", "s:1", "s:2"}, {"s:3"}]
+        found = persons(clusters)
+        assert [{r for r, who, _ in found if who == min(group)} for group in groups] == groups
+
+
 def test_missing_values_block_nothing(spark: SparkSession) -> None:
     document = HOUSEHOLD | {"blocking_rules": [["email"], ["email", "city"], ["city"]]}
     settings = IdentitySettings.model_validate(document)

@@ -32,7 +32,8 @@ from clvspark.identity.tables import (
     TERM_FREQUENCY,
 )
 from clvspark.lakehouse import Lakehouse, Run, Table
-from clvspark.lakehouse.errors import ContractError
+from clvspark.lakehouse.errors import ContractError, MissingInputError
+from clvspark.lakehouse.tracking import open_tracker
 from clvspark.privacy.erase import erase_persons
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -278,6 +279,48 @@ def test_an_erasure_resolves_anew(new_world: Callable[..., World]) -> None:
     assert not left & group
     assert world.resolve()["records_reached"] == len(left), "what is erased cannot be compared"
     assert_equal_to_one_batch(world, new_world())
+
+
+def test_a_truth_that_is_not_there_is_told_before_anything_is_written(
+    new_world: Callable[..., World],
+) -> None:
+    world = new_world()
+    world.put(draw_record(random.Random(1), 1))
+    world.config = world.config.model_copy(update={"truth": "/nowhere/truth.parquet"})
+    with pytest.raises(
+        MissingInputError, match=r"identity\.truth: /nowhere/truth\.parquet does not"
+    ):
+        world.resolve()
+    assert not world.lake.exists(PERSON_LINK)
+
+
+def test_a_model_gets_its_alias_once_the_table_has_it(
+    new_world: Callable[..., World], champion: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = new_world()
+    world.put(*(draw_record(random.Random(1), number) for number in range(8)))
+    world.config = world.config.model_copy(update={"retrain": True})
+    monkeypatch.setattr(IdentityResolver, "train", lambda *_: champion.model)
+    overwrite = Run.overwrite
+
+    def refuse(run: Run, table: Table, *frames: DataFrame, **more: Any) -> int:
+        if table is MODEL:
+            raise OSError("the disk is full")
+        return overwrite(run, table, *frames, **more)
+
+    def aliases() -> dict[str, str]:
+        root = world.lake.storage.local_root
+        tracker = open_tracker(None, world.config.experiment, root)
+        (model,) = tracker._client.search_registered_models()
+        return {name: str(version) for name, version in model.aliases.items()}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "overwrite", refuse)
+        with pytest.raises(OSError, match="full"):
+            world.resolve()
+    assert aliases() == {}
+    world.resolve()
+    assert aliases() == {"champion": "2"}
 
 
 @pytest.mark.slow

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from clvspark.config import read_config, shipped_config
+from clvspark.config import Config, read_config, shipped_config
 from clvspark.lakehouse import LakehouseConfig, StrictModel, load_config
 from clvspark.lakehouse.config import merge, read_yaml
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.fixed_conf import RESERVED
 
 
 class Wheel(StrictModel):
@@ -132,6 +133,26 @@ def test_a_lakehouse_lies_in_one_plain_place(given: dict[str, str], message: str
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("key", sorted(RESERVED))
+def test_what_clvspark_depends_on_is_not_for_the_configuration(tmp_path: Path, key: str) -> None:
+    conf = f"spark: {{conf: {{{key}: x, spark.sql.shuffle.partitions: '7'}}}}\n"
+    (fault,) = faults(demo_with(tmp_path, conf), Config)
+    assert fault.startswith(f"spark.conf: must not hold {key}: clvspark sets that itself")
+    assert "Take it out" in fault
+
+
+def test_sizes_are_for_the_configuration(tmp_path: Path) -> None:
+    sizes = {
+        "spark.sql.shuffle.partitions": "7",
+        "spark.driver.memory": "9g",
+        "spark.sql.adaptive.enabled": "true",
+        "spark.databricks.delta.snapshotPartitions": "50",
+    }
+    lines = "".join(f"    {key}: '{value}'\n" for key, value in sizes.items())
+    config = read_config(demo_with(tmp_path, f"spark:\n  conf:\n{lines}"))
+    assert sizes.items() <= config.spark.conf.items()
+
+
 def test_configuration_does_not_change_after_loading() -> None:
     config = LakehouseConfig(root="a")
     with pytest.raises(ValueError, match="frozen"):
@@ -172,6 +193,12 @@ def test_rooms_that_contradict_each_other_are_refused(
     with pytest.raises(ConfigError) as raised:
         read_config(demo_with(tmp_path, text))
     assert message in str(raised.value)
+
+
+def test_a_summary_of_days_to_come_is_refused(tmp_path: Path) -> None:
+    path = demo_with(tmp_path, "history: {summary_lags_days: [0, 91, 182, -1]}")
+    fault = "history.summary_lags_days.3: input should be greater than or equal to 0 (given: -1)."
+    assert faults(path, Config) == [fault]
 
 
 @pytest.mark.parametrize(

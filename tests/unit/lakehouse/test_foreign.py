@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 
 import pytest
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException, UnsupportedOperationException
 
-from clvspark.lakehouse.errors import DamagedFileError, StorageError
-from clvspark.lakehouse.foreign import translate
+from clvspark.lakehouse.errors import DamagedFileError, LockedError, StorageError
+from clvspark.lakehouse.foreign import name_of, translate
 
+DENIED = "java.io.FileNotFoundException: /landing/sales.csv (Permission denied)"
+MANY_MATCHES = "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE"
 PART = "part-00000-5f7c.c000.snappy.parquet"
 
 
@@ -19,10 +23,10 @@ PART = "part-00000-5f7c.c000.snappy.parquet"
         (errno.EDQUOT, "the disk quota is used up"),
         (errno.EFBIG, "a file would exceed the limit of its size (ulimit -f)"),
         (errno.EROFS, "the file system is read-only"),
-        (errno.EACCES, "you may not write there"),
+        (errno.EACCES, "you lack the right to read or to write there"),
     ],
 )
-def test_a_refused_write_names_the_place_and_the_reason(number: int, words: str) -> None:
+def test_a_refusal_names_the_place_and_the_reason(number: int, words: str) -> None:
     told = translate(OSError(number, "whatever it says", "/data/lake/x.csv"))
 
     assert isinstance(told, StorageError)
@@ -34,8 +38,21 @@ def test_a_refused_write_names_the_place_and_the_reason(number: int, words: str)
     ("text", "words"),
     [
         ("java.io.IOException: No space left on device\n\tat java.base", "the disk is full"),
+        (DENIED, "/landing/sales.csv: you lack the right to read or to write there"),
         (
-            "Job aborted: FileNotFoundException: /tmp/x (Permission denied)",
+            f"{DENIED}\n\tat java.base/java.io.FileInputStream.open0(Native Method)",
+            "/landing/sales.csv: you may not read there",
+        ),
+        (
+            f"[FAILED_READ_FILE.NO_HINT] Encountered error while reading file. Caused by: {DENIED}",
+            "/landing/sales.csv: you may not read there",
+        ),
+        (
+            f"{DENIED}\n\tat java.base/java.io.FileOutputStream.open0(Native Method)",
+            "/landing/sales.csv: you may not write there",
+        ),
+        (
+            'Permission denied: user=ann, access=WRITE, inode="/lake":hdfs:hdfs:drwxr-xr-x',
             "you may not write there",
         ),
         (
@@ -67,6 +84,12 @@ def test_a_jvm_says_it_in_words(text: str, words: str) -> None:
             "/d/in/sales.parquet",
         ),
         ("[FAILED_READ_FILE.NO_HINT] ann@example.org", "A file"),
+        (
+            "[DELTA_TRUNCATED_TRANSACTION_LOG] /lake/_delta_log/00000000000000000003.json: Unable to",
+            "/lake/_delta_log/00000000000000000003.json",
+        ),
+        ("[DELTA_VERSIONS_NOT_CONTIGUOUS] Versions (3, 5) are not contiguous.", "A file"),
+        ("[DELTA_DELETION_VECTOR_CHECKSUM_MISMATCH] Could not verify", "A file"),
     ],
 )
 def test_an_unreadable_file_is_named_and_nothing_of_its_content(text: str, path: str) -> None:
@@ -76,6 +99,54 @@ def test_an_unreadable_file_is_named_and_nothing_of_its_content(text: str, path:
     assert str(told).startswith(f"{path} cannot be read")
     assert "Ann" not in str(told)
     assert "example.org" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        (
+            "[DELTA_CONCURRENT_APPEND.WITH_PARTITION_HINT] a concurrent WRITE added data to table clv.model in [Ann]",
+            "clv.model",
+        ),
+        (
+            "[DELTA_CONCURRENT_DELETE_READ] a concurrent MERGE deleted data from table clv.model (committed at",
+            "clv.model",
+        ),
+        (
+            "[DELTA_METADATA_CHANGED] The metadata of the Delta table clv.model has been changed",
+            "clv.model",
+        ),
+        ("[DELTA_CONCURRENT_WRITE] ConcurrentWriteException: A concurrent transaction", "a table"),
+        ("[DELTA_MAX_COMMIT_RETRIES_EXCEEDED] This commit has failed", "a table"),
+    ],
+)
+def test_who_was_overtaken_by_another_writer_is_told_to_run_again(text: str, table: str) -> None:
+    told = translate(RuntimeError(text))
+
+    assert isinstance(told, LockedError)
+    assert str(told).startswith(f"Another writer changed {table} meanwhile. Of what was being")
+    assert "run the command again" in str(told)
+    assert "Ann" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (
+            UnsupportedOperationException(f"[{MANY_MATCHES}] Ann"),
+            f"UnsupportedOperationException ({MANY_MATCHES})",
+        ),
+        (AnalysisException("Ann Lee"), "AnalysisException"),
+        (
+            Py4JError(f"An error occurred.\n: a.B.DeltaException: [{MANY_MATCHES}] Ann"),
+            f"Py4JError ({MANY_MATCHES})",
+        ),
+        (ValueError("[ANN_LEE] is no date"), "ValueError"),
+    ],
+)
+def test_any_other_fault_is_named_by_its_kind_and_condition(error: Exception, name: str) -> None:
+    assert translate(error) is None
+    assert name_of(error) == name
 
 
 @pytest.mark.parametrize(

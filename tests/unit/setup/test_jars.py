@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from clvspark.lakehouse.fixed_conf import FIXED
 from clvspark.lakehouse.runtime import SetupError, ensure_jars, jar_paths, jars, write_spark_conf
 from clvspark.lakehouse.runtime.jars import jar_folder, missing_jars
 from clvspark.lakehouse.runtime.pins import Jar, pinned_jars
@@ -97,5 +98,5 @@ def test_spark_submit_finds_the_same_jars(repository, tmp_path):
     lines = (folder / "spark-defaults.conf").read_text().splitlines()
     properties = dict(line.split(" ", 1) for line in lines if not line.startswith("#"))
     assert properties["spark.jars"].split(",") == [str(path) for path in expected]
-    assert properties["spark.sql.extensions"] == "io.delta.sql.DeltaSparkSessionExtension"
+    assert FIXED.items() <= properties.items()
     assert "PYSPARK_PYTHON" in (folder / "spark-env.sh").read_text()
