@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.sources import stage
-from clvspark.sources.compare_rows import in_natural_order
+from clvspark.sources.compare_rows import in_natural_order, keep_newest_of_key
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, QUARANTINE, SURVEY_RESPONSE
 
@@ -26,7 +26,7 @@ system: dated
 files:
   - path: "*/customers.csv"
     format: csv
-    ignore: [at, news]
+    ignore: [at]
     outputs: [{to: customer_record, fields: {source_record_id: id, city: value}}]
 """
 NUMBERED = """
@@ -34,7 +34,6 @@ system: numbered
 files:
   - path: customers_*.csv
     format: csv
-    ignore: [news]
     outputs: [{to: customer_record, fields: {source_record_id: id, city: value}, attributes: [at]}]
 """
 CONSENTS = """
@@ -42,7 +41,6 @@ system: consents
 files:
   - path: consents_*.csv
     format: csv
-    ignore: [news]
     outputs:
       - to: consent
         fields:
@@ -58,7 +56,6 @@ system: answers
 files:
   - path: answers_*.csv
     format: csv
-    ignore: [news]
     outputs:
       - to: survey_response
         fields: {response_id: id, source_record_id: id, answered_at: at, score: value}
@@ -78,41 +75,32 @@ files:
           channel: {value: shop}
           order_id: id
           net_revenue: value
-      - to: consent
-        derived: true
-        fields:
-          consent_id: {value: ann}
-          source_record_id: {value: ann}
-          channel: {value: sms}
-          purpose: {value: news}
-          val: news
-          recorded_at: at
 """
 DAY, NEXT = "2026-03-01", "2026-03-02"
 
 
 def write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = ["id,value,at,news", *(",".join(map(str, row)) for row in rows), ""]
+    head = ["id,value,at", *(",".join(map(str, row)) for row in rows), ""]
     path.write_text("\n".join(head), encoding="utf-8")
 
 
 def write_landing(folder: Path) -> None:
     def all_keys(value: object, at: str = DAY) -> list[tuple[object, ...]]:
-        return [(n, value, at, "y") for n in KEYS]
+        return [(n, value, at) for n in KEYS]
 
     write(folder / "2026-01-01/customers.csv", all_keys("old"))
     write(folder / "2026-02-01/customers.csv", all_keys("new"))
-    write(folder / "customers_9.csv", [*all_keys("old"), ("same", "old", DAY, "y")])
-    write(folder / "customers_10.csv", [*all_keys("new"), ("same", "old", NEXT, "y")])
+    write(folder / "customers_9.csv", [*all_keys("old"), ("same", "old", DAY)])
+    write(folder / "customers_10.csv", [*all_keys("new"), ("same", "old", NEXT)])
     # The refusal is newer though its file is older; at one instant it holds.
-    write(folder / "consents_1.csv", [*all_keys("n", NEXT), ("tie", "n", DAY, "y")])
-    write(folder / "consents_2.csv", [*all_keys("y"), ("tie", "y", DAY, "y")])
+    write(folder / "consents_1.csv", [*all_keys("n", NEXT), ("tie", "n", DAY)])
+    write(folder / "consents_2.csv", [*all_keys("y"), ("tie", "y", DAY)])
     write(folder / "answers_1.csv", all_keys(9, NEXT))
     write(folder / "answers_2.csv", all_keys(1))
-    one_file = [("clash", 1, DAY, "y"), ("clash", 2, DAY, "y")]
-    write(folder / "sales_1.csv", [*all_keys("10.00"), ("same", 5, DAY, "y"), *one_file])
-    write(folder / "sales_2.csv", [*all_keys("12.50"), ("same", 5, DAY, "y"), (99, 1, NEXT, "n")])
+    one_file = [("clash", 1, DAY), ("clash", 2, DAY)]
+    write(folder / "sales_1.csv", [*all_keys("10.00"), ("same", 5, DAY), *one_file])
+    write(folder / "sales_2.csv", [*all_keys("12.50"), ("same", 5, DAY)])
 
 
 @pytest.fixture(scope="module")
@@ -167,10 +155,18 @@ def test_the_newest_statement_of_consent_holds_and_the_refusal_of_two_at_once(
     assert reasons(taken, "consents") == {("superseded", "consents_2.csv"): len(KEYS) + 1}
 
 
-def test_a_refusal_at_a_later_order_is_the_newest_statement(taken: SimpleNamespace) -> None:
-    (row,) = taken.lake.read(CONSENT).where("channel = 'sms'").collect()
+def test_of_derived_statements_the_newest_holds_too(spark: SparkSession) -> None:
+    said = [(n, val, at) for n in KEYS for val, at in (("y", DAY), ("n", NEXT))]
+    rows = [
+        {"consent_id": n, "source_system": "web", "source_record_id": n, "channel": "email",
+         "purpose": "news", "val": val, "reason": "at checkout" if val == "y" else None, "recorded_at": at}
+        for n, val, at in said
+    ]  # fmt: skip
+    orders = CONSENT.rows(spark, rows).selectExpr("*", "'f' AS _file", "array() AS _reasons")
 
-    assert (row["val"], str(row["recorded_at"].date())) == ("n", NEXT)
+    kept = keep_newest_of_key(orders, CONSENT).collect()
+
+    assert [row["val"] for row in kept] == ["n" for _ in KEYS], "though the older ones are fuller"
 
 
 def test_the_newest_answer_of_a_survey_stays(taken: SimpleNamespace) -> None:
@@ -187,7 +183,7 @@ def test_a_corrected_line_of_an_order_counts_once_and_to_the_cent(taken: SimpleN
     assert [kept[f"sales:{n}"] for n in KEYS] == [Decimal("12.50") for _ in KEYS]
     found = Counter(reason for reason, _ in reasons(taken, "sales").elements())
     assert found == {"superseded": len(KEYS), "duplicate_key": 2}, "equal rows; two of one file"
-    assert metrics["revenue_received"] == 22.5 * len(KEYS) + 5 + 5 + 1 + 2 + 1
+    assert metrics["revenue_received"] == 22.5 * len(KEYS) + 5 + 5 + 1 + 2
     assert metrics["revenue_kept"] == sum(kept.values())
     assert metrics["revenue_quarantined"] == metrics["revenue_received"] - metrics["revenue_kept"]
 
@@ -203,7 +199,7 @@ def test_quarantine_names_a_file_below_the_landing_folder(lake: Lakehouse, tmp_p
     landing = tmp_path / "land+ing [1]"
     names = ["a+b/5% off.csv", "ä b/c#1.csv", "x/p[2].csv"]
     for name in names:
-        write(landing / name, [("", "nobody", DAY, "y")])
+        write(landing / name, [("", "nobody", DAY)])
     system: dict[str, Any] = yaml.safe_load(DATED)
     system["files"][0]["path"] = "*/*.csv"
     config = SourcesConfig.model_validate({"landing": str(landing), "systems": [system]})
