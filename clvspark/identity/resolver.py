@@ -56,11 +56,19 @@ class IdentityResolver:
 
         ContractError where an id is missing or given to more than one record.
         """
-        if set(records.columns) >= {"unique_id", *self.settings.columns}:
+        if self._is_standardised(records):
             return records
         standard = standardise_records(records, self.settings)
         refuse_bad_ids(records, self.settings)
         return drop_shared_identifiers(standard, self.settings)
+
+    def _is_standardised(self, records: DataFrame) -> bool:
+        """Whether the records have the columns of the settings, and are not raw ones with columns of these names."""
+        columns, settings = set(records.columns), self.settings
+        may_be_raw = columns >= set(settings.unique_id)
+        # Standardising twice comes to the same as once.
+        is_derived = any(attribute.derived for attribute in settings.attributes)
+        return columns >= {"unique_id", *settings.columns} and (is_derived or not may_be_raw)
 
     def train(self, records: DataFrame) -> IdentityModel:
         """Train on a sample of the records; TrainingError names what the sample cannot determine."""

@@ -85,6 +85,22 @@ def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> N
     assert resolver.standardise(records).where("email IS NULL").count() == 3
 
 
+def test_raw_records_that_look_like_standardised_ones_are_standardised(
+    spark: SparkSession,
+) -> None:
+    cards = {"column": "card", "kind": "identifier", "compare": False}
+    settings = IdentitySettings.model_validate(
+        {"unique_id": ["unique_id"], "attributes": [cards], "trusted_identifiers": ["card"]}
+    )
+    records = spark.createDataFrame([("1", "c-1"), ("2", "C1")], "unique_id string, card string")
+    resolver = IdentityResolver(spark, settings)
+    once = resolver.standardise(records)
+    cleaned = sorted(map(tuple, once.collect()))
+    assert cleaned == [("1", "C1"), ("2", "C1")]
+    assert sorted(map(tuple, resolver.standardise(once).collect())) == cleaned
+    assert persons(resolver.resolve(records, None).persons) == [["1", "2"]]
+
+
 def golden(spark: SparkSession, records: list[tuple[object, ...]]) -> dict[str, object]:
     names = [
         "source_system",
