@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +78,7 @@ def print_status(found: Status, place: str) -> None:
             soft_wrap=True,
         )
         return
-    rows = [(n, count, version, TABLES[n].comment) for n, (count, version) in found.tables.items()]
+    rows = [(n, *found.tables[n], _gist(TABLES[n].comment)) for n in found.tables]
     console.table("Tables", ["table", "rows", "version", "what it holds"], rows, texts={3})
     columns = ["stage", "as of", "status", "started (UTC)", "seconds", "rows written"]
     newest = [
@@ -124,3 +125,8 @@ def _cells(run: dict[str, Any]) -> tuple[object, ...]:
         run["seconds"],
         written,
     )
+
+
+def _gist(comment: str) -> str:
+    """What a table holds in one line; the data dictionary has the whole."""
+    return re.split(r"[.;:] ", comment.removesuffix("."))[0]
