@@ -10,6 +10,7 @@ from pyspark.sql.types import StringType
 
 from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.texts import as_text
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.tables import QUALIFIED, TARGETS
 from clvspark.sources.values import text_of, typed
@@ -100,7 +101,7 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
         pairs = [
             part
             for name in output.attributes
-            for part in (F.lit(name), F.col(f"`{name}`").cast("string"))
+            for part in (F.lit(name), as_text(F.col(f"`{name}`"), kinds[name]))
         ]
         values["attributes"] = F.create_map(*pairs)
     bad_values = [

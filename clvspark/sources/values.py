@@ -17,6 +17,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from clvspark.lakehouse.texts import as_text
 from clvspark.sources.config import FieldRule, NumberFormat, Transform
 
 _TRANSFORMS: dict[Transform, Callable[[Column], Column]] = {
@@ -50,7 +51,7 @@ def text_of(rule: FieldRule, kinds: dict[str, DataType], *, whole: bool) -> Colu
         plain = F.col(f"`{rule.from_}`")
         if not isinstance(kinds[rule.from_], StringType):
             return plain
-    parts = [_blank_to_null(F.col(f"`{name}`").cast("string")) for name in rule.columns]
+    parts = [_blank_to_null(as_text(F.col(f"`{name}`"), kinds[name])) for name in rule.columns]
     text = F.concat_ws(rule.separator, *parts)
     complete = reduce(
         Column.__and__ if whole else Column.__or__, [part.isNotNull() for part in parts]
@@ -78,7 +79,11 @@ def typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataTy
         if not isinstance(kind, DecimalType):
             number = text.try_cast("decimal(38,10)")
             return F.when(number == F.floor(number), number).try_cast(kind)
-    return _exact_decimal(text, kind) if isinstance(kind, DecimalType) else text.try_cast(kind)
+    if isinstance(kind, DecimalType):
+        return _exact_decimal(text, kind)
+    if isinstance(kind, StringType) and rule.is_plain:
+        return as_text(text, kinds[rule.from_ or ""])
+    return text.try_cast(kind)
 
 
 def _typed_time(value: Column, kind: DataType, rule: FieldRule, *, is_day: bool) -> Column:

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, FloatType
 
 from clvspark.identity.cleaning.contacts import clean_emails
 from clvspark.identity.cleaning.names import (
@@ -36,6 +35,7 @@ from clvspark.identity.cleaning.text import (
 from clvspark.identity.record_ids import record_id
 from clvspark.identity.settings import Attribute, IdentitySettings, Kind
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.texts import as_text
 
 Cleaner = Callable[[pa.Array, str], pa.Array]
 
@@ -51,7 +51,9 @@ def standardise_records(
     """
     names = input_columns(settings)
     refuse_missing_columns(records, [*settings.unique_id, *names])
-    narrow = records.select(record_id(settings), *(as_text(records, name) for name in names), *keep)
+    narrow = records.select(
+        record_id(settings), *(column_as_text(records, name) for name in names), *keep
+    )
     columns = [f"`{name}` {type_}" for name, type_ in settings.columns.items()]
     kept = [f"`{name}` bigint" for name in keep]
 
@@ -86,14 +88,11 @@ def refuse_missing_columns(records: DataFrame, names: list[str]) -> None:
         )
 
 
-def as_text(records: DataFrame, name: str) -> Column:
-    """A column of the records as text, under its own name; a whole number that came as floating point has no '.0'."""
+def column_as_text(records: DataFrame, name: str) -> Column:
+    """A column of the records as text, under its own name."""
     column = F.col(f"`{name}`")
-    text = column.cast("string")
-    if isinstance(records.select(column).schema[0].dataType, DoubleType | FloatType):
-        whole = F.when(column == F.floor(column), column.try_cast("decimal(38,0)"))
-        text = F.when(~F.isnan(column), F.coalesce(whole.cast("string"), text))
-    return F.make_valid_utf8(text).alias(name)
+    kind = records.select(column).schema[0].dataType
+    return F.make_valid_utf8(as_text(column, kind)).alias(name)
 
 
 def standardise_batch(batch: pa.RecordBatch, settings: IdentitySettings) -> pa.RecordBatch:

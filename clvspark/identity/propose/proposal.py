@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import AtomicType, BinaryType, BooleanType
 
-from clvspark.identity.cleaning.standardise import as_text, standardise_records
+from clvspark.identity.cleaning.standardise import column_as_text, standardise_records
 from clvspark.identity.propose.attributes import find_attributes, find_unique_id
 from clvspark.identity.propose.rules import (
     MAX_RULES,
@@ -113,7 +113,7 @@ def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:
         elif not re.search(_PLAIN, field.name):
             left_out[field.name] = "rename it: letters, digits and underscores only"
     names = [name for name in records.columns if name not in left_out]
-    texts = records.select(*(as_text(records, name) for name in names))
+    texts = records.select(*(column_as_text(records, name) for name in names))
     order = F.xxhash64(*(F.col(f"`{name}`") for name in names))
     return texts.orderBy(order, *(f"`{name}`" for name in names)).limit(_SAMPLE).toArrow(), left_out
 

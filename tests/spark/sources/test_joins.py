@@ -81,3 +81,25 @@ def test_what_a_transform_leaves_nothing_of_is_missing(
     (row,) = raw.select(map_field(raw, rule, StringType()).alias("card")).collect()
 
     assert row["card"] is None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"from": "no"},
+        {"from": "no", "prefix": "c"},
+        {"from": "no", "map": {"47": "47", "2000000": "2000000", "0.5": "0.5"}},
+        {"join": ["land", "no"]},
+    ],
+    ids=["plain", "prefix", "map", "join"],
+)
+def test_whole_numbers_that_came_as_floating_point_are_written_as_such(
+    spark: SparkSession, rule: dict[str, Any]
+) -> None:
+    rows = [("DE", 47.0), ("DE", 2e6), ("DE", 0.5), ("DE", float("nan")), ("DE", None)]
+    raw = spark.createDataFrame(rows, "land string, no double")
+    before = {"prefix": "c", "join": "DE:"}.get(next(iter(rule.keys() - {"from"}), ""), "")
+    column = map_field(raw, FieldRule.model_validate(rule), StringType())
+    found = [row[0] for row in raw.select(column).collect()]
+    assert found[:3] == [f"{before}{text}" for text in ("47", "2000000", "0.5")]
+    assert set(found[3:]) <= {None, "DE"}, "not a number is nothing"
