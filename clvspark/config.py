@@ -66,6 +66,9 @@ class Config(StrictModel):
             )
         if self.measurement.holdout_percent != self.activation.holdout.percent:
             faults.append("measurement.holdout_percent must equal activation.holdout.percent")
+        root = self.lakehouse.root
+        if root is not None and Path(root).absolute() == Path(self.sources.landing).absolute():
+            faults.append("lakehouse.root and sources.landing must be two folders")
         if faults:
             raise ValueError("; ".join(faults))
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,6 @@ from clvspark.cli.options import (
     DEFAULT_CONFIG,
     ConfigFile,
     app,
-    as_of_option,
     with_examples,
 )
 
@@ -70,7 +69,12 @@ def forget(
     ],
     config: ConfigFile = DEFAULT_CONFIG,
     requested_on: Annotated[
-        datetime | None, as_of_option("day of the request, which tombstones keep")
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="day of the request, which tombstones keep; default: today",
+        ),
     ] = None,
 ) -> None:
     """Erase a person."""
@@ -79,7 +83,7 @@ def forget(
     from clvspark.privacy.erase import erase_persons
 
     settings = read_config(config)
-    day = requested_on.date() if requested_on else settings.as_of
+    day = (requested_on or datetime.now(UTC)).date()
     with console.progress() as show:
         lake = open_lakehouse(settings, progress=show, writes="forget")
         erased = erase_persons(lake, record, requested_on=day)

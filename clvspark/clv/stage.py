@@ -156,8 +156,9 @@ def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
     """Why nothing could be fitted, and what to do."""
     if first is None:
         return (
-            f"no model was fitted: {CLV_SUMMARY.name} is empty, nobody bought anything before {as_of}. Next step: see "
-            "whether orders landed (sources.event, sources.quarantine) and whether 'as_of' is after them."
+            f"no model was fitted: {CLV_SUMMARY.name} is empty, no known person bought anything before {as_of}. Next "
+            "step: see whether orders landed (sources.event, sources.quarantine), whether they name customers that are "
+            "known, and whether 'as_of' is after them."
         )
     ready = first + timedelta(days=config.holdout_days + 1)
     age = (as_of - first).days

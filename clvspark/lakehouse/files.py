@@ -47,6 +47,19 @@ def list_files(spark: SparkSession, pattern: str) -> list[FoundFile]:
     return sorted(files, key=lambda file: file.path)
 
 
+def read_parquet_columns(spark: SparkSession, name: str) -> tuple[str, ...]:
+    """Names of the columns of one Parquet file, from its footer."""
+    path, system = _open_path(spark, name)
+    parquet = _jvm(spark).org.apache.parquet.hadoop
+    source = parquet.util.HadoopInputFile.fromPath(path, system.getConf())
+    reader = parquet.ParquetFileReader.open(source)
+    try:
+        fields = reader.getFooter().getFileMetaData().getSchema().getFields()
+        return tuple(field.getName() for field in fields)
+    finally:
+        reader.close()
+
+
 def qualify(spark: SparkSession, name: str) -> str:
     """A path as listings spell it: absolute, with its scheme."""
     path, system = _open_path(spark, name)

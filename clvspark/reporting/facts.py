@@ -18,25 +18,32 @@ from clvspark.reporting.tables import (
 )
 
 
-def build_fact_profile(values: DataFrame, persons: DataFrame, *, as_of: date) -> DataFrame:
-    """Persons by lifecycle stage; persons who never bought have the stage ``prospect``.
+def build_fact_profile(
+    values: DataFrame, persons: DataFrame, days: DataFrame, *, as_of: date
+) -> DataFrame:
+    """Persons by lifecycle stage; ``prospect``: never bought; ``unvalued``: bought, but no model has valued them.
 
-    In: clv.customer_value of the date; ``person_id, records`` of everyone known on it. Every value is counted, also
-    that of a person whose records are another's by then.
+    In: clv.customer_value of the date; ``person_id, records`` of everyone known on it; history.person_day. Every value
+    is counted, also that of a person whose records are another's by then.
     """
+    bought = days.where((F.col("day") < F.lit(as_of)) & (F.col("orders") > 0))
+    buyers = bought.select("person_id", F.lit("unvalued").alias("_bought")).distinct()
     joined = persons.select("person_id", "records").join(values, on="person_id", how="full_outer")
-    return (
-        joined.groupBy(F.coalesce("lifecycle_stage", F.lit("prospect")).alias("lifecycle_stage"))
-        .agg(
-            F.lit(as_of).alias("as_of_date"),
-            F.count(F.lit(1)).alias("count_of_profiles"),
-            F.count_if(F.col("records") == 1).alias("count_of_single_identity_profiles"),
-            F.coalesce(F.sum("records"), F.lit(0)).cast("bigint").alias("records"),
-            F.coalesce(F.sum("residual_value"), F.lit(0.0)).alias("customer_equity"),
-            F.coalesce(F.sum("historical_value"), F.lit(0.0)).alias("historical_value"),
-        )
-        .select(*FACT_PROFILE.names)
+    joined = joined.join(buyers, on="person_id", how="left")
+    stage = F.coalesce("lifecycle_stage", "_bought", F.lit("prospect"))
+    is_valued = F.col("lifecycle_stage") != "unvalued"
+    facts = joined.groupBy(stage.alias("lifecycle_stage")).agg(
+        F.lit(as_of).alias("as_of_date"),
+        F.count(F.lit(1)).alias("count_of_profiles"),
+        F.count_if(F.col("records") == 1).alias("count_of_single_identity_profiles"),
+        F.coalesce(F.sum("records"), F.lit(0)).cast("bigint").alias("records"),
+        F.coalesce(F.sum("residual_value"), F.lit(0.0)).alias("customer_equity"),
+        F.coalesce(F.sum("historical_value"), F.lit(0.0)).alias("historical_value"),
     )
+    unknown = {
+        name: F.when(is_valued, F.col(name)) for name in ("customer_equity", "historical_value")
+    }
+    return facts.withColumns(unknown).select(*FACT_PROFILE.names)
 
 
 def build_fact_profile_by_audience(estimates: DataFrame) -> DataFrame:

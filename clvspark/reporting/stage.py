@@ -119,7 +119,7 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
     contacts, responses = _contacts(lake, window), lake.read(RESPONSE).where(now)
     return {
         tables.FACT_PROFILE: facts.build_fact_profile(
-            values, _persons_on(lake, as_of), as_of=as_of
+            values, _persons_on(lake, as_of), lake.read(PERSON_DAY), as_of=as_of
         ),
         tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(
             lake.read(ESTIMATE).where(now)

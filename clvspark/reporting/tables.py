@@ -65,12 +65,22 @@ FACT_PROFILE = Table(
     "Persons on a date: how many, from how many records, in which stage.",
     (
         _AS_OF,
-        Column("lifecycle_stage", "string", key=True),
+        Column(
+            "lifecycle_stage",
+            "string",
+            "that of clv.customer_value; prospect: never bought; unvalued: bought, and no model has valued them",
+            key=True,
+        ),
         Column("count_of_profiles", "bigint", required=True),
         Column("count_of_single_identity_profiles", "bigint", required=True),
         Column("records", "bigint"),
-        Column("customer_equity", "double", "residual value of all persons", unit=_MONEY),
-        Column("historical_value", "double", unit=_MONEY),
+        Column(
+            "customer_equity",
+            "double",
+            "residual value of all persons; NULL where they are unvalued",
+            unit=_MONEY,
+        ),
+        Column("historical_value", "double", "NULL where they are unvalued", unit=_MONEY),
     ),
 )
 FACT_PROFILE_BY_AUDIENCE = Table(

@@ -13,15 +13,17 @@ from clvspark.sources.tables import EVENT, NEWEST
 SHARED_ORDER = "order_of_several_records"
 DUPLICATE = "duplicate_key"
 SUPERSEDED = "superseded"
+COPY = "copy"
 _ORDER = ["order_id", "event_type"]
 
 
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
-    """Give every good row but the newest of each key a reason: ``superseded``, or ``duplicate_key``.
+    """Give every good row but the newest of each key a reason: ``copy``, ``superseded`` or ``duplicate_key``.
 
     The newest is that of the greatest `NEWEST` of its table, then that of the file that comes last, as dumps are
-    numbered or dated. What is older and differs is superseded. Rows that are equal, or of one file that says of none
-    that it is newer, repeat a key; the one that stays does not depend on the order in which they arrive.
+    numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that differ, of one file
+    that says of none that it is newer, repeat a key; the one that stays does not depend on the order in which they
+    arrive.
     """
     content, good = _content(table), F.size("_reasons") == 0
     age = F.struct(*_said(table), in_natural_order(F.col("_file")))
@@ -31,7 +33,7 @@ def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     repeated = good & (F.row_number().over(window) > 1)
     is_older = F.first(age).over(window) != age
     differs = F.first(content).over(window) != content
-    reason = F.when(is_older & differs, SUPERSEDED).otherwise(DUPLICATE)
+    reason = F.when(~differs, COPY).when(is_older, SUPERSEDED).otherwise(DUPLICATE)
     return _refuse(mapped, table, repeated, reason)
 
 

@@ -17,6 +17,9 @@ from clvspark.sources.tables import TARGETS
 
 # Listing them reads folders, and every field of every mapping has a zone.
 _zone_names = cache(available_timezones)
+CORRUPT = "_corrupt_record"
+# Columns that ingest puts beside those of a landing file.
+_OF_INGEST = {"_file", "_raw", "_malformed", "_unknown", "_metadata", CORRUPT}
 Transform = Literal["trim", "lower", "upper", "digits", "sha256"]
 
 
@@ -198,6 +201,15 @@ class LandingFile(StrictModel):
             raise ValueError("must be a path below the landing folder, without '..' or a scheme")
         return path
 
+    @model_validator(mode="after")
+    def _leaves_names_of_ingest(self) -> Self:
+        taken = sorted(_OF_INGEST & {name.lower() for name in self.columns})
+        if taken:
+            raise ValueError(
+                f"reads columns named {', '.join(taken)}, which ingest keeps its own notes in; rename them in the file"
+            )
+        return self
+
     @property
     def columns(self) -> list[str]:
         """Landing columns that the outputs read."""
@@ -219,6 +231,10 @@ class SourcesConfig(StrictModel):
         description="folder; 'package:NAME/FOLDER' reads data that an installed package carries"
     )
     systems: list[SourceSystem] = Field(min_length=1)
+    removed_files: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="whether ingest goes on where files are gone that it has read before, and loses what they said",
+    )
 
     @model_validator(mode="after")
     def _unique_systems(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from functools import reduce
 from importlib import metadata
 from pathlib import Path
@@ -14,10 +15,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
-from clvspark.lakehouse.files import FoundFile, list_files, literal, qualify, read_first_line
-from clvspark.sources.config import LandingFile
-
-CORRUPT = "_corrupt_record"
+from clvspark.lakehouse.files import (
+    FoundFile,
+    list_files,
+    literal,
+    qualify,
+    read_first_line,
+    read_parquet_columns,
+)
+from clvspark.sources.config import CORRUPT, LandingFile
 
 
 def resolve_landing(landing: str) -> str:
@@ -138,13 +144,43 @@ def _read_jsonl(spark: SparkSession, files: list[FoundFile], spec: LandingFile) 
 
 
 def _read_columnar(spark: SparkSession, files: list[FoundFile], spec: LandingFile) -> DataFrame:
-    df = spark.read.format(spec.format).load([literal(file.path) for file in files])
-    present = df.columns
-    _require([column.split(".")[0] for column in spec.columns], present, files[0].path)
-    named = {column.split(".")[0] for column in (*spec.columns, *spec.ignore)}
-    unknown = _names(sorted(set(present) - named))
-    raw = F.to_json(F.struct(*(F.col(f"`{name}`") for name in present)))
-    return _select(df, spec, raw=raw, malformed=F.lit(False), unknown=unknown)
+    # Spark takes the columns of one file for those of all.
+    by_columns: dict[tuple[str, ...], list[FoundFile]] = defaultdict(list)
+    for file in files:
+        by_columns[_columns(spark, file, spec)].append(file)
+    needed = [column.split(".")[0] for column in spec.columns]
+    named = {*needed, *(column.split(".")[0] for column in spec.ignore)}
+    parts: list[DataFrame] = []
+    for present, alike in by_columns.items():
+        _require(needed, present, alike[0].path)
+        df = spark.read.format(spec.format).load([literal(file.path) for file in alike])
+        unknown = _names(sorted(set(present) - named))
+        raw = F.to_json(F.struct(*(F.col(f"`{name}`") for name in present)))
+        part = _select(df, spec, raw=raw, malformed=F.lit(False), unknown=unknown)
+        _refuse_other_types(part, parts, alike[0].path)
+        parts.append(part)
+    return reduce(DataFrame.unionByName, parts)
+
+
+def _columns(spark: SparkSession, file: FoundFile, spec: LandingFile) -> tuple[str, ...]:
+    if spec.format == "parquet" and not file.is_folder:
+        return read_parquet_columns(spark, file.path)
+    return tuple(spark.read.format(spec.format).load(literal(file.path)).columns)
+
+
+def _refuse_other_types(part: DataFrame, others: list[DataFrame], path: str) -> None:
+    """ConfigError where a column has another type than in the files read before, which a union would convert."""
+    if not others:
+        return
+    known = dict(others[0].dtypes)
+    faults = [
+        f"column {name!r} is {kind} here and {known[name]} in other files of the same 'path'. Replace the file by one "
+        "with the type of the others, or describe it under a 'path' of its own in 'sources.systems'"
+        for name, kind in part.dtypes
+        if known[name] != kind
+    ]
+    if faults:
+        raise ConfigError(path, faults)
 
 
 def _select(
@@ -160,7 +196,7 @@ def _names(names: list[str]) -> Column:
     return F.lit(", ".join(names) or None).cast("string")
 
 
-def _require(wanted: list[str], present: list[str], path: str) -> None:
+def _require(wanted: list[str], present: Sequence[str], path: str) -> None:
     missing = sorted(set(wanted) - set(present))
     if missing:
         faults = [

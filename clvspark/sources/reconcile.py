@@ -14,7 +14,7 @@ from pyspark.sql.types import DecimalType
 from clvspark.lakehouse import Run
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.table import Table
-from clvspark.sources.compare_rows import SUPERSEDED
+from clvspark.sources.compare_rows import COPY, SUPERSEDED
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.map_rows import name_drop
 from clvspark.sources.tables import EVENT, TARGETS
@@ -122,15 +122,17 @@ def _by_drop(drops: Sequence[Row]) -> dict[str, list[Row]]:
 def warn_of_mappings(found: list[Row]) -> list[str]:
     """A sentence for each mapping of which more than half of the rows are in quarantine.
 
-    In: ``target, drop, fate, reason, rows``. Older versions are no fault of a mapping, but for those of events: what
-    happened hardly ever changes, so that many of them are rather ids that start again in every file.
+    In: ``target, drop, fate, reason, rows``. Copies are no fault of a mapping, as in dumps that repeat everything. Nor
+    are older versions, but for those of events: what happened hardly ever changes, so that many of them are rather ids
+    that start again in every file.
     """
     every: Counter[tuple[str, str]] = Counter()
     bad: dict[tuple[str, str], Counter[str]] = {}
     for row in found:
         mapping = (row["drop"], row["target"])
         every[mapping] += row["rows"]
-        is_version = row["reason"] == SUPERSEDED and row["target"] != EVENT.name
+        is_version = row["reason"] == COPY
+        is_version |= row["reason"] == SUPERSEDED and row["target"] != EVENT.name
         if row["fate"] == "quarantined" and not is_version:
             bad.setdefault(mapping, Counter())[row["reason"]] += row["rows"]
     warnings = []

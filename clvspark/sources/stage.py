@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.files import FoundFile, digest_files
+from clvspark.lakehouse.files import FoundFile, digest_files, qualify
 from clvspark.lakehouse.side_by_side import by_key, side_by_side
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
@@ -27,7 +27,18 @@ from clvspark.sources.landing import find_files, read_landing, resolve_landing
 from clvspark.sources.map_rows import BOOKKEEPING, DERIVED, derive_rows, map_rows, name_drop
 from clvspark.sources.quarantine import build_quarantine
 from clvspark.sources.reconcile import measure_received, reconcile
-from clvspark.sources.tables import QUARANTINE, TABLES, TARGETS
+from clvspark.sources.strangers import count_strangers, warn_of_strangers
+from clvspark.sources.tables import (
+    CONSENT,
+    CUSTOMER_RECORD,
+    EVENT,
+    FILE,
+    QUARANTINE,
+    SURVEY_RESPONSE,
+    TABLES,
+    TARGETS,
+)
+from clvspark.sources.taken_files import refuse_removed
 
 STAGE = "ingest"
 
@@ -65,6 +76,11 @@ class Drop:
         """System and path."""
         return name_drop(self.system, self.spec)
 
+    def names(self, lake: Lakehouse) -> list[str]:
+        """Paths of the files below the landing folder."""
+        start = qualify(lake.spark, self.landing).rstrip("/") + "/"
+        return [file.path.removeprefix(start) for file in self.files]
+
 
 def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> RunReport:
     """Bring sources.* up to the landing files; `as_of` plays no part, every event is kept.
@@ -76,7 +92,11 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
     digests = {drop.name: digest_files(lake.spark, drop.files) for drop in drops}
     with lake.run(STAGE, as_of=None, config=config, reads=(), writes=TABLES, files=digests) as run:
         if not run.is_current:
+            taken = [(drop.name, name) for drop in drops for name in drop.names(lake)]
+            if config.removed_files == "refuse":
+                refuse_removed(map(tuple, lake.read_or_empty(FILE).collect()), taken)
             _ingest(run, lake, drops)
+            run.overwrite(FILE, lake.spark.createDataFrame(taken, FILE.schema))
     return run.report
 
 
@@ -119,9 +139,16 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     tables = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
     }
+    for warning in warn_of_strangers(_count_strangers(tables)):
+        run.warn(warning)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
     run.overwrite_all({**tables, QUARANTINE: quarantined}, cached=True)
+
+
+def _count_strangers(tables: dict[Table, DataFrame]) -> list[Row]:
+    naming = {table.name: tables[table] for table in (EVENT, CONSENT, SURVEY_RESPONSE)}
+    return count_strangers(naming, tables[CUSTOMER_RECORD]).collect()
 
 
 def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, list[DataFrame]]:

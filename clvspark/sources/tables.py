@@ -191,6 +191,14 @@ QUARANTINE = Table(
         ),
     ),
 )
+FILE = Table(
+    "sources.file",
+    "A landing file that the last ingest has read.",
+    (
+        Column("mapping", "string", "system and path of the mapping that it matches", key=True),
+        Column("file_name", "string", "its path below the landing folder", key=True),
+    ),
+)
 
 TARGETS = {
     table.name.split(".")[1]: table
@@ -204,7 +212,7 @@ TARGETS = {
         CAMPAIGN_MEMBER,
     )
 }
-TABLES = (*TARGETS.values(), QUARANTINE)
+TABLES = (*TARGETS.values(), QUARANTINE, FILE)
 # What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
 # Of two statements of consent at one instant the stricter holds.
 NEWEST = {

@@ -30,12 +30,12 @@ def build_tiles(figures: Figures) -> list[Tile]:
         Tile("Records", whole(records), f"{decimal(ratio(records, persons))} records a person"),
         Tile(
             f"Historical value ({figures.currency})",
-            whole(total(figures.profile, "historical_value")),
+            _worth(figures, "historical_value"),
             f"{kind} of all purchases so far",
         ),
         Tile(
             f"Customer equity ({figures.currency})",
-            whole(total(figures.profile, "customer_equity")),
+            _worth(figures, "customer_equity"),
             f"expected residual value: {kind} of the {horizon}, discounted",
         ),
         Tile(
@@ -56,3 +56,11 @@ def build_tiles(figures: Figures) -> list[Tile]:
             f"{figures.currency} {whole(unknown)} of {whole(revenue)} belong to no known person",
         ),
     ]
+
+
+def _worth(figures: Figures, name: str) -> str:
+    """A sum of values; unknown where nobody has been valued who bought."""
+    stages = {row["lifecycle_stage"] for row in figures.profile}
+    if "unvalued" in stages and stages <= {"unvalued", "prospect"}:
+        return UNKNOWN
+    return whole(total(figures.profile, name))

@@ -10,7 +10,7 @@ from clvspark.reporting.charts import draw_bars, draw_concentration, draw_shares
 from clvspark.reporting.figures import Figures, Rows
 from clvspark.reporting.formats import decimal, percent, ratio, total, whole
 
-_STAGES = ("new", "growing", "core", "slipping", "lapsed", "prospect")
+_STAGES = ("new", "growing", "core", "slipping", "lapsed", "unvalued", "prospect")
 _LOOK_BACKS = {
     "clv": "lifetime value: past and expected",
     "residual_value": "expected residual value",
@@ -81,7 +81,11 @@ def describe_lifecycle(figures: Figures) -> Section:
     ]
     grid = Grid("Persons and value by lifecycle stage", columns, rows, has_total=True)
     title = "Customer equity by lifecycle stage"
-    data = [{"name": r["lifecycle_stage"], "value": r["customer_equity"]} for r in stages]
+    data = [
+        {"name": r["lifecycle_stage"], "value": r["customer_equity"]}
+        for r in stages
+        if r["customer_equity"] is not None
+    ]
     spec = draw_bars(data, unit=f"Expected residual value ({unit})", description=title)
     hint = "A long bar at 'slipping' or 'lapsed' is value that can still be lost, or won back."
     return Section("lifecycle", "Lifecycle", lead, [grid, Chart("lifecycle", title, hint, spec)])

@@ -57,12 +57,36 @@ def deciles(spark: SparkSession):
     )
 
 
+def bought(spark: SparkSession, *persons: str, day: str = "2026-03-01"):
+    return PERSON_DAY.rows(spark, [{"person_id": p, "day": day, "orders": 1} for p in persons])
+
+
+def test_who_bought_without_being_valued_is_no_prospect(spark: SparkSession) -> None:
+    persons = spark.createDataFrame(
+        [("ann", 3), ("bob", 1), ("eve", 1)], "person_id string, records int"
+    )
+    days = bought(spark, "ann", "bob").unionByName(bought(spark, "eve", day="2026-04-01"))
+    nobody = values(spark).limit(0)
+    fact = tables.FACT_PROFILE.conform(facts.build_fact_profile(nobody, persons, days, as_of=APRIL))
+    verify_contract(fact, tables.FACT_PROFILE)
+    found = {row["lifecycle_stage"]: row for row in fact.collect()}
+    assert {name: row["count_of_profiles"] for name, row in found.items()} == {
+        "unvalued": 2,
+        "prospect": 1,
+    }
+    assert (found["unvalued"]["historical_value"], found["unvalued"]["customer_equity"]) == (
+        None,
+        None,
+    )
+    assert found["prospect"]["historical_value"] == 0
+
+
 def test_profiles_by_stage_with_prospects(spark: SparkSession) -> None:
     persons = spark.createDataFrame(
         [("ann", 3), ("bob", 1), ("cat", 1), ("dan", 2)], "person_id string, records int"
     )
     fact = tables.FACT_PROFILE.conform(
-        facts.build_fact_profile(values(spark), persons, as_of=APRIL)
+        facts.build_fact_profile(values(spark), persons, bought(spark, "ann"), as_of=APRIL)
     )
     verify_contract(fact, tables.FACT_PROFILE)
     found = {row["lifecycle_stage"]: row for row in fact.collect()}
@@ -211,7 +235,7 @@ def test_responses_by_audience_count_a_person_in_each_of_theirs(spark: SparkSess
 
 def test_values_of_a_person_who_is_another_by_now_are_counted(spark: SparkSession) -> None:
     persons = spark.createDataFrame([("ann", 3)], "person_id string, records bigint")
-    fact = facts.build_fact_profile(values(spark), persons, as_of=APRIL)
+    fact = facts.build_fact_profile(values(spark), persons, bought(spark), as_of=APRIL)
     verify_contract(tables.FACT_PROFILE.conform(fact), tables.FACT_PROFILE)
     assert sum(row["customer_equity"] for row in fact.collect()) == 45.0
 

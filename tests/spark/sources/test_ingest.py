@@ -165,7 +165,7 @@ def test_good_rows_are_kept(taken: SimpleNamespace) -> None:
         ("r4", "bad_value:net_revenue"),
         ("r5", "bad_value:net_revenue"),
         ("r6", "malformed_row"),
-        ("r7", "duplicate_key"),
+        ("r7", "copy"),
         ("r8", "bad_value:net_revenue"),
         ("g3", "missing:event_type"),
         ("g4", "malformed_row"),

@@ -6,6 +6,8 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from clvspark.lakehouse import Lakehouse
@@ -88,3 +90,28 @@ def test_files_that_are_hidden_to_spark_are_told(lake: Lakehouse, tmp_path: Path
     assert found == ["906"]
     assert "1 files are not read, as names that begin with '_' or '.' are hidden" in warning
     assert "_people_2.csv. Next step: rename them" in warning
+
+
+def write_parquet(file: Path, **columns: list[object]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), file)
+
+
+def test_each_parquet_file_has_columns_of_its_own(lake: Lakehouse, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    mails: dict[str, list[object]] = {"name": ["Ann"], "mail": ["ann@example.org"]}
+    write_parquet(landing / "c_1.parquet", no=["1"], **mails)
+    write_parquet(landing / "c_2.parquet", shop=["x"], no=["2"], **mails)
+    ids, warnings = records(lake, described(landing, "c_*.parquet", "parquet"))
+    assert ids == ["1", "2"]
+    assert ["1 of 2 rows have columns that nothing reads, e.g. shop" in w for w in warnings] == [
+        True
+    ]
+
+    write_parquet(landing / "c_3.parquet", customer_no=["3"], **mails)
+    with pytest.raises(ConfigError, match=r"c_3.parquet.*\n.*column 'no' is missing; the file has"):
+        records(lake, described(landing, "c_*.parquet", "parquet"))
+
+    write_parquet(landing / "c_3.parquet", no=[3], shop=["x"], **mails)
+    with pytest.raises(ConfigError, match=r"c_3.parquet.*\n.*'no' is bigint here and string in"):
+        records(lake, described(landing, "c_*.parquet", "parquet"))

@@ -51,7 +51,7 @@ def test_the_newest_version_of_a_record_stays(lake: Lakehouse, tmp_path: Path) -
         "20": "late@example.org",
     }
     reasons = [row["reason"] for row in lake.read(QUARANTINE).collect()]
-    assert sorted(reasons) == ["duplicate_key", *["superseded"] * 20]
+    assert sorted(reasons) == ["copy", *["superseded"] * 20]
     assert report.warnings == [], "older versions are no fault of the mapping"
 
 

@@ -180,6 +180,10 @@ def demo_with(tmp_path: Path, text: str) -> Path:
         ("history: {summary_lags_days: [0]}", "must hold 182 (holdout_days), 91 (decline_days)"),
         ("history: {summary_lags_days: [91, 182]}", "must hold 0 (as_of itself)"),
         ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
+        (
+            "lakehouse: {root: demo/landing/}",
+            "lakehouse.root and sources.landing must be two folders",
+        ),
         ("audiences: {definitions: []}", "audiences that are not defined"),
         (
             "history: {summary_lags_days: [0]}\nmeasurement: {holdout_percent: 20}",

@@ -203,3 +203,9 @@ def test_a_number_format_that_contradicts_itself_is_refused(
     number: dict[str, object], message: str
 ) -> None:
     assert message in refuse({"from": "amount", "number": number}, FieldRule)
+
+
+def test_names_that_ingest_uses_itself_are_refused() -> None:
+    fields = {"product_id": "sku", "name": "_file"}
+    text = refuse(changed(outputs=[{"to": "product", "fields": fields}]))
+    assert "reads columns named _file, which ingest keeps its own notes in" in text

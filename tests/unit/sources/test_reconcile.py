@@ -20,6 +20,8 @@ def test_the_commonest_reason_and_the_next_step_are_told() -> None:
             counted("quarantined", 1, "malformed_row"),
             counted("kept", 9, drop="web:orders.jsonl"),
             counted("quarantined", 9, "duplicate_key", drop="web:orders.jsonl"),
+            counted("kept", 9, drop="web:dumps_*.jsonl"),
+            counted("quarantined", 18, "copy", drop="web:dumps_*.jsonl"),
         ]
     )
     assert warning.startswith(
