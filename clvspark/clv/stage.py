@@ -62,8 +62,8 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
         and _has_been_fitted(lake, as_of)
     ):
         run.warn(
-            "nobody is valued: no model has been fitted yet; the warning of the stage 'fit' says why. "
-            f"Next step: clvspark fit --as-of {as_of}"
+            "nobody is valued: no model has been fitted yet. Next step: the warning of the stage 'fit' says why, and "
+            "what to do."
         )
         return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
     model_id, models = _champion(lake, as_of)
@@ -180,7 +180,8 @@ def _say_unfitted(found: Competition) -> str:
     return (
         f"no model was fitted, and the champion of an earlier date stays, if there is one: {reasons}. Revenue, its "
         "deciles and the audiences that ask for no predicted value are there all the same. Next step: run again when "
-        "more people have come back to buy, or name other models under 'clv.models'."
+        "more people have come back to buy; or name another model under 'clv.models', e.g. NBDModel, for which nobody "
+        "has to have left."
     )
 
 

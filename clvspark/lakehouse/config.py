@@ -181,9 +181,13 @@ def _parse_yaml(path: Path, within: tuple[Path, ...]) -> dict[str, Any]:
         loader.path, loader.within = path, within
         data = loader.get_single_data()
     except FileNotFoundError:
-        raise ConfigError(str(path), ["the file does not exist; pass --config FILE"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [f"cannot be read: {type(error).__name__}"]) from None
+        *above, _ = within
+        next_step = f"correct its name in {above[-1].name}" if above else "pass --config FILE"
+        raise ConfigError(str(path), [f"the file does not exist; {next_step}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), ["is not written in UTF-8; save it so"]) from None
+    except OSError as error:
+        raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

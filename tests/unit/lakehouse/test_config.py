@@ -73,12 +73,18 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, message
 
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
     assert faults(tmp_path / "none.yaml") == ["the file does not exist; pass --config FILE"]
+    assert faults(tmp_path) == ["cannot be read: Is a directory"]
+    including = write(tmp_path, "whole.yaml", "identity: !include exakt.yaml\n")
+    with pytest.raises(
+        ConfigError, match=r"exakt.yaml: 1 fault\n.*not exist; correct its name in whole.yaml"
+    ):
+        read_yaml(including)
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cart.yaml"
     path.write_bytes(b"colour: caf\xe9\n")
-    assert faults(path) == ["cannot be read: UnicodeDecodeError"]
+    assert faults(path) == ["is not written in UTF-8; save it so"]
 
 
 def test_a_file_extends_another_and_its_own_values_win(tmp_path: Path) -> None:
