@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from clvspark.lakehouse.config import StrictModel
 from clvspark.privacy.consent import Channel
@@ -200,9 +200,12 @@ class AudienceDefinition(StrictModel):
         return [condition for rule in rules for condition in _walk(rule)]
 
     def has_rule_of(self, document: Mapping[str, Any]) -> bool:
-        """Whether a definition as `model_dump_json` wrote it comes to the same members."""
-        own = self.model_dump(mode="json", exclude_none=True)
-        return all(own.get(part) == document.get(part) for part in ("include", "stay", "exclude"))
+        """Whether a definition as `model_dump_json` wrote it, perhaps an older clvspark, comes to the same members."""
+        try:
+            other = AudienceDefinition.model_validate(document)
+        except ValidationError:
+            return False
+        return all(getattr(self, p) == getattr(other, p) for p in ("include", "stay", "exclude"))
 
     @property
     def references(self) -> set[str]:

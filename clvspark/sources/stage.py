@@ -63,13 +63,20 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Drop:
-    """All landing files of one kind of one system, below the folder `landing`."""
+    """All landing files of one kind of one system, below the folder `landing`.
+
+    Parameters
+    ----------
+    files : those that are read.
+    hidden, empty : those that are not, as Spark never reads them, or as they hold nothing.
+    """
 
     landing: str
     system: str
     spec: LandingFile
     files: list[FoundFile]
     hidden: list[FoundFile]
+    empty: list[FoundFile]
 
     @property
     def name(self) -> str:
@@ -110,7 +117,10 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
             shown = [one for one in found if not one.is_hidden]
             # What Spark itself leaves beside its files (_SUCCESS, _delta_log) is nobody's data.
             hidden = [one for one in found if one.is_hidden and one.size and not one.is_folder]
-            drops.append(Drop(landing, system.system, file, shown, hidden))
+            # A till without sales may drop a text file without even a header; where all are so, reading one tells it.
+            empty = [one for one in shown if not one.size and file.format in {"csv", "jsonl"}]
+            filled = [one for one in shown if one not in empty]
+            drops.append(Drop(landing, system.system, file, filled or shown, hidden, empty))
     missing = [f"{drop.spec.path} ({drop.system})" for drop in drops if not drop.files]
     if missing:
         raise MissingInputError(
@@ -126,13 +136,7 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
     judged = by_key(lambda name: _judge_together(lake, name, mapped), TARGETS)
     frames = by_key(lambda name: _unite(name, judged, mapped, tombstones), TARGETS)
-    for drop in drops:
-        if drop.hidden:
-            run.warn(
-                f"{drop.name}: {len(drop.hidden):,} files are not read, as names that begin "
-                f"with '_' or '.' are hidden, e.g. {drop.hidden[0].name}. Next step: rename them, or let 'path' not "
-                "match them."
-            )
+    _warn_of_files(run, drops)
     if received:
         reconcile(run, reduce(DataFrame.unionByName, received), frames)
     good = (F.size("_reasons") == 0) & ~F.col("_erased")
@@ -144,6 +148,21 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
     run.overwrite_all({**tables, QUARANTINE: quarantined}, cached=True)
+
+
+def _warn_of_files(run: Run, drops: list[Drop]) -> None:
+    for drop in drops:
+        if drop.hidden:
+            run.warn(
+                f"{drop.name}: {len(drop.hidden):,} files are not read, as names that begin "
+                f"with '_' or '.' are hidden, e.g. {drop.hidden[0].name}. Next step: rename them, or let 'path' not "
+                "match them."
+            )
+        if drop.empty:
+            run.warn(
+                f"{drop.name}: {len(drop.empty):,} files have 0 bytes, e.g. {drop.empty[0].name}. Next step: none, if "
+                "nothing happened there; else ask the sender for them again."
+            )
 
 
 def _count_strangers(tables: dict[Table, DataFrame]) -> list[Row]:

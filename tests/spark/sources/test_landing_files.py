@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.sources import stage
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CUSTOMER_RECORD
@@ -90,6 +90,21 @@ def test_files_that_are_hidden_to_spark_are_told(lake: Lakehouse, tmp_path: Path
     assert found == ["906"]
     assert "1 files are not read, as names that begin with '_' or '.' are hidden" in warning
     assert "_people_2.csv. Next step: rename them" in warning
+
+
+def test_an_empty_file_among_others_is_told_and_stops_nobody(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    landing = tmp_path / "landing"
+    drop(landing, "people_1.csv", f"{HEADER}\n{ROW}\n")
+    drop(landing, "people_2.csv", "")
+    ids, (warning,) = records(lake, described(landing, "people_*.csv"))
+    assert ids == ["906"]
+    assert warning.startswith("crm:people_*.csv: 1 files have 0 bytes, e.g. people_2.csv")
+    with pytest.raises(
+        MissingInputError, match=r"people_2[.]csv is empty: a CSV file needs a header"
+    ):
+        records(lake, described(landing, "people_2.csv"))
 
 
 def write_parquet(file: Path, **columns: list[object]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.rules import AudienceDefinition, Decile, InAudience
+from clvspark.config import read_config, shipped_config
 from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError
 
@@ -130,3 +132,10 @@ def test_another_rule_needs_another_version() -> None:
     assert "'version: 4'" in fault
     (fault,) = config.list_changed_rules({("a", 1): {**same, "exclude": other["include"]}})
     assert "'version: 2'" in fault
+
+
+def test_every_shipped_rule_is_known_again() -> None:
+    definitions = read_config(shipped_config("demo.yaml")).audiences.definitions
+    assert definitions
+    for definition in definitions:
+        assert definition.has_rule_of(json.loads(definition.model_dump_json(exclude_none=True)))
