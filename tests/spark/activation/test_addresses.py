@@ -198,6 +198,7 @@ def test_no_address_is_told_that_one_refused_or_that_is_of_somebody_held_out(
     assert eligible == wanted
 
 
+@pytest.mark.slow
 def test_a_withdrawal_takes_the_address_off_the_list_whoever_it_was(
     lake: Lakehouse, tmp_path: Path
 ) -> None:

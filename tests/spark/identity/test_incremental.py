@@ -294,6 +294,7 @@ def test_a_truth_that_is_not_there_is_told_before_anything_is_written(
     assert not world.lake.exists(PERSON_LINK)
 
 
+@pytest.mark.slow
 def test_a_model_gets_its_alias_once_the_table_has_it(
     new_world: Callable[..., World], champion: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
