@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from clvspark.cli.flags import Application
 
@@ -26,13 +27,13 @@ ConfigFile = Annotated[
 ]
 
 
+def as_of_option(meaning: str) -> OptionInfo:
+    """The option ``--as-of``, a day."""
+    return typer.Option("--as-of", formats=["%Y-%m-%d"], help=meaning)
+
+
 AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of",
-        formats=["%Y-%m-%d"],
-        help="first day not known; default: as_of of the configuration",
-    ),
+    datetime | None, as_of_option("first day not known; default: as_of of the configuration")
 ]
 Force = Annotated[bool, typer.Option("--force", help="run although nothing has changed")]
 DEFAULT_CONFIG = Path("conf/local.yaml")

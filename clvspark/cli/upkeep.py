@@ -15,6 +15,7 @@ from clvspark.cli.options import (
     DEFAULT_CONFIG,
     ConfigFile,
     app,
+    as_of_option,
     with_examples,
 )
 
@@ -70,11 +71,7 @@ def forget(
     config: ConfigFile = DEFAULT_CONFIG,
     requested_on: Annotated[
         datetime | None,
-        typer.Option(
-            "--as-of",
-            formats=["%Y-%m-%d"],
-            help="day of the request, which tombstones keep; default: today",
-        ),
+        as_of_option("day of the request, which tombstones keep; default: today"),
     ] = None,
 ) -> None:
     """Erase a person."""

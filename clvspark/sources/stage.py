@@ -119,7 +119,8 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
             hidden = [one for one in found if one.is_hidden and one.size and not one.is_folder]
             # A till without sales may drop a text file without even a header; where all are so, reading one tells it.
             empty = [one for one in shown if not one.size and file.format in {"csv", "jsonl"}]
-            filled = [one for one in shown if one not in empty]
+            nothing = set(empty)
+            filled = [one for one in shown if one not in nothing]
             drops.append(Drop(landing, system.system, file, filled or shown, hidden, empty))
     missing = [f"{drop.spec.path} ({drop.system})" for drop in drops if not drop.files]
     if missing:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from clvspark.sources.tables import CUSTOMER_RECORD
 
-_RECORD = ["source_system", "source_record_id"]
+_RECORD = CUSTOMER_RECORD.key
 
 
 def count_strangers(tables: Mapping[str, DataFrame], records: DataFrame) -> DataFrame:
