@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from clvspark.activation.config import ActivationConfig
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.clv.config import ClvConfig
 from clvspark.history.config import HistoryConfig
 from clvspark.identity.config import IdentityConfig
-from clvspark.lakehouse.config import LakehouseConfig, SparkConfig, StrictModel, load_config
+from clvspark.lakehouse.config import LakehouseConfig, SparkConfig
+from clvspark.lakehouse.load_config import load_config
+from clvspark.lakehouse.strict_model import StrictModel, check
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.reporting.config import ReportingConfig
 from clvspark.sources.config import SourcesConfig
@@ -44,34 +46,38 @@ class Config(StrictModel):
     reporting: ReportingConfig = ReportingConfig()  # type: ignore[call-arg]
     stream: StreamConfig = StreamConfig()  # type: ignore[call-arg]
 
-    @model_validator(mode="after")
-    def _rooms_agree(self) -> Self:
-        needed = {
-            "holdout_days": self.clv.holdout_days,
-            "decline_days": self.clv.decline_days,
-            "as_of itself": 0,
-        }
-        absent = {
-            name: lag for name, lag in needed.items() if lag not in self.history.summary_lags_days
-        }
-        faults = []
-        if absent:
-            lags = ", ".join(f"{lag} ({name})" for name, lag in absent.items())
-            faults.append(f"history.summary_lags_days must hold {lags}")
-        known = {definition.id for definition in self.audiences.definitions}
-        unknown = {name for d in self.activation.destinations for name in d.audiences} - known
-        if unknown:
-            faults.append(
-                f"activation.destinations name audiences that are not defined: {', '.join(sorted(unknown))}"
-            )
+    @check
+    def _summaries_as_of(self) -> Iterator[str]:
+        yield from self._unless_kept(0, "as_of itself")
+
+    @check
+    def _summaries_before_the_holdout(self) -> Iterator[str]:
+        yield from self._unless_kept(self.clv.holdout_days, "clv.holdout_days")
+
+    @check
+    def _summaries_before_the_decline(self) -> Iterator[str]:
+        yield from self._unless_kept(self.clv.decline_days, "clv.decline_days")
+
+    def _unless_kept(self, lag: int, asked_by: str) -> Iterator[str]:
+        if lag not in self.history.summary_lags_days:
+            yield f"history.summary_lags_days must hold {lag} ({asked_by})"
+
+    @check
+    def _destinations_of_audiences_that_are(self) -> Iterator[str]:
+        named = {name for d in self.activation.destinations for name in d.audiences}
+        if unknown := sorted(named - {definition.id for definition in self.audiences.definitions}):
+            yield f"activation.destinations name audiences that are not defined: {', '.join(unknown)}"
+
+    @check
+    def _one_holdout_share(self) -> Iterator[str]:
         if self.measurement.holdout_percent != self.activation.holdout.percent:
-            faults.append("measurement.holdout_percent must equal activation.holdout.percent")
+            yield "measurement.holdout_percent must equal activation.holdout.percent"
+
+    @check
+    def _two_folders(self) -> Iterator[str]:
         root = self.lakehouse.root
         if root is not None and Path(root).absolute() == Path(self.sources.landing).absolute():
-            faults.append("lakehouse.root and sources.landing must be two folders")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
+            yield "lakehouse.root and sources.landing must be two folders"
 
 
 def read_config(path: str | Path) -> Config:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from clvspark.lakehouse.config import StrictModel, repeated
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.privacy.consent import Channel
 
 
@@ -55,8 +56,7 @@ class ActivationConfig(StrictModel):
             raise ValueError("must be a plain folder without '..' or a scheme")
         return exports
 
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        if repeated(destination.id for destination in self.destinations):
-            raise ValueError("two destinations have the same id")
-        return self
+    @check
+    def _each_destination_once(self) -> Iterator[str]:
+        for name in repeated(destination.id for destination in self.destinations):
+            yield f"two destinations have the same id, {name}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from clvspark.audiences.rules import AudienceDefinition
-from clvspark.lakehouse.config import StrictModel, repeated
+from clvspark.lakehouse.strict_model import StrictModel, Unknown, check, repeated
 
 
 class AudiencesConfig(StrictModel):
@@ -17,19 +18,33 @@ class AudiencesConfig(StrictModel):
 
     definitions: list[AudienceDefinition] = Field(default_factory=list)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        ids = [definition.id for definition in self.definitions]
-        if twice := repeated(ids):
-            raise ValueError(f"audience {', '.join(twice)} is defined more than once")
+    @check
+    def _each_once(self) -> Iterator[str]:
+        if twice := repeated(definition.id for definition in self.definitions):
+            yield f"audience {', '.join(twice)} is defined more than once"
+
+    @check
+    def _builds_on_what_is(self) -> Iterator[str]:
+        ids = {definition.id for definition in self.definitions}
+        for name, references in self._references.items():
+            if unknown := sorted(references - ids):
+                yield f"audience {name} builds on {', '.join(unknown)}, which is not defined"
+
+    @check
+    def _no_circle(self) -> Iterator[str]:
+        try:
+            TopologicalSorter(self._references).prepare()
+        except CycleError as error:
+            yield f"audiences build on each other in a circle: {' -> '.join(error.args[1])}"
+
+    @property
+    def _references(self) -> dict[str, set[str]]:
+        """By audience, those it builds on; a definition whose rule is not valid is left out."""
+        known = {}
         for definition in self.definitions:
-            unknown = sorted(definition.references - set(ids))
-            if unknown:
-                raise ValueError(
-                    f"audience {definition.id} builds on {', '.join(unknown)}, which is not defined"
-                )
-        _ = self.in_order
-        return self
+            with suppress(Unknown):
+                known[definition.id] = definition.references
+        return known
 
     def list_changed_rules(self, known: Mapping[tuple[str, int], Mapping[str, Any]]) -> list[str]:
         """A fault for each audience whose rule is not the one that its version had.
@@ -48,12 +63,7 @@ class AudiencesConfig(StrictModel):
 
     @property
     def in_order(self) -> list[AudienceDefinition]:
-        """The definitions, each after those it builds on; a cycle is an error that names it."""
+        """The definitions, each after those it builds on."""
         by_id = {definition.id: definition for definition in self.definitions}
-        graph = {name: sorted(definition.references) for name, definition in sorted(by_id.items())}
-        try:
-            return [by_id[name] for name in TopologicalSorter(graph).static_order()]
-        except CycleError as error:
-            raise ValueError(
-                f"audiences build on each other in a circle: {' -> '.join(error.args[1])}"
-            ) from None
+        graph = {name: sorted(references) for name, references in sorted(self._references.items())}
+        return [by_id[name] for name in TopologicalSorter(graph).static_order()]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.strict_model import StrictModel, check
 from clvspark.privacy.consent import Channel
 
 Metric = Literal[
@@ -35,9 +35,9 @@ ValueName = Literal[
 Attribute = Literal["given_name", "surname", "city", "postcode", "records"]
 
 
-def _refuse_empty_range(least: float | None, most: float | None) -> None:
+def _empty_range(least: float | None, most: float | None) -> Iterator[str]:
     if least is not None and most is not None and least > most:
-        raise ValueError(f"nothing is at least {least:g} and at most {most:g}; swap the bounds")
+        yield f"nothing is at least {least:g} and at most {most:g}; swap the bounds"
 
 
 class Decile(StrictModel):
@@ -47,10 +47,9 @@ class Decile(StrictModel):
     at_least: int = Field(1, ge=1, le=10)
     at_most: int = Field(10, ge=1, le=10)
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        _refuse_empty_range(self.at_least, self.at_most)
-        return self
+    @check
+    def _possible(self) -> Iterator[str]:
+        yield from _empty_range(self.at_least, self.at_most)
 
 
 class Value(StrictModel):
@@ -60,12 +59,11 @@ class Value(StrictModel):
     at_least: float | None = Field(None, allow_inf_nan=False)
     at_most: float | None = Field(None, allow_inf_nan=False)
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    @check
+    def _bounded(self) -> Iterator[str]:
         if self.at_least is None and self.at_most is None:
-            raise ValueError("give 'at_least', 'at_most' or both")
-        _refuse_empty_range(self.at_least, self.at_most)
-        return self
+            yield "give 'at_least', 'at_most' or both"
+        yield from _empty_range(self.at_least, self.at_most)
 
 
 class Stage(StrictModel):
@@ -87,10 +85,9 @@ class Survey(StrictModel):
     score_at_most: int = Field(10, ge=0, le=10)
     within_days: int | None = Field(None, ge=1)
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        _refuse_empty_range(self.score_at_least, self.score_at_most)
-        return self
+    @check
+    def _possible(self) -> Iterator[str]:
+        yield from _empty_range(self.score_at_least, self.score_at_most)
 
 
 class Event(StrictModel):
@@ -101,12 +98,11 @@ class Event(StrictModel):
     at_most: int | None = Field(None, ge=0)
     within_days: int | None = Field(None, ge=1)
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    @check
+    def _bounded(self) -> Iterator[str]:
         if self.at_least is None and self.at_most is None:
-            raise ValueError("give 'at_least', 'at_most' or both; 'at_most: 0' means never")
-        _refuse_empty_range(self.at_least, self.at_most)
-        return self
+            yield "give 'at_least', 'at_most' or both; 'at_most: 0' means never"
+        yield from _empty_range(self.at_least, self.at_most)
 
 
 class AttributeIs(StrictModel):
@@ -134,11 +130,11 @@ class Leaf(StrictModel):
     attribute: AttributeIs | None = None
     audience: InAudience | None = None
 
-    @model_validator(mode="after")
-    def _one_condition(self) -> Self:
-        if sum(value is not None for value in dict(self).values()) != 1:
-            raise ValueError(f"exactly one of {', '.join(type(self).model_fields)} is allowed here")
-        return self
+    @check
+    def _one_condition(self) -> Iterator[str]:
+        given = [name for name in Leaf.model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            yield f"exactly one of {', '.join(Leaf.model_fields)} is allowed here"
 
     @property
     def condition(self) -> Condition:
@@ -153,11 +149,10 @@ class Group(StrictModel):
     any: list[Rule] | None = Field(None, min_length=1)
     none: list[Rule] | None = Field(None, min_length=1)
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
+    @check
+    def _one_kind(self) -> Iterator[str]:
         if sum(members is not None for members in (self.all, self.any, self.none)) != 1:
-            raise ValueError("exactly one of 'all', 'any', 'none' is allowed here")
-        return self
+            yield "exactly one of 'all', 'any', 'none' is allowed here"
 
     @property
     def members(self) -> list[Rule]:

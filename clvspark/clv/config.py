@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from clvspark.lakehouse.config import StrictModel, repeated
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 
 ModelName = Literal["BetaGeoModel", "ModifiedBetaGeoModel", "ParetoNBDModel", "NBDModel"]
 Measure = Literal["mae", "rmse", "total_error", "log_likelihood"]
@@ -42,8 +43,7 @@ class ClvConfig(StrictModel):
     )
     experiment: str = "clvspark"
 
-    @model_validator(mode="after")
-    def _no_repeats(self) -> Self:
+    @check
+    def _each_model_once(self) -> Iterator[str]:
         if repeated(self.models):
-            raise ValueError("'models' names a model twice")
-        return self
+            yield "'models' names a model twice"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.strict_model import StrictModel
 
 
 class HistoryConfig(StrictModel):

@@ -5,7 +5,7 @@ from pydantic import Field
 from clvspark.identity.engines import LOCAL_MEMORY, EngineName
 from clvspark.identity.persons.survivorship import SurvivorshipSettings
 from clvspark.identity.settings import IdentitySettings
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.strict_model import StrictModel
 
 
 class IdentityConfig(StrictModel):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from clvspark.lakehouse.config import StrictModel, load_config, repeated
+from clvspark.lakehouse.load_config import load_config
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 
 Kind = Literal[
     "given_name",
@@ -136,44 +138,45 @@ class IdentitySettings(StrictModel):
         50, ge=1, description="a person with more records is taken apart and reviewed"
     )
 
-    @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
-        columns = [attribute.column for attribute in self.attributes]
-        faults = [f"attributes: {name} is given twice" for name in repeated(columns)]
-        known = set(self.columns)
-        for key, lists in self._named_columns().items():
-            unknown = sorted({name for names in lists for name in names} - known)
-            if unknown:
-                faults.append(
-                    f"{key} names {', '.join(unknown)}; known are {', '.join(sorted(known))}"
-                )
+    @check
+    def _each_attribute_once(self) -> Iterator[str]:
+        for name in repeated(attribute.column for attribute in self.attributes):
+            yield f"attributes: {name} is given twice"
+
+    @check
+    def _rules_name_attributes(self) -> Iterator[str]:
+        yield from self._unknown_columns("blocking_rules", self.blocking_rules)
+        yield from self._unknown_columns("refining_columns", [self.refining_columns])
+        yield from self._unknown_columns("trusted_identifiers", [self.trusted_identifiers])
+        yield from self._unknown_columns("unique_identifiers", [self.unique_identifiers])
+
+    @check
+    def _training_names_attributes(self) -> Iterator[str]:
+        if training := self.training:
+            rules = training.deterministic_rules
+            yield from self._unknown_columns("training.deterministic_rules", rules)
+            yield from self._unknown_columns("training.em_rules", training.em_rules)
+
+    def _unknown_columns(self, key: str, lists: list[list[str]]) -> Iterator[str]:
+        known = sorted(self.columns)
+        if unknown := sorted({name for names in lists for name in names}.difference(known)):
+            yield f"{key} names {', '.join(unknown)}; known are {', '.join(known)}"
+
+    @check
+    def _compares_as_it_trains(self) -> Iterator[str]:
         if self.compared and not (self.training and self.blocking_rules):
-            faults.append("attributes are to be compared: give 'blocking_rules' and 'training'")
-        if (
-            not self.compared
-            and not self.trusted_identifiers
-            and (self.blocking_rules or self.training)
-        ):
-            faults.append("no attribute is compared: drop 'blocking_rules' and 'training'")
+            yield "attributes are to be compared: give 'blocking_rules' and 'training'"
+        alone = not self.compared and not self.trusted_identifiers
+        if alone and (self.blocking_rules or self.training):
+            yield "no attribute is compared: drop 'blocking_rules' and 'training'"
+
+    @check
+    def _links_can_stay(self) -> Iterator[str]:
         if self.cut_weight > self.link_weight:
-            faults.append(
+            yield (
                 f"cut_weight {self.cut_weight:g} is above link_weight {self.link_weight:g}; "
                 "a pair that links must be able to stay together"
             )
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    def _named_columns(self) -> dict[str, list[list[str]]]:
-        training = self.training
-        return {
-            "blocking_rules": self.blocking_rules,
-            "refining_columns": [self.refining_columns],
-            "trusted_identifiers": [self.trusted_identifiers],
-            "unique_identifiers": [self.unique_identifiers],
-            "training.deterministic_rules": training.deterministic_rules if training else [],
-            "training.em_rules": training.em_rules if training else [],
-        }
 
     @property
     def compared(self) -> list[Attribute]:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.strict_model import StrictModel
 
 
 class ReportingConfig(StrictModel):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from functools import cache
-from typing import Literal, Self
+from typing import Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from clvspark.lakehouse.config import StrictModel, repeated
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.lakehouse.table import Column
 from clvspark.sources.constants import faults_of_constants, faults_of_pattern, is_numeric
 from clvspark.sources.tables import TARGETS
@@ -38,21 +39,21 @@ class NumberFormat(StrictModel):
         description="spellings of the lakehouse's currency that may stand before or behind the number, e.g. [$, USD]",
     )
 
-    @model_validator(mode="after")
-    def _told_apart(self) -> Self:
+    @check
+    def _marks_differ(self) -> Iterator[str]:
         if self.decimal == self.thousands:
-            raise ValueError(
-                f"'decimal' and 'thousands' are both {self.decimal!r}; a number needs two different marks"
-            )
+            yield f"'decimal' and 'thousands' are both {self.decimal!r}; a number needs two different marks"
+
+    @check
+    def _currency_is_no_number(self) -> Iterator[str]:
         wrong = [
             sign for sign in self.currency if not sign.strip() or set(sign) & set("0123456789+-.,")
         ]
         if wrong:
-            raise ValueError(
+            yield (
                 f"'currency' has {', '.join(map(repr, wrong))}; allowed are signs and codes without digits, "
                 "'+', '-', '.' and ','"
             )
-        return self
 
 
 class FieldRule(StrictModel):
@@ -97,16 +98,23 @@ class FieldRule(StrictModel):
             raise ValueError("; ".join(faults))
         return patterns
 
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, rule: object) -> object:
+        return {"from": rule} if isinstance(rule, str) else rule
+
+    @check
+    def _one_origin(self) -> Iterator[str]:
         if sum(origin is not None for origin in (self.from_, self.join, self.value)) != 1:
-            raise ValueError("set exactly one of 'from', 'join', 'value'")
+            yield "set exactly one of 'from', 'join', 'value'"
+
+    @check
+    def _constants_take_no_step(self) -> Iterator[str]:
         if self.value is not None and (self.transforms or self.map or self.prefix or self.number):
-            raise ValueError(
+            yield (
                 "'value' is taken as it is; remove 'transforms', 'map', 'prefix' and 'number', "
                 "or read a landing column with 'from'"
             )
-        return self
 
     @property
     def is_plain(self) -> bool:
@@ -130,36 +138,26 @@ class Output(StrictModel):
         description="rows repeat a key by nature; the newest of each key is kept, of several the fullest",
     )
 
-    @field_validator("fields", mode="before")
+    @field_validator("to")
     @classmethod
-    def _short_form(cls, fields: object) -> object:
-        if not isinstance(fields, dict):
-            return fields
-        return {
-            name: {"from": rule} if isinstance(rule, str) else rule for name, rule in fields.items()
-        }
+    def _is_a_target(cls, to: str) -> str:
+        if to not in TARGETS:
+            raise ValueError(f"must be one of {', '.join(TARGETS)}")
+        return to
 
-    @model_validator(mode="after")
-    def _known_target(self) -> Self:
-        if self.to not in TARGETS:
-            raise ValueError(f"'to' must be one of {', '.join(TARGETS)}")
+    @check
+    def _columns_of_the_target(self) -> Iterator[str]:
         table = TARGETS[self.to]
-        unknown = sorted(set(self.fields) - set(table.names))
-        if unknown:
-            raise ValueError(
-                f"{self.to} has no column {', '.join(unknown)}; it has {', '.join(table.names)}"
-            )
-        absent = sorted(set(table.required) - set(self.fields) - {"source_system"})
-        if absent:
-            raise ValueError(f"{self.to} requires {', '.join(absent)}; map them under 'fields'")
-        faults = [
-            fault
-            for name, rule in self.fields.items()
-            for fault in _faults_of_rule(table.column(name), rule)
-        ]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
+        if unknown := sorted(set(self.fields) - set(table.names)):
+            yield f"{self.to} has no column {', '.join(unknown)}; it has {', '.join(table.names)}"
+        if absent := sorted(set(table.required) - set(self.fields) - {"source_system"}):
+            yield f"{self.to} requires {', '.join(absent)}; map them under 'fields'"
+
+    @check
+    def _values_that_columns_take(self) -> Iterator[str]:
+        table = TARGETS[self.to]
+        for name in self.fields.keys() & set(table.names):
+            yield from _faults_of_rule(table.column(name), self.fields[name])
 
     @property
     def columns(self) -> set[str]:
@@ -201,14 +199,14 @@ class LandingFile(StrictModel):
             raise ValueError("must be a path below the landing folder, without '..' or a scheme")
         return path
 
-    @model_validator(mode="after")
-    def _leaves_names_of_ingest(self) -> Self:
+    @check
+    def _leaves_names_of_ingest(self) -> Iterator[str]:
         taken = sorted(_OF_INGEST & {name.lower() for name in self.columns})
         if taken:
-            raise ValueError(
-                f"reads columns named {', '.join(taken)}, which ingest keeps its own notes in; rename them in the file"
+            yield (
+                f"reads columns named {', '.join(taken)}, which ingest keeps its own notes in; "
+                "rename them in the file"
             )
-        return self
 
     @property
     def columns(self) -> list[str]:
@@ -236,8 +234,7 @@ class SourcesConfig(StrictModel):
         description="whether ingest goes on where files are gone that it has read before, and loses what they said",
     )
 
-    @model_validator(mode="after")
-    def _unique_systems(self) -> Self:
+    @check
+    def _each_system_once(self) -> Iterator[str]:
         if twice := repeated(system.system for system in self.systems):
-            raise ValueError(f"system {', '.join(twice)} is declared more than once")
-        return self
+            yield f"system {', '.join(twice)} is declared more than once"

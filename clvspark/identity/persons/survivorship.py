@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 
-from clvspark.lakehouse.config import StrictModel
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 
 Rule = Literal["trusted_source", "most_recent", "most_complete", "most_frequent"]
 # An address survives as one: its parts from different records would make a home where nobody lives.
@@ -43,18 +44,21 @@ class SurvivorshipSettings(StrictModel):
     rules: dict[Survivor, list[Rule]] = Field(_NAMES_WHOLE, description="rules of one attribute")
     trusted_sources: list[str] = Field([], description="source systems, the most trusted first")
 
-    @model_validator(mode="after")
-    def _can_be_asked(self) -> Self:
-        lists: dict[str, list[Rule]] = {"default": self.default} | {**self.rules}
-        twice = [name for name, rules in lists.items() if len(set(rules)) < len(rules)]
+    @check
+    def _each_rule_once(self) -> Iterator[str]:
+        twice = [name for name, rules in self._lists.items() if repeated(rules)]
         if twice:
-            raise ValueError(f"a rule is given twice for {', '.join(twice)}")
-        asked = {rule for rules in lists.values() for rule in rules}
+            yield f"a rule is given twice for {', '.join(twice)}"
+
+    @check
+    def _somebody_is_trusted(self) -> Iterator[str]:
+        asked = {rule for rules in self._lists.values() for rule in rules}
         if "trusted_source" in asked and not self.trusted_sources:
-            raise ValueError(
-                "the rule trusted_source needs 'trusted_sources', the most trusted first"
-            )
-        return self
+            yield "the rule trusted_source needs 'trusted_sources', the most trusted first"
+
+    @property
+    def _lists(self) -> dict[str, list[Rule]]:
+        return {"default": self.default} | {**self.rules}
 
     def of(self, survivor: str) -> list[Rule]:
         """Rules of an attribute."""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from clvspark.activation.config import ActivationConfig
-from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.load_config import parse_config
 
 TOOL: dict[str, Any] = {
     "id": "tool",

@@ -10,8 +10,8 @@ import pytest
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.rules import AudienceDefinition, Decile, InAudience
 from clvspark.config import read_config, shipped_config
-from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.load_config import parse_config
 
 
 def audience(include: Any, **more: Any) -> dict[str, Any]:

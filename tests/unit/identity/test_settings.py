@@ -9,8 +9,8 @@ import pytest
 
 from clvspark.config import shipped_config
 from clvspark.identity import IdentitySettings
-from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.load_config import parse_config
 
 TRAINING = {"deterministic_rules": [["email"]], "em_rules": [["email"]]}
 GOOD: dict[str, Any] = {

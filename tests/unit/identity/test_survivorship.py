@@ -8,8 +8,8 @@ import pytest
 
 from clvspark.identity.persons.survivorship import SURVIVORS, SurvivorshipSettings
 from clvspark.identity.tables import PERSON
-from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.load_config import parse_config
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clvspark.lakehouse.config import parse_config
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.load_config import parse_config
 from clvspark.sources.config import FieldRule, LandingFile, Output, SourcesConfig, SourceSystem
 
 GOOD: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_paths_stay_below_the_landing_folder(path: str) -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ({"to": "products", "fields": {}}, "'to' must be one of customer_record, event"),
+        ({"to": "products", "fields": {}}, "to: must be one of customer_record, event"),
         (
             {"to": "product", "fields": {"sku": "sku"}},
             "product has no column sku; it has product_id",

@@ -1,0 +1,86 @@
+"""What can be said of a configuration of which some values are wrong: where the other values disagree."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from clvspark.lakehouse.strict_model import StrictModel, Unknown, disagreements, models_in
+
+Location = tuple[int | str, ...]
+
+
+class Partly:
+    """The valid values of a model, for its checks; asking for another one raises `Unknown`."""
+
+    def __init__(self, model: type[StrictModel], values: Mapping[str, Any]) -> None:
+        self._model = model
+        self._values = values
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if name in self._model.model_fields:
+            raise Unknown(name)
+        return inspect.getattr_static(self._model, name).__get__(self, self._model)
+
+
+def contradictions(
+    model: type[StrictModel], given: Any, faults: set[Location]
+) -> list[tuple[Location, str]]:
+    """Where and how the valid values of `given` disagree.
+
+    In: the `faults` that validating `given` as `model` found, by their location.
+    """
+    reader = _Reader(faults)
+    if isinstance(given, dict):
+        reader.read_model(model, given, ())
+    return reader.found
+
+
+class _Reader:
+    """Reads what is valid, and lets the checks of every model judge that."""
+
+    def __init__(self, faults: set[Location]) -> None:
+        self.faults = faults
+        self.found: list[tuple[Location, str]] = []
+
+    def read(self, annotation: Any, given: Any, at: Location) -> Any:
+        if not any(fault[: len(at)] == at for fault in self.faults):
+            return _validated(annotation, given)
+        kind, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+        if kind is list and isinstance(given, list):
+            return [self.read(arguments[0], part, (*at, i)) for i, part in enumerate(given)]
+        if kind is dict and isinstance(given, dict):
+            return {key: self.read(arguments[1], part, (*at, key)) for key, part in given.items()}
+        nested = models_in(annotation)
+        if len(nested) != 1 or not isinstance(given, dict):
+            raise Unknown
+        return self.read_model(nested[0], given, at)
+
+    def read_model(self, model: type[StrictModel], given: dict[str, Any], at: Location) -> Partly:
+        values = {}
+        keys = {field.alias or name: name for name, field in model.model_fields.items()}
+        misspelt = given.keys() - keys.keys()
+        for key, name in keys.items():
+            field = model.model_fields[name]
+            with suppress(Unknown):
+                if key in given:
+                    values[name] = self.read(field.annotation, given[key], (*at, key))
+                elif not misspelt and not field.is_required():
+                    values[name] = field.get_default(call_default_factory=True)
+        partly = Partly(model, values)
+        self.found += [(at, sentence) for sentence in disagreements(model, partly)]
+        return partly
+
+
+def _validated(annotation: Any, given: Any) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(given)
+    except ValidationError:
+        raise Unknown from None

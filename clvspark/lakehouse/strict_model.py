@@ -1,0 +1,67 @@
+"""Strict typed configuration: what one value may be, and how several must agree."""
+
+from __future__ import annotations
+
+import typing
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+Check = TypeVar("Check", bound=Callable[[Any], Iterator[str]])
+_MARK = "_is_check"
+
+
+class Unknown(Exception):  # noqa: N818 - it is no fault, it says that a question cannot be answered
+    """A value that a check asks for is not valid itself, so the check cannot judge."""
+
+
+def check(method: Check) -> Check:
+    """Mark a method of a `StrictModel` that yields a sentence for each way in which its values disagree."""
+    setattr(method, _MARK, True)
+    return method
+
+
+def disagreements(model: type[BaseModel], values: object) -> Iterator[str]:
+    """What the checks of `model` say of `values`: an instance, or what is known of one (`Partly`)."""
+    methods = (method for kind in model.__mro__ for method in vars(kind).values())
+    for method in methods:
+        if getattr(method, _MARK, False):
+            try:
+                yield from method(values)
+            except Unknown:
+                continue
+
+
+class StrictModel(BaseModel):
+    """Base of all configuration: unknown keys are faults, values agree with each other and do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        faults = [
+            InitErrorDetails(
+                type=PydanticCustomError("disagreement", "{said}", {"said": sentence}), input=None
+            )
+            for sentence in disagreements(type(self), self)
+        ]
+        if faults:
+            raise ValidationError.from_exception_data(type(self).__name__, faults)
+        return self
+
+
+def models_in(annotation: Any) -> list[type[StrictModel]]:
+    """Models that an annotation names, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, StrictModel):
+        return [annotation]
+    if typing.get_origin(annotation) is Literal:
+        return []
+    return [nested for part in typing.get_args(annotation) for nested in models_in(part)]
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Names that stand more than once, in their order by letter."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
