@@ -99,8 +99,8 @@ def _newest_commit(spark: SparkSession, folder: str) -> FoundFile | None:
     return commits[-1] if commits else None
 
 
-def read_first_line(spark: SparkSession, file: str) -> str | None:
-    """First line of a UTF-8 text file, compressed or not; None if it is empty."""
+def read_first_line(spark: SparkSession, file: str, encoding: str = "UTF-8") -> str | None:
+    """First line of a text file, compressed or not; None if it is empty."""
     path, system = _open_path(spark, file)
     jvm = _jvm(spark)
     codecs = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(system.getConf())
@@ -109,7 +109,7 @@ def read_first_line(spark: SparkSession, file: str) -> str | None:
     try:
         stream = codec.createInputStream(stream) if codec is not None else stream
         io = jvm.java.io
-        line = io.BufferedReader(io.InputStreamReader(stream, "UTF-8")).readLine()
+        line = io.BufferedReader(io.InputStreamReader(stream, encoding)).readLine()
     finally:
         stream.close()
     return str(line) if line is not None else None

@@ -12,6 +12,8 @@ _VALUES = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # pandas keeps instants in nanoseconds, which Spark reads only as numbers; sources make instants of them.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # Without it CSV is read in UTF and ISO-8859-1 only; tills and spreadsheets write windows-1252.
+    "spark.sql.legacy.javaCharsets": "true",
 }
 _PRIVACY = {
     "spark.redaction.regex": "(?i)secret|password|token|pepper|access[.]key",

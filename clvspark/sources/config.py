@@ -21,6 +21,23 @@ _zone_names = cache(available_timezones)
 CORRUPT = "_corrupt_record"
 # Columns that ingest puts beside those of a landing file.
 _OF_INGEST = {"_file", "_raw", "_malformed", "_unknown", "_metadata", CORRUPT}
+Encoding = Literal[
+    "UTF-8",
+    "UTF-16",
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1257",
+    "Shift_JIS",
+    "GB18030",
+    "Big5",
+    "EUC-KR",
+]
 Transform = Literal["trim", "lower", "upper", "digits", "sha256"]
 
 
@@ -187,6 +204,9 @@ class LandingFile(StrictModel):
     path: str = Field(description="glob below the landing folder")
     format: Literal["csv", "jsonl", "parquet", "delta"]
     delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: Encoding = Field(
+        "UTF-8", description="of CSV; the other formats have one of their own"
+    )
     multiline: bool = False
     ignore: list[str] = Field([], description="columns known to be there and not used")
     unknown_columns: Literal["report", "quarantine"] = "report"
@@ -198,6 +218,11 @@ class LandingFile(StrictModel):
         if path.startswith("/") or ".." in path.split("/") or ":" in path:
             raise ValueError("must be a path below the landing folder, without '..' or a scheme")
         return path
+
+    @check
+    def _encodings_of_csv(self) -> Iterator[str]:
+        if self.encoding != "UTF-8" and self.format != "csv":
+            yield f"'encoding' is for csv; {self.format} has one of its own, remove it"
 
     @check
     def _leaves_names_of_ingest(self) -> Iterator[str]:

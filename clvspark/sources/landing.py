@@ -25,6 +25,13 @@ from clvspark.lakehouse.files import (
 )
 from clvspark.sources.config import CORRUPT, LandingFile
 
+# What a reader of texts puts where bytes are none of its encoding.
+REPLACEMENT_CHARACTER = "\ufffd"
+_OTHER_ENCODING = (
+    "its first line is not written in {}. Next step: name its 'encoding' beside its 'path', e.g. windows-1252 (tills "
+    "and spreadsheets of Western Europe) or UTF-16 (what spreadsheets call Unicode text)"
+)
+
 
 def resolve_landing(landing: str) -> str:
     """Absolute landing folder; ``package:NAME/FOLDER`` is looked up in the installed distribution NAME."""
@@ -95,7 +102,9 @@ def _read_csv(spark: SparkSession, files: list[FoundFile], spec: LandingFile) ->
         reader = (
             reader.option("sep", spec.delimiter)
             .option("escape", '"')
-            .option("multiLine", spec.multiline)
+            .option("encoding", spec.encoding)
+            # A line ends in one byte; where a sign takes two, only a reader of the whole file finds it.
+            .option("multiLine", spec.multiline or spec.encoding == "UTF-16")
         )
         reader = reader.option("columnNameOfCorruptRecord", CORRUPT)
         df = reader.csv([literal(path) for path in paths])
@@ -225,17 +234,20 @@ def _header(spark: SparkSession, path: str, spec: LandingFile) -> tuple[str, ...
     Without a header the first line is a row, whose values no message may quote: where no column that the mapping reads
     is among the cells, only their number is told.
     """
-    line = read_first_line(spark, path)
+    line = read_first_line(spark, path, spec.encoding)
     if not line:
         raise MissingInputError(f"{path} is empty: a CSV file needs a header line.")
     names = next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=spec.delimiter))
+    garbled = REPLACEMENT_CHARACTER in line
     if not set(names) & {*spec.columns, *spec.ignore}:
         fault = (
             f"none of the {len(names)} cells of its first line is a column that the mapping reads "
             f"({', '.join(spec.columns)}): a CSV file needs a header line; or 'delimiter' ({spec.delimiter!r}) is not "
             "that of the file"
         )
-        raise ConfigError(path, [fault])
+        raise ConfigError(path, [_OTHER_ENCODING.format(spec.encoding) if garbled else fault])
+    if garbled and set(spec.columns) - set(names):
+        raise ConfigError(path, [_OTHER_ENCODING.format(spec.encoding)])
     _require(spec.columns, names, path)
     # Upper and lower case are one name to Spark.
     counted = Counter(name.lower() for name in names)

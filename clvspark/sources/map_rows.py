@@ -12,12 +12,12 @@ from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import as_text
 from clvspark.sources.config import LandingFile, Output
+from clvspark.sources.landing import REPLACEMENT_CHARACTER
 from clvspark.sources.tables import QUALIFIED, TARGETS
 from clvspark.sources.values import text_of, typed
 
 BOOKKEEPING = ("_system", "_drop", "_file", "_raw")
 DERIVED = "_derived_"
-_REPLACEMENT_CHARACTER = "\ufffd"
 
 
 def map_rows(
@@ -127,4 +127,4 @@ def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:
 
 def _is_garbled(text: Column) -> Column:
     """Not UTF-8: readers of texts keep the bytes, readers of CSV put the replacement character."""
-    return ~F.is_valid_utf8(text) | F.contains(text, F.lit(_REPLACEMENT_CHARACTER))
+    return ~F.is_valid_utf8(text) | F.contains(text, F.lit(REPLACEMENT_CHARACTER))

@@ -9,20 +9,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import Row, SparkSession
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.sources import stage
 from clvspark.sources.config import SourcesConfig
+from clvspark.sources.landing import find_files, read_landing
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 HEADER, ROW = "no;name;mail", "906;Anna Leak;anna.leak@example.com"
 
 
-def described(landing: Path, path: str, format_: str = "csv") -> SourcesConfig:
-    fields = {"source_record_id": "no", "full_name": "name", "email": "mail"}
+FIELDS = {"source_record_id": "no", "full_name": "name", "email": "mail"}
+
+
+def described(
+    landing: Path, path: str, format_: str = "csv", fields: dict[str, str] = FIELDS, **more: str
+) -> SourcesConfig:
     outputs = [{"to": "customer_record", "fields": fields}]
     file: dict[str, Any] = {"path": path, "format": format_, "delimiter": ";", "outputs": outputs}
+    file |= more
     return SourcesConfig.model_validate(
         {"landing": str(landing), "systems": [{"system": "crm", "files": [file]}]}
     )
@@ -43,15 +50,22 @@ def records(lake: Lakehouse, config: SourcesConfig) -> tuple[list[str], list[str
     ), report.warnings
 
 
+def read(spark: SparkSession, landing: Path, path: str, *how: str, **more: Any) -> list[Row]:
+    """Landing rows of files, by id, as ingest reads them."""
+    (file,) = described(landing, path, *how, **more).systems[0].files
+    df = read_landing(spark, str(landing), find_files(spark, str(landing), file), file)
+    return df.orderBy("no").collect()
+
+
 @pytest.mark.parametrize(
     ("name", "first"), [("people.csv", ROW), ("people.csv", "a;a;b"), ("people.csv.gz", ROW)]
 )
 def test_a_first_line_that_is_no_header_is_told_without_a_value(
-    lake: Lakehouse, tmp_path: Path, name: str, first: str
+    spark: SparkSession, tmp_path: Path, name: str, first: str
 ) -> None:
-    drop(tmp_path / "landing", name, f"{first}\n{ROW}\n")
+    drop(tmp_path, name, f"{first}\n{ROW}\n")
     with pytest.raises(ConfigError) as refused:
-        records(lake, described(tmp_path / "landing", f"{name}"))
+        read(spark, tmp_path, name)
     text = str(refused.value)
     assert "none of the 3 cells of its first line is a column that the mapping reads" in text
     assert "(mail, name, no): a CSV file needs a header line; or 'delimiter' (';')" in text
@@ -59,26 +73,25 @@ def test_a_first_line_that_is_no_header_is_told_without_a_value(
 
 
 @pytest.mark.parametrize("folder", ["landing", "land[1]{a}"])
-def test_a_name_with_brackets_is_no_pattern(lake: Lakehouse, tmp_path: Path, folder: str) -> None:
+def test_a_name_with_brackets_is_no_pattern(
+    spark: SparkSession, tmp_path: Path, folder: str
+) -> None:
     landing = tmp_path / folder
     drop(landing, "people[3].csv", f"{HEADER}\n{ROW}\n")
     drop(landing, "people 4?.csv", f"{HEADER}\n907;B;b@example.com\n")
-    assert records(lake, described(landing, "people*.csv")) == (["906", "907"], [])
+    drop(landing, "people[1].jsonl", '{"no": "1", "name": "A", "mail": "a@example.com"}\n')
+    rows = read(spark, landing, "people*.csv")
+    assert [(row["no"], row["_file"]) for row in rows] == [
+        ("906", "people[3].csv"),
+        ("907", "people 4?.csv"),
+    ]
+    (row,) = read(spark, landing, "*.jsonl", "jsonl")
+    assert (row["no"], row["_file"]) == ("1", "people[1].jsonl")
 
 
-def test_lines_of_json_with_brackets_in_the_name(lake: Lakehouse, tmp_path: Path) -> None:
-    drop(
-        tmp_path / "landing",
-        "people[1].jsonl",
-        '{"no": "1", "name": "A", "mail": "a@example.com"}\n',
-    )
-    config = described(tmp_path / "landing", "*.jsonl", "jsonl")
-    assert records(lake, config) == (["1"], [])
-
-
-def test_compressed_files_are_read(lake: Lakehouse, tmp_path: Path) -> None:
-    drop(tmp_path / "landing", "people.csv.gz", f"{HEADER}\n{ROW}\n")
-    assert records(lake, described(tmp_path / "landing", "people.csv*")) == (["906"], [])
+def test_compressed_files_are_read(spark: SparkSession, tmp_path: Path) -> None:
+    drop(tmp_path, "people.csv.gz", f"{HEADER}\n{ROW}\n")
+    assert [row["no"] for row in read(spark, tmp_path, "people.csv*")] == ["906"]
 
 
 def test_files_that_are_hidden_to_spark_are_told(lake: Lakehouse, tmp_path: Path) -> None:
@@ -112,21 +125,52 @@ def write_parquet(file: Path, **columns: list[object]) -> None:
     pq.write_table(pa.table(columns), file)
 
 
-def test_each_parquet_file_has_columns_of_its_own(lake: Lakehouse, tmp_path: Path) -> None:
-    landing = tmp_path / "landing"
+def test_each_parquet_file_has_columns_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
     mails: dict[str, list[object]] = {"name": ["Ann"], "mail": ["ann@example.org"]}
-    write_parquet(landing / "c_1.parquet", no=["1"], **mails)
-    write_parquet(landing / "c_2.parquet", shop=["x"], no=["2"], **mails)
-    ids, warnings = records(lake, described(landing, "c_*.parquet", "parquet"))
-    assert ids == ["1", "2"]
-    assert ["1 of 2 rows have columns that nothing reads, e.g. shop" in w for w in warnings] == [
-        True
-    ]
+    write_parquet(tmp_path / "c_1.parquet", no=["1"], **mails)
+    write_parquet(tmp_path / "c_2.parquet", shop=["x"], no=["2"], **mails)
+    rows = read(spark, tmp_path, "c_*.parquet", "parquet")
+    assert [(row["no"], row["_unknown"]) for row in rows] == [("1", None), ("2", "shop")]
 
-    write_parquet(landing / "c_3.parquet", customer_no=["3"], **mails)
+    write_parquet(tmp_path / "c_3.parquet", customer_no=["3"], **mails)
     with pytest.raises(ConfigError, match=r"c_3.parquet.*\n.*column 'no' is missing; the file has"):
-        records(lake, described(landing, "c_*.parquet", "parquet"))
+        read(spark, tmp_path, "c_*.parquet", "parquet")
 
-    write_parquet(landing / "c_3.parquet", no=[3], shop=["x"], **mails)
+    write_parquet(tmp_path / "c_3.parquet", no=[3], shop=["x"], **mails)
     with pytest.raises(ConfigError, match=r"c_3.parquet.*\n.*'no' is bigint here and string in"):
-        records(lake, described(landing, "c_*.parquet", "parquet"))
+        read(spark, tmp_path, "c_*.parquet", "parquet")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("windows-1252", "Zoë d\u2019Arc"),
+        ("UTF-16", "Łucja Ōta"),
+        ("windows-1251", "Анна Белова"),
+        ("Shift_JIS", "山田花子"),
+        ("GB18030", "王小明"),
+    ],
+)
+def test_files_of_other_encodings_are_read(
+    spark: SparkSession, tmp_path: Path, encoding: str, name: str
+) -> None:
+    text = f"no;name;mail\r\n1;{name};a@example.com\r\n2;{name} 2;\r\n"
+    (tmp_path / "people.csv").write_bytes(text.encode(encoding))
+    rows = read(spark, tmp_path, "people.csv", encoding=encoding)
+    assert [(row["no"], row["name"], row["mail"]) for row in rows] == [
+        ("1", name, "a@example.com"),
+        ("2", f"{name} 2", None),
+    ]
+    assert not any(row["_malformed"] for row in rows)
+
+
+def test_another_encoding_than_the_configured_one_is_told(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "people.csv").write_bytes("no;näme;mail\n1;Zoë;a@example.com\n".encode("cp1252"))
+    fields = FIELDS | {"full_name": "näme"}
+    with pytest.raises(ConfigError, match=r"not written in UTF-8.*name its 'encoding'"):
+        read(spark, tmp_path, "people.csv", fields=fields)
+    (tmp_path / "people.csv").write_bytes("no;name;mail\n1;Zoe;a@example.com\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match=r"not written in UTF-8.*or UTF-16"):
+        read(spark, tmp_path, "people.csv")
