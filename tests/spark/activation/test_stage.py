@@ -26,6 +26,7 @@ from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import DeliveryError, MissingInputError
 
 
+@pytest.mark.slow
 def test_lists_follow_consent(lake: Lakehouse, tmp_path: Path) -> None:
     config = configure(tmp_path)
     write(lake)

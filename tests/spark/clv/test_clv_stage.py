@@ -256,6 +256,7 @@ def rows_of(lake: Lakehouse, as_of: date) -> dict[str, list[str]]:
     return {t.name: sorted(map(str, lake.read(t).where(of_date).collect())) for t in kept}
 
 
+@pytest.mark.slow
 def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
     config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]

@@ -244,6 +244,7 @@ def test_revenue_that_no_order_has_is_refused(lake: Lakehouse) -> None:
     assert [table.name for table in TABLES if lake.exists(table)] == []
 
 
+@pytest.mark.slow
 def test_summaries_of_one_date_are_not_touched_by_another(lake: Lakehouse) -> None:
     write_inputs(lake, EVENTS)
     config = HistoryConfig(summary_lags_days=[0, 30])  # type: ignore[call-arg]

@@ -40,6 +40,7 @@ def ingest(lake: Lakehouse, config: SourcesConfig) -> RunReport:
         return stage.run(lake, config)
 
 
+@pytest.mark.slow
 def test_a_refusal_never_goes_with_its_file(lake: Lakehouse, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     landing.mkdir()
