@@ -105,16 +105,16 @@ CONSENT = Table(
     "sources.consent",
     "One statement of consent of one record, for a channel and a purpose.",
     (
-        Column("consent_id", "string", key=True),
+        Column(
+            "consent_id",
+            "string",
+            "of the system; one form may speak of several channels",
+            key=True,
+        ),
         Column("source_system", "string", required=True),
         Column("source_record_id", "string", required=True, references="sources.customer_record"),
-        Column(
-            "channel",
-            "string",
-            required=True,
-            allowed=(ANY, *CHANNELS),
-        ),
-        Column("purpose", "string", required=True),
+        Column("channel", "string", key=True, allowed=(ANY, *CHANNELS)),
+        Column("purpose", "string", key=True),
         Column(
             "val",
             "string",

@@ -15,7 +15,11 @@ from pyspark.sql import SparkSession
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.sources import stage
-from clvspark.sources.compare_rows import in_natural_order, keep_newest_of_key
+from clvspark.sources.compare_rows import (
+    in_natural_order,
+    keep_newest_of_key,
+    quarantine_repeats,
+)
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, QUARANTINE, SURVEY_RESPONSE
 
@@ -167,6 +171,29 @@ def test_of_derived_statements_the_newest_holds_too(spark: SparkSession) -> None
     kept = keep_newest_of_key(orders, CONSENT).collect()
 
     assert [row["val"] for row in kept] == ["n" for _ in KEYS], "though the older ones are fuller"
+
+
+def test_one_form_may_speak_of_several_channels(spark: SparkSession) -> None:
+    form = {
+        "consent_id": "crm:1",
+        "source_system": "crm",
+        "source_record_id": "1",
+        "purpose": "news",
+    }
+    rows = [
+        form | {"channel": channel, "val": val, "recorded_at": at}
+        for channel, val, at in (("email", "y", DAY), ("sms", "y", DAY), ("sms", "n", NEXT))
+    ]
+    mapped = CONSENT.rows(spark, rows).selectExpr(
+        "*",
+        "'f' AS _file",
+        "CAST(NULL AS STRING) AS _raw",
+        "CAST(array() AS array<string>) AS _reasons",
+    )
+
+    kept = quarantine_repeats(mapped, CONSENT).where("size(_reasons) = 0").collect()
+
+    assert {(row["channel"], row["val"]) for row in kept} == {("email", "y"), ("sms", "n")}
 
 
 def test_the_newest_answer_of_a_survey_stays(taken: SimpleNamespace) -> None:
