@@ -7,14 +7,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import yaml
+from support.ingest import ingest
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
-from clvspark.sources import stage
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, PRODUCT, QUARANTINE
 
@@ -119,11 +118,6 @@ def described(landing: Path, *systems: str) -> SourcesConfig:
     return SourcesConfig.model_validate(
         {"landing": str(landing), "systems": [yaml.safe_load(system) for system in systems]}
     )
-
-
-def ingest(lake: Lakehouse, config: SourcesConfig) -> Any:
-    with lake.writing("ingest"):
-        return stage.run(lake, config)
 
 
 @pytest.fixture(scope="module")

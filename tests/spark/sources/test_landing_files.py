@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import Row, SparkSession
+from support.ingest import ingest
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
-from clvspark.sources import stage
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.landing import find_files, read_landing
 from clvspark.sources.tables import CUSTOMER_RECORD
@@ -43,8 +43,7 @@ def drop(folder: Path, name: str, text: str) -> None:
 
 def records(lake: Lakehouse, config: SourcesConfig) -> tuple[list[str], list[str]]:
     """Ids of the customer records after an ingest, and its warnings."""
-    with lake.writing("ingest"):
-        report = stage.run(lake, config)
+    report = ingest(lake, config)
     return sorted(
         r["source_record_id"] for r in lake.read(CUSTOMER_RECORD).collect()
     ), report.warnings

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from pyspark.sql import SparkSession
+from support.ingest import ingest
 
 from clvspark.lakehouse import Lakehouse
-from clvspark.sources import stage
 from clvspark.sources.compare_rows import (
     in_natural_order,
     keep_newest_of_key,
@@ -117,8 +117,7 @@ def taken(
     systems = [yaml.safe_load(text) for text in (DATED, NUMBERED, CONSENTS, ANSWERS, SALES)]
     config = SourcesConfig.model_validate({"landing": str(folder / "landing"), "systems": systems})
     lake = open_lake(folder)
-    with lake.writing("ingest"):
-        report = stage.run(lake, config)
+    report = ingest(lake, config)
     bad = lake.read(QUARANTINE).collect()
     return SimpleNamespace(lake=lake, report=report, bad=bad)
 
@@ -232,8 +231,7 @@ def test_quarantine_names_a_file_below_the_landing_folder(lake: Lakehouse, tmp_p
     system: dict[str, Any] = yaml.safe_load(DATED)
     system["files"][0]["path"] = "*/*.csv"
     config = SourcesConfig.model_validate({"landing": str(landing), "systems": [system]})
-    with lake.writing("ingest"):
-        stage.run(lake, config)
+    ingest(lake, config)
 
     assert sorted(row["file_name"] for row in lake.read(QUARANTINE).collect()) == sorted(names)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ingest import ingest
 
-from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.sources import stage
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CONSENT, FILE
 
@@ -33,11 +33,6 @@ def described(landing: Path, **more: Any) -> SourcesConfig:
     ]
     system = {"system": "shop", "files": files}
     return SourcesConfig.model_validate({"landing": str(landing), "systems": [system], **more})
-
-
-def ingest(lake: Lakehouse, config: SourcesConfig) -> RunReport:
-    with lake.writing("ingest"):
-        return stage.run(lake, config)
 
 
 @pytest.mark.slow

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from support.ingest import ingest
 
 from clvspark.history import stage as history
 from clvspark.history.config import HistoryConfig
 from clvspark.history.tables import ORDER
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
-from clvspark.sources import stage
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, PRODUCT, QUARANTINE
 
@@ -92,8 +92,7 @@ def taken(
     systems = [yaml.safe_load(SHOP.format(system=system)) for system in SHOPS]
     lake = open_lake(folder)
     config = SourcesConfig.model_validate({"landing": str(folder), "systems": systems})
-    with lake.writing("ingest"):
-        report = stage.run(lake, config)
+    report = ingest(lake, config)
     records = defaultdict(set)
     for row in lake.read(CUSTOMER_RECORD).collect():
         records[row["source_system"]].add(row["source_record_id"])
