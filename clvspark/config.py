@@ -74,10 +74,19 @@ class Config(StrictModel):
             yield "measurement.holdout_percent must equal activation.holdout.percent"
 
     @check
-    def _two_folders(self) -> Iterator[str]:
+    def _folders_apart(self) -> Iterator[str]:
         root = self.lakehouse.root
-        if root is not None and Path(root).absolute() == Path(self.sources.landing).absolute():
+        landing, exports = _folder(self.sources.landing), _folder(self.activation.exports)
+        if root is not None and _folder(root) == landing:
             yield "lakehouse.root and sources.landing must be two folders"
+        if root is not None and exports.is_relative_to(_folder(root)):
+            yield "activation.exports must not lie in lakehouse.root, whose folders are tables"
+        if exports.is_relative_to(landing):
+            yield "activation.exports must not lie in sources.landing, whose files are read"
+
+
+def _folder(name: str) -> Path:
+    return Path(name).absolute()
 
 
 def read_config(path: str | Path) -> Config:

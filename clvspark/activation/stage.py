@@ -38,7 +38,7 @@ from clvspark.privacy.consent import (
     resolve_consent,
 )
 from clvspark.privacy.erase import purge_deleted
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_CONSENT
 
 STAGE = "activate"
 READS = (
@@ -50,6 +50,7 @@ READS = (
     ALIAS,
     CUSTOMER_RECORD,
     CONSENT,
+    UNREAD_CONSENT,
     EVENT,
     CUSTOMER_VALUE,
     DECILE,
@@ -87,7 +88,9 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    statements = gather_statements(lake.read(CONSENT), lake.read_or_empty(EVENT))
+    statements = gather_statements(
+        lake.read(CONSENT), lake.read_or_empty(EVENT), lake.read_or_empty(UNREAD_CONSENT)
+    )
     consent = resolve_consent(
         statements, links, purpose=MARKETING, until=until, later_refusals=True
     )

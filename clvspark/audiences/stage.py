@@ -38,7 +38,7 @@ from clvspark.privacy.consent import (
     gather_statements,
     resolve_consent,
 )
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE, UNREAD_CONSENT
 
 STAGE = "audiences"
 READS = (
@@ -50,6 +50,7 @@ READS = (
     INTERACTION,
     CUSTOMER_RECORD,
     CONSENT,
+    UNREAD_CONSENT,
     EVENT,
     SURVEY_RESPONSE,
 )
@@ -115,7 +116,9 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
 def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     until = F.lit(as_of).cast("timestamp")
-    statements = gather_statements(lake.read(CONSENT), lake.read_or_empty(EVENT))
+    statements = gather_statements(
+        lake.read(CONSENT), lake.read_or_empty(EVENT), lake.read_or_empty(UNREAD_CONSENT)
+    )
     consent = resolve_consent(statements, links, purpose=MARKETING, until=until)
     consent = consent.localCheckpoint(eager=False)
     people = links.select("source_system", "source_record_id", "person_id")

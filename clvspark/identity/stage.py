@@ -14,7 +14,6 @@ from clvspark.identity.config import IdentityConfig
 from clvspark.identity.evaluate.clusters import PairwiseQuality, evaluate_clusters
 from clvspark.identity.incremental.changes import (
     Renewal,
-    hash_values,
     renew_everything,
     renew_evidence,
 )
@@ -51,6 +50,7 @@ from clvspark.identity.tables import (
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import all_of, by_key
+from clvspark.lakehouse.texts import hash_columns
 from clvspark.lakehouse.tracking import Tracker, open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
@@ -113,8 +113,8 @@ def _resolve(work: Work) -> None:
 
 def _hash_records(records: DataFrame) -> DataFrame:
     """Customer records with ``unique_id`` and ``record_hash``; maps, which nothing here reads, are left out."""
-    hashed = [column.name for column in CUSTOMER_RECORD.columns if "map" not in column.type]
-    return records.withColumns({"unique_id": unique_id(), "record_hash": hash_values(hashed)})
+    hashed = [F.col(column.name) for column in CUSTOMER_RECORD.columns if "map" not in column.type]
+    return records.withColumns({"unique_id": unique_id(), "record_hash": hash_columns(hashed)})
 
 
 def _read_truth(work: Work) -> DataFrame | None:

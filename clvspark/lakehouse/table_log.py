@@ -96,7 +96,8 @@ def newest_version(table: Path) -> int:
 def read_commit(path: Path) -> list[dict[str, Any]]:
     """Actions of one commit; DamagedFileError if it is cut short or altered."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Only a line feed ends an action: statistics hold other separators of lines as they are.
+        lines = path.read_text(encoding="utf-8").split("\n")
         actions = [json.loads(line) for line in lines if line]
     except ValueError:
         actions = []

@@ -1,10 +1,18 @@
-"""Values of any type as texts."""
+"""Values of any type as texts, and as digests."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DoubleType, FloatType
+
+
+def hash_columns(columns: Sequence[Column]) -> Column:
+    """Hash of columns; a value that moves to another column changes it, also where the rest is NULL."""
+    tagged = [part for n, column in enumerate(columns) for part in (F.lit(n), column)]
+    return F.xxhash64(*tagged)
 
 
 def as_text(value: Column, kind: DataType) -> Column:

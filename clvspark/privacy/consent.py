@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Literal, get_args
 
 from pyspark.sql import Column, DataFrame
@@ -12,23 +13,28 @@ CHANNELS: list[str] = list(get_args(Channel))
 ANY = "any"
 MARKETING = "marketing"
 # Events by which somebody refuses a channel of marketing.
-_REFUSALS: dict[str, Channel] = {"email_unsubscribed": "email"}
+REFUSALS: dict[str, Channel] = {"email_unsubscribed": "email"}
 # From the most to the least restrictive; the first that any record says holds for the person.
 RESTRICTIVENESS = ("n", "p", "u", "y")
 # Rank of a statement by `val`, from 1 of a no.
 LENIENCY = f"array_position(array({', '.join(map(repr, RESTRICTIVENESS))}), val)"
 
 
-def gather_statements(consent: DataFrame, events: DataFrame) -> DataFrame:
-    """What records said about being addressed: sources.consent, and the refusals among the events.
+def is_about(purpose: str) -> Column:
+    """Whether a statement is about a purpose, however it is capitalised; NULL where it names none."""
+    return F.lower(F.trim("purpose")) == purpose
 
-    In: sources.consent; sources.event. Who unsubscribes has refused marketing by e-mail from that instant on, whether
-    or not the system that sent it keeps consents as well. Out: ``source_system, source_record_id, channel, purpose,
-    val, recorded_at``.
+
+def gather_statements(consent: DataFrame, events: DataFrame, unread: DataFrame) -> DataFrame:
+    """What records said about being addressed: sources.consent, the refusals among the events, and what is unread.
+
+    In: sources.consent; sources.event; sources.unread_consent. Who unsubscribes has refused marketing by e-mail from
+    that instant on, whether or not the system that sent it keeps consents as well. What could not be read is a
+    refusal. Out: ``source_system, source_record_id, channel, purpose, val, recorded_at``; a time of NULL is unknown.
     """
-    refused = events.where(F.col("event_type").isin(*_REFUSALS))
+    refused = events.where(F.col("event_type").isin(*REFUSALS))
     refused = refused.where("source_record_id IS NOT NULL")
-    channel = F.create_map(*(F.lit(part) for pair in _REFUSALS.items() for part in pair))
+    channel = F.create_map(*(F.lit(part) for pair in REFUSALS.items() for part in pair))
     refusals = refused.select(
         "source_system",
         "source_record_id",
@@ -37,7 +43,9 @@ def gather_statements(consent: DataFrame, events: DataFrame) -> DataFrame:
         F.lit("n").alias("val"),
         F.col("occurred_at").alias("recorded_at"),
     )
-    return consent.select(*refusals.columns).unionByName(refusals)
+    doubts = unread.withColumns({"purpose": F.lit(MARKETING), "val": F.lit("n")})
+    parts = [consent, refusals, doubts]
+    return reduce(DataFrame.unionByName, [part.select(*refusals.columns) for part in parts])
 
 
 def resolve_consent(
@@ -53,15 +61,17 @@ def resolve_consent(
     In: rows of `gather_statements`; current links (source_system, source_record_id, person_id). Out: one row a person
     and channel that was ever spoken of, ``person_id, channel, val``. Within a record the newest statement before
     `until` counts, the more restrictive of two at the same instant; over the records of a person the most
-    restrictive one. `later_refusals`: a no counts as soon as it is known, also one of a later day.
+    restrictive one. A statement of unknown time is newer than any. `later_refusals`: a no counts as soon as it is
+    known, also one of a later day.
     """
     rank = F.expr(LENIENCY)
-    counts = F.col("recorded_at") < until
+    is_timeless = F.col("recorded_at").isNull()
+    counts = is_timeless | (F.col("recorded_at") < until)
     if later_refusals:
         counts |= F.col("val") == "n"
-    made = statements.where((F.col("purpose") == purpose) & counts)
+    made = statements.where(is_about(purpose) & counts)
     newest = made.groupBy("source_system", "source_record_id", "channel").agg(
-        F.max_by(rank, F.struct("recorded_at", -rank)).alias("rank")
+        F.max_by(rank, F.struct(is_timeless, "recorded_at", -rank)).alias("rank")
     )
     people = links.select("source_system", "source_record_id", "person_id")
     strictest = (

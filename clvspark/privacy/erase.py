@@ -155,7 +155,7 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
     )
     # Whole words only: the id 12 is not in 4123.
     names = F.expr(
-        "(s.system IS NULL OR s.system = q.source_system) AND "
+        "(s.system IS NULL OR s.system IN (q.source_system, q.record_system)) AND "
         r"lower(q.raw) RLIKE concat('(^|[^a-z0-9])\\Q', s.needle, '\\E($|[^a-z0-9])')"
     )
     hits = (
@@ -171,7 +171,9 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
         target = lake.storage.delta(QUARANTINE).alias("t")
         target.merge(
             F.broadcast(hits.alias("s")), "t.quarantine_id = s.quarantine_id"
-        ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
+        ).whenMatchedUpdate(
+            set={"raw": "NULL", "source_record_id": "NULL"}
+        ).execute()
         purge_deleted(lake, table)
     return touched
 

@@ -16,12 +16,13 @@ def normalise_identifier(identifier: Column) -> Column:
 def address_key(kind: str, identifier: Column) -> Column:
     """What two spellings of one address have in common: an e-mail normalised, the last nine digits of a number.
 
-    Systems write a number with or without the code of its country (+44 7700 900123, 07700 900123). Two numbers of
-    different countries that end alike are taken for one, so that a refusal is rather heeded twice than not at all.
+    Blanks and signs that nobody sees are no part of an e-mail. Systems write a number with or without the code of its
+    country (+44 7700 900123, 07700 900123). Two numbers of different countries that end alike are taken for one, so
+    that a refusal is rather heeded twice than not at all.
     """
     if kind == "phone":
         return F.right(F.regexp_replace(identifier, r"\D", ""), F.lit(9))
-    return normalise_identifier(identifier)
+    return normalise_identifier(F.regexp_replace(identifier, r"[\s\p{Z}\p{C}]", ""))
 
 
 def hash_identifier(identifier: Column) -> Column:

@@ -8,12 +8,15 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.texts import hash_columns
 from clvspark.sources.tables import EVENT, NEWEST
 
 SHARED_ORDER = "order_of_several_records"
 DUPLICATE = "duplicate_key"
 SUPERSEDED = "superseded"
 COPY = "copy"
+# Reasons of rows in whose place a good one stands.
+IN_PLACE = (DUPLICATE, SUPERSEDED, COPY)
 _ORDER = ["order_id", "event_type"]
 
 
@@ -38,23 +41,39 @@ def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
 
 
 def find_shared_orders(events: DataFrame) -> DataFrame:
-    """``order_id, event_type`` of orders, and of refunds, whose good lines name more than one customer record.
+    """``order_id, event_type, has_records, has_stores`` of orders, and of refunds, that may be several.
 
-    Two shops that count their receipts from 1 under the name of one system look like this.
+    Their good lines name more than one customer record, or more than one store. Two shops that count their receipts
+    from 1 under the name of one system look like this.
     """
-    named = events.where(
-        (F.size("_reasons") == 0)
-        & F.col("event_type").isin("order", "refund")
-        & F.col("source_record_id").isNotNull()
+    sales = events.where((F.size("_reasons") == 0) & F.col("event_type").isin("order", "refund"))
+    named = F.col("source_record_id").isNotNull()
+    record = F.when(named, F.struct("source_system", "source_record_id"))
+    ends = sales.groupBy(*_ORDER).agg(
+        _differ(record).alias("has_records"), _differ(F.col("store_id")).alias("has_stores")
     )
-    record = F.struct("source_system", "source_record_id")
-    ends = named.groupBy(*_ORDER).agg(F.min(record).alias("_first"), F.max(record).alias("_last"))
-    return ends.where(F.col("_first") != F.col("_last")).select(*_ORDER)
+    return ends.where("has_records OR has_stores")
+
+
+def _differ(value: Column) -> Column:
+    return F.coalesce(F.min(value) != F.max(value), F.lit(False))
+
+
+def warn_of_shared_orders(shared: DataFrame) -> list[str]:
+    """A sentence if orders have lines of several stores. In: rows of `find_shared_orders`."""
+    orders = shared.where("has_stores AND NOT has_records").count()
+    warning = (
+        f"{EVENT.name}: {orders:,} orders have lines of several stores, and each counts as one purchase. Next step: "
+        "none, if several stores may serve one order; else numbers start again in every store: map 'order_id' with "
+        "'join', of the store and the number."
+    )
+    return [warning] if orders else []
 
 
 def quarantine_shared_orders(events: DataFrame, shared: DataFrame) -> DataFrame:
-    """Give every good line of the orders `shared` the reason ``order_of_several_records``."""
-    marked = events.join(shared.withColumn("_shared", F.lit(True)), on=_ORDER, how="left")
+    """Give every good line of orders `shared` by several records the reason ``order_of_several_records``."""
+    several = shared.where("has_records").select(*_ORDER, F.lit(True).alias("_shared"))
+    marked = events.join(several, on=_ORDER, how="left")
     refused = F.col("_shared").isNotNull() & (F.size("_reasons") == 0)
     return _refuse(marked, EVENT, refused, F.lit(SHARED_ORDER)).select(*events.columns)
 
@@ -93,7 +112,7 @@ def _content(table: Table) -> Column:
         for column in table.columns
         if column.type.startswith("map")
     }
-    return F.xxhash64(*(texts.get(name, F.col(name)) for name in table.names))
+    return hash_columns([texts.get(name, F.col(name)) for name in table.names])
 
 
 def _refuse(rows: DataFrame, table: Table, refused: Column, reason: Column) -> DataFrame:

@@ -93,6 +93,10 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
     values = {
         name: typed(texts[name], types[name], rule, kinds) for name, rule in output.fields.items()
     }
+    # Y and Email are what y and email are.
+    for column in table.columns:
+        if column.allowed and column.name in values:
+            values[column.name] = F.lower(F.trim(values[column.name]))
     values["source_system"] = values.get("source_system", F.lit(system))
     for name in QUALIFIED.get(output.to, ()):
         if name in values:

@@ -14,7 +14,9 @@ def build_quarantine(mapped: DataFrame, table: Table) -> DataFrame:
     bad = mapped.where(F.size("_reasons") > 0)
     same = Window.partitionBy("_file", "_raw").orderBy(F.col("_reasons")[0])
     revenue = F.col("net_revenue") if "net_revenue" in table.names else F.lit(None)
-    record = F.col("source_record_id") if "source_record_id" in table.names else F.lit(None)
+    names_record = "source_record_id" in table.names
+    record = F.col("source_record_id") if names_record else F.lit(None)
+    system = F.when(record.isNotNull(), F.col("source_system")) if names_record else F.lit(None)
     identity = F.concat_ws(
         "|", F.lit(table.name), "_file", "_raw", F.row_number().over(same).cast("string")
     )
@@ -26,6 +28,7 @@ def build_quarantine(mapped: DataFrame, table: Table) -> DataFrame:
         F.col("_reasons")[0].alias("reason"),
         F.col("_reasons").alias("reasons"),
         revenue.cast("decimal(18,2)").alias("net_revenue"),
+        system.cast("string").alias("record_system"),
         record.cast("string").alias("source_record_id"),
         F.col("_raw").alias("raw"),
     ).select(*QUARANTINE.names)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
@@ -21,6 +21,7 @@ from clvspark.sources.compare_rows import (
     keep_newest_of_key,
     quarantine_repeats,
     quarantine_shared_orders,
+    warn_of_shared_orders,
 )
 from clvspark.sources.config import LandingFile, SourcesConfig
 from clvspark.sources.landing import find_files, read_landing, resolve_landing
@@ -37,8 +38,10 @@ from clvspark.sources.tables import (
     SURVEY_RESPONSE,
     TABLES,
     TARGETS,
+    UNREAD_CONSENT,
 )
 from clvspark.sources.taken_files import refuse_removed
+from clvspark.sources.unread_consent import count_by_system, list_unread, warn_of_unread
 
 STAGE = "ingest"
 
@@ -135,7 +138,7 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.step("reading landing files")
     mapped, received = _map_drops(lake, drops)
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
-    judged = by_key(lambda name: _judge_together(lake, name, mapped), TARGETS)
+    judged = by_key(lambda name: _judge_together(run, lake, name, mapped), TARGETS)
     frames = by_key(lambda name: _unite(name, judged, mapped, tombstones), TARGETS)
     _warn_of_files(run, drops)
     if received:
@@ -144,11 +147,15 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     tables = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
     }
-    for warning in warn_of_strangers(_count_strangers(tables)):
+    unread = list_unread(frames).localCheckpoint()
+    strangers, doubts = side_by_side(
+        DataFrame.collect, (_count_strangers(tables), count_by_system(tables[CONSENT], unread))
+    )
+    for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
-    run.overwrite_all({**tables, QUARANTINE: quarantined}, cached=True)
+    run.overwrite_all({**tables, UNREAD_CONSENT: unread, QUARANTINE: quarantined}, cached=True)
 
 
 def _warn_of_files(run: Run, drops: list[Drop]) -> None:
@@ -166,9 +173,9 @@ def _warn_of_files(run: Run, drops: list[Drop]) -> None:
             )
 
 
-def _count_strangers(tables: dict[Table, DataFrame]) -> list[Row]:
+def _count_strangers(tables: dict[Table, DataFrame]) -> DataFrame:
     naming = {table.name: tables[table] for table in (EVENT, CONSENT, SURVEY_RESPONSE)}
-    return count_strangers(naming, tables[CUSTOMER_RECORD]).collect()
+    return count_strangers(naming, tables[CUSTOMER_RECORD])
 
 
 def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, list[DataFrame]]:
@@ -200,7 +207,7 @@ def _map_drop(lake: Lakehouse, drop: Drop) -> tuple[Mapped, list[DataFrame]]:
     return mapped, received
 
 
-def _judge_together(lake: Lakehouse, name: str, mapped: Mapped) -> DataFrame:
+def _judge_together(run: Run, lake: Lakehouse, name: str, mapped: Mapped) -> DataFrame:
     """All rows of one target over all systems, with the reasons that show only between rows."""
     table = TARGETS[name]
     nothing = lake.spark.createDataFrame([], table.schema).select(
@@ -217,7 +224,11 @@ def _judge_together(lake: Lakehouse, name: str, mapped: Mapped) -> DataFrame:
     if name != "event":
         return rows
     shared = find_shared_orders(rows).localCheckpoint()
-    return rows if shared.isEmpty() else quarantine_shared_orders(rows, shared).localCheckpoint()
+    if shared.isEmpty():
+        return rows
+    for warning in warn_of_shared_orders(shared):
+        run.warn(warning)
+    return quarantine_shared_orders(rows, shared).localCheckpoint()
 
 
 def _unite(

@@ -81,7 +81,7 @@ EVENT = Table(
         "order_is_complete": "event_type NOT IN ('order', 'refund') "
         "OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
         "revenue_of_sales": "event_type IN ('order', 'refund') OR coalesce(net_revenue, 0) = 0",
-        "revenue_sign": "net_revenue IS NULL OR (event_type = 'refund' AND net_revenue <= 0) OR net_revenue >= 0",
+        "revenue_sign": "net_revenue IS NULL OR if(event_type = 'refund', net_revenue <= 0, net_revenue >= 0)",
     },
     cluster_by=("source_system", "source_record_id"),
     change_feed=True,
@@ -124,6 +124,19 @@ CONSENT = Table(
         ),
         Column("reason", "string"),
         Column("recorded_at", "timestamp", required=True, check=f"recorded_at {_INSTANT}"),
+    ),
+)
+UNREAD_CONSENT = Table(
+    "sources.unread_consent",
+    "What a record said about being addressed and nobody could read: it counts as a refusal of marketing.",
+    (
+        _SYSTEM,
+        _RECORD,
+        Column("channel", "string", "any, where it cannot be read", key=True),
+        Column(
+            "recorded_at", "timestamp", "NULL: cannot be read; then no later statement replaces it"
+        ),
+        Column("rows", "int", "rows in quarantine that say so", check="rows >= 1"),
     ),
 )
 PRODUCT = Table(
@@ -182,6 +195,7 @@ QUARANTINE = Table(
             "amount of the row where readable",
             unit="lakehouse currency",
         ),
+        Column("record_system", "string", "system of the record that the row names"),
         Column("source_record_id", "string", "record that the row names, where readable"),
         Column(
             "raw",
@@ -212,7 +226,7 @@ TARGETS = {
         CAMPAIGN_MEMBER,
     )
 }
-TABLES = (*TARGETS.values(), QUARANTINE, FILE)
+TABLES = (*TARGETS.values(), UNREAD_CONSENT, QUARANTINE, FILE)
 # What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
 # Of two statements of consent at one instant the stricter holds.
 NEWEST = {

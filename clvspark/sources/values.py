@@ -12,7 +12,7 @@ from pyspark.sql.types import (
     DataType,
     DateType,
     DecimalType,
-    LongType,
+    NumericType,
     StringType,
     TimestampType,
 )
@@ -107,8 +107,8 @@ def _typed_time(value: Column, kind: DataType, rule: FieldRule, *, is_day: bool)
         return F.coalesce(
             *(known(time) if _names_zone(pattern) else local(time) for pattern, time in read)
         )
-    if isinstance(kind, LongType):
-        return known(_instant(value))
+    if isinstance(kind, NumericType):
+        return known(_instant(value.try_cast("decimal(38,6)")))
     if isinstance(kind, TimestampType):
         return known(value)
     if not isinstance(kind, StringType):
@@ -125,18 +125,20 @@ def _names_zone(pattern: str) -> bool:
 def _instant(number: Column) -> Column:
     """An instant kept as a number since 1970, its unit told by its size.
 
-    Seconds, milli-, micro- or nanoseconds: their sizes do not overlap from 1973 to 5138. Spark reads the
-    nanoseconds that pandas writes to Parquet as such a number.
+    Seconds, milli-, micro- or nanoseconds: their sizes do not overlap from 1973 to 5138. Smaller numbers are no
+    instants: 0 stands for nothing, 19800101 for a date that needs a format. Spark reads the nanoseconds that pandas
+    writes to Parquet as such a number.
     """
     size = F.abs(number)
-    micros_of_nanos = F.round((number - F.pmod(number, F.lit(1000))) / 1000).cast("bigint")
+    micros_of_nanos = F.floor(number / 1000)
     micros = (
-        F.when(size < 10**11, number * 10**6)
+        F.when(size < 10**8, F.lit(None))
+        .when(size < 10**11, number * 10**6)
         .when(size < 10**14, number * 10**3)
         .when(size < 10**17, number)
         .otherwise(micros_of_nanos)
     )
-    return F.timestamp_micros(micros)
+    return F.timestamp_micros(micros.try_cast("bigint"))
 
 
 def _exact_decimal(text: Column, kind: DecimalType) -> Column:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.cleaning.shared_identifiers import (
@@ -20,6 +20,7 @@ from clvspark.identity.cleaning.shared_identifiers import (
 from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.subsets import rows_among, rows_beside
+from clvspark.lakehouse.texts import hash_columns
 
 # Beyond this share of changed records it is cheaper to take all for changed.
 EVERYTHING_SHARE = 0.3
@@ -55,12 +56,6 @@ class Renewal:
     def everything(self) -> bool:
         """Whether all records are taken for changed."""
         return self.kept is None
-
-
-def hash_values(names: list[str]) -> Column:
-    """Hash of columns; a value that moves to another column changes it, also where the rest is NULL."""
-    tagged = [part for n, name in enumerate(names) for part in (F.lit(n), F.col(f"`{name}`"))]
-    return F.xxhash64(*tagged)
 
 
 def find_changes(records: DataFrame, stored: DataFrame, decided: DataFrame | None) -> DataFrame:
@@ -180,4 +175,4 @@ def _hash_evidence(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
     """Add ``evidence_hash``: of all that the record is compared by."""
     # What is shared belongs to it: with the values themselves it says what is blanked.
     names = [*settings.columns, "shared", "decision_hash"]
-    return rows.withColumn("evidence_hash", hash_values(names))
+    return rows.withColumn("evidence_hash", hash_columns([F.col(f"`{name}`") for name in names]))

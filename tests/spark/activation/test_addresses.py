@@ -46,7 +46,9 @@ def test_a_person_has_the_addresses_of_all_their_records(spark: SparkSession) ->
     golden = spark.createDataFrame(
         [("ann", "ann@example.org"), ("bob", None)], "person_id string, email string"
     )
-    rows = [("r1", " ANN@example.org "), ("r2", "Home@Example.org"), ("r3", HOME), ("r4", " ")]
+    rows = [
+        ("r1", " ANN@example.org "), ("r2", "Home@Example.org"), ("r3", f"\u00a0\t{HOME}\x00\u200b"), ("r4", " "),
+    ]  # fmt: skip
     records = CUSTOMER_RECORD.rows(
         spark, [{"source_system": "s", "source_record_id": r, "email": e} for r, e in rows]
     )

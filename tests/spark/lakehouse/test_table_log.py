@@ -92,6 +92,13 @@ def test_files_without_statistics_make_the_rows_unknown(spark: SparkSession, tab
     assert read_table_log(table).rows is None
 
 
+def test_statistics_may_hold_other_ends_of_lines(spark: SparkSession, table: Path) -> None:
+    names = [("Th\u0085ing",), ("x\u2028y",), ("x\u2029y",)]
+    spark.createDataFrame(names, "name string").write.format("delta").save(str(table))
+
+    assert (newest_version(table), read_table_log(table).rows) == (0, 3)
+
+
 @pytest.mark.parametrize("text", ["", '{"add": {"path"', "no json\n"])
 def test_a_damaged_commit_is_named(spark: SparkSession, table: Path, text: str) -> None:
     append(spark, table, 1)

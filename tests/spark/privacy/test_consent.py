@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.privacy.consent import consent_by_channel, gather_statements, resolve_consent
 from clvspark.privacy.identifiers import hash_identifier
-from clvspark.sources.tables import CONSENT, EVENT
+from clvspark.sources.tables import CONSENT, EVENT, UNREAD_CONSENT
 
 CHANNELS = ["email", "push", "sms"]
 Statement = tuple[str, str, str, str]  # record, channel, value, day of April
@@ -87,7 +87,9 @@ def test_who_unsubscribes_has_refused_marketing_by_email(spark: SparkSession) ->
     events.append({**records[2], **event, "event_id": "c", "event_type": "email_opened"})
     events.append({**event, "event_id": "nobody", "source_system": "s"})
     statements = gather_statements(
-        CONSENT.rows(spark, [*consent, again]), EVENT.rows(spark, events)
+        CONSENT.rows(spark, [*consent, again]),
+        EVENT.rows(spark, events),
+        UNREAD_CONSENT.rows(spark, []),
     )
     link = {"valid_from": date(2026, 4, 1), "recorded_at": "2026-04-01 06:00:00"}
     link |= {"reason": "single", "probability": 1}
@@ -103,6 +105,33 @@ def test_who_unsubscribes_has_refused_marketing_by_email(spark: SparkSession) ->
         "cat": True,
     }
     assert found["ann"]["consent_sms"], "nothing was said of other channels"
+
+
+def test_what_could_not_be_read_is_a_refusal(spark: SparkSession) -> None:
+    said = {"channel": "email", "purpose": "Marketing ", "val": "y", "recorded_at": "2026-04-05 00:00:00"}  # fmt: skip
+    records = [{"source_system": "s", "source_record_id": name} for name in ("ann", "bob", "cat")]
+    consent = [{**record, **said, "consent_id": record["source_record_id"]} for record in records]
+    unread = [
+        {**records[0], "channel": "any"},
+        {**records[1], "channel": "email", "recorded_at": "2026-04-04 00:00:00"},
+        {**records[2], "channel": "email", "recorded_at": "2026-04-06 00:00:00"},
+    ]
+    statements = gather_statements(
+        CONSENT.rows(spark, consent), EVENT.rows(spark, []), UNREAD_CONSENT.rows(spark, unread)
+    )
+    links = [{**record, "person_id": record["source_record_id"]} for record in records]
+    resolved = resolve_consent(
+        statements,
+        PERSON_LINK.rows(spark, links),
+        purpose="marketing",
+        until=F.lit(datetime(2026, 4, 10, tzinfo=UTC)),
+    )
+    found = {row["person_id"]: row for row in consent_by_channel(resolved, CHANNELS).collect()}
+    assert {name: row["consent_email"] for name, row in found.items()} == {
+        "ann": False,
+        "bob": True,  # has said yes later
+        "cat": False,
+    }
 
 
 def test_a_channel_that_was_never_spoken_of_is_not_consented(spark: SparkSession) -> None:

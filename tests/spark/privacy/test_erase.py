@@ -33,6 +33,13 @@ RECORDS = [("crm", "1", "ann"), ("app", "7", "ann"), ("crm", "2", "bob")]
 VALUE = {"lifecycle_stage": "core", "horizon_days": 364, "model_id": "m"}
 SUMMARY = {"lag_days": 0, "first_purchase_on": "2026-03-01", "last_purchase_on": "2026-03-01"}
 RAW = ("torn;1;order", "torn;11;order", "torn;ANN@example.org")
+# Of a till that speaks of the records of the app.
+OF_THE_TILL = {
+    "source_system": "till",
+    "record_system": "app",
+    "source_record_id": "7",
+    "raw": "torn;7",
+}
 
 
 def mapped(rows: DataFrame) -> DataFrame:
@@ -77,6 +84,7 @@ def write(lake: Lakehouse) -> None:
     torn = {"source_system": "crm", "target_table": "sources.event", "file_name": "f.csv"}
     reasons = {"reason": "malformed_row", "reasons": ["malformed_row"]}
     bad = [{**torn, **reasons, "quarantine_id": str(n), "raw": raw} for n, raw in enumerate(RAW)]
+    bad.append({**torn, **reasons, **OF_THE_TILL, "quarantine_id": "till"})
     lake.overwrite(QUARANTINE, QUARANTINE.rows(spark, bad))
 
 
@@ -94,7 +102,7 @@ def test_every_record_of_the_person_goes_from_every_table(erased: SimpleNamespac
     lake = erased.lake
     assert erased.rows == {
         "sources.customer_record": 2, "sources.event": 4, "identity.person_link": 2, "history.order": 2,
-        "activation.holdout": 1, "sources.quarantine": 2,
+        "activation.holdout": 1, "sources.quarantine": 3,
     }  # fmt: skip
     assert [row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()] == ["2"]
     assert [row["person_id"] for row in lake.read(PERSON_LINK).collect()] == ["bob"]
@@ -115,7 +123,7 @@ def test_sales_stay_in_the_books_without_the_person(erased: SimpleNamespace) -> 
 def test_tombstones_name_nobody_and_keep_the_records_out(erased: SimpleNamespace) -> None:
     lake = erased.lake
     stones = lake.read(TOMBSTONE).collect()
-    assert len(stones) == 4, "two records and two rows in quarantine"
+    assert len(stones) == 5, "two records and three rows in quarantine"
     assert all(len(row["record_sha256"]) == 64 for row in stones)
     stones_of = lake.read(TOMBSTONE)
     ids = [{"source_system": system, "source_record_id": record} for system, record, _ in RECORDS]
@@ -152,7 +160,9 @@ def test_rows_in_quarantine_that_name_the_person_are_hidden_for_good(
 ) -> None:
     lake = erased.lake
     shown = {row["quarantine_id"]: row["raw"] for row in lake.read(QUARANTINE).collect()}
-    assert shown == {"0": None, "1": RAW[1], "2": None}, "counted as before, but not shown"
+    assert shown == {"0": None, "1": RAW[1], "2": None, "till": None}, (
+        "counted as before, but not shown"
+    )
     torn = EVENT.rows(lake.spark, [{"event_id": "e"}]).withColumn(
         "_reasons", F.array(F.lit("torn"))
     )

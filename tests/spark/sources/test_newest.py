@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from support.ingest import ingest
 
 from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.table import Table
 from clvspark.sources.compare_rows import (
     in_natural_order,
     keep_newest_of_key,
@@ -51,7 +52,7 @@ files:
           consent_id: id
           source_record_id: id
           channel: {value: email}
-          purpose: {value: news}
+          purpose: {value: marketing}
           val: value
           recorded_at: at
 """
@@ -172,6 +173,26 @@ def test_of_derived_statements_the_newest_holds_too(spark: SparkSession) -> None
     assert [row["val"] for row in kept] == ["n" for _ in KEYS], "though the older ones are fuller"
 
 
+def judge(table: Table, spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
+    """Rows of one file after `quarantine_repeats`."""
+    mapped = table.rows(spark, rows).selectExpr(
+        "*",
+        "'f' AS _file",
+        "CAST(NULL AS STRING) AS _raw",
+        "CAST(array() AS array<string>) AS _reasons",
+    )
+    return quarantine_repeats(mapped, table)
+
+
+def test_a_value_in_another_column_is_no_copy(spark: SparkSession) -> None:
+    ann = {"source_system": "crm", "source_record_id": "1", "given_name": "Ann"}
+    rows = [ann | {"phone": "0770"}, ann | {"mobile": "0770"}]
+
+    judged = judge(CUSTOMER_RECORD, spark, rows).collect()
+
+    assert sorted(row["_reasons"] for row in judged) == [[], ["duplicate_key"]]
+
+
 def test_one_form_may_speak_of_several_channels(spark: SparkSession) -> None:
     form = {
         "consent_id": "crm:1",
@@ -183,14 +204,8 @@ def test_one_form_may_speak_of_several_channels(spark: SparkSession) -> None:
         form | {"channel": channel, "val": val, "recorded_at": at}
         for channel, val, at in (("email", "y", DAY), ("sms", "y", DAY), ("sms", "n", NEXT))
     ]
-    mapped = CONSENT.rows(spark, rows).selectExpr(
-        "*",
-        "'f' AS _file",
-        "CAST(NULL AS STRING) AS _raw",
-        "CAST(array() AS array<string>) AS _reasons",
-    )
 
-    kept = quarantine_repeats(mapped, CONSENT).where("size(_reasons) = 0").collect()
+    kept = judge(CONSENT, spark, rows).where("size(_reasons) = 0").collect()
 
     assert {(row["channel"], row["val"]) for row in kept} == {("email", "y"), ("sms", "n")}
 

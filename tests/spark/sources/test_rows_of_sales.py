@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from support.ingest import ingest
 
 from clvspark.history import stage as history
@@ -18,6 +20,7 @@ from clvspark.history.config import HistoryConfig
 from clvspark.history.tables import ORDER
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
+from clvspark.sources.compare_rows import find_shared_orders, warn_of_shared_orders
 from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, PRODUCT, QUARANTINE
 
@@ -49,6 +52,13 @@ SHOPS = {
         "3,visit,c1,2026-03-02 10:00:00,,5.00",
         "4,visit,c1,2026-03-02 10:00:00,,0.00",
         "5,visit,c1,2026-03-02 10:00:00,,",
+    ],
+    "signs": [
+        "1,order,c1,2026-03-01 10:00:00,r1,10.00",
+        "2,refund,c1,2026-03-02 10:00:00,r1,4.00",
+        "3,refund,c1,2026-03-02 10:00:00,r1,-4.00",
+        "4,refund,c1,2026-03-02 10:00:00,r1,0.00",
+        "5,order,c1,2026-03-02 10:00:00,r2,-4.00",
     ],
     # Two shops that number their receipts from 1.
     "till": [
@@ -125,6 +135,33 @@ def test_revenue_of_a_visit_is_quarantined_and_still_counted(taken: SimpleNamesp
     landed = sum(Decimal(row.split(",")[5] or 0) for rows in SHOPS.values() for row in rows)
     assert metrics["revenue_received"] == landed
     assert metrics["revenue_kept"] + metrics["revenue_quarantined"] == landed
+
+
+def test_a_refund_is_never_revenue_nor_an_order_a_loss(taken: SimpleNamespace) -> None:
+    assert taken.reasons["signs"] == {"check:revenue_sign": 2}
+    kept = taken.lake.read(EVENT).where("source_system = 'signs'").collect()
+    assert {row["event_id"] for row in kept} == {"signs:1", "signs:3", "signs:4"}
+
+
+def test_orders_of_several_records_or_stores_are_found(spark: SparkSession) -> None:
+    said = {"event_type": "order", "occurred_at": "2026-03-01", "channel": "shop", "net_revenue": 1}
+    sales = [
+        ("whole", "c1", "S1"), ("whole", None, "S1"), ("whole", "c1", None),
+        ("records", "c1", "S1"), ("records", "c2", "S1"),
+        ("stores", "c1", "S1"), ("stores", None, "S2"),
+    ]  # fmt: skip
+    rows = [
+        {**said, "event_id": n, "order_id": order, "source_system": "s", "source_record_id": record, "store_id": store}
+        for n, (order, record, store) in enumerate(sales)
+    ]  # fmt: skip
+    events = EVENT.rows(spark, rows).withColumn("_reasons", F.array().cast("array<string>"))
+    shared = find_shared_orders(events)
+    assert {(r["order_id"], r["has_records"], r["has_stores"]) for r in shared.collect()} == {
+        ("records", True, False),
+        ("stores", False, True),
+    }
+    (warning,) = warn_of_shared_orders(shared)
+    assert warning.startswith("sources.event: 1 orders have lines of several stores")
 
 
 def test_receipts_with_one_number_in_two_systems_are_two_orders(taken: SimpleNamespace) -> None:

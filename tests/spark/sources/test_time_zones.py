@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from pyspark.sql import SparkSession
@@ -58,11 +59,21 @@ def test_numbers_and_instants_of_parquet_are_not_moved(spark: SparkSession) -> N
     ten = datetime(2025, 5, 1, 10, tzinfo=UTC)
     for value, kind, hour in (
         (int(ten.timestamp()), "bigint", 10),
+        (int(ten.timestamp()), "int", 10),
+        (ten.timestamp(), "double", 10),
+        (Decimal(int(ten.timestamp()) * 1000), "decimal(20,0)", 10),
         (ten, "timestamp", 10),
         (at(10), "timestamp_ntz", 8),
     ):
         found = read(spark, value, kind, timezone="Europe/Berlin")
         assert found == at(hour), kind
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(0, "bigint"), (19800101, "int"), (float("nan"), "double")]
+)
+def test_small_numbers_are_no_instants(spark: SparkSession, value: float, kind: str) -> None:
+    assert read(spark, value, kind) is None
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,8 @@ def demo_with(tmp_path: Path, text: str) -> Path:
             "lakehouse: {root: demo/landing/}",
             "lakehouse.root and sources.landing must be two folders",
         ),
+        ("activation: {exports: demo/landing/out}", "must not lie in sources.landing"),
+        ("activation: {exports: demo/lakehouse}", "must not lie in lakehouse.root"),
         ("audiences: {definitions: []}", "audiences that are not defined"),
     ],
 )

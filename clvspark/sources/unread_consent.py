@@ -1,0 +1,102 @@
+"""Statements of consent that could not be read: until they can, they count as refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse.table import Table
+from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, is_about
+from clvspark.sources.compare_rows import IN_PLACE, in_natural_order
+from clvspark.sources.tables import CONSENT, EVENT, UNREAD_CONSENT
+
+_RECORD = ("source_system", "source_record_id")
+
+
+def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
+    """sources.unread_consent, of the judged frames of all targets.
+
+    A row in quarantine that names a record is one, be it a statement of consent or an event that is a refusal, unless
+    it says yes, speaks of another purpose than marketing, or a good row of its key came later. What can be read of it
+    counts: its channel and its time; a time that cannot be read is NULL.
+    """
+    said = F.col("channel").isin(ANY, *CHANNELS)
+    channel = F.when(said, F.col("channel")).otherwise(ANY)
+    no_yes = ~F.col("val").eqNullSafe(F.lit("y")) & F.coalesce(is_about(MARKETING), F.lit(True))
+    statements = _unread(frames["consent"].where(no_yes), frames["consent"], CONSENT, "recorded_at")
+    refusals = frames["event"].where(F.col("event_type").isin(*REFUSALS))
+    events = _unread(refusals, refusals, EVENT, "occurred_at")
+    refused = F.create_map(*(F.lit(part) for pair in REFUSALS.items() for part in pair))
+    parts = [
+        statements.select(*_RECORD, channel.alias("channel"), F.col("recorded_at").alias("at")),
+        events.select(
+            *_RECORD,
+            refused[F.col("event_type")].alias("channel"),
+            F.col("occurred_at").alias("at"),
+        ),
+    ]
+    return (
+        reduce(DataFrame.unionByName, parts)
+        .groupBy(*_RECORD, "channel")
+        .agg(
+            F.when(F.count_if(F.col("at").isNull()) == 0, F.max("at")).alias("recorded_at"),
+            F.count(F.lit(1)).cast("int").alias("rows"),
+        )
+        .select(*UNREAD_CONSENT.names)
+    )
+
+
+def _unread(rows: DataFrame, every: DataFrame, table: Table, time: str) -> DataFrame:
+    """Bad rows that name a record, and whose key no good row has that came later or says that it is newer."""
+    key = table.key[0]
+    bad = (F.size("_reasons") > 0) & ~F.col("_reasons")[0].isin(*IN_PLACE) & ~F.col("_erased")
+    named = rows.where(bad & F.col("source_record_id").isNotNull())
+    good = every.where((F.size("_reasons") == 0) & F.col(key).isNotNull())
+    newest = good.groupBy(F.col(key).alias("_key")).agg(
+        F.max(in_natural_order(F.col("_file"))).alias("_last_file"), F.max(time).alias("_last_time")
+    )
+    is_replaced: Column = in_natural_order(F.col("_file")) < F.col("_last_file")
+    is_replaced |= F.coalesce(F.col(time) < F.col("_last_time"), F.lit(False))
+    joined = named.join(newest, on=F.col(key) == F.col("_key"), how="left")
+    return joined.where(~F.coalesce(is_replaced, F.lit(False)))
+
+
+def count_by_system(consent: DataFrame, unread: DataFrame) -> DataFrame:
+    """``source_system, rows, other_purpose, unread, records``: statements by system, and those that nobody reads.
+
+    In: sources.consent; sources.unread_consent, whose rows are of so many records.
+    """
+    said = consent.groupBy("source_system").agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(~is_about(MARKETING)).alias("other_purpose"),
+    )
+    lost = unread.groupBy("source_system").agg(
+        F.sum("rows").alias("unread"), F.count_distinct("source_record_id").alias("records")
+    )
+    return said.join(lost, on="source_system", how="full_outer")
+
+
+def warn_of_unread(found: list[Row]) -> list[str]:
+    """A sentence for each system with statements that could not be read, or that are about something else.
+
+    In: rows of `count_by_system`.
+    """
+    warnings = []
+    for row in sorted(found, key=lambda row: row["source_system"]):
+        if row["unread"]:
+            warnings.append(
+                f"{CONSENT.name}: {row['unread']:,} statements of {row['records']:,} records of the system "
+                f"{row['source_system']} could not be read. Until they can, they count as refusals: these records are "
+                "on no list. Next step: look at such rows in sources.quarantine, correct the mapping of the file, e.g. "
+                "by a 'map', or the file itself, then run again."
+            )
+        if row["other_purpose"]:
+            warnings.append(
+                f"{CONSENT.name}: {row['other_purpose']:,} of {row['rows']:,} statements of the system "
+                f"{row['source_system']} have another purpose than '{MARKETING}', which is the only one that audiences "
+                "and lists heed. Next step: none, if these are about something else; else map their 'purpose'."
+            )
+    return warnings

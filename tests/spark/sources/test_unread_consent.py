@@ -1,0 +1,84 @@
+"""Statements of consent that cannot be read are told and count as refusals, until they can."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from pyspark.sql import Row
+from support.ingest import ingest
+
+from clvspark.lakehouse import Lakehouse
+from clvspark.sources.config import SourcesConfig
+from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
+from clvspark.sources.unread_consent import warn_of_unread
+
+CONSENTS = {"consent_id": "id", "source_record_id": "no", "channel": "how", "purpose": "why", "val": "said",
+            "recorded_at": "at"}  # fmt: skip
+SENDINGS = {"event_id": "id", "source_record_id": "no", "event_type": "what", "channel": {"value": "email"},
+            "occurred_at": "at"}  # fmt: skip
+FILES = {
+    "people.csv": ["no", *"abcdefghijklm"],
+    "consents_1.csv": [
+        "id,no,how,why,said,at",
+        *(f"yes-{no},{no},email,marketing,y,2025-01-01" for no in "abcdefghijklm"),
+        "1,a,Email,Marketing,N,2026-02-01",  # read, however it is capitalised
+        "2,b,email,marketing,No,2026-02-01",
+        "3,c,email,marketing,n,2026-02-30",
+        "4,d,e-mail,marketing,n,",
+        "5,e,email,,nope,2026-02-01",
+        "6,f,email,marketing,y,2026-02-30",  # a yes
+        "7,g,email,research,No,2026-02-01",  # of something else
+        "8,h,email,marketing,No,2026-02-01",  # corrected by the next file
+        "9,i,email,marketing,No,2026-02-01",  # said again, and later
+        "9,i,email,marketing,n,2026-03-01",
+        "10,j,email,marketing,n,2026-02-01",
+        "10,j,email,marketing,n,2026-02-01",  # a copy
+        "11,k,email,research,n,2026-02-01",
+        "12,,email,marketing,No,2026-02-01",  # of nobody
+    ],
+    "consents_2.csv": ["id,no,how,why,said,at", "8,h,email,marketing,n,2026-02-01"],
+    "sent.csv": [
+        "id,no,what,at",
+        "1,l,email_unsubscribed,2026-02-30",
+        "2,m,email_opened,2026-02-30",
+    ],
+}
+
+
+def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_path: Path) -> None:
+    for name, lines in FILES.items():
+        (tmp_path / name).write_text("\n".join([*lines, ""]))
+    outputs = {
+        "people.csv": {"to": "customer_record", "fields": {"source_record_id": "no"}},
+        "consents_*.csv": {"to": "consent", "fields": CONSENTS},
+        "sent.csv": {"to": "event", "fields": SENDINGS},
+    }
+    files = [
+        {"path": path, "format": "csv", "outputs": [output]} for path, output in outputs.items()
+    ]
+    config = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
+
+    report = ingest(lake, SourcesConfig.model_validate(config))
+
+    refused = lake.read(CONSENT).where("val = 'n'").collect()
+    assert {row["source_record_id"] for row in refused} == set("ahijk")
+    day = datetime(2026, 2, 1)  # noqa: DTZ001 - Spark's rows name no zone
+    unread = lake.read(UNREAD_CONSENT).collect()
+    assert {r["source_record_id"]: (r["channel"], r["recorded_at"]) for r in unread} == {
+        "b": ("email", day),
+        "c": ("email", None),
+        "d": ("any", None),
+        "e": ("email", day),
+        "l": ("email", None),
+    }
+    of_consent = [text for text in report.warnings if text.startswith("sources.consent")]
+    assert [text.split(", ")[0].split(". ")[0] for text in of_consent] == [
+        "sources.consent: 5 statements of 5 records of the system crm could not be read",
+        "sources.consent: 1 of 18 statements of the system crm have another purpose than 'marketing'",
+    ]
+
+
+def test_a_system_without_such_statements_is_not_told() -> None:
+    read = Row(source_system="crm", rows=7, other_purpose=0, unread=None, records=None)
+    assert warn_of_unread([read]) == []
