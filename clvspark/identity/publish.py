@@ -135,20 +135,15 @@ def publish(
     kept, *_ = all_of(
         written.localCheckpoint,
         lambda: _write(run, update, tables),
-        lambda: _write_pairs(work, update, known),
+        lambda: _write(run, update, {PAIR: _list_pairs(update, known)}),
         lambda: run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), ledger.changes)),
         lambda: _add_changes(work, ledger),
     )
     if known.model is None:
         run.overwrite(MODEL, lake.spark.createDataFrame([], MODEL.schema))
-    run.merge(PERSON_LINK, ledger.links)
+    asked = take_first(lake.read(PAIR), limit=work.config.review_pairs)
+    all_of(lambda: run.merge(PERSON_LINK, ledger.links), lambda: run.overwrite(REVIEW_PAIR, asked))
     _write(run, update, {evidence_table(settings): (kept, renewal.gone)}, cached=True)
-
-
-def _write_pairs(work: Work, update: Update, known: Knowledge) -> None:
-    run, lake = work.run, work.lake
-    _write(run, update, {PAIR: _list_pairs(update, known)})
-    run.overwrite(REVIEW_PAIR, take_first(lake.read(PAIR), limit=work.config.review_pairs))
 
 
 def _write(

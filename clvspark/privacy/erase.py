@@ -171,9 +171,7 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
         target = lake.storage.delta(QUARANTINE).alias("t")
         target.merge(
             F.broadcast(hits.alias("s")), "t.quarantine_id = s.quarantine_id"
-        ).whenMatchedUpdate(
-            set={"raw": "NULL", "source_record_id": "NULL"}
-        ).execute()
+        ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
         purge_deleted(lake, table)
     return touched
 

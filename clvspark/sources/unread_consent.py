@@ -52,7 +52,8 @@ def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
 def _unread(rows: DataFrame, every: DataFrame, table: Table, time: str) -> DataFrame:
     """Bad rows that name a record, and whose key no good row has that came later or says that it is newer."""
     key = table.key[0]
-    bad = (F.size("_reasons") > 0) & ~F.col("_reasons")[0].isin(*IN_PLACE) & ~F.col("_erased")
+    reason = F.get("_reasons", F.lit(0))
+    bad = reason.isNotNull() & ~reason.isin(*IN_PLACE) & ~F.col("_erased")
     named = rows.where(bad & F.col("source_record_id").isNotNull())
     good = every.where((F.size("_reasons") == 0) & F.col(key).isNotNull())
     newest = good.groupBy(F.col(key).alias("_key")).agg(
