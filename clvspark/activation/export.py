@@ -62,7 +62,7 @@ class Delivery:
 def build_payload(
     instructions: DataFrame, held: DataFrame, contacts: DataFrame, destination: FileDestination
 ) -> DataFrame:
-    """Rows of the export: operation, identifier as the destination wants it, value facts.
+    """Rows of the export: operation, identifier as the destination wants it, value facts of who is added.
 
     In: pending instructions of the destination, as activation.outbox; held: ``audience_id, address`` of everyone
     who is on a list after them; contacts: one row a person with clv and ``clv_decile``. Out: one row an audience
@@ -82,17 +82,22 @@ def build_payload(
         .join(values, on="person_id", how="left")
     )
     best = Window.partitionBy(*key).orderBy(F.desc_nulls_last("clv"), "outbox_id")
+    # Of who leaves a list the destination learns nothing but that: they may have withdrawn their consent.
+    stays = F.col("_on").isNotNull()
+    facts = {
+        "clv_decile": F.col("clv_decile"),
+        "clv": F.round("clv", 2),
+        "lifecycle_stage": F.col("lifecycle_stage"),
+    }
     return (
         joined.withColumn("_rank", F.row_number().over(best))
         .where("_rank = 1")
         .select(
             "audience_id",
             "outbox_id",
-            F.when(F.col("_on"), "add").otherwise("remove").alias("operation"),
+            F.when(stays, "add").otherwise("remove").alias("operation"),
             shown.alias(_identifier(destination)),
-            "clv_decile",
-            F.round("clv", 2).alias("clv"),
-            "lifecycle_stage",
+            *(F.when(stays, fact).alias(name) for name, fact in facts.items()),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from clvspark.clv.fit import (
     fit_transaction_model,
 )
 from clvspark.clv.models import GammaGammaModel
+from clvspark.clv.models.errors import SpendFrequencyCorrelationWarning
 from clvspark.clv.validate import backtest_model, join_holdout
 from clvspark.lakehouse.errors import TrainingError
 
@@ -30,11 +32,13 @@ class Competition:
     fitted : models fitted to all that is known, by name; the spend model among them.
     measures : of `backtest_model` and ``log_likelihood``, by transaction model.
     refused : why a model could not be fitted, by name.
+    warnings : what a model that was fitted says of its assumptions.
     """
 
     fitted: dict[str, TransactionModel | GammaGammaModel] = field(default_factory=dict)
     measures: dict[str, dict[str, float]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def can_value(self) -> bool:
@@ -73,8 +77,15 @@ def hold_competition(
             continue
         measures = backtest_model(calibrated, holdout, holdout_weeks=weeks)
         found.measures[name] = {**measures, "log_likelihood": calibrated.log_likelihood_}
-    try:
-        found.fitted[SPEND_MODEL] = fit_spend_model(now)
-    except TrainingError as error:
-        found.refused[SPEND_MODEL] = str(error)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SpendFrequencyCorrelationWarning)
+        try:
+            found.fitted[SPEND_MODEL] = fit_spend_model(now)
+        except TrainingError as error:
+            found.refused[SPEND_MODEL] = str(error)
+    found.warnings += [
+        f"{SPEND_MODEL}: {one.message}"
+        for one in caught
+        if one.category is SpendFrequencyCorrelationWarning
+    ]
     return found

@@ -25,6 +25,8 @@ from clvspark.lakehouse.tracking import open_tracker
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
 _SHORTEST_HOLDOUT_DAYS = 7
+# Share of the repeat buyers from which it is told that the spend model does not see them.
+_MANY_WORTHLESS = 0.02
 
 
 def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
@@ -58,23 +60,26 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
     summary = _summaries(lake, config, as_of)
     if (
         lake.exists(MODEL)
-        and _known_models(lake, as_of).isEmpty()
-        and _has_been_fitted(lake, as_of)
+        and _champions(lake, config, as_of).where("kind = 'spend'").isEmpty()
+        and _was_nothing_to_fit(lake, as_of)
     ):
         run.warn(
             "nobody is valued: no model has been fitted yet. Next step: the warning of the stage 'fit' says why, and "
             "what to do."
         )
         return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
-    model_id, models = _champion(lake, as_of)
+    model_id, models = _read_champions(lake, config, as_of)
     run.step("scoring persons")
     now, then = (_lagged(summary, days) for days in (0, config.decline_days))
     return score_customers(now, then, models, config=config, model_id=model_id)
 
 
-def _has_been_fitted(lake: Lakehouse, as_of: date) -> bool:
+def _was_nothing_to_fit(lake: Lakehouse, as_of: date) -> bool:
     """Whether a fit found nothing to be fitted to, for this date or for any so far."""
-    return lake.log.last_success(FIT_STAGE, as_of) is not None or lake.read(MODEL).isEmpty()
+    models = lake.read(MODEL)
+    if lake.log.last_success(FIT_STAGE, as_of) is not None:
+        models = models.where(rows_of(as_of))
+    return models.isEmpty()
 
 
 def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
@@ -92,6 +97,8 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     for name, reason in found.refused.items():
         run.metric(f"not fitted: {name}", 1)
         run.step(reason)
+    for warning in [*found.warnings, *_say_worthless(run, now)]:
+        run.warn(warning)
     backtest = _backtest_rows(lake, found, as_of, config.holdout_days)
     if not found.can_value:
         run.warn(_say_unfitted(found))
@@ -117,7 +124,7 @@ def _publish_models(
     for name, model in found.fitted.items():
         document, measures = model.to_dict(), found.measures.get(name, {})
         versions[name] = register_fit(tracker, name, document, measures, as_of=as_of)
-        rows.append(_model_row(name, document, as_of, name in champions, versions[name]))
+        rows.append(_model_row(name, document, config, as_of, name in champions, versions[name]))
     models = lake.spark.createDataFrame(rows, MODEL.schema)
     run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
     # Last, so that the alias names no model that the table does not have.
@@ -174,6 +181,22 @@ def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
     )
 
 
+def _say_worthless(run: Run, now: DataFrame) -> list[str]:
+    """Count repeat buyers whose mean spend is not positive, which no spend model knows; a sentence where many are."""
+    repeaters, worthless = now.agg(
+        F.count_if(F.col("frequency") > 0),
+        F.count_if((F.col("frequency") > 0) & (F.col("monetary_value") <= 0)),
+    ).collect()[0]
+    run.metric("repeat buyers without positive spend", worthless)
+    warning = (
+        f"{worthless:,} of {repeaters:,} repeat buyers have brought nothing or a loss a purchase, by 'clv.value'. The "
+        "spend model is for positive amounts: it does not see them, so those who bought once are rather valued too "
+        "high, and their own future purchases count as a cent. Next step: see whether unit costs and refunds are "
+        "right; or set 'clv.value: revenue'."
+    )
+    return [warning] if worthless > _MANY_WORTHLESS * repeaters else []
+
+
 def _say_unfitted(found: Competition) -> str:
     """Why no persons can be valued by a model of this date, and what to do."""
     reasons = "; ".join(found.refused.values())
@@ -186,7 +209,12 @@ def _say_unfitted(found: Competition) -> str:
 
 
 def _model_row(
-    name: str, document: dict[str, Any], as_of: date, champion: bool, version: str
+    name: str,
+    document: dict[str, Any],
+    config: ClvConfig,
+    as_of: date,
+    champion: bool,
+    version: str,
 ) -> tuple[Any, ...]:
     text = json.dumps(document, sort_keys=True)
     return (
@@ -200,6 +228,7 @@ def _model_row(
         document["log_likelihood"],
         int(document["n_customers"]),
         text,
+        config.value if name == SPEND_MODEL else None,
         version,
     )
 
@@ -214,18 +243,23 @@ def _backtest_rows(lake: Lakehouse, found: Competition, as_of: date, days: int) 
     return lake.spark.createDataFrame(rows, BACKTEST.schema)
 
 
-def _known_models(lake: Lakehouse, as_of: date) -> DataFrame:
-    return lake.read(MODEL).where(F.col("as_of_date") <= F.lit(as_of))
+def _champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
+    """Champions of fits that knew no more than what was before `as_of`; spend models of the configured value."""
+    known = lake.read(MODEL).where(F.col("as_of_date") <= F.lit(as_of))
+    return known.where("is_champion").where(
+        (F.col("kind") != "spend") | F.col("priced").eqNullSafe(F.lit(config.value))
+    )
 
 
-def _champion(lake: Lakehouse, as_of: date) -> tuple[str, ValueModels]:
-    """The champions of the newest fit that knew no more than what was before `as_of`."""
-    champions = _known_models(lake, as_of).where("is_champion")
+def _read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[str, ValueModels]:
+    """The newest champions: id of the transaction model, and both models."""
+    champions = _champions(lake, config, as_of)
     newest = champions.groupBy("kind").agg(F.max_by(F.struct("*"), "as_of_date").alias("_newest"))
     found = {row["kind"]: row for row in newest.select("_newest.*").collect()}
     if set(found) != {"transaction", "spend"}:
         raise MissingInputError(
-            f"clv.model has no champion as of {as_of} or before. Run first: clvspark fit --as-of {as_of}"
+            f"clv.model has no champion for 'clv.value: {config.value}' as of {as_of} or before. Run first, with the "
+            f"same --config: clvspark fit --as-of {as_of}"
         )
     transaction = TRANSACTION_MODELS[found["transaction"]["name"]]
     models = ValueModels(

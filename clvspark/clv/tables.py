@@ -18,8 +18,15 @@ MODEL = Table(
         Column("log_likelihood", "double", "in the model's time unit"),
         Column("customers", "bigint", check="customers >= 0"),
         Column("document", "string", "JSON of the model", required=True),
+        Column(
+            "priced",
+            "string",
+            "what a spend model is of: revenue or margin; NULL of a transaction model",
+            allowed=("revenue", "margin"),
+        ),
         Column("registry_version", "string", "version in the MLflow registry"),
     ),
+    checks={"spend_is_of_something": "(priced IS NOT NULL) = (kind = 'spend')"},
 )
 BACKTEST = Table(
     "clv.backtest",
@@ -45,7 +52,7 @@ CUSTOMER_VALUE = Table(
         Column(
             "p_alive",
             "double",
-            "probability that the person will ever buy again",
+            "probability that the person is still a customer: has not left, and may buy again",
             check="p_alive BETWEEN 0 AND 1",
         ),
         Column(

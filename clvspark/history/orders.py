@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -27,13 +29,14 @@ def build_orders(
 
     In: sources.event with person_id; sources.product. Out: history.order, one row an order, and one row an order and
     UTC day on which something of it was refunded. A refund that names nobody is of the person who ordered.
-    A line without a known unit cost costs ``net_revenue * (1 - default_margin_rate)``.
+    The cost of a product is the one that is known today, for lines of any day; a line without one costs
+    ``net_revenue * (1 - default_margin_rate)``.
     """
     is_purchase = F.col("event_type") == "order"
     lines = events.where(F.col("event_type").isin(*_ORDER_TYPES)).join(
         F.broadcast(products.select("product_id", "unit_cost")), on="product_id", how="left"
     )
-    assumed = F.col("net_revenue") * F.lit(1 - default_margin_rate)
+    assumed = F.col("net_revenue") * F.lit(1 - Decimal(str(default_margin_rate)))
     known = F.col("unit_cost") * F.col("quantity") * F.when(is_purchase, 1).otherwise(-1)
     cost = F.coalesce(known.cast(_MONEY), assumed.cast(_MONEY))
     refunded_on = F.when(~is_purchase, F.to_date("occurred_at")).alias("_refunded_on")

@@ -14,7 +14,7 @@ def summarise_person_days(orders: DataFrame, interactions: DataFrame) -> DataFra
     """What each known person did on each UTC day.
 
     In: history.order, history.interaction. Out: history.person_day, one row a person and day.
-    A refund counts on the day it happened, as negative revenue, so that past days never change.
+    A refund counts on the day it happened, as negative revenue, so that it changes no past day.
     """
     zero = F.lit(0)
     sales = orders.where(F.col("person_id").isNotNull()).select(

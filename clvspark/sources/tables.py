@@ -150,6 +150,7 @@ PRODUCT = Table(
         Column(
             "unit_cost",
             "decimal(18,2)",
+            "sales of any day are costed with it",
             unit="lakehouse currency",
             check=f"unit_cost BETWEEN 0 AND {MOST_COST}",
         ),

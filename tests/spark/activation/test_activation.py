@@ -212,6 +212,10 @@ def test_what_was_added_and_removed_since_the_last_delivery_is_a_removal(
         contacts(spark),
         destination(),
     )
+    (row,) = told.collect()
+    assert (row["clv_decile"], row["clv"], row["lifecycle_stage"]) == (None, None, None), (
+        "nothing is told of who may have withdrawn"
+    )
     assert [(row["operation"], row["email"]) for row in told.collect()] == [
         ("remove", "a@example.org")
     ]

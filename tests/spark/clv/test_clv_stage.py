@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -107,12 +108,14 @@ def test_the_champion_is_best_on_the_holdout(scored: SimpleNamespace) -> None:
 def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
     scored: SimpleNamespace,
 ) -> None:
-    later, then = (stage._champion(scored.lake, AS_OF + timedelta(days=n))[0] for n in (30, 0))
+    later, then = (
+        stage._read_champions(scored.lake, CONFIG, AS_OF + timedelta(days=n))[0] for n in (30, 0)
+    )
     assert later == then
     with pytest.raises(
         MissingInputError, match=f"clvspark fit --as-of {AS_OF - timedelta(days=1)}"
     ):
-        stage._champion(scored.lake, AS_OF - timedelta(days=1))
+        stage._read_champions(scored.lake, CONFIG, AS_OF - timedelta(days=1))
 
 
 def test_the_champion_measure_can_be_chosen() -> None:
@@ -274,9 +277,11 @@ def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
     for day in (AS_OF, MAY):
         assert all(before[day].values())
         assert rows_of(lake, day) == before[day]
-    first, second = (stage._champion(lake, day)[0] for day in (AS_OF, MAY))
+    first, second = (stage._read_champions(lake, CONFIG, day)[0] for day in (AS_OF, MAY))
     assert first != second
-    assert stage._champion(lake, MAY - timedelta(days=1))[0] == first, "older champions are kept"
+    assert stage._read_champions(lake, CONFIG, MAY - timedelta(days=1))[0] == first, (
+        "older champions are kept"
+    )
 
 
 def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
@@ -333,6 +338,48 @@ def test_where_no_model_can_be_fitted_the_run_says_why_and_goes_on(
     assert again.status == "unchanged"
 
 
+def test_a_spend_model_of_another_value_prices_nothing(lake: Lakehouse) -> None:
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    revenue, margin = (ClvConfig(value=name, models=["NBDModel"]) for name in ("revenue", "margin"))  # type: ignore[call-arg, arg-type]
+    write_summary(lake, rows, AS_OF)
+    with lake.writing("fit"):
+        stage.run_fit(lake, revenue, AS_OF)
+        with pytest.raises(
+            MissingInputError, match=r"no champion for 'clv.value: margin'.*clvspark fit"
+        ):
+            stage.run_score(lake, margin, AS_OF)
+        write_summary(lake, [bought(f"p{person}", 300) for person in range(20)], MAY)
+        stage.run_fit(lake, margin, MAY)
+        scored = stage.run_score(lake, margin, MAY)
+
+    assert "nobody is valued" in scored.warnings[0]
+    assert lake.read(CUSTOMER_VALUE).isEmpty()
+
+
+def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakehouse) -> None:
+    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    times = Counter(row["person_id"] for row in rows)
+    worthless = set(sorted(times)[::5])
+    for row in rows:  # the more often, the dearer; every fifth brings back more than it keeps
+        person = row["person_id"]
+        row["net_revenue"] = (
+            -5.0 if person in worthless else row["net_revenue"] * times[person] ** 2
+        )
+    write_summary(lake, rows, AS_OF)
+    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    with lake.writing("fit"):
+        report = stage.run_fit(lake, config, AS_OF)
+
+    told, correlated = sorted(report.warnings)
+    assert correlated.startswith(
+        "GammaGammaModel: spend and frequency of repeat customers correlate by +0."
+    )
+    found = sum(times[person] > 1 for person in worthless)
+    repeaters = sum(count > 1 for count in times.values())
+    assert told.startswith(f"{found} of {repeaters} repeat buyers have brought nothing or a loss")
+    assert report.metrics["repeat buyers without positive spend"] == found
+
+
 def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_values(
     lake: Lakehouse,
 ) -> None:
@@ -346,7 +393,7 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
         stage.run_score(lake, config, MAY)
 
     assert "the champion of an earlier date stays" in fitted.warnings[0]
-    champion = stage._champion(lake, AS_OF)[0]
+    champion = stage._read_champions(lake, CONFIG, AS_OF)[0]
     values = lake.read(CUSTOMER_VALUE).where(f"as_of_date = DATE'{MAY}'")
     assert [row[0] for row in values.select("model_id").distinct().collect()] == [champion]
     assert values.count() == 20
