@@ -60,8 +60,8 @@ def describe_audiences(figures: Figures) -> Section:
         for what, column in zip(series, ("count_of_profiles", "contactable_email"), strict=True)
     ]
     hint = (
-        "The gap between the bars is the audience that consent or a missing address keeps out "
-        "of reach."
+        "The gap between the bars is the audience that consent or a missing address keeps out of reach, by what was "
+        "said before the date; lists heed what was said on it as well."
     )
     chart = Chart(
         "audiences", title, hint, draw_grouped_bars(data, series, unit="Persons", description=title)

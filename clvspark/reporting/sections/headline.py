@@ -53,7 +53,7 @@ def build_tiles(figures: Figures) -> list[Tile]:
         Tile(
             "Anonymous revenue",
             percent(ratio(unknown, revenue)),
-            f"{figures.currency} {whole(unknown)} of {whole(revenue)} belong to no known person",
+            f"{figures.currency} {whole(unknown)} of {whole(revenue)} of all sales that landed",
         ),
     ]
 
