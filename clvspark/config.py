@@ -77,8 +77,8 @@ class Config(StrictModel):
     def _folders_apart(self) -> Iterator[str]:
         root = self.lakehouse.root
         landing, exports = _folder(self.sources.landing), _folder(self.activation.exports)
-        if root is not None and _folder(root) == landing:
-            yield "lakehouse.root and sources.landing must be two folders"
+        if root is not None and _folder(root).is_relative_to(landing):
+            yield "lakehouse.root must not lie in sources.landing, whose files are read"
         if root is not None and exports.is_relative_to(_folder(root)):
             yield "activation.exports must not lie in lakehouse.root, whose folders are tables"
         if exports.is_relative_to(landing):

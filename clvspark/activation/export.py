@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import FileDestination
@@ -57,6 +57,12 @@ class Delivery:
     def name(self) -> str:
         """Its folder: the date, from the second one of a date on with its number."""
         return str(self.as_of) if self.batch == 1 else f"{self.as_of}_{self.batch}"
+
+
+def batch_of(file_name: Column) -> Column:
+    """Number of the delivery that a file of it is of, see `Delivery.name`."""
+    number = F.regexp_extract(file_name, r"^[0-9-]+_(\d+)/", 1)
+    return F.coalesce(F.nullif(number, F.lit("")).cast("int"), F.lit(1))
 
 
 def build_payload(

@@ -13,6 +13,7 @@ from clvspark.activation.config import ActivationConfig, FileDestination
 from clvspark.activation.export import (
     Delivery,
     ExportedFile,
+    batch_of,
     build_payload,
     count_operations,
     export_files,
@@ -182,7 +183,9 @@ def _drain(
     """
     outbox = lake.read(OUTBOX).localCheckpoint()
     waiting, held = outbox.where("status = 'pending'"), list_held(outbox).localCheckpoint()
-    counts = {row["destination_id"]: row for row in _count_waiting(outbox, as_of).collect()}
+    delivered = lake.read_or_empty(DELIVERY)
+    waits = _count_waiting(outbox, delivered, as_of).collect()
+    counts = {row["destination_id"]: row for row in waits}
     due = [d for d in config.destinations if _is_due(counts.get(d.id))]
 
     def export(destination: FileDestination) -> tuple[list[ExportedFile], DataFrame]:
@@ -227,14 +230,36 @@ def _is_due(count: Row | None) -> bool:
     return _next_batch(count) == 1 or bool(count and count["waiting"])
 
 
-def _count_waiting(outbox: DataFrame, as_of: date) -> DataFrame:
-    """By destination: instructions that wait, those of them that erasures left, deliveries of the date so far."""
+def _count_waiting(outbox: DataFrame, delivered: DataFrame, as_of: date) -> DataFrame:
+    """By destination: instructions that wait, those of them that erasures left, deliveries of the date so far.
+
+    In: activation.outbox, activation.delivery. An erasure may take all instructions of a delivery; its files, which
+    went out, are still known.
+    """
     waits = F.col("status") == "pending"
     batch = F.when(F.col("delivered_on") == F.lit(as_of), F.coalesce("batch", F.lit(1)))
-    return outbox.groupBy("destination_id").agg(
-        F.count_if(waits).alias("waiting"),
-        F.count_if(waits & F.col("person_id").isNull()).alias("erased"),
-        F.coalesce(F.max(batch), F.lit(0)).alias("batches"),
+    told = outbox.select(
+        "destination_id",
+        waits.cast("int").alias("waits"),
+        (waits & F.col("person_id").isNull()).cast("int").alias("erased"),
+        batch.alias("batch"),
+    )
+    sent = delivered.where((F.col("as_of_date") == F.lit(as_of)) & F.col("file_name").isNotNull())
+    nothing = F.lit(0)
+    files = sent.select(
+        "destination_id",
+        nothing.alias("waits"),
+        nothing.alias("erased"),
+        batch_of(F.col("file_name")).alias("batch"),
+    )
+    return (
+        told.unionByName(files)
+        .groupBy("destination_id")
+        .agg(
+            F.sum("waits").alias("waiting"),
+            F.sum("erased").alias("erased"),
+            F.coalesce(F.max("batch"), F.lit(0)).alias("batches"),
+        )
     )
 
 

@@ -95,6 +95,16 @@ def keep_newest_of_key(mapped: DataFrame, table: Table) -> DataFrame:
     )
 
 
+def list_unreadable(derived: DataFrame, table: Table) -> DataFrame:
+    """Derived rows of which something could not be read, shown as what they had become.
+
+    A row that lacks something was not meant to become one: a sale to nobody makes no customer record.
+    """
+    lacks = F.exists("_reasons", lambda reason: F.startswith(reason, F.lit("missing:")))
+    bad = derived.where((F.size("_reasons") > 0) & ~lacks)
+    return bad.withColumn("_raw", F.to_json(F.struct(*table.names)))
+
+
 def in_natural_order(text: Column) -> Column:
     """The text with its numbers filled up to 20 digits, so that ``dump_10`` comes behind ``dump_9``."""
     longer = F.regexp_replace(text, r"\d+", f"{'0' * 19}$0")

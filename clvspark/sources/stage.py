@@ -19,6 +19,7 @@ from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
     find_shared_orders,
     keep_newest_of_key,
+    list_unreadable,
     quarantine_repeats,
     quarantine_shared_orders,
     warn_of_shared_orders,
@@ -241,11 +242,12 @@ def _unite(
     derived = [*mapped.alone[name], *(derive_rows(df, table) for df in carriers)]
     united = rows.select(*columns, F.lit(False).alias("_derived"))
     if derived:
-        parts = [df.select(*columns) for df in derived]
-        newest = keep_newest_of_key(reduce(DataFrame.unionByName, parts), table)
+        every = reduce(DataFrame.unionByName, [df.select(*columns) for df in derived])
+        every = every.localCheckpoint(eager=False)
         keys = rows.where(F.size("_reasons") == 0).select(*table.key)
-        new = newest.join(keys, on=table.key, how="left_anti").select(*columns)
-        united = united.unionByName(new.withColumn("_derived", F.lit(True)))
+        new = keep_newest_of_key(every, table).join(keys, on=table.key, how="left_anti")
+        for part in (new, list_unreadable(every, table)):
+            united = united.unionByName(part.select(*columns).withColumn("_derived", F.lit(True)))
     marked = mark_erased(united, table, tombstones)
     # Otherwise the rows are in memory already.
     return marked.localCheckpoint() if derived or tombstones is not None else marked

@@ -108,11 +108,11 @@ CONSENT = Table(
         Column(
             "consent_id",
             "string",
-            "of the system; one form may speak of several channels",
+            "of the system; one form may speak of several channels and records",
             key=True,
         ),
-        Column("source_system", "string", required=True),
-        Column("source_record_id", "string", required=True, references="sources.customer_record"),
+        Column("source_system", "string", key=True),
+        Column("source_record_id", "string", key=True, references="sources.customer_record"),
         Column("channel", "string", key=True, allowed=(ANY, *CHANNELS)),
         Column("purpose", "string", key=True),
         Column(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
@@ -20,7 +20,7 @@ def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
     """sources.unread_consent, of the judged frames of all targets.
 
     A row in quarantine that names a record is one, be it a statement of consent or an event that is a refusal, unless
-    it says yes, speaks of another purpose than marketing, or a good row of its key came later. What can be read of it
+    it says yes, speaks of another purpose than marketing, or a newer good row has its key. What can be read of it
     counts: its channel and its time; a time that cannot be read is NULL.
     """
     said = F.col("channel").isin(ANY, *CHANNELS)
@@ -50,19 +50,24 @@ def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
 
 
 def _unread(rows: DataFrame, every: DataFrame, table: Table, time: str) -> DataFrame:
-    """Bad rows that name a record, and whose key no good row has that came later or says that it is newer."""
-    key = table.key[0]
+    """Bad rows that name a record, but for those of a key that a newer good row has.
+
+    It is newer by its time, then by its file; where the bad row has no time, by its file alone.
+    """
     reason = F.get("_reasons", F.lit(0))
     bad = reason.isNotNull() & ~reason.isin(*IN_PLACE) & ~F.col("_erased")
     named = rows.where(bad & F.col("source_record_id").isNotNull())
-    good = every.where((F.size("_reasons") == 0) & F.col(key).isNotNull())
-    newest = good.groupBy(F.col(key).alias("_key")).agg(
-        F.max(in_natural_order(F.col("_file"))).alias("_last_file"), F.max(time).alias("_last_time")
+    file = in_natural_order(F.col("_file"))
+    age = F.struct(F.col(time).alias("time"), file.alias("file"))
+    good = every.where(F.size("_reasons") == 0)
+    newest = good.groupBy(*table.key).agg(
+        F.max(file).alias("_last_file"), F.max(age).alias("_last_age")
     )
-    is_replaced: Column = in_natural_order(F.col("_file")) < F.col("_last_file")
-    is_replaced |= F.coalesce(F.col(time) < F.col("_last_time"), F.lit(False))
-    joined = named.join(newest, on=F.col(key) == F.col("_key"), how="left")
-    return joined.where(~F.coalesce(is_replaced, F.lit(False)))
+    is_older = F.when(F.col(time).isNull(), file < F.col("_last_file")).otherwise(
+        age < F.col("_last_age")
+    )
+    joined = named.join(newest, on=table.key, how="left")
+    return joined.where(~F.coalesce(is_older, F.lit(False)))
 
 
 def count_by_system(consent: DataFrame, unread: DataFrame) -> DataFrame:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.activation import export
+from clvspark.activation import export, stage
 from clvspark.activation.config import FileDestination, HoldoutConfig
 from clvspark.activation.export import Delivery, build_payload, count_operations, export_files
 from clvspark.activation.gate import assign_members, judge_members
 from clvspark.activation.holdout import split_group
 from clvspark.activation.outbox import list_held, write_instructions
-from clvspark.activation.tables import ASSIGNMENT, OUTBOX
+from clvspark.activation.tables import ASSIGNMENT, DELIVERY, OUTBOX
 from clvspark.lakehouse.errors import DeliveryError
 
 INSTRUCTION = (
@@ -200,6 +200,27 @@ def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
         ("o1", "add", home),
         ("o4", "remove", "cat@example.org"),
     }
+
+
+def test_a_delivery_is_numbered_after_those_whose_files_went_out(spark: SparkSession) -> None:
+    def delivery(destination: str, day: date, file_name: str | None) -> dict[str, object]:
+        names = {"destination_id": destination, "audience_id": "top", "file_name": file_name}
+        return {**names, "as_of_date": day}
+
+    sent = [
+        delivery("tool", APRIL, "2026-04-01_2/top.csv"),
+        delivery("fresh", APRIL, None),
+        delivery("once", APRIL, "2026-04-01/top.csv"),
+        delivery("once", MAY, "2026-05-01_7/top.csv"),
+    ]
+    # What the second delivery of the day held is erased.
+    left = [{"outbox_id": "1", "destination_id": "tool", "delivered_on": APRIL, "batch": 1, "status": "delivered"},
+            {"outbox_id": "2", "destination_id": "tool", "status": "pending"}]  # fmt: skip
+    found = stage._count_waiting(OUTBOX.rows(spark, left), DELIVERY.rows(spark, sent), APRIL)
+    counts = {
+        r["destination_id"]: (r["batches"], r["waiting"], r["erased"]) for r in found.collect()
+    }
+    assert counts == {"tool": (2, 1, 1), "once": (1, 0, 0)}
 
 
 def test_what_was_added_and_removed_since_the_last_delivery_is_a_removal(

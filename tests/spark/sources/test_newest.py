@@ -210,6 +210,16 @@ def test_one_form_may_speak_of_several_channels(spark: SparkSession) -> None:
     assert {(row["channel"], row["val"]) for row in kept} == {("email", "y"), ("sms", "n")}
 
 
+def test_records_that_share_the_id_of_a_form_speak_for_themselves(spark: SparkSession) -> None:
+    rows = [
+        {"consent_id": "1", "source_system": system, "source_record_id": record, "channel": "email",
+         "purpose": "marketing", "val": val, "recorded_at": at}
+        for system, record, val, at in (("crm", "A", "n", DAY), ("crm", "B", "y", NEXT), ("web", "A", "y", NEXT))
+    ]  # fmt: skip
+
+    assert judge(CONSENT, spark, rows).where("size(_reasons) > 0").isEmpty()
+
+
 def test_the_newest_answer_of_a_survey_stays(taken: SimpleNamespace) -> None:
     kept = taken.lake.read(SURVEY_RESPONSE).collect()
 

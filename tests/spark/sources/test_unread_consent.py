@@ -10,18 +10,24 @@ from support.ingest import ingest
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.sources.config import SourcesConfig
-from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
+from clvspark.sources.tables import CONSENT, QUARANTINE, UNREAD_CONSENT
 from clvspark.sources.unread_consent import warn_of_unread
 
 CONSENTS = {"consent_id": "id", "source_record_id": "no", "channel": "how", "purpose": "why", "val": "said",
             "recorded_at": "at"}  # fmt: skip
 SENDINGS = {"event_id": "id", "source_record_id": "no", "event_type": "what", "channel": {"value": "email"},
             "occurred_at": "at"}  # fmt: skip
+ORDERED = {"event_id": "id", "source_record_id": "no", "event_type": {"value": "order"}, "channel": {"value": "web"},
+           "occurred_at": "at", "order_id": "id", "net_revenue": {"value": 1}}  # fmt: skip
+AT_CHECKOUT = {"consent_id": "id", "source_record_id": "no", "channel": {"value": "email"},
+               "purpose": {"value": "marketing"}, "val": {"from": "opt_in", "map": {"yes": "y", "no": "n"}},
+               "recorded_at": "at"}  # fmt: skip
+RECORDS = "abcdefghijklmnopq"
 FILES = {
-    "people.csv": ["no", *"abcdefghijklm"],
+    "people.csv": ["no", *RECORDS],
     "consents_1.csv": [
         "id,no,how,why,said,at",
-        *(f"yes-{no},{no},email,marketing,y,2025-01-01" for no in "abcdefghijklm"),
+        *(f"yes-{no},{no},email,marketing,y,2025-01-01" for no in RECORDS),
         "1,a,Email,Marketing,N,2026-02-01",  # read, however it is capitalised
         "2,b,email,marketing,No,2026-02-01",
         "3,c,email,marketing,n,2026-02-30",
@@ -36,6 +42,17 @@ FILES = {
         "10,j,email,marketing,n,2026-02-01",  # a copy
         "11,k,email,research,n,2026-02-01",
         "12,,email,marketing,No,2026-02-01",  # of nobody
+        "13,n,email,marketing,No,2026-02-01",  # the form says more, later, but not of that
+        "13,n,sms,marketing,y,2026-03-01",
+        "13,n,email,research,y,2026-03-01",
+        "13,o,email,marketing,y,2026-03-01",
+    ],
+    "orders.csv": [
+        "id,no,at,opt_in",
+        "1,p,2026-02-01,nein",  # derived of an order
+        "2,q,2026-02-01,",  # nothing was said
+        "3,o,2026-02-01,yes",
+        "4,,2026-02-01,nein",  # of nobody
     ],
     "consents_2.csv": ["id,no,how,why,said,at", "8,h,email,marketing,n,2026-02-01"],
     "sent.csv": [
@@ -50,13 +67,15 @@ def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_
     for name, lines in FILES.items():
         (tmp_path / name).write_text("\n".join([*lines, ""]))
     outputs = {
-        "people.csv": {"to": "customer_record", "fields": {"source_record_id": "no"}},
-        "consents_*.csv": {"to": "consent", "fields": CONSENTS},
-        "sent.csv": {"to": "event", "fields": SENDINGS},
+        "people.csv": [{"to": "customer_record", "fields": {"source_record_id": "no"}}],
+        "consents_*.csv": [{"to": "consent", "fields": CONSENTS}],
+        "sent.csv": [{"to": "event", "fields": SENDINGS}],
+        "orders.csv": [
+            {"to": "event", "fields": ORDERED},
+            {"to": "consent", "derived": True, "fields": AT_CHECKOUT},
+        ],
     }
-    files = [
-        {"path": path, "format": "csv", "outputs": [output]} for path, output in outputs.items()
-    ]
+    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
     config = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
 
     report = ingest(lake, SourcesConfig.model_validate(config))
@@ -71,11 +90,15 @@ def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_
         "d": ("any", None),
         "e": ("email", day),
         "l": ("email", None),
+        "n": ("email", day),
+        "p": ("email", day),
     }
+    derived = lake.read(QUARANTINE).where("file_name = 'orders.csv'").collect()
+    assert [(row["reason"], row["source_record_id"]) for row in derived] == [("bad_value:val", "p")]
     of_consent = [text for text in report.warnings if text.startswith("sources.consent")]
     assert [text.split(", ")[0].split(". ")[0] for text in of_consent] == [
-        "sources.consent: 5 statements of 5 records of the system crm could not be read",
-        "sources.consent: 1 of 18 statements of the system crm have another purpose than 'marketing'",
+        "sources.consent: 7 statements of 7 records of the system crm could not be read",
+        "sources.consent: 2 of 26 statements of the system crm have another purpose than 'marketing'",
     ]
 
 

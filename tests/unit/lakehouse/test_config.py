@@ -189,7 +189,7 @@ def demo_with(tmp_path: Path, text: str) -> Path:
         ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
         (
             "lakehouse: {root: demo/landing/}",
-            "lakehouse.root and sources.landing must be two folders",
+            "lakehouse.root must not lie in sources.landing",
         ),
         ("activation: {exports: demo/landing/out}", "must not lie in sources.landing"),
         ("activation: {exports: demo/lakehouse}", "must not lie in lakehouse.root"),
