@@ -113,11 +113,11 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
         for name in output.fields
         if not isinstance(types[name], StringType)
     ]
-    # A value that the map does not know was said, and is not missing.
+    # A derived row that lacks something is none; where a map does not know what was said, it is one, and a bad one.
     bad_values += [
         F.when(texts[name].isNull() & _is_said(rule), F.lit(f"bad_value:{name}"))
         for name, rule in output.fields.items()
-        if rule.map and rule.from_ and name in table.required
+        if output.derived and rule.map and rule.from_ and name in table.required
     ]
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
     return columns, bad_values
