@@ -36,18 +36,18 @@ def parse_config(data: Any, model: type[Model], *, where: str) -> Model:
 
 
 def _sentence(fault: ErrorDetails, model: type[StrictModel]) -> str:
-    key = ".".join(map(str, fault["loc"]))
+    at = fault["loc"]
     if fault["type"] == "extra_forbidden":
-        allowed = _allowed_keys(model, fault["loc"][:-1])
-        close = difflib.get_close_matches(str(fault["loc"][-1]), allowed, n=1)
+        allowed = _allowed_keys(model, at[:-1])
+        close = difflib.get_close_matches(str(at[-1]), allowed, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        return f"{key}: unknown key.{hint} Allowed: {', '.join(allowed) or 'none'}."
+        return _line(at, f"unknown key.{hint} Allowed: {', '.join(allowed) or 'none'}.")
     if fault["type"] == "missing":
-        return f"{key}: is required; add it."
+        return _line(at, "is required; add it.")
     message = fault["msg"].removeprefix("Value error, ")
     given = fault.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return _line(fault["loc"], f"{message[0].lower()}{message[1:]}{shown}.")
+    return _line(at, f"{message[0].lower()}{message[1:]}{shown}.")
 
 
 def _line(at: Location, sentence: str) -> str:

@@ -25,6 +25,13 @@ def is_about(purpose: str) -> Column:
     return F.lower(F.trim("purpose")) == purpose
 
 
+def refused_channel() -> Column:
+    """Channel that an event refuses, by its ``event_type``; NULL of an event that is no refusal."""
+    return F.create_map(*(F.lit(part) for pair in REFUSALS.items() for part in pair))[
+        F.col("event_type")
+    ]
+
+
 def gather_statements(consent: DataFrame, events: DataFrame, unread: DataFrame) -> DataFrame:
     """What records said about being addressed: sources.consent, the refusals among the events, and what is unread.
 
@@ -34,11 +41,10 @@ def gather_statements(consent: DataFrame, events: DataFrame, unread: DataFrame) 
     """
     refused = events.where(F.col("event_type").isin(*REFUSALS))
     refused = refused.where("source_record_id IS NOT NULL")
-    channel = F.create_map(*(F.lit(part) for pair in REFUSALS.items() for part in pair))
     refusals = refused.select(
         "source_system",
         "source_record_id",
-        channel[F.col("event_type")].alias("channel"),
+        refused_channel().alias("channel"),
         F.lit(MARKETING).alias("purpose"),
         F.lit("n").alias("val"),
         F.col("occurred_at").alias("recorded_at"),

@@ -238,16 +238,17 @@ def _header(spark: SparkSession, path: str, spec: LandingFile) -> tuple[str, ...
     if not line:
         raise MissingInputError(f"{path} is empty: a CSV file needs a header line.")
     names = next(csv.reader(io.StringIO(line.removeprefix("\ufeff")), delimiter=spec.delimiter))
-    garbled = REPLACEMENT_CHARACTER in line
-    if not set(names) & {*spec.columns, *spec.ignore}:
+    is_known = bool(set(names) & {*spec.columns, *spec.ignore})
+    is_whole = set(names) >= set(spec.columns)
+    if REPLACEMENT_CHARACTER in line and not (is_known and is_whole):
+        raise ConfigError(path, [_OTHER_ENCODING.format(spec.encoding)])
+    if not is_known:
         fault = (
             f"none of the {len(names)} cells of its first line is a column that the mapping reads "
             f"({', '.join(spec.columns)}): a CSV file needs a header line; or 'delimiter' ({spec.delimiter!r}) is not "
             "that of the file"
         )
-        raise ConfigError(path, [_OTHER_ENCODING.format(spec.encoding) if garbled else fault])
-    if garbled and set(spec.columns) - set(names):
-        raise ConfigError(path, [_OTHER_ENCODING.format(spec.encoding)])
+        raise ConfigError(path, [fault])
     _require(spec.columns, names, path)
     # Upper and lower case are one name to Spark.
     counted = Counter(name.lower() for name in names)

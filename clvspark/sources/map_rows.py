@@ -11,10 +11,10 @@ from pyspark.sql.types import StringType
 from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import as_text
-from clvspark.sources.config import FieldRule, LandingFile, Output
+from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.landing import REPLACEMENT_CHARACTER
 from clvspark.sources.tables import QUALIFIED, TARGETS
-from clvspark.sources.values import text_of, typed
+from clvspark.sources.values import is_said, text_of, typed
 
 BOOKKEEPING = ("_system", "_drop", "_file", "_raw")
 DERIVED = "_derived_"
@@ -115,17 +115,12 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
     ]
     # A derived row that lacks something is none; where a map does not know what was said, it is one, and a bad one.
     bad_values += [
-        F.when(texts[name].isNull() & _is_said(rule), F.lit(f"bad_value:{name}"))
+        F.when(texts[name].isNull() & is_said(rule), F.lit(f"bad_value:{name}"))
         for name, rule in output.fields.items()
         if output.derived and rule.map and rule.from_ and name in table.required
     ]
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
     return columns, bad_values
-
-
-def _is_said(rule: FieldRule) -> Column:
-    said = F.trim(F.col(f"`{rule.from_}`").cast("string"))
-    return said.isNotNull() & (said != "")
 
 
 def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:

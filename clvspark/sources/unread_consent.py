@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
-from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, is_about
+from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, is_about, refused_channel
 from clvspark.sources.compare_rows import IN_PLACE, in_natural_order
-from clvspark.sources.tables import CONSENT, EVENT, UNREAD_CONSENT
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_CONSENT
 
-_RECORD = ("source_system", "source_record_id")
+_RECORD = CUSTOMER_RECORD.key
 
 
 def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
@@ -29,13 +29,10 @@ def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
     statements = _unread(frames["consent"].where(no_yes), frames["consent"], CONSENT, "recorded_at")
     refusals = frames["event"].where(F.col("event_type").isin(*REFUSALS))
     events = _unread(refusals, refusals, EVENT, "occurred_at")
-    refused = F.create_map(*(F.lit(part) for pair in REFUSALS.items() for part in pair))
     parts = [
         statements.select(*_RECORD, channel.alias("channel"), F.col("recorded_at").alias("at")),
         events.select(
-            *_RECORD,
-            refused[F.col("event_type")].alias("channel"),
-            F.col("occurred_at").alias("at"),
+            *_RECORD, refused_channel().alias("channel"), F.col("occurred_at").alias("at")
         ),
     ]
     return (

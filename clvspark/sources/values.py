@@ -69,6 +69,11 @@ def _blank_to_null(text: Column) -> Column:
     return F.nullif(F.trim(text), F.lit(""))
 
 
+def is_said(rule: FieldRule) -> Column:
+    """Whether the landing column of the rule holds anything, be it readable or not."""
+    return _blank_to_null(F.col(f"`{rule.from_}`").cast("string")).isNotNull()
+
+
 def typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataType]) -> Column:
     """The text as `kind`, NULL where it cannot be read so; `kinds` are the types of the landing columns."""
     if isinstance(kind, TimestampType | DateType):
