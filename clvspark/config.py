@@ -77,12 +77,16 @@ class Config(StrictModel):
     def _folders_apart(self) -> Iterator[str]:
         root = self.lakehouse.root
         landing, exports = _folder(self.sources.landing), _folder(self.activation.exports)
-        if root is not None and _folder(root).is_relative_to(landing):
-            yield "lakehouse.root must not lie in sources.landing, whose files are read"
+        places = {
+            "lakehouse.root": root,
+            "activation.exports": self.activation.exports,
+            "stream.checkpoint": self.stream.checkpoint,
+        }
+        for name, place in places.items():
+            if place is not None and _folder(place).is_relative_to(landing):
+                yield f"{name} must not lie in sources.landing, whose files are read"
         if root is not None and exports.is_relative_to(_folder(root)):
             yield "activation.exports must not lie in lakehouse.root, whose folders are tables"
-        if exports.is_relative_to(landing):
-            yield "activation.exports must not lie in sources.landing, whose files are read"
 
 
 def _folder(name: str) -> Path:

@@ -103,7 +103,7 @@ def print_report(report: RunReport) -> None:
 
 def print_warning(stage: str, text: str) -> None:
     """One warning of a stage."""
-    out.print(f"[bold yellow]Warning[/] ({stage}): {escape(text)}", soft_wrap=True)
+    out.print(f"[bold yellow]Warning[/] ({stage}): {escape(redact(text))}", soft_wrap=True)
 
 
 def table(

@@ -80,7 +80,7 @@ def stream_landing(
                 raise InterruptedError  # the batch is taken by the next start
             if not batch.select("path").limit(1).count():
                 return
-            lake.log.forget_versions()
+            lake.log.forget_everything()
             try:
                 for finished in run_stages(
                     lake,

@@ -25,6 +25,11 @@ class FileDestination(StrictModel):
     )
     audiences: list[str] = Field(min_length=1)
 
+    @property
+    def address_column(self) -> str:
+        """Name of what it is told addresses as."""
+        return f"{self.identifier}_sha256" if self.hashed else self.identifier
+
     @field_validator("audiences")
     @classmethod
     def _each_once(cls, audiences: list[str]) -> list[str]:

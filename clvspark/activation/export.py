@@ -102,7 +102,7 @@ def build_payload(
             "audience_id",
             "outbox_id",
             F.when(stays, "add").otherwise("remove").alias("operation"),
-            shown.alias(_identifier(destination)),
+            shown.alias(destination.address_column),
             *(F.when(stays, fact).alias(name) for name, fact in facts.items()),
         )
     )
@@ -137,7 +137,7 @@ def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[E
     work = building_folder(final)
     shutil.rmtree(work, ignore_errors=True)
     make_private_folder(work)
-    order = ("audience_id", _identifier(destination), "outbox_id")
+    order = ("audience_id", destination.address_column, "outbox_id")
     # Sorted in the one task that writes: an order from before it would be lost.
     ordered = payload.coalesce(1).sortWithinPartitions(*order)
     writer = ordered.write.partitionBy("audience_id").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
@@ -155,10 +155,6 @@ def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[E
     _write_manifest(work, delivery, files)
     swap_folder(final)
     return files
-
-
-def _identifier(destination: FileDestination) -> str:
-    return f"{destination.identifier}_sha256" if destination.hashed else destination.identifier
 
 
 def _parts(folder: Path) -> list[tuple[str, int, Path]]:
@@ -214,7 +210,7 @@ def _write_manifest(work: Path, delivery: Delivery, files: list[ExportedFile]) -
         "as_of_date": str(delivery.as_of),
         "batch": delivery.batch,
         "format": destination.format,
-        "identifier": _identifier(destination),
+        "identifier": destination.address_column,
         "files": [
             {"name": f.name, "audience_id": f.audience_id, "rows": f.rows, "sha256": f.sha256}
             for f in files

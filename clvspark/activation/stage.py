@@ -30,16 +30,21 @@ from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.side_by_side import side_by_side
-from clvspark.privacy.addresses import judge_entries, list_entries
+from clvspark.privacy.addresses import (
+    judge_entries,
+    link_unread,
+    list_entries,
+    list_unread_entries,
+)
 from clvspark.privacy.consent import (
     CHANNELS,
     MARKETING,
     consent_by_channel,
-    gather_statements,
     resolve_consent,
 )
 from clvspark.privacy.erase import purge_deleted
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_CONSENT
+from clvspark.privacy.statements import read_statements
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STAGE = "activate"
 READS = (
@@ -50,6 +55,7 @@ READS = (
     PERSON_LINK,
     ALIAS,
     CUSTOMER_RECORD,
+    UNREAD_ADDRESS,
     CONSENT,
     UNREAD_CONSENT,
     EVENT,
@@ -80,6 +86,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
         return
     lake.read_of(ESTIMATE, as_of, stage="audiences")
     _refuse_unknown_audiences(lake, config)
+    _refuse_changed_identifiers(lake, config)
     for destination in config.destinations:
         recover_folders(Path(config.exports) / destination.id)
     activated = sorted({name for d in config.destinations for name in d.audiences})
@@ -89,12 +96,10 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    statements = gather_statements(
-        lake.read(CONSENT), lake.read_or_empty(EVENT), lake.read_or_empty(UNREAD_CONSENT)
-    )
-    consent = resolve_consent(
-        statements, links, purpose=MARKETING, until=until, later_refusals=True
-    )
+    unread = lake.read_or_empty(UNREAD_ADDRESS)
+    spoken = links.unionByName(link_unread(unread), allowMissingColumns=True)
+    said = read_statements(lake)
+    consent = resolve_consent(said, spoken, purpose=MARKETING, until=until, later_refusals=True)
     found = [members, consent, *(_entries(lake, name) for name in identifiers)]
     members, consent, *listed = side_by_side(lambda df: df.localCheckpoint(), found)
     entries = dict(zip(identifiers, listed, strict=True))
@@ -142,6 +147,22 @@ def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None
         raise ConfigError("activation", faults)
 
 
+def _refuse_changed_identifiers(lake: Lakehouse, config: ActivationConfig) -> None:
+    """ConfigError naming the destinations that were told addresses as something else: they could remove nobody."""
+    told = lake.read_or_empty(DELIVERY).where("file_name IS NOT NULL AND identifier IS NOT NULL")
+    rows = told.select("destination_id", "identifier").distinct().collect()
+    known = {row["destination_id"]: row["identifier"] for row in rows}
+    faults = [
+        f"activation.destinations.{d.id}: was told addresses as {known[d.id]} and would now be told them as "
+        f"{d.address_column}; it could not match the two. Give the changed destination another 'id', and empty the "
+        "list of the old one there"
+        for d in config.destinations
+        if known.get(d.id, d.address_column) != d.address_column
+    ]
+    if faults:
+        raise ConfigError("activation", faults)
+
+
 def _entries(lake: Lakehouse, identifier: str) -> DataFrame:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     records = lake.read_or_empty(CUSTOMER_RECORD)
@@ -159,7 +180,9 @@ def _gather_contacts(
     deciles = lake.read(DECILE).where(now & (F.col("metric") == "clv"))
     contacts = lake.read(PERSON).select("person_id", "email", "phone")
     for name, known in entries.items():
-        allowed, held = judge_entries(known, consent), hold_entries(known, groups)
+        unread = list_unread_entries(lake.read_or_empty(UNREAD_ADDRESS), name)
+        allowed = judge_entries(known.unionByName(unread), consent)
+        held = hold_entries(known, groups)
         contacts = join_addresses(contacts, allowed, held, name)
     return (
         contacts.join(consent_by_channel(consent, CHANNELS), on="person_id", how="left")
@@ -285,9 +308,10 @@ def _deliveries(
     today = F.col("as_of_date") == F.lit(as_of)
     before = {tuple(r[:2]): r[2] for r in _files_of(lake.read_or_empty(DELIVERY).where(today))}
     pairs = [(d.id, name) for d in config.destinations for name in d.audiences]
-    named = [(*pair, files.get(pair, before.get(pair))) for pair in pairs]
+    told_as = {d.id: d.address_column for d in config.destinations}
+    named = [(*pair, told_as[pair[0]], files.get(pair, before.get(pair))) for pair in pairs]
     lists = lake.spark.createDataFrame(
-        named, "destination_id string, audience_id string, file_name string"
+        named, "destination_id string, audience_id string, identifier string, file_name string"
     )
     counts = judged.groupBy(*keys).agg(
         F.count(F.lit(1)).alias("members"),

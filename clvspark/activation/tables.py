@@ -93,6 +93,11 @@ DELIVERY = Table(
         _DESTINATION,
         _AUDIENCE,
         Column("as_of_date", "date", key=True),
+        Column(
+            "identifier",
+            "string",
+            "what it is told addresses as: email, phone, email_sha256 or phone_sha256",
+        ),
         Column("members", "bigint", "of the audience"),
         Column("without_consent", "bigint", "of the member, or of somebody who shares the address"),
         Column("without_identifier", "bigint", "consenting, but nothing to address them by"),

@@ -30,15 +30,27 @@ from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.side_by_side import all_of
-from clvspark.privacy.addresses import judge_entries, list_entries
+from clvspark.privacy.addresses import (
+    judge_entries,
+    link_unread,
+    list_entries,
+    list_unread_entries,
+)
 from clvspark.privacy.consent import (
     CHANNELS,
     MARKETING,
     consent_by_channel,
-    gather_statements,
     resolve_consent,
 )
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, SURVEY_RESPONSE, UNREAD_CONSENT
+from clvspark.privacy.statements import read_statements
+from clvspark.sources.tables import (
+    CONSENT,
+    CUSTOMER_RECORD,
+    EVENT,
+    SURVEY_RESPONSE,
+    UNREAD_ADDRESS,
+    UNREAD_CONSENT,
+)
 
 STAGE = "audiences"
 READS = (
@@ -49,6 +61,7 @@ READS = (
     ORDER,
     INTERACTION,
     CUSTOMER_RECORD,
+    UNREAD_ADDRESS,
     CONSENT,
     UNREAD_CONSENT,
     EVENT,
@@ -116,10 +129,10 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
 def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     until = F.lit(as_of).cast("timestamp")
-    statements = gather_statements(
-        lake.read(CONSENT), lake.read_or_empty(EVENT), lake.read_or_empty(UNREAD_CONSENT)
-    )
-    consent = resolve_consent(statements, links, purpose=MARKETING, until=until)
+    unread = lake.read_or_empty(UNREAD_ADDRESS)
+    spoken = links.unionByName(link_unread(unread), allowMissingColumns=True)
+    said = read_statements(lake)
+    consent = resolve_consent(said, spoken, purpose=MARKETING, until=until)
     consent = consent.localCheckpoint(eager=False)
     people = links.select("source_system", "source_record_id", "person_id")
     orders = (
@@ -136,6 +149,7 @@ def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidenc
     )
     persons = lake.read(PERSON)
     entries = list_entries(persons, lake.read_or_empty(CUSTOMER_RECORD), links, "email")
+    entries = entries.unionByName(list_unread_entries(unread, "email"))
     return Evidence(
         persons=persons,
         values=lake.read(CUSTOMER_VALUE),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -75,7 +76,9 @@ class Run:
             stage,
             str(as_of),
             config.model_dump(mode="json"),
+            lake.config.currency,
             code_digest(),
+            library_versions(),
             self.input_versions,
             dict(files),
         )
@@ -176,6 +179,14 @@ def warnings_among(names: Iterable[str]) -> list[str]:
 
 def _digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@cache
+def library_versions(package: str = "clvspark") -> dict[str, str]:
+    """Versions of the libraries that the package always needs; another one may count otherwise."""
+    needs = [need for need in metadata.requires(package) or () if "extra ==" not in need]
+    names = [re.split(r"[^\w.-]", need, maxsplit=1)[0] for need in needs]
+    return {name: metadata.version(name) for name in names}
 
 
 @cache

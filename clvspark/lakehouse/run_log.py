@@ -77,9 +77,10 @@ class RunLog:
         """Forget the remembered version of a table that was just written."""
         self._versions.pop(table.name, None)
 
-    def forget_versions(self) -> None:
-        """Forget all remembered versions, where others may have written meanwhile."""
+    def forget_everything(self) -> None:
+        """Forget all remembered versions and runs, where others may have written meanwhile."""
         self._versions.clear()
+        self._last = None
 
     def last_success(self, stage: str, as_of: date | None) -> LastRun | None:
         """The newest run of the stage for `as_of` that did its work."""

@@ -10,7 +10,7 @@ from clvspark.privacy.identifiers import address_key
 
 _RECORD = ["source_system", "source_record_id"]
 # Columns of sources.customer_record by identifier of identity.person.
-_WRITTEN = {"email": ("email",), "phone": ("phone", "mobile")}
+WRITTEN = {"email": ("email",), "phone": ("phone", "mobile")}
 
 
 def list_entries(
@@ -21,11 +21,27 @@ def list_entries(
     In: identity.person; sources.customer_record; current links. Entries are those of `address_key`.
     """
     told = persons.select("person_id", address_key(identifier, F.col(identifier)).alias("entry"))
-    written = F.array(*(address_key(identifier, F.col(name)) for name in _WRITTEN[identifier]))
+    written = F.array(*(address_key(identifier, F.col(name)) for name in WRITTEN[identifier]))
     people = links.select(*_RECORD, "person_id")
     known = records.select(*_RECORD, F.explode(written).alias("entry")).join(people, on=_RECORD)
     every = told.unionByName(known.select("person_id", "entry"))
     return every.where("entry <> ''").distinct()
+
+
+def list_unread_entries(addresses: DataFrame, identifier: str) -> DataFrame:
+    """``person_id, entry`` as `list_entries`, of records that nobody could read: each is a person of its own.
+
+    In: sources.unread_address.
+    """
+    own = addresses.where(F.col("identifier") == identifier)
+    entry = address_key(identifier, F.col("address")).alias("entry")
+    return link_unread(own, "address").select("person_id", entry).where("entry <> ''").distinct()
+
+
+def link_unread(addresses: DataFrame, *kept: str) -> DataFrame:
+    """Links of such records, to nobody else: ``source_system, source_record_id, person_id``, and what is `kept`."""
+    person = F.concat_ws(":", *_RECORD).alias("person_id")
+    return addresses.select(*_RECORD, person, *kept).distinct()
 
 
 def judge_entries(entries: DataFrame, consent: DataFrame) -> DataFrame:

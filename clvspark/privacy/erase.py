@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -33,7 +34,8 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     """Erase the persons of the records ``system:id``; return the rows touched by table, and REMOVALS.
 
     Every record of such a person goes, from every table that names records or persons: tombstones first and
-    links last, so that an interrupted erasure is finished by the next one and nothing is ingested again. Lists
+    links last, so that an interrupted erasure is finished by the next one and nothing is ingested again. A record that
+    is in quarantine alone is erased without a person. Lists
     that were told about the person are told to remove them by the next activation; REMOVALS counts these.
     Raises MissingInputError, before anything is erased, where one of the records is not known or belongs to no person
     yet.
@@ -132,7 +134,20 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
     before = before.select(*found.columns)
     alive = latest.select("person_id").distinct()
     absorbed = before.join(alive, on="person_id", how="left_anti")
-    return found.unionByName(absorbed).distinct()
+    lost = _records_in_quarantine_alone(lake, records, latest)
+    return reduce(DataFrame.unionByName, (found, absorbed, lost)).distinct()
+
+
+def _records_in_quarantine_alone(
+    lake: Lakehouse, records: Sequence[str], linked: DataFrame
+) -> DataFrame:
+    """Those named of which sources.quarantine holds rows, and that are neither landed nor linked to a person."""
+    rows = lake.read_or_empty(lake.tables[QUARANTINE]).where("source_record_id IS NOT NULL")
+    held = rows.select(F.col("record_system").alias("source_system"), "source_record_id")
+    named = held.select("*", _unique_id()).where(_is_named(records)).distinct()
+    known = lake.read_or_empty(lake.tables[RECORDS]).select(_unique_id())
+    alone = named.join(known.unionByName(linked.select("unique_id")), "unique_id", "left_anti")
+    return alone.withColumn("person_id", F.lit(None).cast("string")).select(*linked.columns)
 
 
 def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -> int:

@@ -23,6 +23,8 @@ from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
 from clvspark.reporting import tables
 from clvspark.sources.tables import QUARANTINE
 
+# Beside those that the stage builds facts of, and the run log, which every run changes.
+READS = (CLV_SUMMARY, IDENTITY_MODEL, PAIR, REVIEW, SHARED_IDENTIFIER, QUARANTINE)
 Rows = list[dict[str, Any]]
 
 MANY_RECORDS = 10

@@ -29,6 +29,7 @@ from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
 from clvspark.reporting.config import ReportingConfig
+from clvspark.reporting.figures import READS as FIGURES
 from clvspark.reporting.figures import Source
 from clvspark.reporting.page import render_page
 from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER
@@ -54,6 +55,7 @@ READS = (
     INCREMENTAL_VALUE,
     CAMPAIGN,
     CAMPAIGN_MEMBER,
+    *FIGURES,
 )
 
 

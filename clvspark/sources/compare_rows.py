@@ -40,6 +40,17 @@ def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     return _refuse(mapped, table, repeated, reason)
 
 
+def is_lost() -> Column:
+    """Whether a row is in quarantine and no other one stands in its place, by its ``_reasons``."""
+    reason = F.get("_reasons", F.lit(0))
+    return reason.isNotNull() & ~reason.isin(*IN_PLACE)
+
+
+def lacks_something() -> Column:
+    """Whether a row has no value where one is required, by its ``_reasons``."""
+    return F.exists("_reasons", lambda reason: F.startswith(reason, F.lit("missing:")))
+
+
 def find_shared_orders(events: DataFrame) -> DataFrame:
     """``order_id, event_type, has_records, has_stores`` of orders, and of refunds, that may be several.
 
@@ -100,8 +111,7 @@ def list_unreadable(derived: DataFrame, table: Table) -> DataFrame:
 
     A row that lacks something was not meant to become one: a sale to nobody makes no customer record.
     """
-    lacks = F.exists("_reasons", lambda reason: F.startswith(reason, F.lit("missing:")))
-    bad = derived.where((F.size("_reasons") > 0) & ~lacks)
+    bad = derived.where((F.size("_reasons") > 0) & ~lacks_something())
     return bad.withColumn("_raw", F.to_json(F.struct(*table.names)))
 
 

@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType
 from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import as_text
+from clvspark.sources.compare_rows import is_lost
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.landing import REPLACEMENT_CHARACTER
 from clvspark.sources.tables import QUALIFIED, TARGETS
@@ -18,6 +19,7 @@ from clvspark.sources.values import is_said, text_of, typed
 
 BOOKKEEPING = ("_system", "_drop", "_file", "_raw")
 DERIVED = "_derived_"
+LOST = "of_row_in_quarantine"
 
 
 def map_rows(
@@ -66,9 +68,19 @@ def derive_rows(rows: DataFrame, table: Table) -> DataFrame:
 
     A row in quarantine makes nothing: what nobody could read in full is no proof of anybody.
     """
-    good = rows.where(F.size("_reasons") == 0).withColumn("_raw", F.lit(None).cast("string"))
+    return _inline(rows.where(F.size("_reasons") == 0), table)
+
+
+def derive_lost_rows(rows: DataFrame, table: Table) -> DataFrame:
+    """What rows of another target that are in quarantine would have made, with `LOST` among the reasons."""
+    lost = _inline(rows.where(is_lost()), table)
+    return lost.withColumn("_reasons", F.array_append("_reasons", F.lit(LOST)))
+
+
+def _inline(rows: DataFrame, table: Table) -> DataFrame:
     carried = F.inline(f"{DERIVED}{table.name.split('.')[1]}")
-    return _judge(good.select(carried, *BOOKKEEPING), table)
+    bare = rows.withColumn("_raw", F.lit(None).cast("string"))
+    return _judge(bare.select(carried, *BOOKKEEPING), table)
 
 
 def name_drop(system: str, file: LandingFile) -> str:

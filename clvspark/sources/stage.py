@@ -19,6 +19,7 @@ from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
     find_shared_orders,
     keep_newest_of_key,
+    lacks_something,
     list_unreadable,
     quarantine_repeats,
     quarantine_shared_orders,
@@ -26,7 +27,14 @@ from clvspark.sources.compare_rows import (
 )
 from clvspark.sources.config import LandingFile, SourcesConfig
 from clvspark.sources.landing import find_files, read_landing, resolve_landing
-from clvspark.sources.map_rows import BOOKKEEPING, DERIVED, derive_rows, map_rows, name_drop
+from clvspark.sources.map_rows import (
+    BOOKKEEPING,
+    DERIVED,
+    derive_lost_rows,
+    derive_rows,
+    map_rows,
+    name_drop,
+)
 from clvspark.sources.quarantine import build_quarantine
 from clvspark.sources.reconcile import measure_received, reconcile
 from clvspark.sources.strangers import count_strangers, warn_of_strangers
@@ -39,10 +47,16 @@ from clvspark.sources.tables import (
     SURVEY_RESPONSE,
     TABLES,
     TARGETS,
+    UNREAD_ADDRESS,
     UNREAD_CONSENT,
 )
 from clvspark.sources.taken_files import refuse_removed
-from clvspark.sources.unread_consent import count_by_system, list_unread, warn_of_unread
+from clvspark.sources.unread_consent import (
+    count_by_system,
+    list_addresses,
+    list_unread,
+    warn_of_unread,
+)
 
 STAGE = "ingest"
 
@@ -148,7 +162,12 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     tables = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
     }
-    unread = list_unread(frames).localCheckpoint()
+    lost = {
+        name: _list_lost(judged, frames[name], TARGETS[name], tombstones)
+        for name in ("consent", "customer_record")
+    }
+    unread = list_unread(frames, lost["consent"]).localCheckpoint()
+    records = frames["customer_record"].unionByName(lost["customer_record"])
     strangers, doubts = side_by_side(
         DataFrame.collect, (_count_strangers(tables), count_by_system(tables[CONSENT], unread))
     )
@@ -156,7 +175,9 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
         run.warn(warning)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
-    run.overwrite_all({**tables, UNREAD_CONSENT: unread, QUARANTINE: quarantined}, cached=True)
+    addresses = list_addresses(records).localCheckpoint()
+    kept = {UNREAD_CONSENT: unread, UNREAD_ADDRESS: addresses, QUARANTINE: quarantined}
+    run.overwrite_all({**tables, **kept}, cached=True)
 
 
 def _warn_of_files(run: Run, drops: list[Drop]) -> None:
@@ -238,7 +259,7 @@ def _unite(
     """Rows of one target that files bring, and derived ones where no file brings the key itself."""
     table, rows = TARGETS[name], judged[name]
     columns = [*table.names, *BOOKKEEPING, "_reasons"]
-    carriers = [df for df in judged.values() if f"{DERIVED}{name}" in df.columns]
+    carriers = _find_carriers(judged, table)
     derived = [*mapped.alone[name], *(derive_rows(df, table) for df in carriers)]
     united = rows.select(*columns, F.lit(False).alias("_derived"))
     if derived:
@@ -251,3 +272,19 @@ def _unite(
     marked = mark_erased(united, table, tombstones)
     # Otherwise the rows are in memory already.
     return marked.localCheckpoint() if derived or tombstones is not None else marked
+
+
+def _list_lost(
+    judged: dict[str, DataFrame], rows: DataFrame, table: Table, tombstones: DataFrame | None
+) -> DataFrame:
+    """What rows in quarantine would have made of `table`, shaped as its `rows`: nothing is written of it."""
+    lost = [derive_lost_rows(df, table) for df in _find_carriers(judged, table)]
+    every = [df.where(~lacks_something()).withColumn("_derived", F.lit(True)) for df in lost]
+    marked = [mark_erased(df, table, tombstones) for df in every]
+    return reduce(DataFrame.unionByName, marked, rows.limit(0))
+
+
+def _find_carriers(judged: dict[str, DataFrame], table: Table) -> list[DataFrame]:
+    """Rows of other targets that carry what is derived of them."""
+    carried = f"{DERIVED}{table.name.split('.')[1]}"
+    return [df for df in judged.values() if carried in df.columns]

@@ -139,11 +139,26 @@ UNREAD_CONSENT = Table(
         Column("rows", "int", "rows in quarantine that say so", check="rows >= 1"),
     ),
 )
+UNREAD_ADDRESS = Table(
+    "sources.unread_address",
+    "An address of a customer record in quarantine: what the record has refused, nobody is sent there.",
+    (
+        _SYSTEM,
+        _RECORD,
+        Column("identifier", "string", key=True, allowed=("email", "phone")),
+        Column("address", "string", "as it was written", key=True, pii="identifier"),
+    ),
+)
 PRODUCT = Table(
     "sources.product",
     "One product with its cost.",
     (
-        Column("product_id", "string", key=True),
+        Column(
+            "product_id",
+            "string",
+            "of all systems alike; where each numbers its own, map it with 'join', here and in events",
+            key=True,
+        ),
         Column("name", "string"),
         Column("category", "string"),
         Column("list_price", "decimal(18,2)", unit="lakehouse currency", check="list_price >= 0"),
@@ -227,7 +242,7 @@ TARGETS = {
         CAMPAIGN_MEMBER,
     )
 }
-TABLES = (*TARGETS.values(), UNREAD_CONSENT, QUARANTINE, FILE)
+TABLES = (*TARGETS.values(), UNREAD_CONSENT, UNREAD_ADDRESS, QUARANTINE, FILE)
 # What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
 # Of two statements of consent at one instant the stricter holds.
 NEWEST = {

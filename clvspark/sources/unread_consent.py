@@ -1,4 +1,7 @@
-"""Statements of consent that could not be read: until they can, they count as refusals."""
+"""Statements of consent that could not be read, and addresses of records that could not.
+
+Until they can be read, such a statement is a refusal, and nobody is sent to an address whose record has refused it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,22 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
+from clvspark.privacy.addresses import WRITTEN
 from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, is_about, refused_channel
-from clvspark.sources.compare_rows import IN_PLACE, in_natural_order
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_CONSENT
+from clvspark.sources.compare_rows import in_natural_order, is_lost
+from clvspark.sources.tables import (
+    CONSENT,
+    CUSTOMER_RECORD,
+    EVENT,
+    UNREAD_ADDRESS,
+    UNREAD_CONSENT,
+)
 
 _RECORD = CUSTOMER_RECORD.key
 
 
-def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
-    """sources.unread_consent, of the judged frames of all targets.
+def list_unread(frames: Mapping[str, DataFrame], lost: DataFrame) -> DataFrame:
+    """sources.unread_consent, of the judged frames of all targets and the statements `lost` with rows of others.
 
     A row in quarantine that names a record is one, be it a statement of consent or an event that is a refusal, unless
     it says yes, speaks of another purpose than marketing, or a newer good row has its key. What can be read of it
@@ -26,7 +36,8 @@ def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
     said = F.col("channel").isin(ANY, *CHANNELS)
     channel = F.when(said, F.col("channel")).otherwise(ANY)
     no_yes = ~F.col("val").eqNullSafe(F.lit("y")) & F.coalesce(is_about(MARKETING), F.lit(True))
-    statements = _unread(frames["consent"].where(no_yes), frames["consent"], CONSENT, "recorded_at")
+    every = frames["consent"].unionByName(lost)
+    statements = _unread(every.where(no_yes), every, CONSENT, "recorded_at")
     refusals = frames["event"].where(F.col("event_type").isin(*REFUSALS))
     events = _unread(refusals, refusals, EVENT, "occurred_at")
     parts = [
@@ -46,14 +57,24 @@ def list_unread(frames: Mapping[str, DataFrame]) -> DataFrame:
     )
 
 
+def list_addresses(records: DataFrame) -> DataFrame:
+    """sources.unread_address, of judged customer records, those that were lost with rows of others among them."""
+    lost = records.where(is_lost() & ~F.col("_erased") & F.col("source_record_id").isNotNull())
+    pairs = [
+        F.struct(F.lit(identifier).alias("identifier"), F.col(column).alias("address"))
+        for identifier, columns in WRITTEN.items()
+        for column in columns
+    ]
+    told = lost.select(*_RECORD, F.inline(F.array(*pairs))).where("trim(address) <> ''")
+    return told.select(*UNREAD_ADDRESS.names).distinct()
+
+
 def _unread(rows: DataFrame, every: DataFrame, table: Table, time: str) -> DataFrame:
     """Bad rows that name a record, but for those of a key that a newer good row has.
 
     It is newer by its time, then by its file; where the bad row has no time, by its file alone.
     """
-    reason = F.get("_reasons", F.lit(0))
-    bad = reason.isNotNull() & ~reason.isin(*IN_PLACE) & ~F.col("_erased")
-    named = rows.where(bad & F.col("source_record_id").isNotNull())
+    named = rows.where(is_lost() & ~F.col("_erased") & F.col("source_record_id").isNotNull())
     file = in_natural_order(F.col("_file"))
     age = F.struct(F.col(time).alias("time"), file.alias("file"))
     good = every.where(F.size("_reasons") == 0)

@@ -84,7 +84,7 @@ def activate(
 ) -> RunReport:
     evaluate(lake, day)
     with lake.writing("activate"):
-        lake.log.forget_versions()
+        lake.log.forget_everything()
         lake.log.force = force
         return stage.run(lake, config, day)
 

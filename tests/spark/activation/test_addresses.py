@@ -22,7 +22,7 @@ from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.privacy.addresses import judge_entries, list_entries
 from clvspark.privacy.consent import resolve_consent
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, UNREAD_ADDRESS
 
 HOME = "home@example.org"
 ENTRY = "person_id string, entry string"
@@ -273,3 +273,24 @@ def test_a_destination_names_an_audience_once() -> None:
     destination = configure(Path("unused")).destinations[0].model_dump()
     with pytest.raises(ValueError, match="names top more than once"):
         FileDestination.model_validate({**destination, "audiences": ["top", "new", "top"]})
+
+
+@pytest.mark.slow
+def test_nobody_is_sent_to_an_address_that_a_record_in_quarantine_refused(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    write(lake)
+    consent(lake, "torn", "n", "2026-03-01 00:00:00")
+    consent(lake, "ripped", "y", "2026-03-01 00:00:00")
+    lost = {"source_system": "s", "identifier": "email"}
+    rows = [("torn", "ANN@example.org"), ("ripped", "bob@example.org")]
+    lake.overwrite(
+        UNREAD_ADDRESS,
+        UNREAD_ADDRESS.rows(
+            lake.spark, [{**lost, "source_record_id": r, "address": a} for r, a in rows]
+        ),
+    )
+    activate(lake, configure(tmp_path), APRIL)
+    assert [line["email"] for line in lines(tmp_path, "tool/2026-04-01")] == ["bob@example.org"]
+    [delivery] = lake.read(DELIVERY).collect()
+    assert (delivery["members"], delivery["without_consent"]) == (2, 1)

@@ -23,7 +23,7 @@ from support.lists import (
 from clvspark.activation import export, stage
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.errors import DeliveryError, MissingInputError
+from clvspark.lakehouse.errors import ConfigError, DeliveryError, MissingInputError
 
 
 @pytest.mark.slow
@@ -134,3 +134,18 @@ def test_nothing_counts_as_delivered_where_rows_are_missing(
     assert {status for _, _, status, _ in told(lake)} == {"delivered"}
     assert [path.name for path in (tmp_path / "exports/tool").iterdir()] == ["2026-04-01"]
     assert len(lines(tmp_path, "tool/2026-04-01")) == 2
+
+
+@pytest.mark.slow
+def test_a_destination_is_never_told_the_same_addresses_as_something_else(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    config = configure(tmp_path)
+    write(lake)
+    activate(lake, config, APRIL)
+    tool = config.destinations[0]
+    hashed = config.model_copy(update={"destinations": [tool.model_copy(update={"hashed": True})]})
+    with pytest.raises(ConfigError, match=r"tool: was told addresses as email and would now be"):
+        activate(lake, hashed, MAY)
+    assert [path.name for path in (tmp_path / "exports/tool").iterdir()] == ["2026-04-01"]
+    assert {status for _, _, status, _ in told(lake)} == {"delivered"}

@@ -133,7 +133,7 @@ class World:
         self.lake.overwrite(
             CUSTOMER_RECORD, customer_records(self.lake.spark, self.records.values())
         )
-        self.lake.log.forget_versions()
+        self.lake.log.forget_everything()
         self.day += timedelta(days=1)
         report = run(self.lake, self.config, self.day)
         assert report.status == "success"

@@ -22,7 +22,7 @@ from clvspark.privacy import erase
 from clvspark.privacy.erase import erase_persons
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
-from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, QUARANTINE
+from clvspark.sources.tables import CUSTOMER_RECORD, EVENT, QUARANTINE, UNREAD_ADDRESS
 
 pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
@@ -280,3 +280,20 @@ def test_what_others_were_linked_with_is_not_named_by_them(lake: Lakehouse) -> N
     erase_persons(lake, ["crm:1"], requested_on=APRIL)
     (row,) = lake.read(EVIDENCE).collect()
     assert (row["unique_id"], row["component"]) == ("crm:2", "crm:2")
+
+
+def test_a_record_that_only_quarantine_holds_is_erased_as_well(lake: Lakehouse) -> None:
+    write(lake)
+    alone = {"source_system": "till", "source_record_id": "9"}
+    addresses = [{**alone, "identifier": "email", "address": "nine@example.org"}]
+    lake.overwrite(UNREAD_ADDRESS, UNREAD_ADDRESS.rows(lake.spark, addresses))
+    [torn] = lake.read(QUARANTINE).where("quarantine_id = 'till'").collect()
+    bad = {"quarantine_id": "nine", "record_system": "till", "source_record_id": "9"}
+    row = {**torn.asDict(), **bad, "raw": "nine@example.org;9"}
+    lake.append(QUARANTINE, QUARANTINE.rows(lake.spark, [row]))
+    rows = erase_persons(lake, ["till:9"], requested_on=APRIL)
+    assert rows == {QUARANTINE.name: 1, UNREAD_ADDRESS.name: 1}
+    [nine] = lake.read(QUARANTINE).where("quarantine_id = 'nine'").collect()
+    assert (nine["raw"], nine["source_record_id"]) == (None, None)
+    with pytest.raises(MissingInputError, match="1: erased already"):
+        erase_persons(lake, ["till:9"], requested_on=APRIL)

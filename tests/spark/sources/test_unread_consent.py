@@ -10,7 +10,14 @@ from support.ingest import ingest
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.sources.config import SourcesConfig
-from clvspark.sources.tables import CONSENT, QUARANTINE, UNREAD_CONSENT
+from clvspark.sources.tables import (
+    CONSENT,
+    CUSTOMER_RECORD,
+    EVENT,
+    QUARANTINE,
+    UNREAD_ADDRESS,
+    UNREAD_CONSENT,
+)
 from clvspark.sources.unread_consent import warn_of_unread
 
 CONSENTS = {"consent_id": "id", "source_record_id": "no", "channel": "how", "purpose": "why", "val": "said",
@@ -105,3 +112,63 @@ def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_
 def test_a_system_without_such_statements_is_not_told() -> None:
     read = Row(source_system="crm", rows=7, other_purpose=0, unread=None, records=None)
     assert warn_of_unread([read]) == []
+
+
+PERSON = {"source_record_id": "no", "email": "mail", "phone": "tel", "created_at": "at"}
+GUEST = {"source_record_id": "mail", "email": "mail"}
+SAID = {**AT_CHECKOUT, "source_record_id": "mail"}
+BOUGHT = {**ORDERED, "source_record_id": "mail", "net_revenue": "paid"}
+LOST = {
+    "people.csv": [
+        "no,mail,tel,at",
+        "a,ann@example.org,,2026-01-01",
+        "b,Bob@example.org,0170 1,2026-02-30",  # in quarantine, as its day is none
+        "c,,,2026-02-30",
+        ",dan@example.org,,2026-02-30",  # of nobody
+        "e,eve@example.org,,2026-01-01",
+        "e,eva@example.org,,2025-01-01",  # an older row of a record that was read
+    ],
+    "sales.csv": [
+        "id,mail,at,opt_in,paid",
+        "1,fay@example.org,2026-02-01,no,1",
+        "2,gus@example.org,2026-02-01,no,much",  # in quarantine, as its amount is none
+        "3,hal@example.org,2026-02-01,yes,much",
+        "4,ida@example.org,2026-02-01,,much",  # nothing was said
+        "5,jon@example.org,2026-02-01,no,1",
+        "5,jon@example.org,2026-02-01,no,1",  # a copy
+    ],
+}
+
+
+def test_a_record_in_quarantine_keeps_its_address_and_what_was_refused_with_a_row(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    for name, lines in LOST.items():
+        (tmp_path / name).write_text("\n".join([*lines, ""]))
+    outputs = {
+        "people.csv": [{"to": "customer_record", "fields": PERSON}],
+        "sales.csv": [
+            {"to": "event", "fields": BOUGHT},
+            {"to": "customer_record", "derived": True, "fields": GUEST},
+            {"to": "consent", "derived": True, "fields": SAID},
+        ],
+    }
+    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
+    config = {"landing": str(tmp_path), "systems": [{"system": "shop", "files": files}]}
+
+    ingest(lake, SourcesConfig.model_validate(config))
+
+    read = {row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()}
+    assert read == {"a", "e", "fay@example.org", "jon@example.org"}
+    assert lake.read(EVENT).count() == 2
+    unread = lake.read(UNREAD_CONSENT).select("source_record_id", "channel").collect()
+    assert list(map(tuple, unread)) == [("gus@example.org", "email")]
+    told = lake.read(UNREAD_ADDRESS).where("NOT source_record_id LIKE '%@%'").collect()
+    assert {tuple(row)[1:] for row in told} == {
+        ("b", "email", "Bob@example.org"),
+        ("b", "phone", "0170 1"),
+    }
+    guests = lake.read(UNREAD_ADDRESS).where("source_record_id LIKE '%@%'").collect()
+    assert {row["address"].split("@")[0] for row in guests} == {"gus", "hal", "ida"}
+    lost = lake.read(QUARANTINE).where("target_table <> 'sources.event'").collect()
+    assert len(lost) == 4, "what a row in quarantine would have made is not counted again"

@@ -192,6 +192,7 @@ def demo_with(tmp_path: Path, text: str) -> Path:
             "lakehouse.root must not lie in sources.landing",
         ),
         ("activation: {exports: demo/landing/out}", "must not lie in sources.landing"),
+        ("stream: {checkpoint: demo/landing/_stream}", "stream.checkpoint must not lie in"),
         ("activation: {exports: demo/lakehouse}", "must not lie in lakehouse.root"),
         ("audiences: {definitions: []}", "audiences that are not defined"),
     ],
