@@ -21,11 +21,12 @@ from clvspark.audiences.tables import (
     MEMBERSHIP_EVENT,
     TABLES,
     later_evaluation,
+    members_of_today,
     membership_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import PERSON, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
@@ -56,6 +57,7 @@ STAGE = "audiences"
 READS = (
     PERSON,
     PERSON_LINK,
+    ALIAS,
     CUSTOMER_VALUE,
     PERSON_DAY,
     ORDER,
@@ -108,13 +110,15 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     then = membership_on(
         lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1)
     ).localCheckpoint()
-    before = then.where("status = 'realized'").select("audience_id", "person_id")
+    inside = then.where("status = 'realized'").select("audience_id", "person_id")
+    # Who has absorbed a member since was one.
+    before = members_of_today(inside, lake.read_or_empty(ALIAS)).localCheckpoint(eager=False)
     profiles = build_profiles(
         _gather_evidence(lake, before, as_of), conditions, as_of=as_of
     ).localCheckpoint(eager=False)
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
     after = update_membership(then, members, as_of=as_of).localCheckpoint()
-    transitions = list_transitions(before, after, as_of=as_of)
+    transitions = list_transitions(inside, after, as_of=as_of)
     moved = rows_of(as_of, "happened_on")
     all_of(
         lambda: run.overwrite(MEMBERSHIP, after, cached=True),

@@ -5,6 +5,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.tables import resolve_aliases
 from clvspark.lakehouse.table import Column, Table
 
 _PERSON = Column("person_id", "string", key=True, references="identity.person")
@@ -119,6 +120,23 @@ def members_on(events: DataFrame, day: date) -> DataFrame:
     """``audience_id, person_id`` of who was in which audience on `day`. In: audiences.membership_event."""
     inside = membership_on(events, day).where("status = 'realized'")
     return inside.select("audience_id", "person_id")
+
+
+def ranks_of_today(deciles: DataFrame, aliases: DataFrame) -> DataFrame:
+    """``person_id, metric, decile`` of a past date, one row for whoever a person is today.
+
+    In: audiences.decile of one date; identity.alias. Who has absorbed others since keeps their own decile, and has the
+    best of theirs where they were not ranked.
+    """
+    own = F.col("person_id").alias("_was")
+    now = resolve_aliases(deciles.select("person_id", "metric", "decile", own), aliases)
+    age = F.struct(F.col("_was") != F.col("person_id"), "decile")
+    return now.groupBy("person_id", "metric").agg(F.min_by("decile", age).alias("decile"))
+
+
+def members_of_today(members: DataFrame, aliases: DataFrame) -> DataFrame:
+    """``audience_id, person_id`` of whoever the members are today. In: `members_on`; identity.alias."""
+    return resolve_aliases(members, aliases).distinct()
 
 
 def later_evaluation(estimates: DataFrame, day: date) -> date | None:

@@ -16,6 +16,9 @@ from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
 from clvspark.clv.models.units import DAYS_PER_YEAR
 from clvspark.clv.tables import CUSTOMER_VALUE
 
+DIGITS = 8
+"""Significant digits of what is scored: cents up to a million."""
+
 _CENT = 0.01
 _KEYS = ["frequency", "recency", "T"]
 _HISTORY = [*_KEYS, "monetary_value"]
@@ -70,7 +73,7 @@ def score_customers(
 
 
 def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> pd.DataFrame:
-    """Score one batch; equal histories are scored once."""
+    """Score one batch; equal histories are scored once, and alike in whatever batch they are."""
     unique, position = np.unique(batch[_KEYS].to_numpy(float), axis=0, return_inverse=True)
     histories, at = pd.DataFrame(unique, columns=_KEYS), position.ravel()
     model, horizon = models.transaction, config.horizon_days / DAYS_PER_UNIT
@@ -79,21 +82,30 @@ def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> 
     )
     spend = np.asarray(models.spend.expected_customer_spend(_priceable(batch)))
     expected, chance = _compare(batch, models, config)
-    return pd.DataFrame(
-        {
-            "person_id": batch["person_id"],
-            "p_alive": np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)[
-                at
-            ],
-            "expected_purchases": np.asarray(model.expected_purchases(histories, future_t=horizon))[
-                at
-            ],
-            "expected_spend": spend,
-            "residual_value": np.asarray(discounted)[at] * spend,
-            "expected_residual_value": expected,
-            "chance_of_so_few": chance,
-        }
-    )
+    alive = np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)
+    purchases = np.asarray(model.expected_purchases(histories, future_t=horizon))
+    found = {
+        "p_alive": alive[at],
+        "expected_purchases": purchases[at],
+        "expected_spend": spend,
+        "residual_value": np.asarray(discounted)[at] * spend,
+        "expected_residual_value": expected,
+        "chance_of_so_few": chance,
+    }
+    settled = {name: round_to_digits(values) for name, values in found.items()}
+    return pd.DataFrame({"person_id": batch["person_id"], **settled})
+
+
+def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
+    """Values rounded to significant digits.
+
+    The last bits of a sum depend on which rows are summed beside it. Equal histories must be equal, or the order of
+    persons within a decile would depend on how they are spread over the machines.
+    """
+    with np.errstate(divide="ignore"):
+        place = np.floor(np.log10(np.abs(values)))
+    scale = 10.0 ** (digits - 1 - np.where(np.isfinite(place), place, 0.0))
+    return np.round(values * scale) / scale
 
 
 def _then(name: str) -> str:

@@ -18,7 +18,7 @@ from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import CLV_SUMMARY
-from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.tracking import open_tracker
@@ -88,7 +88,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     first = _first_purchase(summary)
     if first is None or first >= start:
         run.warn(_say_too_young(first, config, as_of))
-        run.create(BACKTEST, MODEL)
+        _leave_nothing(run, lake, as_of, BACKTEST, MODEL)
         return
     now = _lagged(summary, 0).localCheckpoint()
     before = _lagged(summary, config.holdout_days).localCheckpoint()
@@ -102,10 +102,19 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     backtest = _backtest_rows(lake, found, as_of, config.holdout_days)
     if not found.can_value:
         run.warn(_say_unfitted(found))
-        run.create(MODEL)
+        _leave_nothing(run, lake, as_of, MODEL)
         run.overwrite(BACKTEST, backtest, where=rows_of(as_of))
         return
     _publish_models(run, lake, config, found, backtest, as_of)
+
+
+def _leave_nothing(run: Run, lake: Lakehouse, as_of: date, *tables: Table) -> None:
+    """Take back what an earlier fit of the date has found: its models were of other purchases."""
+    run.create(*tables)
+    for table in tables:
+        if lake.read(table).where(rows_of(as_of)).limit(1).count():
+            nothing = lake.spark.createDataFrame([], table.schema)
+            run.overwrite(table, nothing, where=rows_of(as_of))
 
 
 def _publish_models(

@@ -134,10 +134,13 @@ class Lakehouse:
         config: BaseModel,
         reads: Sequence[Table],
         writes: Sequence[Table],
-        files: Mapping[str, str] | None = None,
+        also: Mapping[str, str] | None = None,
     ) -> Run:
-        """Open a run of a stage; ``run.is_current`` says that nothing it depends on has changed."""
-        return Run(self, stage, as_of, config, reads, writes, files or {})
+        """Open a run of a stage; ``run.is_current`` says that nothing it depends on has changed.
+
+        `also` is what it depends on beside configuration and tables: digests of files, a day of the calendar.
+        """
+        return Run(self, stage, as_of, config, reads, writes, also or {})
 
     def overwrite(
         self, table: Table, df: DataFrame, *, where: str | None = None, cached: bool = False

@@ -60,7 +60,7 @@ class Run:
         config: BaseModel,
         reads: Sequence[Table],
         writes: Sequence[Table],
-        files: Mapping[str, str],
+        also: Mapping[str, str],
     ) -> None:
         """Take the fingerprint of everything that the stage depends on.
 
@@ -80,7 +80,7 @@ class Run:
             code_digest(),
             library_versions(),
             self.input_versions,
-            dict(files),
+            dict(also),
         )
         self._writes = {table.name: table for table in writes}
         self._clock = time.monotonic()

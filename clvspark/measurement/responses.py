@@ -38,8 +38,9 @@ def join_responses(
 ) -> DataFrame:
     """Responses of the window.
 
-    In: history.interaction; ``audience_id, person_id`` of the members on `as_of`; audiences.decile.
-    Out: measurement.response, one row a response. A campaign's response without audience is kept too.
+    In: history.interaction; ``audience_id, person_id`` of the members on `as_of` and ``person_id, metric, decile`` of
+    the date, both of persons of today. Out: measurement.response, one row a response. A campaign's response without
+    audience is kept too.
     """
     made = interactions.where(
         F.col("interaction_type").isin(*RESPONSE_TYPES)
@@ -48,7 +49,7 @@ def join_responses(
     audiences = members.groupBy("person_id").agg(
         F.array_sort(F.collect_set("audience_id")).alias("audience_ids")
     )
-    ranks = deciles.where((F.col("as_of_date") == F.lit(as_of)) & (F.col("metric") == "clv"))
+    ranks = deciles.where("metric = 'clv'")
     joined = made.join(audiences, on="person_id", how="left").join(
         ranks.select("person_id", F.col("decile").alias("clv_decile")), on="person_id", how="left"
     )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import ASSIGNMENT
-from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_on
+from clvspark.audiences.tables import (
+    DECILE,
+    MEMBERSHIP_EVENT,
+    members_of_today,
+    members_on,
+    ranks_of_today,
+)
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.table import Table
@@ -37,15 +43,17 @@ RESPONSES_STAGE, MEASURE_STAGE = "responses", "measure"
 
 def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Join the responses of the window after `as_of` to audiences and deciles."""
-    reads = (INTERACTION, MEMBERSHIP_EVENT, DECILE)
+    reads = (INTERACTION, MEMBERSHIP_EVENT, DECILE, ALIAS)
     with lake.run(
         RESPONSES_STAGE, as_of=as_of, config=config, reads=reads, writes=(RESPONSE,)
     ) as run:
         if not run.is_current:
+            aliases, ranked = lake.read_or_empty(ALIAS), lake.read(DECILE).where(rows_of(as_of))
+            members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
             found = join_responses(
                 lake.read(INTERACTION),
-                members_on(lake.read(MEMBERSHIP_EVENT), as_of),
-                lake.read(DECILE),
+                members_of_today(members, aliases),
+                ranks_of_today(ranked, aliases),
                 as_of=as_of,
                 window_days=config.window_days,
             )
@@ -57,9 +65,15 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
     """Judge the activation of `as_of`: treatment against holdout in the window after it."""
     reads = (ASSIGNMENT, PERSON_LINK, PERSON_DAY, ORDER)
     writes = (WINDOW, EXPERIMENT, INCREMENTAL_VALUE)
-    with lake.run(MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
+    # Orders of days to come are nothing observed; with the window the days that count are over.
+    today = datetime.now(UTC).date()
+    over = as_of + timedelta(days=config.window_days)
+    also = {"today": str(min(today, over))}
+    with lake.run(
+        MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also
+    ) as run:
         if not run.is_current:
-            last = last_order_day(lake.read(ORDER), until=run.started_at.date()).collect()[0][0]
+            last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
             observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
             window = {"as_of_date": as_of, "window_days": config.window_days}
             window |= {"days_observed": observed, "last_order_on": last}

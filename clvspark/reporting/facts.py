@@ -73,8 +73,8 @@ def build_fact_clv_decile(
 ) -> DataFrame:
     """Deciles added up.
 
-    In: audiences.decile and clv.customer_value of one date; ``person_id, revenue_after``, None before the window
-    after the date has been observed to its end: what came in is not known then.
+    In: audiences.decile and clv.customer_value of one date; ``metric, decile, revenue_after`` of `sum_by_decile`, None
+    before the window after the date has been observed to its end: what came in is not known then.
     """
     facts = values.select(
         "person_id", "p_alive", "expected_purchases", "residual_value", "historical_value"
@@ -82,8 +82,8 @@ def build_fact_clv_decile(
     joined = deciles.join(facts, on="person_id", how="left")
     came = F.lit(None).cast("double")
     if after is not None:
-        joined = joined.join(after, on="person_id", how="left")
-        came = F.coalesce(F.sum("revenue_after"), F.lit(0.0))
+        joined = joined.join(F.broadcast(after), on=["metric", "decile"], how="left")
+        came = F.coalesce(F.first("revenue_after"), F.lit(0.0))
     return (
         joined.groupBy("as_of_date", "metric", "decile")
         .agg(
@@ -101,28 +101,39 @@ def build_fact_clv_decile(
     )
 
 
+def sum_by_decile(revenue: DataFrame, ranks: DataFrame) -> DataFrame:
+    """``metric, decile, revenue_after``: what came in of the persons of each decile.
+
+    In: ``person_id, revenue_after``; ``person_id, metric, decile`` of persons of today.
+    """
+    joined = ranks.join(revenue, on="person_id")
+    return joined.groupBy("metric", "decile").agg(F.sum("revenue_after").alias("revenue_after"))
+
+
 _RESPONSES = {"email_opened": "opened", "email_clicked": "clicked", "coupon_redeemed": "redeemed"}
 
 
 def build_fact_response(
     contacts: DataFrame,
     responses: DataFrame,
-    deciles: DataFrame,
+    ranks: DataFrame,
     *,
     as_of: date,
     days_observed: int,
 ) -> DataFrame:
     """Persons contacted, and what they did, by campaign and decile of CLV.
 
-    In: ``person_id, campaign_id`` of contacts in the window; measurement.response and audiences.decile of one
-    date. Every campaign has a row for each decile, of zeros where nobody was contacted. A person counts once for
+    In: ``person_id, campaign_id`` of contacts in the window; measurement.response and ``person_id, metric, decile`` of
+    one date. Every campaign has a row for each decile, of zeros where nobody was contacted. A person counts once for
     a campaign and kind of response; who responded without having been contacted is counted apart, so that a rate
     is of the people it is divided by.
     """
-    ranks = deciles.where("metric = 'clv'").select("person_id", F.col("decile").alias("clv_decile"))
+    by_value = ranks.where("metric = 'clv'").select(
+        "person_id", F.col("decile").alias("clv_decile")
+    )
     persons = (
         _list_responses(contacts, responses)
-        .join(ranks, on="person_id", how="left")
+        .join(by_value, on="person_id", how="left")
         .fillna(0, subset=["clv_decile"])
     )
     counted = persons.groupBy("campaign_id", "clv_decile").agg(*_count_responses())

@@ -16,11 +16,13 @@ from clvspark.audiences.tables import (
     DEFINITION,
     ESTIMATE,
     MEMBERSHIP_EVENT,
+    members_of_today,
     members_on,
+    ranks_of_today,
 )
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import PERSON, PERSON_LINK, links_as_of
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, links_as_of
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
@@ -41,6 +43,7 @@ READS = (
     PERSON_DAY,
     PERSON,
     PERSON_LINK,
+    ALIAS,
     CUSTOMER_VALUE,
     BACKTEST,
     MODEL,
@@ -116,7 +119,10 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
     now = F.col("as_of_date") == F.lit(as_of)
     values, deciles = lake.read(CUSTOMER_VALUE).where(now), lake.read(DECILE).where(now)
     members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
-    after = _revenue_after(lake, window) if window.is_over else None
+    # Persons may have been merged since: what they did is told of who they are today.
+    aliases = lake.read_or_empty(ALIAS)
+    ranks, today = ranks_of_today(deciles, aliases), members_of_today(members, aliases)
+    after = facts.sum_by_decile(_revenue_after(lake, window), ranks) if window.is_over else None
     observed = window.days_observed
     contacts, responses = _contacts(lake, window), lake.read(RESPONSE).where(now)
     return {
@@ -131,10 +137,10 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
             deciles, values, after, days_observed=observed
         ),
         tables.FACT_RESPONSE: facts.build_fact_response(
-            contacts, responses, deciles, as_of=as_of, days_observed=observed
+            contacts, responses, ranks, as_of=as_of, days_observed=observed
         ),
         tables.FACT_RESPONSE_BY_AUDIENCE: facts.build_fact_response_by_audience(
-            contacts, responses, members, lake.read(DEFINITION), as_of=as_of, days_observed=observed
+            contacts, responses, today, lake.read(DEFINITION), as_of=as_of, days_observed=observed
         ),
         tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
         tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),

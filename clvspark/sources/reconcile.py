@@ -14,7 +14,7 @@ from pyspark.sql.types import DecimalType
 from clvspark.lakehouse import Run
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.table import Table
-from clvspark.sources.compare_rows import COPY, SUPERSEDED
+from clvspark.sources.compare_rows import COPY, DUPLICATE, SUPERSEDED
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.map_rows import name_drop
 from clvspark.sources.tables import EVENT, TARGETS
@@ -86,7 +86,7 @@ def reconcile(run: Run, received: DataFrame, frames: Mapping[str, DataFrame]) ->
     # The rows of a file are received once for each of its outputs.
     unknown = {drop["drop"]: drop["unknown_rows"] for drop in drops}
     run.metric("rows_with_unknown_columns", sum(unknown.values()))
-    for warning in [*warn_of_columns(drops), *warn_of_mappings(found)]:
+    for warning in [*warn_of_columns(drops), *warn_of_mappings(found), *warn_of_event_ids(found)]:
         run.warn(warning)
 
 
@@ -146,3 +146,18 @@ def warn_of_mappings(found: list[Row]) -> list[str]:
                 "the mapping of this file under 'sources.systems', then run again."
             )
     return warnings
+
+
+def warn_of_event_ids(found: list[Row]) -> list[str]:
+    """A sentence for each mapping whose events repeat an id within a file and say something else.
+
+    In: as `warn_of_mappings`. What happened has an id of its own; that of a message is one of its sending and of all
+    that followed.
+    """
+    return [
+        f"{row['drop']} to {row['target']}: {row['rows']:,} rows have the id of another row of their file and say "
+        "something else; one of each stays, a refusal first. Next step: if these are ids of messages, orders or "
+        "visits, map 'event_id' with 'join', of the id and of what happened, then run again."
+        for row in sorted(found, key=lambda row: row["drop"])
+        if row["target"] == EVENT.name and row["reason"] == DUPLICATE
+    ]

@@ -115,7 +115,7 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
     del as_of
     drops = _find_drops(lake, config)
     digests = {drop.name: digest_files(lake.spark, drop.files) for drop in drops}
-    with lake.run(STAGE, as_of=None, config=config, reads=(), writes=TABLES, files=digests) as run:
+    with lake.run(STAGE, as_of=None, config=config, reads=(), writes=TABLES, also=digests) as run:
         if not run.is_current:
             taken = [(drop.name, name) for drop in drops for name in drop.names(lake)]
             if config.removed_files == "refuse":

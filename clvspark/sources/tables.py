@@ -1,9 +1,11 @@
 """Contracts of the tables `sources.*`."""
 
 from clvspark.lakehouse.table import Column, Table
-from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
+from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY, REFUSALS
 
-_SYSTEM = Column("source_system", "string", "system the row came from", key=True)
+# Ids of records are written system:id.
+_NO_COLON = "instr(source_system, ':') = 0"
+_SYSTEM = Column("source_system", "string", "system the row came from", key=True, check=_NO_COLON)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
 _EVENT_TYPES = (
     "order",
@@ -52,7 +54,7 @@ EVENT = Table(
     (
         Column("event_id", "string", "the system that sent it, a colon, its id there", key=True),
         Column("event_type", "string", required=True, allowed=_EVENT_TYPES),
-        Column("source_system", "string", required=True),
+        Column("source_system", "string", required=True, check=_NO_COLON),
         Column(
             "source_record_id", "string", "NULL: anonymous", references="sources.customer_record"
         ),
@@ -91,7 +93,13 @@ SURVEY_RESPONSE = Table(
     "One answer to a satisfaction survey.",
     (
         Column("response_id", "string", key=True),
-        Column("source_system", "string", "system of the record that answered", required=True),
+        Column(
+            "source_system",
+            "string",
+            "system of the record that answered",
+            required=True,
+            check=_NO_COLON,
+        ),
         Column("source_record_id", "string", required=True, references="sources.customer_record"),
         Column("answered_at", "timestamp", required=True, check=f"answered_at {_INSTANT}"),
         Column("channel", "string"),
@@ -111,7 +119,7 @@ CONSENT = Table(
             "of the system; one form may speak of several channels and records",
             key=True,
         ),
-        Column("source_system", "string", key=True),
+        Column("source_system", "string", key=True, check=_NO_COLON),
         Column("source_record_id", "string", key=True, references="sources.customer_record"),
         Column("channel", "string", key=True, allowed=(ANY, *CHANNELS)),
         Column("purpose", "string", key=True),
@@ -244,8 +252,9 @@ TARGETS = {
 }
 TABLES = (*TARGETS.values(), UNREAD_CONSENT, UNREAD_ADDRESS, QUARANTINE, FILE)
 # What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
-# Of two statements of consent at one instant the stricter holds.
+# Of two statements of consent at one instant the stricter holds; a refusal holds against any event with its id.
 NEWEST = {
+    EVENT.name: (f"event_type IN ({', '.join(map(repr, REFUSALS))})",),
     CUSTOMER_RECORD.name: ("created_at",),
     SURVEY_RESPONSE.name: ("answered_at",),
     CONSENT.name: ("recorded_at", f"-{LENIENCY}"),

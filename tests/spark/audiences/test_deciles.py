@@ -13,9 +13,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clvspark.audiences.deciles import list_values, ntile, rank_deciles, sum_look_backs
-from clvspark.audiences.tables import DECILE
+from clvspark.audiences.tables import DECILE, members_of_today, ranks_of_today
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import PERSON_DAY
+from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse.contract import verify_contract
 
 APRIL = date(2026, 4, 1)
@@ -123,3 +124,31 @@ def test_predicted_metrics_are_those_of_the_day(spark: SparkSession) -> None:
     rows = [{"person_id": "p1", "as_of_date": on, **base} for on in (APRIL, date(2026, 1, 1))]
     found = list_values(CUSTOMER_VALUE.rows(spark, rows), as_of=APRIL).collect()
     assert sorted(map(tuple, found)) == [("p1", "clv", 9.0), ("p1", "residual_value", 3.0)]
+
+
+def test_who_absorbed_others_since_has_their_own_decile_else_the_best_of_theirs(
+    spark: SparkSession,
+) -> None:
+    """``old`` and ``late`` became ``now``, who was not ranked; ``lost`` became ``own``, who was."""
+    heirs = {"old": "now", "late": "now", "lost": "own"}
+    common = {"retired_on": "2026-05-01", "recorded_at": "2026-05-01 06:00:00"}
+    rows = [{"retired_id": was, "person_id": heir, **common} for was, heir in heirs.items()]
+    aliases = ALIAS.rows(spark, rows)
+    ranked = {"old": 3, "late": 5, "lost": 1, "own": 8, "same": 2}
+    told = [
+        {"person_id": person, "metric": metric, "as_of_date": APRIL, "value": 1, "rank": 1, "decile": decile}
+        for person, decile in ranked.items()
+        for metric in ("clv", "revenue_all")
+    ]  # fmt: skip
+    found = ranks_of_today(DECILE.rows(spark, told), aliases).collect()
+    by_metric = {(row["metric"], row["person_id"]): row["decile"] for row in found}
+    assert by_metric == {
+        (metric, person): decile
+        for metric in ("clv", "revenue_all")
+        for person, decile in (("now", 3), ("own", 8), ("same", 2))
+    }
+    members = spark.createDataFrame(
+        [("top", "old"), ("top", "late"), ("all", "same")], "audience_id string, person_id string"
+    )
+    today = members_of_today(members, aliases).collect()
+    assert sorted(map(tuple, today)) == [("all", "same"), ("top", "now")]

@@ -104,8 +104,9 @@ def test_deciles_add_up(spark: SparkSession) -> None:
     after = spark.createDataFrame(
         [("ann", 12.0), ("cat", 1.0)], "person_id string, revenue_after double"
     )
+    came = facts.sum_by_decile(after, deciles(spark))
     fact = tables.FACT_CLV_DECILE.conform(
-        facts.build_fact_clv_decile(deciles(spark), values(spark), after, days_observed=91)
+        facts.build_fact_clv_decile(deciles(spark), values(spark), came, days_observed=91)
     )
     verify_contract(fact, tables.FACT_CLV_DECILE)
     found = {(row["metric"], row["decile"]): row for row in fact.collect()}

@@ -1,0 +1,43 @@
+"""What is scored of a person depends on nobody else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvspark.clv.config import ClvConfig
+from clvspark.clv.fit import TRANSACTION_MODELS, ValueModels
+from clvspark.clv.models import GammaGammaModel
+from clvspark.clv.score import round_to_digits, score_batch
+
+CONFIG = ClvConfig(value="revenue")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", TRANSACTION_MODELS)
+def test_equal_histories_are_worth_the_same_in_whatever_batch_they_are(
+    name: str, cdnow: pd.DataFrame
+) -> None:
+    model = TRANSACTION_MODELS[name](time_unit="week").fit(cdnow)
+    models = ValueModels(
+        model, GammaGammaModel(time_unit="week").fit(cdnow[cdnow["frequency"] > 0])
+    )
+    history = cdnow[["frequency", "recency", "T", "monetary_value"]].reset_index(drop=True)
+    before = history.assign(frequency=0, recency=0.0, monetary_value=0.0).add_prefix("then_")
+    persons = pd.concat([history, before], axis=1).assign(person_id=history.index.astype(str))
+    mixed = persons.sample(frac=1, random_state=7)
+    whole = score_batch(persons, models, CONFIG).set_index("person_id")
+    for size in (13, 97, 1_000):
+        parts = [mixed[at : at + size] for at in range(0, len(mixed), size)]
+        scored = pd.concat([score_batch(part, models, CONFIG) for part in parts])
+        pd.testing.assert_frame_equal(
+            scored.set_index("person_id").loc[whole.index], whole, check_exact=True
+        )
+
+
+def test_values_keep_their_first_digits() -> None:
+    given = np.array([0.0, 123456.784999, -0.00123456789, np.nan, np.inf, 1e-300])
+    found = round_to_digits(given)
+    assert found[:3] == pytest.approx([0.0, 123456.78, -0.0012345679], rel=1e-15)
+    assert np.isnan(found[3])
+    assert found[5] == pytest.approx(1e-300)
