@@ -104,7 +104,8 @@ def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
     """
     with np.errstate(divide="ignore"):
         place = np.floor(np.log10(np.abs(values)))
-    scale = 10.0 ** (digits - 1 - np.where(np.isfinite(place), place, 0.0))
+    # What is smaller than a scale can say is nothing.
+    scale = 10.0 ** (digits - 1 - np.clip(np.where(np.isfinite(place), place, 0.0), -290, None))
     return np.round(values * scale) / scale
 
 

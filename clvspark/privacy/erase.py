@@ -11,6 +11,8 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.privacy.addresses import WRITTEN
+from clvspark.privacy.identifiers import address_key
 from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import digest_of, record_digest, row_digest
@@ -18,6 +20,7 @@ from clvspark.privacy.tombstones import digest_of, record_digest, row_digest
 LINKS = "identity.person_link"
 RECORDS = "sources.customer_record"
 QUARANTINE = "sources.quarantine"
+ADDRESS = "sources.unread_address"
 OUTBOX = "activation.outbox"
 # How the removals that destinations still have to be told are called in the account of an erasure.
 REMOVALS = (
@@ -48,7 +51,10 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
         ).distinct()
         lake.merge(TOMBSTONE, stones)
-        touched = {QUARANTINE: _hide_in_quarantine(lake, found, requested_on)}
+        touched = {
+            QUARANTINE: _hide_in_quarantine(lake, found, requested_on),
+            ADDRESS: _erase_addresses(lake, found),
+        }
         if lake.exists(lake.tables[OUTBOX]):
             touched |= _empty_outbox(lake, found, requested_on)
         # The links go last: an erasure that was interrupted finds the person by them.
@@ -189,6 +195,44 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
         ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
         purge_deleted(lake, table)
     return touched
+
+
+def _erase_addresses(lake: Lakehouse, found: DataFrame) -> int:
+    """Delete the addresses of records in quarantine that the erased records have too, or that are of these records."""
+    table = lake.tables[ADDRESS]
+    if not lake.exists(table):
+        return 0
+    records = found.select("source_system", "source_record_id").distinct()
+    key = ["source_system", "source_record_id"]
+    own = lake.table(RECORDS).join(F.broadcast(records), on=key, how="left_semi")
+    entries = reduce(
+        DataFrame.unionByName,
+        [
+            own.select(F.lit(kind).alias("kind"), address_key(kind, F.col(name)).alias("entry"))
+            for kind, names in WRITTEN.items()
+            for name in names
+        ],
+    )
+    rows = lake.read(table)
+    entry = reduce(
+        lambda other, kind: F.when(
+            F.col("identifier") == kind, address_key(kind, F.col("address"))
+        ).otherwise(other),
+        WRITTEN,
+        F.lit(None),
+    )
+    shared = rows.select(*table.key, F.col("identifier").alias("kind"), entry.alias("entry"))
+    shared = shared.where("entry <> ''").join(F.broadcast(entries), ["kind", "entry"], "left_semi")
+    of_them = rows.join(F.broadcast(records), on=key, how="left_semi")
+    gone = shared.select(*table.key).unionByName(of_them.select(*table.key)).distinct()
+    gone = gone.localCheckpoint()
+    erased = gone.count()
+    if erased:
+        on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in table.key)
+        target = lake.storage.delta(table.name).alias("t")
+        target.merge(F.broadcast(gone.alias("s")), on).whenMatchedDelete().execute()
+        purge_deleted(lake, table)
+    return erased
 
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:

@@ -37,8 +37,10 @@ def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> 
     kept = rows.withColumn("_erased", F.lit(False))
     if tombstones is None:
         return kept
+    hidden = [name for name in ("_raw", "source_record_id") if name in rows.columns]
     shown = _match(rows, row_digest(F.col("_raw")), tombstones)
-    shown = shown.withColumn("_raw", F.when(~F.col("_gone"), F.col("_raw"))).drop("_gone")
+    shown = shown.withColumns({name: F.when(~F.col("_gone"), F.col(name)) for name in hidden})
+    shown = shown.drop("_gone")
     if not set(_RECORD) <= set(table.names):
         return shown.withColumn("_erased", F.lit(False))
     marked = _match(shown, record_digest(*(F.col(name) for name in _RECORD)), tombstones)

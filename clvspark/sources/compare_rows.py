@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import hash_columns
-from clvspark.sources.tables import EVENT, NEWEST
+from clvspark.sources.tables import EVENT, FOREMOST, NEWEST
 
 SHARED_ORDER = "order_of_several_records"
 DUPLICATE = "duplicate_key"
@@ -23,16 +23,17 @@ _ORDER = ["order_id", "event_type"]
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     """Give every good row but the newest of each key a reason: ``copy``, ``superseded`` or ``duplicate_key``.
 
-    The newest is that of the greatest `NEWEST` of its table, then that of the file that comes last, as dumps are
-    numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that differ, of one file
+    The newest is that of the greatest `FOREMOST` and `NEWEST` of its table, then that of the file that comes last, as
+    dumps are numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that differ, of one file
     that says of none that it is newer, repeat a key; the one that stays does not depend on the order in which they
     arrive.
     """
     content, good = _content(table), F.size("_reasons") == 0
     age = F.struct(*_said(table), in_natural_order(F.col("_file")))
+    foremost = [F.expr(sql).desc() for sql in FOREMOST.get(table.name, ())]
     # Bad rows may all lack their key; spread, they are not one task's work.
     spread = F.when(~good, content)
-    window = Window.partitionBy(*table.key, good, spread).orderBy(age.desc(), content)
+    window = Window.partitionBy(*table.key, good, spread).orderBy(*foremost, age.desc(), content)
     repeated = good & (F.row_number().over(window) > 1)
     is_older = F.first(age).over(window) != age
     differs = F.first(content).over(window) != content

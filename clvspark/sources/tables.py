@@ -252,13 +252,16 @@ TARGETS = {
 }
 TABLES = (*TARGETS.values(), UNREAD_CONSENT, UNREAD_ADDRESS, QUARANTINE, FILE)
 # What makes a row newer than another with its key, before its file does: SQL, from the first on, the greatest wins.
-# Of two statements of consent at one instant the stricter holds; a refusal holds against any event with its id.
+# Of two statements of consent at one instant the stricter holds.
 NEWEST = {
-    EVENT.name: (f"event_type IN ({', '.join(map(repr, REFUSALS))})",),
     CUSTOMER_RECORD.name: ("created_at",),
     SURVEY_RESPONSE.name: ("answered_at",),
     CONSENT.name: ("recorded_at", f"-{LENIENCY}"),
 }
+# What goes before age: a refusal holds against any event with its id.
+FOREMOST = {EVENT.name: (f"event_type IN ({', '.join(map(repr, REFUSALS))})",)}
+# Whether a row says of whom it speaks, also one that is in quarantine.
+NAMES_RECORD = f"source_record_id IS NOT NULL AND source_system IS NOT NULL AND {_NO_COLON}"
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),

@@ -19,6 +19,7 @@ from clvspark.sources.tables import (
     CONSENT,
     CUSTOMER_RECORD,
     EVENT,
+    NAMES_RECORD,
     UNREAD_ADDRESS,
     UNREAD_CONSENT,
 )
@@ -59,7 +60,7 @@ def list_unread(frames: Mapping[str, DataFrame], lost: DataFrame) -> DataFrame:
 
 def list_addresses(records: DataFrame) -> DataFrame:
     """sources.unread_address, of judged customer records, those that were lost with rows of others among them."""
-    lost = records.where(is_lost() & ~F.col("_erased") & F.col("source_record_id").isNotNull())
+    lost = records.where(is_lost() & ~F.col("_erased")).where(NAMES_RECORD)
     pairs = [
         F.struct(F.lit(identifier).alias("identifier"), F.col(column).alias("address"))
         for identifier, columns in WRITTEN.items()
@@ -74,7 +75,7 @@ def _unread(rows: DataFrame, every: DataFrame, table: Table, time: str) -> DataF
 
     It is newer by its time, then by its file; where the bad row has no time, by its file alone.
     """
-    named = rows.where(is_lost() & ~F.col("_erased") & F.col("source_record_id").isNotNull())
+    named = rows.where(is_lost() & ~F.col("_erased")).where(NAMES_RECORD)
     file = in_natural_order(F.col("_file"))
     age = F.struct(F.col(time).alias("time"), file.alias("file"))
     good = every.where(F.size("_reasons") == 0)

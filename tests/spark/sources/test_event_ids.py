@@ -36,5 +36,5 @@ def test_a_refusal_holds_and_the_mapping_is_told(lake: Lakehouse, tmp_path: Path
     of_id = {row["source_record_id"]: row["event_type"] for row in lake.read(EVENT).collect()}
     assert of_id.pop("plain") in {"email_opened", "email_clicked"}
     assert of_id == dict.fromkeys(map(str, MESSAGES), "email_unsubscribed")
-    told = "mail:sent_*.csv to sources.event: 1 rows have the id of another row of their file"
+    told = "mail:sent_*.csv to sources.event: 25 rows have the id of another row"
     assert [text for text in report.warnings if text.startswith(told)]
