@@ -23,10 +23,10 @@ _ORDER = ["order_id", "event_type"]
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     """Give every good row but the newest of each key a reason: ``copy``, ``superseded`` or ``duplicate_key``.
 
-    The newest is that of the greatest `FOREMOST` and `NEWEST` of its table, then that of the file that comes last, as
-    dumps are numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that differ, of one file
-    that says of none that it is newer, repeat a key; the one that stays does not depend on the order in which they
-    arrive.
+    The newest is that of the greatest `FOREMOST` and `NEWEST` of its table, then that of the file that comes last,
+    as dumps are numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that
+    differ, of one file that says of none that it is newer, repeat a key; the one that stays does not depend on the
+    order in which they arrive.
     """
     content, good = _content(table), F.size("_reasons") == 0
     age = F.struct(*_said(table), in_natural_order(F.col("_file")))
