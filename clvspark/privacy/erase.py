@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,7 +15,13 @@ from clvspark.privacy.addresses import WRITTEN
 from clvspark.privacy.identifiers import address_key
 from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
-from clvspark.privacy.tombstones import digest_of, record_digest, row_digest
+from clvspark.privacy.tombstones import (
+    RECORD,
+    address_digest,
+    digest_of,
+    record_digest,
+    row_digest,
+)
 
 LINKS = "identity.person_link"
 RECORDS = "sources.customer_record"
@@ -36,34 +42,36 @@ _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": 
 def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date) -> dict[str, int]:
     """Erase the persons of the records ``system:id``; return the rows touched by table, and REMOVALS.
 
-    Every record of such a person goes, from every table that names records or persons: tombstones first and
-    links last, so that an interrupted erasure is finished by the next one and nothing is ingested again. A record that
-    is in quarantine alone is erased without a person. Lists
-    that were told about the person are told to remove them by the next activation; REMOVALS counts these.
-    Raises MissingInputError, before anything is erased, where one of the records is not known or belongs to no person
-    yet.
+    Every record of such a person goes, from every table that names records or persons: tombstones first and links
+    last, so that an interrupted erasure is finished by the next one and nothing is ingested again. A record that is
+    in quarantine alone is erased without a person, and so is one whose id is an e-mail of the person. Lists that
+    were told about the person are told to remove them by the next activation; REMOVALS counts these. Raises
+    MissingInputError, before anything is erased, where one of the records is not known or belongs to no person yet.
     """
     with lake.writing("forget"):
         found = _records_of_persons(lake, records).localCheckpoint()
         _refuse_unknown(lake, records, found)
+        entries = _list_entries(lake, found).localCheckpoint()
+        found = found.unionByName(_list_guests(lake, entries)).distinct().localCheckpoint()
         digest = record_digest(F.col("source_system"), F.col("source_record_id"))
         stones = found.select(
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
         ).distinct()
         lake.merge(TOMBSTONE, stones)
-        touched = {
-            QUARANTINE: _hide_in_quarantine(lake, found, requested_on),
-            ADDRESS: _erase_addresses(lake, found),
-        }
+        touched: dict[str, int] = {}
         if lake.exists(lake.tables[OUTBOX]):
             touched |= _empty_outbox(lake, found, requested_on)
-        # The links go last: an erasure that was interrupted finds the person by them.
-        tables = sorted(lake.tables.values(), key=lambda table: table.name == LINKS)
-        touched |= {
-            table.name: _erase_from(lake, table, found)
-            for table in tables
-            if table.name not in touched and lake.exists(table)
+        special: dict[str, Callable[[], int]] = {
+            QUARANTINE: lambda: _hide_in_quarantine(lake, found, entries, requested_on),
+            ADDRESS: lambda: _erase_addresses(lake, found, entries, requested_on),
         }
+        # An interrupted erasure finds the person by their links, what else names them by their records, and a record
+        # that is in quarantine alone there: these go last, in this order.
+        last = {QUARANTINE: 1, RECORDS: 2, LINKS: 3}
+        for table in sorted(lake.tables.values(), key=lambda table: last.get(table.name, 0)):
+            if table.name not in touched and lake.exists(table):
+                erase = special.get(table.name) or partial(_erase_from, lake, table, found)
+                touched[table.name] = erase()
     return {name: rows for name, rows in touched.items() if rows}
 
 
@@ -150,26 +158,60 @@ def _records_in_quarantine_alone(
     """Those named of which sources.quarantine holds rows, and that are neither landed nor linked to a person."""
     rows = lake.read_or_empty(lake.tables[QUARANTINE]).where("source_record_id IS NOT NULL")
     held = rows.select(F.col("record_system").alias("source_system"), "source_record_id")
-    named = held.select("*", _unique_id()).where(_is_named(records)).distinct()
+    named = held.select("*", _unique_id()).where(_is_named(records))
+    return _without_person(lake, named, linked).select(*linked.columns)
+
+
+def _without_person(lake: Lakehouse, records: DataFrame, linked: DataFrame) -> DataFrame:
+    """Records with ``unique_id`` that are neither landed nor linked, with a ``person_id`` of NULL."""
     known = lake.read_or_empty(lake.tables[RECORDS]).select(_unique_id())
-    alone = named.join(known.unionByName(linked.select("unique_id")), "unique_id", "left_anti")
-    return alone.withColumn("person_id", F.lit(None).cast("string")).select(*linked.columns)
+    known = known.unionByName(linked.select("unique_id"))
+    alone = records.distinct().join(known, on="unique_id", how="left_anti")
+    return alone.withColumn("person_id", F.lit(None).cast("string"))
 
 
-def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -> int:
-    """Blank the rows in quarantine that name one of the records, or its e-mail; they stay in the counts."""
+def _list_entries(lake: Lakehouse, found: DataFrame) -> DataFrame:
+    """``kind, entry``: e-mails and numbers of the records, as `address_key` has them, those in quarantine too."""
+    records = F.broadcast(found.select(*RECORD).distinct())
+    own = lake.read_or_empty(lake.tables[RECORDS]).join(records, on=RECORD, how="left_semi")
+    unread = lake.read_or_empty(lake.tables[ADDRESS]).join(records, on=RECORD, how="left_semi")
+    parts = [unread.select(F.col("identifier").alias("kind"), _entry_of_unread().alias("entry"))]
+    parts += [
+        own.select(F.lit(kind).alias("kind"), address_key(kind, F.col(name)).alias("entry"))
+        for kind, names in WRITTEN.items()
+        for name in names
+    ]
+    return reduce(DataFrame.unionByName, parts).where("entry <> ''").distinct()
+
+
+def _entry_of_unread() -> Column:
+    """`address_key` of a row of sources.unread_address."""
+    keys = [F.when(F.col("identifier") == k, address_key(k, F.col("address"))) for k in WRITTEN]
+    return F.coalesce(*keys)
+
+
+def _list_guests(lake: Lakehouse, entries: DataFrame) -> DataFrame:
+    """Records of sources.unread_address whose id is one of the e-mails, and that are nobody's, as the records found."""
+    rows = lake.read_or_empty(lake.tables[ADDRESS])
+    guests = rows.select(*RECORD, _unique_id()).withColumn(
+        "entry", address_key("email", F.col("source_record_id"))
+    )
+    emails = entries.where("kind = 'email'")
+    named = guests.join(F.broadcast(emails), on="entry", how="left_semi").drop("entry")
+    linked = lake.table(LINKS).select(_unique_id())
+    alone = _without_person(lake, named, linked)
+    return alone.select(*RECORD, "person_id", "unique_id")
+
+
+def _hide_in_quarantine(
+    lake: Lakehouse, found: DataFrame, entries: DataFrame, requested_on: date
+) -> int:
+    """Blank the rows in quarantine that name one of the records, or an e-mail of theirs; they stay in the counts."""
     table = lake.tables[QUARANTINE]
-    if not lake.exists(table):
-        return 0
     rows = lake.read(table).where("raw IS NOT NULL").alias("q")
-    records = found.select("source_system", "source_record_id").distinct()
-    emails = (
-        lake.table(RECORDS)
-        .join(F.broadcast(records), on=["source_system", "source_record_id"], how="left_semi")
-        .where("trim(email) <> ''")
-        .select(
-            F.lower(F.trim("email")).alias("needle"), F.lit(None).cast("string").alias("system")
-        )
+    records = found.select(*RECORD).distinct()
+    emails = entries.where("kind = 'email'").select(
+        F.col("entry").alias("needle"), F.lit(None).cast("string").alias("system")
     )
     ids = records.select(
         F.lower("source_record_id").alias("needle"), F.col("source_system").alias("system")
@@ -197,37 +239,22 @@ def _hide_in_quarantine(lake: Lakehouse, found: DataFrame, requested_on: date) -
     return touched
 
 
-def _erase_addresses(lake: Lakehouse, found: DataFrame) -> int:
-    """Delete the addresses of records in quarantine that the erased records have too, or that are of these records."""
+def _erase_addresses(
+    lake: Lakehouse, found: DataFrame, entries: DataFrame, requested_on: date
+) -> int:
+    """Delete the rows of sources.unread_address with one of the entries, or of the records, for good."""
     table = lake.tables[ADDRESS]
-    if not lake.exists(table):
-        return 0
-    records = found.select("source_system", "source_record_id").distinct()
-    key = ["source_system", "source_record_id"]
-    own = lake.table(RECORDS).join(F.broadcast(records), on=key, how="left_semi")
-    entries = reduce(
-        DataFrame.unionByName,
-        [
-            own.select(F.lit(kind).alias("kind"), address_key(kind, F.col(name)).alias("entry"))
-            for kind, names in WRITTEN.items()
-            for name in names
-        ],
+    rows = lake.read(table).withColumns(
+        {"kind": F.col("identifier"), "entry": _entry_of_unread(), "digest": address_digest()}
     )
-    rows = lake.read(table)
-    entry = reduce(
-        lambda other, kind: F.when(
-            F.col("identifier") == kind, address_key(kind, F.col("address"))
-        ).otherwise(other),
-        WRITTEN,
-        F.lit(None),
-    )
-    shared = rows.select(*table.key, F.col("identifier").alias("kind"), entry.alias("entry"))
-    shared = shared.where("entry <> ''").join(F.broadcast(entries), ["kind", "entry"], "left_semi")
-    of_them = rows.join(F.broadcast(records), on=key, how="left_semi")
-    gone = shared.select(*table.key).unionByName(of_them.select(*table.key)).distinct()
-    gone = gone.localCheckpoint()
+    shared = rows.join(F.broadcast(entries), on=["kind", "entry"], how="left_semi")
+    records = F.broadcast(found.select(*RECORD).distinct())
+    own = rows.join(records, on=RECORD, how="left_semi")
+    gone = shared.unionByName(own).select(*table.key, "digest").distinct().localCheckpoint()
     erased = gone.count()
     if erased:
+        day = F.lit(requested_on).alias("erased_on")
+        lake.merge(TOMBSTONE, gone.select(F.col("digest").alias("record_sha256"), day).distinct())
         on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in table.key)
         target = lake.storage.delta(table.name).alias("t")
         target.merge(F.broadcast(gone.alias("s")), on).whenMatchedDelete().execute()

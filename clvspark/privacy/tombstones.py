@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
 
-_RECORD = ("source_system", "source_record_id")
+RECORD = ["source_system", "source_record_id"]
 _SALES = ("order", "refund")
 
 
@@ -28,6 +28,18 @@ def row_digest(raw: Column) -> Column:
     return F.sha2(raw, 256)
 
 
+def address_digest() -> Column:
+    """Digest of a row of sources.unread_address, as in privacy.tombstone."""
+    return F.sha2(
+        F.concat_ws("|", "source_system", "source_record_id", "identifier", "address"), 256
+    )
+
+
+def drop_erased(rows: DataFrame, digest: Column, tombstones: DataFrame) -> DataFrame:
+    """Rows without those that were erased, by their digest."""
+    return _match(rows, digest, tombstones).where("NOT _gone").drop("_gone")
+
+
 def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> DataFrame:
     """Add ``_erased``: whether the row is of an erased record and is to be dropped.
 
@@ -37,13 +49,11 @@ def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> 
     kept = rows.withColumn("_erased", F.lit(False))
     if tombstones is None:
         return kept
-    hidden = [name for name in ("_raw", "source_record_id") if name in rows.columns]
     shown = _match(rows, row_digest(F.col("_raw")), tombstones)
-    shown = shown.withColumns({name: F.when(~F.col("_gone"), F.col(name)) for name in hidden})
-    shown = shown.drop("_gone")
-    if not set(_RECORD) <= set(table.names):
+    shown = shown.withColumn("_raw", F.when(~F.col("_gone"), F.col("_raw"))).drop("_gone")
+    if not set(RECORD) <= set(table.names):
         return shown.withColumn("_erased", F.lit(False))
-    marked = _match(shown, record_digest(*(F.col(name) for name in _RECORD)), tombstones)
+    marked = _match(shown, record_digest(*(F.col(name) for name in RECORD)), tombstones)
     gone, bad = F.col("_gone"), F.size("_reasons") > 0
     sale = F.col("event_type").isin(*_SALES) if "event_type" in table.names else F.lit(False)
     changes = {

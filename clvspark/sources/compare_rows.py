@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import hash_columns
-from clvspark.sources.tables import EVENT, FOREMOST, NEWEST
+from clvspark.sources.tables import EVENT, MEANT_BY, NEWEST
 
 SHARED_ORDER = "order_of_several_records"
 DUPLICATE = "duplicate_key"
@@ -23,19 +23,20 @@ _ORDER = ["order_id", "event_type"]
 def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
     """Give every good row but the newest of each key a reason: ``copy``, ``superseded`` or ``duplicate_key``.
 
-    The newest is that of the greatest `FOREMOST` and `NEWEST` of its table, then that of the file that comes last,
-    as dumps are numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that
-    differ, of one file that says of none that it is newer, repeat a key; the one that stays does not depend on the
-    order in which they arrive.
+    The newest is that of the greatest `NEWEST` of its table, then that of the file that comes last, as dumps are
+    numbered or dated. What equals it is a copy, what differs and is older is superseded. Rows that differ, of one
+    file that says of none that it is newer, repeat a key, and so do events of another type; the one that stays does
+    not depend on the order in which they arrive.
     """
     content, good = _content(table), F.size("_reasons") == 0
     age = F.struct(*_said(table), in_natural_order(F.col("_file")))
-    foremost = [F.expr(sql).desc() for sql in FOREMOST.get(table.name, ())]
     # Bad rows may all lack their key; spread, they are not one task's work.
     spread = F.when(~good, content)
-    window = Window.partitionBy(*table.key, good, spread).orderBy(*foremost, age.desc(), content)
+    window = Window.partitionBy(*table.key, good, spread).orderBy(age.desc(), content)
     repeated = good & (F.row_number().over(window) > 1)
     is_older = F.first(age).over(window) != age
+    if table is EVENT:  # what happened does not become something else
+        is_older &= F.first("event_type").over(window) == F.col("event_type")
     differs = F.first(content).over(window) != content
     reason = F.when(~differs, COPY).when(is_older, SUPERSEDED).otherwise(DUPLICATE)
     return _refuse(mapped, table, repeated, reason)
@@ -47,8 +48,18 @@ def is_lost() -> Column:
     return reason.isNotNull() & ~reason.isin(*IN_PLACE)
 
 
-def lacks_something() -> Column:
-    """Whether a row has no value where one is required, by its ``_reasons``."""
+def is_copy() -> Column:
+    """Whether a row says what another one says, by its ``_reasons``."""
+    return F.coalesce(F.get("_reasons", F.lit(0)) == COPY, F.lit(False))
+
+
+def is_not_meant(table: Table) -> Column:
+    """Whether a derived row lacks that without which it is none, by its ``_reasons``.
+
+    A sale to nobody makes no customer record, and where nothing was said nothing was stated.
+    """
+    if names := MEANT_BY.get(table.name.split(".")[1]):
+        return F.arrays_overlap("_reasons", F.array(*(F.lit(f"missing:{name}") for name in names)))
     return F.exists("_reasons", lambda reason: F.startswith(reason, F.lit("missing:")))
 
 
@@ -108,11 +119,8 @@ def keep_newest_of_key(mapped: DataFrame, table: Table) -> DataFrame:
 
 
 def list_unreadable(derived: DataFrame, table: Table) -> DataFrame:
-    """Derived rows of which something could not be read, shown as what they had become.
-
-    A row that lacks something was not meant to become one: a sale to nobody makes no customer record.
-    """
-    bad = derived.where((F.size("_reasons") > 0) & ~lacks_something())
+    """Derived rows of which something could not be read, shown as what they had become."""
+    bad = derived.where((F.size("_reasons") > 0) & ~is_not_meant(table))
     return bad.withColumn("_raw", F.to_json(F.struct(*table.names)))
 
 

@@ -68,22 +68,19 @@ def derive_rows(rows: DataFrame, table: Table) -> DataFrame:
 
     A row in quarantine makes nothing: what nobody could read in full is no proof of anybody.
     """
-    good = rows.where(F.size("_reasons") == 0).withColumn("_raw", F.lit(None).cast("string"))
-    return _inline(good, table)
+    return _inline(rows.where(F.size("_reasons") == 0), table)
 
 
 def derive_lost_rows(rows: DataFrame, table: Table) -> DataFrame:
-    """What rows of another target that are in quarantine would have made, with `LOST` among the reasons.
-
-    They keep the ``_raw`` of these rows: what was hidden of an erased person stays so.
-    """
+    """What rows of another target that are in quarantine would have made, with `LOST` among the reasons."""
     lost = _inline(rows.where(is_lost()), table)
     return lost.withColumn("_reasons", F.array_append("_reasons", F.lit(LOST)))
 
 
 def _inline(rows: DataFrame, table: Table) -> DataFrame:
     carried = F.inline(f"{DERIVED}{table.name.split('.')[1]}")
-    return _judge(rows.select(carried, *BOOKKEEPING), table)
+    bare = rows.withColumn("_raw", F.lit(None).cast("string"))
+    return _judge(bare.select(carried, *BOOKKEEPING), table)
 
 
 def name_drop(system: str, file: LandingFile) -> str:

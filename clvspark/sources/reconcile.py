@@ -149,15 +149,15 @@ def warn_of_mappings(found: list[Row]) -> list[str]:
 
 
 def warn_of_event_ids(found: list[Row]) -> list[str]:
-    """A sentence for each mapping whose events repeat an id within a file and say something else.
+    """A sentence for each mapping whose events have the id of another one.
 
     In: as `warn_of_mappings`. What happened has an id of its own; that of a message is one of its sending and of all
     that followed.
     """
     return [
-        f"{row['drop']} to {row['target']}: {row['rows']:,} rows have the id of another row of their file and say "
-        "something else; one of each stays, a refusal first. Next step: if these are ids of messages, orders or "
-        "visits, map 'event_id' with 'join', of the id and of what happened, then run again."
+        f"{row['drop']} to {row['target']}: {row['rows']:,} rows have the id of another row and are something else; "
+        "one of each stays. Next step: if these are ids of messages, orders or visits, map 'event_id' with 'join', of "
+        "the id and of what happened, then run again."
         for row in sorted(found, key=lambda row: row["drop"])
         if row["target"] == EVENT.name and row["reason"] == DUPLICATE
     ]

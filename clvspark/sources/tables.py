@@ -1,7 +1,7 @@
 """Contracts of the tables `sources.*`."""
 
 from clvspark.lakehouse.table import Column, Table
-from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY, REFUSALS
+from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
 
 # Ids of records are written system:id.
 _NO_COLON = "instr(source_system, ':') = 0"
@@ -258,10 +258,10 @@ NEWEST = {
     SURVEY_RESPONSE.name: ("answered_at",),
     CONSENT.name: ("recorded_at", f"-{LENIENCY}"),
 }
-# What goes before age: a refusal holds against any event with its id.
-FOREMOST = {EVENT.name: (f"event_type IN ({', '.join(map(repr, REFUSALS))})",)}
 # Whether a row says of whom it speaks, also one that is in quarantine.
 NAMES_RECORD = f"source_record_id IS NOT NULL AND source_system IS NOT NULL AND {_NO_COLON}"
+# Columns by target without which a derived row was not meant to become one; of others any that is required.
+MEANT_BY = {"consent": ("source_record_id", "val")}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse.table import Table
 from clvspark.privacy.addresses import WRITTEN
 from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, is_about, refused_channel
-from clvspark.sources.compare_rows import in_natural_order, is_lost
+from clvspark.privacy.tombstones import address_digest, drop_erased
+from clvspark.sources.compare_rows import in_natural_order, is_copy, is_lost
 from clvspark.sources.tables import (
     CONSENT,
     CUSTOMER_RECORD,
@@ -39,8 +40,9 @@ def list_unread(frames: Mapping[str, DataFrame], lost: DataFrame) -> DataFrame:
     no_yes = ~F.col("val").eqNullSafe(F.lit("y")) & F.coalesce(is_about(MARKETING), F.lit(True))
     every = frames["consent"].unionByName(lost)
     statements = _unread(every.where(no_yes), every, CONSENT, "recorded_at")
+    # A refusal in whose place another event stands is one all the same: ids of messages are those of all that followed.
     refusals = frames["event"].where(F.col("event_type").isin(*REFUSALS))
-    events = _unread(refusals, refusals, EVENT, "occurred_at")
+    events = _unread(refusals.where(~is_copy()), refusals, EVENT, "occurred_at", displaced=True)
     parts = [
         statements.select(*_RECORD, channel.alias("channel"), F.col("recorded_at").alias("at")),
         events.select(
@@ -58,7 +60,7 @@ def list_unread(frames: Mapping[str, DataFrame], lost: DataFrame) -> DataFrame:
     )
 
 
-def list_addresses(records: DataFrame) -> DataFrame:
+def list_addresses(records: DataFrame, tombstones: DataFrame | None) -> DataFrame:
     """sources.unread_address, of judged customer records, those that were lost with rows of others among them."""
     lost = records.where(is_lost() & ~F.col("_erased")).where(NAMES_RECORD)
     pairs = [
@@ -67,15 +69,20 @@ def list_addresses(records: DataFrame) -> DataFrame:
         for column in columns
     ]
     told = lost.select(*_RECORD, F.inline(F.array(*pairs))).where("trim(address) <> ''")
-    return told.select(*UNREAD_ADDRESS.names).distinct()
+    found = told.select(*UNREAD_ADDRESS.names).distinct()
+    return found if tombstones is None else drop_erased(found, address_digest(), tombstones)
 
 
-def _unread(rows: DataFrame, every: DataFrame, table: Table, time: str) -> DataFrame:
+def _unread(
+    rows: DataFrame, every: DataFrame, table: Table, time: str, *, displaced: bool = False
+) -> DataFrame:
     """Bad rows that name a record, but for those of a key that a newer good row has.
 
-    It is newer by its time, then by its file; where the bad row has no time, by its file alone.
+    It is newer by its time, then by its file; where the bad row has no time, by its file alone. Rows in whose place
+    another one stands are bad if they are `displaced`.
     """
-    named = rows.where(is_lost() & ~F.col("_erased")).where(NAMES_RECORD)
+    is_bad = F.size("_reasons") > 0 if displaced else is_lost()
+    named = rows.where(is_bad & ~F.col("_erased")).where(NAMES_RECORD)
     file = in_natural_order(F.col("_file"))
     age = F.struct(F.col(time).alias("time"), file.alias("file"))
     good = every.where(F.size("_reasons") == 0)

@@ -249,6 +249,8 @@ def test_an_interrupted_erasure_is_finished_by_the_next(
     assert set(erase_persons(lake, ["crm:1"], requested_on=APRIL)) == {
         "history.order",
         "activation.holdout",
+        "sources.quarantine",
+        "sources.customer_record",
         "identity.person_link",
     }
     assert lake.read(ORDER).where("person_id = 'ann'").count() == 0

@@ -12,13 +12,15 @@ from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.privacy.erase import erase_persons
 from clvspark.sources.config import SourcesConfig
-from clvspark.sources.tables import EVENT, QUARANTINE, UNREAD_ADDRESS
+from clvspark.sources.tables import EVENT, QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT
 
 pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
 PERSON = {"source_record_id": "no", "email": "mail", "phone": "tel", "birth_date": "born"}
 SALE = {"event_id": "id", "event_type": {"value": "order"}, "channel": {"value": "web"}, "order_id": "id",
         "source_record_id": "mail", "occurred_at": "at", "net_revenue": "paid"}  # fmt: skip
+SAID = {"consent_id": "id", "source_record_id": "no", "channel": {"value": "email"}, "reason": "note",
+        "purpose": {"value": "marketing"}, "val": "said", "recorded_at": "at"}  # fmt: skip
 GUEST = {"source_record_id": "mail", "email": "mail"}
 FILES = {
     "people.csv": [
@@ -28,6 +30,8 @@ FILES = {
         "t,,0170 1234567,1980-02-31",  # with her number
         "b,bob@example.org,,1980-02-31",
     ],
+    # His refusal names her address, and is his.
+    "consents.csv": ["id,no,said,note,at", "1,b,nope,ann@example.org,2026-03-01"],
     "sales.csv": ["id,mail,at,paid", "1,ann@example.org,2026-03-01,much"],
 }
 
@@ -41,6 +45,7 @@ def test_no_address_of_hers_is_left_or_comes_back(lake: Lakehouse, tmp_path: Pat
         (tmp_path / name).write_text("\n".join([*lines, ""]))
     outputs = {
         "people.csv": [{"to": "customer_record", "fields": PERSON}],
+        "consents.csv": [{"to": "consent", "fields": SAID}],
         "sales.csv": [
             {"to": "event", "fields": SALE},
             {"to": "customer_record", "derived": True, "fields": GUEST},
@@ -60,8 +65,9 @@ def test_no_address_of_hers_is_left_or_comes_back(lake: Lakehouse, tmp_path: Pat
     lake.log.forget_everything()
     ingest(lake, config)
 
-    left = addresses(lake)
-    assert [address for address in left if "ann" in address.lower()] == []
+    assert addresses(lake) == ["bob@example.org"]
+    refused = [row["source_record_id"] for row in lake.read(UNREAD_CONSENT).collect()]
+    assert refused == ["b"]
     assert lake.read(EVENT).count() == 0
     shown = [row["raw"] for row in lake.read(QUARANTINE).collect() if row["raw"]]
     assert [raw for raw in shown if "ann@" in raw.lower()] == []
