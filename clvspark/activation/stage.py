@@ -31,10 +31,10 @@ from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.privacy.addresses import (
+    add_unread_entries,
     judge_entries,
     link_unread,
     list_entries,
-    list_unread_entries,
 )
 from clvspark.privacy.consent import (
     CHANNELS,
@@ -180,8 +180,8 @@ def _gather_contacts(
     deciles = lake.read(DECILE).where(now & (F.col("metric") == "clv"))
     contacts = lake.read(PERSON).select("person_id", "email", "phone")
     for name, known in entries.items():
-        unread = list_unread_entries(lake.read_or_empty(UNREAD_ADDRESS), name)
-        allowed = judge_entries(known.unionByName(unread), consent)
+        unread = lake.read_or_empty(UNREAD_ADDRESS)
+        allowed = judge_entries(add_unread_entries(known, unread, name), consent)
         held = hold_entries(known, groups)
         contacts = join_addresses(contacts, allowed, held, name)
     return (

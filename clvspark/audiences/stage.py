@@ -32,10 +32,10 @@ from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.privacy.addresses import (
+    add_unread_entries,
     judge_entries,
     link_unread,
     list_entries,
-    list_unread_entries,
 )
 from clvspark.privacy.consent import (
     CHANNELS,
@@ -153,7 +153,7 @@ def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidenc
     )
     persons = lake.read(PERSON)
     entries = list_entries(persons, lake.read_or_empty(CUSTOMER_RECORD), links, "email")
-    entries = entries.unionByName(list_unread_entries(unread, "email"))
+    entries = add_unread_entries(entries, unread, "email")
     return Evidence(
         persons=persons,
         values=lake.read(CUSTOMER_VALUE),

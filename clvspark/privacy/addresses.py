@@ -28,20 +28,30 @@ def list_entries(
     return every.where("entry <> ''").distinct()
 
 
-def list_unread_entries(addresses: DataFrame, identifier: str) -> DataFrame:
-    """``person_id, entry`` as `list_entries`, of records that nobody could read: each is a person of its own.
+def add_unread_entries(entries: DataFrame, addresses: DataFrame, identifier: str) -> DataFrame:
+    """Entries, and those of them that records have which nobody could read: each of these is a person of its own.
 
-    In: sources.unread_address.
+    In: rows of `list_entries`; sources.unread_address.
     """
     own = addresses.where(F.col("identifier") == identifier)
-    entry = address_key(identifier, F.col("address")).alias("entry")
-    return link_unread(own, "address").select("person_id", entry).where("entry <> ''").distinct()
+    digests = own.select(_person_of_unread(), F.col("address_sha256").alias("_digest"))
+    known = entries.select("entry", address_digest(F.col("entry")).alias("_digest")).distinct()
+    unread = digests.join(known, on="_digest").select("person_id", "entry")
+    return entries.unionByName(unread.distinct())
 
 
-def link_unread(addresses: DataFrame, *kept: str) -> DataFrame:
-    """Links of such records, to nobody else: ``source_system, source_record_id, person_id``, and what is `kept`."""
-    person = F.concat_ws(":", *_RECORD).alias("person_id")
-    return addresses.select(*_RECORD, person, *kept).distinct()
+def link_unread(addresses: DataFrame) -> DataFrame:
+    """Links of such records, to nobody else: ``source_system, source_record_id, person_id``."""
+    return addresses.select(*_RECORD, _person_of_unread()).distinct()
+
+
+def address_digest(entry: Column) -> Column:
+    """Digest of an address as `address_key` has it, as in sources.unread_address."""
+    return F.sha2(entry, 256)
+
+
+def _person_of_unread() -> Column:
+    return F.concat_ws(":", *_RECORD).alias("person_id")
 
 
 def judge_entries(entries: DataFrame, consent: DataFrame) -> DataFrame:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from functools import partial, reduce
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.privacy.addresses import WRITTEN
 from clvspark.privacy.identifiers import address_key
 from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import (
     RECORD,
-    address_digest,
     digest_of,
     record_digest,
     row_digest,
@@ -26,7 +24,6 @@ from clvspark.privacy.tombstones import (
 LINKS = "identity.person_link"
 RECORDS = "sources.customer_record"
 QUARANTINE = "sources.quarantine"
-ADDRESS = "sources.unread_address"
 OUTBOX = "activation.outbox"
 # How the removals that destinations still have to be told are called in the account of an erasure.
 REMOVALS = (
@@ -35,6 +32,8 @@ REMOVALS = (
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 # Names of another record on a row that stays, and whose name takes their place.
+# Tables that name records which may have landed nowhere else.
+_NAMING = ("sources.event", "sources.consent", "sources.survey_response", "sources.unread_consent")
 _FREED = {"component": "unique_id"}
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
 
@@ -51,8 +50,8 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     with lake.writing("forget"):
         found = _records_of_persons(lake, records).localCheckpoint()
         _refuse_unknown(lake, records, found)
-        entries = _list_entries(lake, found).localCheckpoint()
-        found = found.unionByName(_list_guests(lake, entries)).distinct().localCheckpoint()
+        emails = _list_emails(lake, found).localCheckpoint()
+        found = found.unionByName(_list_guests(lake, emails)).distinct().localCheckpoint()
         digest = record_digest(F.col("source_system"), F.col("source_record_id"))
         stones = found.select(
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
@@ -61,17 +60,16 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
         touched: dict[str, int] = {}
         if lake.exists(lake.tables[OUTBOX]):
             touched |= _empty_outbox(lake, found, requested_on)
-        special: dict[str, Callable[[], int]] = {
-            QUARANTINE: lambda: _hide_in_quarantine(lake, found, entries, requested_on),
-            ADDRESS: lambda: _erase_addresses(lake, found, entries, requested_on),
-        }
         # An interrupted erasure finds the person by their links, what else names them by their records, and a record
         # that is in quarantine alone there: these go last, in this order.
         last = {QUARANTINE: 1, RECORDS: 2, LINKS: 3}
         for table in sorted(lake.tables.values(), key=lambda table: last.get(table.name, 0)):
             if table.name not in touched and lake.exists(table):
-                erase = special.get(table.name) or partial(_erase_from, lake, table, found)
-                touched[table.name] = erase()
+                touched[table.name] = (
+                    _hide_in_quarantine(lake, found, emails, requested_on)
+                    if table.name == QUARANTINE
+                    else _erase_from(lake, table, found)
+                )
     return {name: rows for name, rows in touched.items() if rows}
 
 
@@ -170,47 +168,35 @@ def _without_person(lake: Lakehouse, records: DataFrame, linked: DataFrame) -> D
     return alone.withColumn("person_id", F.lit(None).cast("string"))
 
 
-def _list_entries(lake: Lakehouse, found: DataFrame) -> DataFrame:
-    """``kind, entry``: e-mails and numbers of the records, as `address_key` has them, those in quarantine too."""
+def _list_emails(lake: Lakehouse, found: DataFrame) -> DataFrame:
+    """``entry``: the e-mails of the records, as `address_key` has them. What is none could be a word of any row."""
     records = F.broadcast(found.select(*RECORD).distinct())
     own = lake.read_or_empty(lake.tables[RECORDS]).join(records, on=RECORD, how="left_semi")
-    unread = lake.read_or_empty(lake.tables[ADDRESS]).join(records, on=RECORD, how="left_semi")
-    parts = [unread.select(F.col("identifier").alias("kind"), _entry_of_unread().alias("entry"))]
-    parts += [
-        own.select(F.lit(kind).alias("kind"), address_key(kind, F.col(name)).alias("entry"))
-        for kind, names in WRITTEN.items()
-        for name in names
-    ]
-    return reduce(DataFrame.unionByName, parts).where("entry <> ''").distinct()
+    entries = own.select(address_key("email", F.col("email")).alias("entry"))
+    return entries.where("entry LIKE '%@%'").distinct()
 
 
-def _entry_of_unread() -> Column:
-    """`address_key` of a row of sources.unread_address."""
-    keys = [F.when(F.col("identifier") == k, address_key(k, F.col("address"))) for k in WRITTEN]
-    return F.coalesce(*keys)
-
-
-def _list_guests(lake: Lakehouse, entries: DataFrame) -> DataFrame:
-    """Records of sources.unread_address whose id is one of the e-mails, and that are nobody's, as the records found."""
-    rows = lake.read_or_empty(lake.tables[ADDRESS])
-    guests = rows.select(*RECORD, _unique_id()).withColumn(
-        "entry", address_key("email", F.col("source_record_id"))
-    )
-    emails = entries.where("kind = 'email'")
-    named = guests.join(F.broadcast(emails), on="entry", how="left_semi").drop("entry")
-    linked = lake.table(LINKS).select(_unique_id())
-    alone = _without_person(lake, named, linked)
+def _list_guests(lake: Lakehouse, emails: DataFrame) -> DataFrame:
+    """Records whose id is one of the e-mails, and that are neither landed nor linked, as the records found."""
+    quarantined = lake.read_or_empty(lake.tables[QUARANTINE])
+    quarantined = quarantined.withColumn("source_system", F.col("record_system"))
+    tables = [lake.read_or_empty(lake.tables[name]) for name in _NAMING]
+    ids = [rows.select(*RECORD) for rows in (quarantined, *tables)]
+    entry = address_key("email", F.col("source_record_id")).alias("entry")
+    every = reduce(DataFrame.unionByName, ids).select(*RECORD, _unique_id(), entry)
+    named = every.join(F.broadcast(emails), on="entry", how="left_semi").drop("entry")
+    alone = _without_person(lake, named, lake.table(LINKS).select(_unique_id()))
     return alone.select(*RECORD, "person_id", "unique_id")
 
 
 def _hide_in_quarantine(
-    lake: Lakehouse, found: DataFrame, entries: DataFrame, requested_on: date
+    lake: Lakehouse, found: DataFrame, emails: DataFrame, requested_on: date
 ) -> int:
     """Blank the rows in quarantine that name one of the records, or an e-mail of theirs; they stay in the counts."""
     table = lake.tables[QUARANTINE]
     rows = lake.read(table).where("raw IS NOT NULL").alias("q")
     records = found.select(*RECORD).distinct()
-    emails = entries.where("kind = 'email'").select(
+    addresses = emails.select(
         F.col("entry").alias("needle"), F.lit(None).cast("string").alias("system")
     )
     ids = records.select(
@@ -222,7 +208,7 @@ def _hide_in_quarantine(
         r"lower(q.raw) RLIKE concat('(^|[^a-z0-9])\\Q', s.needle, '\\E($|[^a-z0-9])')"
     )
     hits = (
-        rows.join(F.broadcast(ids.unionByName(emails).alias("s")), names, "left_semi")
+        rows.join(F.broadcast(ids.unionByName(addresses).alias("s")), names, "left_semi")
         .select("quarantine_id", row_digest(F.col("raw")).alias("digest"))
         .localCheckpoint()
     )
@@ -237,29 +223,6 @@ def _hide_in_quarantine(
         ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
         purge_deleted(lake, table)
     return touched
-
-
-def _erase_addresses(
-    lake: Lakehouse, found: DataFrame, entries: DataFrame, requested_on: date
-) -> int:
-    """Delete the rows of sources.unread_address with one of the entries, or of the records, for good."""
-    table = lake.tables[ADDRESS]
-    rows = lake.read(table).withColumns(
-        {"kind": F.col("identifier"), "entry": _entry_of_unread(), "digest": address_digest()}
-    )
-    shared = rows.join(F.broadcast(entries), on=["kind", "entry"], how="left_semi")
-    records = F.broadcast(found.select(*RECORD).distinct())
-    own = rows.join(records, on=RECORD, how="left_semi")
-    gone = shared.unionByName(own).select(*table.key, "digest").distinct().localCheckpoint()
-    erased = gone.count()
-    if erased:
-        day = F.lit(requested_on).alias("erased_on")
-        lake.merge(TOMBSTONE, gone.select(F.col("digest").alias("record_sha256"), day).distinct())
-        on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in table.key)
-        target = lake.storage.delta(table.name).alias("t")
-        target.merge(F.broadcast(gone.alias("s")), on).whenMatchedDelete().execute()
-        purge_deleted(lake, table)
-    return erased
 
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:

@@ -28,18 +28,6 @@ def row_digest(raw: Column) -> Column:
     return F.sha2(raw, 256)
 
 
-def address_digest() -> Column:
-    """Digest of a row of sources.unread_address, as in privacy.tombstone."""
-    return F.sha2(
-        F.concat_ws("|", "source_system", "source_record_id", "identifier", "address"), 256
-    )
-
-
-def drop_erased(rows: DataFrame, digest: Column, tombstones: DataFrame) -> DataFrame:
-    """Rows without those that were erased, by their digest."""
-    return _match(rows, digest, tombstones).where("NOT _gone").drop("_gone")
-
-
 def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> DataFrame:
     """Add ``_erased``: whether the row is of an erased record and is to be dropped.
 

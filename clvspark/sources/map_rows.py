@@ -11,7 +11,6 @@ from pyspark.sql.types import StringType
 from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import as_text
-from clvspark.sources.compare_rows import is_lost
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.landing import REPLACEMENT_CHARACTER
 from clvspark.sources.tables import QUALIFIED, TARGETS
@@ -72,8 +71,8 @@ def derive_rows(rows: DataFrame, table: Table) -> DataFrame:
 
 
 def derive_lost_rows(rows: DataFrame, table: Table) -> DataFrame:
-    """What rows of another target that are in quarantine would have made, with `LOST` among the reasons."""
-    lost = _inline(rows.where(is_lost()), table)
+    """What `rows` of another target, which are in quarantine, would have made, with `LOST` among the reasons."""
+    lost = _inline(rows, table)
     return lost.withColumn("_reasons", F.array_append("_reasons", F.lit(LOST)))
 
 
@@ -125,6 +124,8 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
         for name in output.fields
         if not isinstance(types[name], StringType)
     ]
+    if output.derived and output.to == "consent":
+        values["val"] = _say_nothing_undated(output, values["val"])
     # A derived row that lacks something is none; where a map does not know what was said, it is one, and a bad one.
     bad_values += [
         F.when(texts[name].isNull() & is_said(rule), F.lit(f"bad_value:{name}"))
@@ -133,6 +134,14 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
     ]
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
     return columns, bad_values
+
+
+def _say_nothing_undated(output: Output, val: Column) -> Column:
+    """What a mapping says of everybody is said of those alone that have the date: ``unsubscribed_at``."""
+    val_rule, dated = output.fields["val"], output.fields["recorded_at"]
+    if val_rule.columns or not dated.from_:
+        return val
+    return F.when(is_said(dated), val)
 
 
 def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:

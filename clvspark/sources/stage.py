@@ -18,6 +18,8 @@ from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
     find_shared_orders,
+    is_copy,
+    is_lost,
     is_not_meant,
     keep_newest_of_key,
     list_unreadable,
@@ -175,7 +177,7 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
         run.warn(warning)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
-    addresses = list_addresses(records, tombstones).localCheckpoint()
+    addresses = list_addresses(records).localCheckpoint()
     kept = {UNREAD_CONSENT: unread, UNREAD_ADDRESS: addresses, QUARANTINE: quarantined}
     run.overwrite_all({**tables, **kept}, cached=True)
 
@@ -278,7 +280,9 @@ def _list_lost(
     judged: dict[str, DataFrame], rows: DataFrame, table: Table, tombstones: DataFrame | None
 ) -> DataFrame:
     """What rows in quarantine would have made of `table`, shaped as its `rows`: nothing is written of it."""
-    lost = [derive_lost_rows(df, table) for df in _find_carriers(judged, table)]
+    # What was said with a row in whose place another one stands was said all the same.
+    gone = ~is_copy() & (F.size("_reasons") > 0) if table is CONSENT else is_lost()
+    lost = [derive_lost_rows(df.where(gone), table) for df in _find_carriers(judged, table)]
     every = [df.where(~is_not_meant(table)).withColumn("_derived", F.lit(True)) for df in lost]
     marked = [mark_erased(df, table, tombstones) for df in every]
     return reduce(DataFrame.unionByName, marked, rows.limit(0))

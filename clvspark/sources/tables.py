@@ -154,7 +154,7 @@ UNREAD_ADDRESS = Table(
         _SYSTEM,
         _RECORD,
         Column("identifier", "string", key=True, allowed=("email", "phone")),
-        Column("address", "string", "as it was written", key=True, pii="identifier"),
+        Column("address_sha256", "string", "digest of the normalised address", key=True),
     ),
 )
 PRODUCT = Table(

@@ -5,16 +5,15 @@ Until they can be read, such a statement is a refusal, and nobody is sent to an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from clvspark.lakehouse.table import Table
-from clvspark.privacy.addresses import WRITTEN
+from clvspark.privacy.addresses import WRITTEN, address_digest
 from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, is_about, refused_channel
-from clvspark.privacy.tombstones import address_digest, drop_erased
+from clvspark.privacy.identifiers import address_key
 from clvspark.sources.compare_rows import in_natural_order, is_copy, is_lost
 from clvspark.sources.tables import (
     CONSENT,
@@ -39,10 +38,16 @@ def list_unread(frames: Mapping[str, DataFrame], lost: DataFrame) -> DataFrame:
     channel = F.when(said, F.col("channel")).otherwise(ANY)
     no_yes = ~F.col("val").eqNullSafe(F.lit("y")) & F.coalesce(is_about(MARKETING), F.lit(True))
     every = frames["consent"].unionByName(lost)
-    statements = _unread(every.where(no_yes), every, CONSENT, "recorded_at")
+    statements = _unread(every.where(no_yes), every, CONSENT.key, "recorded_at")
     # A refusal in whose place another event stands is one all the same: ids of messages are those of all that followed.
     refusals = frames["event"].where(F.col("event_type").isin(*REFUSALS))
-    events = _unread(refusals.where(~is_copy()), refusals, EVENT, "occurred_at", displaced=True)
+    events = _unread(
+        refusals.where(~is_copy()),
+        refusals,
+        [*EVENT.key, *_RECORD],
+        "occurred_at",
+        displaced=True,
+    )
     parts = [
         statements.select(*_RECORD, channel.alias("channel"), F.col("recorded_at").alias("at")),
         events.select(
@@ -60,23 +65,26 @@ def list_unread(frames: Mapping[str, DataFrame], lost: DataFrame) -> DataFrame:
     )
 
 
-def list_addresses(records: DataFrame, tombstones: DataFrame | None) -> DataFrame:
+def list_addresses(records: DataFrame) -> DataFrame:
     """sources.unread_address, of judged customer records, those that were lost with rows of others among them."""
     lost = records.where(is_lost() & ~F.col("_erased")).where(NAMES_RECORD)
     pairs = [
-        F.struct(F.lit(identifier).alias("identifier"), F.col(column).alias("address"))
+        F.struct(
+            F.lit(identifier).alias("identifier"),
+            address_key(identifier, F.col(column)).alias("entry"),
+        )
         for identifier, columns in WRITTEN.items()
         for column in columns
     ]
-    told = lost.select(*_RECORD, F.inline(F.array(*pairs))).where("trim(address) <> ''")
-    found = told.select(*UNREAD_ADDRESS.names).distinct()
-    return found if tombstones is None else drop_erased(found, address_digest(), tombstones)
+    told = lost.select(*_RECORD, F.inline(F.array(*pairs))).where("entry <> ''")
+    digest = address_digest(F.col("entry")).alias("address_sha256")
+    return told.select(*_RECORD, "identifier", digest).select(*UNREAD_ADDRESS.names).distinct()
 
 
 def _unread(
-    rows: DataFrame, every: DataFrame, table: Table, time: str, *, displaced: bool = False
+    rows: DataFrame, every: DataFrame, key: Sequence[str], time: str, *, displaced: bool = False
 ) -> DataFrame:
-    """Bad rows that name a record, but for those of a key that a newer good row has.
+    """Bad rows that name a record, but for those of a `key` that a newer good row has.
 
     It is newer by its time, then by its file; where the bad row has no time, by its file alone. Rows in whose place
     another one stands are bad if they are `displaced`.
@@ -86,13 +94,11 @@ def _unread(
     file = in_natural_order(F.col("_file"))
     age = F.struct(F.col(time).alias("time"), file.alias("file"))
     good = every.where(F.size("_reasons") == 0)
-    newest = good.groupBy(*table.key).agg(
-        F.max(file).alias("_last_file"), F.max(age).alias("_last_age")
-    )
+    newest = good.groupBy(*key).agg(F.max(file).alias("_last_file"), F.max(age).alias("_last_age"))
     is_older = F.when(F.col(time).isNull(), file < F.col("_last_file")).otherwise(
         age < F.col("_last_age")
     )
-    joined = named.join(newest, on=table.key, how="left")
+    joined = named.join(newest, on=list(key), how="left")
     return joined.where(~F.coalesce(is_older, F.lit(False)))
 
 

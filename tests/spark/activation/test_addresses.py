@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from support.lists import APRIL, MAY, activate, configure, consent, lines, told, write
+from support.lists import APRIL, MAY, activate, configure, consent, lines, sha256, told, write
 
 from clvspark.activation.config import FileDestination, HoldoutConfig
 from clvspark.activation.gate import assign_members, join_addresses, judge_members
@@ -283,11 +283,12 @@ def test_nobody_is_sent_to_an_address_that_a_record_in_quarantine_refused(
     consent(lake, "torn", "n", "2026-03-01 00:00:00")
     consent(lake, "ripped", "y", "2026-03-01 00:00:00")
     lost = {"source_system": "s", "identifier": "email"}
-    rows = [("torn", "ANN@example.org"), ("ripped", "bob@example.org")]
+    rows = [("torn", "ann@example.org"), ("ripped", "bob@example.org"), ("torn", "x@example.org")]
     lake.overwrite(
         UNREAD_ADDRESS,
         UNREAD_ADDRESS.rows(
-            lake.spark, [{**lost, "source_record_id": r, "address": a} for r, a in rows]
+            lake.spark,
+            [{**lost, "source_record_id": r, "address_sha256": sha256(a)} for r, a in rows],
         ),
     )
     activate(lake, configure(tmp_path), APRIL)

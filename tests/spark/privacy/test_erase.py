@@ -287,7 +287,7 @@ def test_what_others_were_linked_with_is_not_named_by_them(lake: Lakehouse) -> N
 def test_a_record_that_only_quarantine_holds_is_erased_as_well(lake: Lakehouse) -> None:
     write(lake)
     alone = {"source_system": "till", "source_record_id": "9"}
-    addresses = [{**alone, "identifier": "email", "address": "nine@example.org"}]
+    addresses = [{**alone, "identifier": "email", "address_sha256": "9" * 64}]
     lake.overwrite(UNREAD_ADDRESS, UNREAD_ADDRESS.rows(lake.spark, addresses))
     [torn] = lake.read(QUARANTINE).where("quarantine_id = 'till'").collect()
     bad = {"quarantine_id": "nine", "record_system": "till", "source_record_id": "9"}

@@ -1,4 +1,4 @@
-"""Addresses of records in quarantine go with the person, and do not come back."""
+"""Records in quarantine: what names an erased person is hidden for good, what others refused stays."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from support.ingest import ingest
+from support.lists import sha256
 
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.privacy.erase import erase_persons
 from clvspark.sources.config import SourcesConfig
-from clvspark.sources.tables import EVENT, QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT
+from clvspark.sources.tables import CONSENT, EVENT, QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT
 
 pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
+ANN = "ann@example.org"
 PERSON = {"source_record_id": "no", "email": "mail", "phone": "tel", "birth_date": "born"}
 SALE = {"event_id": "id", "event_type": {"value": "order"}, "channel": {"value": "web"}, "order_id": "id",
         "source_record_id": "mail", "occurred_at": "at", "net_revenue": "paid"}  # fmt: skip
@@ -25,22 +27,37 @@ GUEST = {"source_record_id": "mail", "email": "mail"}
 FILES = {
     "people.csv": [
         "no,mail,tel,born",
-        "a,ann@example.org,+49 170 1234567,1980-01-01",
+        f"a,{ANN},+49 170 1234567,1980-01-01",
         "z,Ann@example.org,,1980-02-31",  # in quarantine, with her e-mail
-        "t,,0170 1234567,1980-02-31",  # with her number
-        "b,bob@example.org,,1980-02-31",
+        "c,,0170 1234567,1980-02-31",  # of who has her number, too
     ],
-    # His refusal names her address, and is his.
-    "consents.csv": ["id,no,said,note,at", "1,b,nope,ann@example.org,2026-03-01"],
-    "sales.csv": ["id,mail,at,paid", "1,ann@example.org,2026-03-01,much"],
+    "consents.csv": [
+        "id,no,said,note,at",
+        f"1,b,nope,{ANN},2026-03-01",  # his, though it names her
+        f"2,{ANN},nope,,2026-03-01",
+        f"3,{ANN},n,,2026-03-01",
+    ],
+    "sales.csv": ["id,mail,at,paid", f"1,{ANN},2026-03-01,much"],
 }
 
 
-def addresses(lake: Lakehouse) -> list[str]:
-    return [row["address"] for row in lake.read(UNREAD_ADDRESS).collect()]
+def find_ann(lake: Lakehouse) -> list[str]:
+    """Tables that hold her e-mail in plain."""
+    tables = (QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT, EVENT, CONSENT)
+    return [t.name for t in tables if ANN in str(lake.read(t).collect()).lower()]
 
 
-def test_no_address_of_hers_is_left_or_comes_back(lake: Lakehouse, tmp_path: Path) -> None:
+def records(lake: Lakehouse) -> set[tuple[str, str]]:
+    return {
+        (table.name, row["source_record_id"])
+        for table in (UNREAD_ADDRESS, UNREAD_CONSENT)
+        for row in lake.read(table).collect()
+    }
+
+
+def test_what_names_her_goes_for_good_and_what_others_refused_stays(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
     for name, lines in FILES.items():
         (tmp_path / name).write_text("\n".join([*lines, ""]))
     outputs = {
@@ -55,19 +72,19 @@ def test_no_address_of_hers_is_left_or_comes_back(lake: Lakehouse, tmp_path: Pat
     given = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
     config = SourcesConfig.model_validate(given)
     ingest(lake, config)
-    assert len(addresses(lake)) == 4
     link = {"source_system": "crm", "source_record_id": "a", "person_id": "ann", "valid_from": APRIL,
             "reason": "single", "probability": 1, "recorded_at": "2026-04-01 06:00:00"}  # fmt: skip
     lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, [link]))
+    assert set(find_ann(lake)) == {"sources.quarantine", "sources.unread_address",
+                                   "sources.unread_consent", "sources.consent"}  # fmt: skip
 
-    assert erase_persons(lake, ["crm:a"], requested_on=APRIL)[UNREAD_ADDRESS.name] == 3
-    assert addresses(lake) == ["bob@example.org"]
+    erase_persons(lake, ["crm:a"], requested_on=APRIL)
+    kept = {("sources.unread_address", "z"), ("sources.unread_address", "c")}
+    kept |= {("sources.unread_consent", "b")}
+    assert (find_ann(lake), records(lake)) == ([], kept)
     lake.log.forget_everything()
     ingest(lake, config)
 
-    assert addresses(lake) == ["bob@example.org"]
-    refused = [row["source_record_id"] for row in lake.read(UNREAD_CONSENT).collect()]
-    assert refused == ["b"]
-    assert lake.read(EVENT).count() == 0
-    shown = [row["raw"] for row in lake.read(QUARANTINE).collect() if row["raw"]]
-    assert [raw for raw in shown if "ann@" in raw.lower()] == []
+    assert (find_ann(lake), records(lake)) == ([], kept)
+    digests = {row["address_sha256"] for row in lake.read(UNREAD_ADDRESS).collect()}
+    assert digests == {sha256(ANN), sha256("701234567")}

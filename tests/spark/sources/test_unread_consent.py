@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import Row
 from support.ingest import ingest
+from support.lists import sha256
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.sources.config import SourcesConfig
@@ -169,10 +170,36 @@ def test_a_record_in_quarantine_keeps_its_address_and_what_was_refused_with_a_ro
     }
     told = lake.read(UNREAD_ADDRESS).where("NOT source_record_id LIKE '%@%'").collect()
     assert {tuple(row)[1:] for row in told} == {
-        ("b", "email", "Bob@example.org"),
-        ("b", "phone", "0170 1"),
+        ("b", "email", sha256("bob@example.org")),
+        ("b", "phone", sha256("01701")),
     }
     guests = lake.read(UNREAD_ADDRESS).where("source_record_id LIKE '%@%'").collect()
-    assert {row["address"].split("@")[0] for row in guests} == {"gus", "hal", "ida", "kim"}
+    assert {row["address_sha256"]: row["source_record_id"] for row in guests} == {
+        sha256(f"{name}@example.org"): f"{name}@example.org"
+        for name in ("gus", "hal", "ida", "kim")
+    }
     lost = lake.read(QUARANTINE).where("target_table <> 'sources.event'").collect()
     assert len(lost) == 4, "what a row in quarantine would have made is not counted again"
+
+
+def test_what_a_mapping_says_of_everybody_is_said_of_those_with_the_date(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    rows = ["no,left", "a,2026-02-01", "b,", "c,2026-02-30", ""]
+    (tmp_path / "people.csv").write_text("\n".join(rows))
+    left = {"consent_id": "no", "source_record_id": "no", "channel": {"value": "email"},
+            "purpose": {"value": "marketing"}, "val": {"value": "n"}, "recorded_at": "left"}  # fmt: skip
+    outputs = [
+        {"to": "customer_record", "fields": {"source_record_id": "no"}},
+        {"to": "consent", "derived": True, "fields": left},
+    ]
+    files = [{"path": "people.csv", "format": "csv", "outputs": outputs}]
+    config = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
+
+    ingest(lake, SourcesConfig.model_validate(config))
+
+    said = lake.read(CONSENT).collect()
+    assert [row["source_record_id"] for row in said] == ["a"]
+    unread = lake.read(UNREAD_CONSENT).collect()
+    assert [row["source_record_id"] for row in unread] == ["c"]
+    assert lake.read(QUARANTINE).count() == 1
