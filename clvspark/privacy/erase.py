@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.privacy.addresses import address_digest
 from clvspark.privacy.identifiers import address_key
 from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
@@ -24,6 +25,7 @@ from clvspark.privacy.tombstones import (
 LINKS = "identity.person_link"
 RECORDS = "sources.customer_record"
 QUARANTINE = "sources.quarantine"
+ADDRESS = "sources.unread_address"
 OUTBOX = "activation.outbox"
 # How the removals that destinations still have to be told are called in the account of an erasure.
 REMOVALS = (
@@ -32,9 +34,9 @@ REMOVALS = (
 # Sales keep their amounts, or the books would change; they lose the person.
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 # Names of another record on a row that stays, and whose name takes their place.
-# Tables that name records which may have landed nowhere else.
-_NAMING = ("sources.event", "sources.consent", "sources.survey_response", "sources.unread_consent")
 _FREED = {"component": "unique_id"}
+# Words of a row that may be e-mails.
+_EMAIL = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
 
 
@@ -51,7 +53,7 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
         found = _records_of_persons(lake, records).localCheckpoint()
         _refuse_unknown(lake, records, found)
         emails = _list_emails(lake, found).localCheckpoint()
-        found = found.unionByName(_list_guests(lake, emails)).distinct().localCheckpoint()
+        found = found.unionByName(_list_guests(lake, emails, found)).distinct().localCheckpoint()
         digest = record_digest(F.col("source_system"), F.col("source_record_id"))
         stones = found.select(
             digest.alias("record_sha256"), F.lit(requested_on).alias("erased_on")
@@ -169,22 +171,47 @@ def _without_person(lake: Lakehouse, records: DataFrame, linked: DataFrame) -> D
 
 
 def _list_emails(lake: Lakehouse, found: DataFrame) -> DataFrame:
-    """``entry``: the e-mails of the records, as `address_key` has them. What is none could be a word of any row."""
+    """``digest, entry``: the e-mails of the records, as `address_key` has them; of some the digest alone is known.
+
+    An id may be one. What holds no @ is none, and could be a word of any row.
+    """
     records = F.broadcast(found.select(*RECORD).distinct())
     own = lake.read_or_empty(lake.tables[RECORDS]).join(records, on=RECORD, how="left_semi")
-    entries = own.select(address_key("email", F.col("email")).alias("entry"))
-    return entries.where("entry LIKE '%@%'").distinct()
+    written = own.select("email").unionByName(
+        found.select(F.col("source_record_id").alias("email"))
+    )
+    entries = written.select(address_key("email", F.col("email")).alias("entry"))
+    known = entries.where("entry LIKE '%@%'").select(address_digest(F.col("entry")), "entry")
+    unread = lake.read_or_empty(lake.tables[ADDRESS]).where("identifier = 'email'")
+    unread = unread.join(records, on=RECORD, how="left_semi")
+    hidden = unread.select("address_sha256", F.lit(None).cast("string").alias("entry"))
+    return known.unionAll(hidden).toDF("digest", "entry").distinct()
 
 
-def _list_guests(lake: Lakehouse, emails: DataFrame) -> DataFrame:
-    """Records whose id is one of the e-mails, and that are neither landed nor linked, as the records found."""
+def _list_guests(lake: Lakehouse, emails: DataFrame, found: DataFrame) -> DataFrame:
+    """Records whose id is one of the e-mails, and that are nobody's, as the records found.
+
+    Nobody's: neither landed nor linked, and no record of somebody who stays has the e-mail too.
+    """
+    stay = lake.read_or_empty(lake.tables[RECORDS]).join(
+        F.broadcast(found.select(*RECORD)), on=RECORD, how="left_anti"
+    )
+    theirs = stay.select(address_digest(address_key("email", F.col("email"))).alias("digest"))
+    own = emails.select("digest").distinct()
+    own = own.join(theirs.where("digest IS NOT NULL"), on="digest", how="left_anti")
     quarantined = lake.read_or_empty(lake.tables[QUARANTINE])
-    quarantined = quarantined.withColumn("source_system", F.col("record_system"))
-    tables = [lake.read_or_empty(lake.tables[name]) for name in _NAMING]
-    ids = [rows.select(*RECORD) for rows in (quarantined, *tables)]
-    entry = address_key("email", F.col("source_record_id")).alias("entry")
-    every = reduce(DataFrame.unionByName, ids).select(*RECORD, _unique_id(), entry)
-    named = every.join(F.broadcast(emails), on="entry", how="left_semi").drop("entry")
+    ids = [quarantined.select(F.col("record_system").alias("source_system"), "source_record_id")]
+    ids += [
+        lake.read(table).select(*RECORD)
+        for table in lake.tables.values()
+        if set(RECORD) <= set(table.names)
+        and table.name not in (QUARANTINE, RECORDS, LINKS)
+        and lake.exists(table)
+    ]
+    digest = address_digest(address_key("email", F.col("source_record_id"))).alias("digest")
+    every = reduce(DataFrame.unionByName, ids).where("source_record_id LIKE '%@%'")
+    named = every.select(*RECORD, _unique_id(), digest)
+    named = named.join(F.broadcast(own), on="digest", how="left_semi").drop("digest")
     alone = _without_person(lake, named, lake.table(LINKS).select(_unique_id()))
     return alone.select(*RECORD, "person_id", "unique_id")
 
@@ -196,7 +223,7 @@ def _hide_in_quarantine(
     table = lake.tables[QUARANTINE]
     rows = lake.read(table).where("raw IS NOT NULL").alias("q")
     records = found.select(*RECORD).distinct()
-    addresses = emails.select(
+    addresses = emails.where("entry IS NOT NULL").select(
         F.col("entry").alias("needle"), F.lit(None).cast("string").alias("system")
     )
     ids = records.select(
@@ -207,9 +234,19 @@ def _hide_in_quarantine(
         "(s.system IS NULL OR s.system IN (q.source_system, q.record_system)) AND "
         r"lower(q.raw) RLIKE concat('(^|[^a-z0-9])\\Q', s.needle, '\\E($|[^a-z0-9])')"
     )
+    named = rows.join(F.broadcast(ids.unionByName(addresses).alias("s")), names, "left_semi")
+    words = F.regexp_extract_all(F.lower("raw"), F.lit(_EMAIL), F.lit(0))
+    spoken = rows.withColumn("digest", F.explode(F.transform(words, address_digest)))
+    spoken = spoken.join(F.broadcast(emails.select("digest")), on="digest", how="left_semi")
+    # A row of another record that mentions the person still says of whom it is.
+    own = records.select(
+        F.col("source_system").alias("record_system"), "source_record_id", F.lit(True).alias("own")
+    )
     hits = (
-        rows.join(F.broadcast(ids.unionByName(addresses).alias("s")), names, "left_semi")
-        .select("quarantine_id", row_digest(F.col("raw")).alias("digest"))
+        named.unionByName(spoken.drop("digest"))
+        .distinct()
+        .join(F.broadcast(own), on=["record_system", "source_record_id"], how="left")
+        .select("quarantine_id", row_digest(F.col("raw")).alias("digest"), "own")
         .localCheckpoint()
     )
     touched = hits.count()
@@ -220,7 +257,9 @@ def _hide_in_quarantine(
         target = lake.storage.delta(QUARANTINE).alias("t")
         target.merge(
             F.broadcast(hits.alias("s")), "t.quarantine_id = s.quarantine_id"
-        ).whenMatchedUpdate(set={"raw": "NULL", "source_record_id": "NULL"}).execute()
+        ).whenMatchedUpdate(
+            set={"raw": "NULL", "source_record_id": "IF(s.own, NULL, t.source_record_id)"}
+        ).execute()
         purge_deleted(lake, table)
     return touched
 

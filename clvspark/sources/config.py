@@ -154,6 +154,11 @@ class Output(StrictModel):
         False,
         description="rows repeat a key by nature; the newest of each key is kept, of several the fullest",
     )
+    if_filled: str | None = Field(
+        None,
+        description="landing column of a derived output; a row that has nothing there makes none, e.g. no refusal "
+        "where unsubscribed_at is empty",
+    )
 
     @field_validator("to")
     @classmethod
@@ -171,6 +176,11 @@ class Output(StrictModel):
             yield f"{self.to} requires {', '.join(absent)}; map them under 'fields'"
 
     @check
+    def _rows_that_may_make_none(self) -> Iterator[str]:
+        if self.if_filled and not self.derived:
+            yield "'if_filled' goes with 'derived: true'; every row of another output is kept or in quarantine"
+
+    @check
     def _values_that_columns_take(self) -> Iterator[str]:
         table = TARGETS[self.to]
         for name in self.fields.keys() & set(table.names):
@@ -179,9 +189,8 @@ class Output(StrictModel):
     @property
     def columns(self) -> set[str]:
         """Landing columns that the output reads."""
-        return {column for rule in self.fields.values() for column in rule.columns} | set(
-            self.attributes
-        )
+        read = {column for rule in self.fields.values() for column in rule.columns}
+        return read | set(self.attributes) | ({self.if_filled} if self.if_filled else set())
 
 
 def _faults_of_rule(column: Column, rule: FieldRule) -> list[str]:

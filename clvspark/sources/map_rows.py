@@ -13,8 +13,8 @@ from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import as_text
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.landing import REPLACEMENT_CHARACTER
-from clvspark.sources.tables import QUALIFIED, TARGETS
-from clvspark.sources.values import is_said, text_of, typed
+from clvspark.sources.tables import CONDITION, QUALIFIED, TARGETS
+from clvspark.sources.values import is_filled, text_of, typed
 
 BOOKKEEPING = ("_system", "_drop", "_file", "_raw")
 DERIVED = "_derived_"
@@ -124,24 +124,16 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
         for name in output.fields
         if not isinstance(types[name], StringType)
     ]
-    if output.derived and output.to == "consent":
-        values["val"] = _say_nothing_undated(output, values["val"])
     # A derived row that lacks something is none; where a map does not know what was said, it is one, and a bad one.
     bad_values += [
-        F.when(texts[name].isNull() & is_said(rule), F.lit(f"bad_value:{name}"))
+        F.when(texts[name].isNull() & is_filled(rule.from_), F.lit(f"bad_value:{name}"))
         for name, rule in output.fields.items()
         if output.derived and rule.map and rule.from_ and name in table.required
     ]
+    if output.if_filled:
+        bad_values.append(F.when(~is_filled(output.if_filled), F.lit(f"missing:{CONDITION}")))
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
     return columns, bad_values
-
-
-def _say_nothing_undated(output: Output, val: Column) -> Column:
-    """What a mapping says of everybody is said of those alone that have the date: ``unsubscribed_at``."""
-    val_rule, dated = output.fields["val"], output.fields["recorded_at"]
-    if val_rule.columns or not dated.from_:
-        return val
-    return F.when(is_said(dated), val)
 
 
 def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:

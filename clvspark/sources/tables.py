@@ -261,7 +261,8 @@ NEWEST = {
 # Whether a row says of whom it speaks, also one that is in quarantine.
 NAMES_RECORD = f"source_record_id IS NOT NULL AND source_system IS NOT NULL AND {_NO_COLON}"
 # Columns by target without which a derived row was not meant to become one; of others any that is required.
-MEANT_BY = {"consent": ("source_record_id", "val")}
+CONDITION = "if_filled"
+MEANT_BY = {"consent": ("source_record_id", "val", CONDITION)}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),

@@ -69,9 +69,9 @@ def _blank_to_null(text: Column) -> Column:
     return F.nullif(F.trim(text), F.lit(""))
 
 
-def is_said(rule: FieldRule) -> Column:
-    """Whether the landing column of the rule holds anything, be it readable or not."""
-    return _blank_to_null(F.col(f"`{rule.from_}`").cast("string")).isNotNull()
+def is_filled(column: str) -> Column:
+    """Whether a landing column holds anything, be it readable or not."""
+    return _blank_to_null(F.col(f"`{column}`").cast("string")).isNotNull()
 
 
 def typed(text: Column, kind: DataType, rule: FieldRule, kinds: dict[str, DataType]) -> Column:

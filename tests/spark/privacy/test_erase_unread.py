@@ -13,7 +13,14 @@ from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.privacy.erase import erase_persons
 from clvspark.sources.config import SourcesConfig
-from clvspark.sources.tables import CONSENT, EVENT, QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT
+from clvspark.sources.tables import (
+    CONSENT,
+    CUSTOMER_RECORD,
+    EVENT,
+    QUARANTINE,
+    UNREAD_ADDRESS,
+    UNREAD_CONSENT,
+)
 
 pytestmark = pytest.mark.slow
 APRIL = date(2026, 4, 1)
@@ -41,6 +48,30 @@ FILES = {
 }
 
 
+def take(lake: Lakehouse, folder: Path) -> SourcesConfig:
+    """Ingest all files; who landed is a person of their own."""
+    for name, lines in FILES.items():
+        (folder / name).write_text("\n".join([*lines, ""]))
+    outputs = {
+        "people.csv": [{"to": "customer_record", "fields": PERSON}],
+        "consents.csv": [{"to": "consent", "fields": SAID}],
+        "sales.csv": [
+            {"to": "event", "fields": SALE},
+            {"to": "customer_record", "derived": True, "fields": GUEST},
+        ],
+    }
+    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
+    given = {"landing": str(folder), "systems": [{"system": "crm", "files": files}]}
+    config = SourcesConfig.model_validate(given)
+    ingest(lake, config)
+    link = {"source_system": "crm", "valid_from": APRIL, "reason": "single", "probability": 1,
+            "recorded_at": "2026-04-01 06:00:00"}  # fmt: skip
+    landed = [row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()]
+    links = [{**link, "source_record_id": record, "person_id": record} for record in landed]
+    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, links))
+    return config
+
+
 def find_ann(lake: Lakehouse) -> list[str]:
     """Tables that hold her e-mail in plain."""
     tables = (QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT, EVENT, CONSENT)
@@ -58,23 +89,7 @@ def records(lake: Lakehouse) -> set[tuple[str, str]]:
 def test_what_names_her_goes_for_good_and_what_others_refused_stays(
     lake: Lakehouse, tmp_path: Path
 ) -> None:
-    for name, lines in FILES.items():
-        (tmp_path / name).write_text("\n".join([*lines, ""]))
-    outputs = {
-        "people.csv": [{"to": "customer_record", "fields": PERSON}],
-        "consents.csv": [{"to": "consent", "fields": SAID}],
-        "sales.csv": [
-            {"to": "event", "fields": SALE},
-            {"to": "customer_record", "derived": True, "fields": GUEST},
-        ],
-    }
-    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
-    given = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
-    config = SourcesConfig.model_validate(given)
-    ingest(lake, config)
-    link = {"source_system": "crm", "source_record_id": "a", "person_id": "ann", "valid_from": APRIL,
-            "reason": "single", "probability": 1, "recorded_at": "2026-04-01 06:00:00"}  # fmt: skip
-    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, [link]))
+    config = take(lake, tmp_path)
     assert set(find_ann(lake)) == {"sources.quarantine", "sources.unread_address",
                                    "sources.unread_consent", "sources.consent"}  # fmt: skip
 
@@ -88,3 +103,22 @@ def test_what_names_her_goes_for_good_and_what_others_refused_stays(
     assert (find_ann(lake), records(lake)) == ([], kept)
     digests = {row["address_sha256"] for row in lake.read(UNREAD_ADDRESS).collect()}
     assert digests == {sha256(ANN), sha256("701234567")}
+
+
+def test_her_e_mail_is_found_where_only_a_record_in_quarantine_had_it(
+    lake: Lakehouse, tmp_path: Path
+) -> None:
+    take(lake, tmp_path)
+    erase_persons(lake, ["crm:z"], requested_on=APRIL)
+    shown = [row["raw"] or "" for row in lake.read(QUARANTINE).collect()]
+    assert [raw for raw in shown if ANN in raw.lower()] == []
+    # Her record that has landed stays, and with it what is of it: nobody has asked for that.
+    assert {record for _, record in records(lake)} == {"c", "b", ANN}
+
+
+def test_an_e_mail_of_who_stays_takes_no_guest_with_it(lake: Lakehouse, tmp_path: Path) -> None:
+    take(lake, tmp_path)
+    twin = {"source_system": "crm", "source_record_id": "twin", "email": ANN}
+    lake.append(CUSTOMER_RECORD, CUSTOMER_RECORD.rows(lake.spark, [twin]))
+    erase_persons(lake, ["crm:a"], requested_on=APRIL)
+    assert ANN in {record for _, record in records(lake)}
