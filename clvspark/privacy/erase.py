@@ -35,8 +35,11 @@ REMOVALS = (
 _ANONYMISED = {"sources.event": "source_record_id", "history.order": "person_id"}
 # Names of another record on a row that stays, and whose name takes their place.
 _FREED = {"component": "unique_id"}
-# Words of a row that may be e-mails.
-_EMAIL = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
+# Words of a row that may be e-mails: of the plain signs, and of all that an e-mail may have.
+_EMAILS = (
+    r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+",
+    r"(?U)[\w.!#$&'*+/=?^{}~%-]+@[\w-]+(?:\.[\w-]+)+",
+)
 _SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
 
 
@@ -64,7 +67,7 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
             touched |= _empty_outbox(lake, found, requested_on)
         # An interrupted erasure finds the person by their links, what else names them by their records, and a record
         # that is in quarantine alone there: these go last, in this order.
-        last = {QUARANTINE: 1, RECORDS: 2, LINKS: 3}
+        last = {QUARANTINE: 1, ADDRESS: 2, RECORDS: 3, LINKS: 4}
         for table in sorted(lake.tables.values(), key=lambda table: last.get(table.name, 0)):
             if table.name not in touched and lake.exists(table):
                 touched[table.name] = (
@@ -155,9 +158,10 @@ def _records_of_persons(lake: Lakehouse, records: Sequence[str]) -> DataFrame:
 def _records_in_quarantine_alone(
     lake: Lakehouse, records: Sequence[str], linked: DataFrame
 ) -> DataFrame:
-    """Those named of which sources.quarantine holds rows, and that are neither landed nor linked to a person."""
+    """Those named that sources.quarantine or sources.unread_address holds, and that neither landed nor are linked."""
     rows = lake.read_or_empty(lake.tables[QUARANTINE]).where("source_record_id IS NOT NULL")
     held = rows.select(F.col("record_system").alias("source_system"), "source_record_id")
+    held = held.unionByName(lake.read_or_empty(lake.tables[ADDRESS]).select(*RECORD))
     named = held.select("*", _unique_id()).where(_is_named(records))
     return _without_person(lake, named, linked).select(*linked.columns)
 
@@ -235,18 +239,22 @@ def _hide_in_quarantine(
         r"lower(q.raw) RLIKE concat('(^|[^a-z0-9])\\Q', s.needle, '\\E($|[^a-z0-9])')"
     )
     named = rows.join(F.broadcast(ids.unionByName(addresses).alias("s")), names, "left_semi")
-    words = F.regexp_extract_all(F.lower("raw"), F.lit(_EMAIL), F.lit(0))
+    found_words = [F.regexp_extract_all(F.lower("raw"), F.lit(e), F.lit(0)) for e in _EMAILS]
+    words = reduce(F.array_union, found_words)
     spoken = rows.withColumn("digest", F.explode(F.transform(words, address_digest)))
     spoken = spoken.join(F.broadcast(emails.select("digest")), on="digest", how="left_semi")
     # A row of another record that mentions the person still says of whom it is.
     own = records.select(
-        F.col("source_system").alias("record_system"), "source_record_id", F.lit(True).alias("own")
+        F.col("source_system").alias("_system"), F.col("source_record_id").alias("_id")
     )
+    is_own = F.col("record_system").eqNullSafe(F.col("_system"))
+    is_own &= F.col("source_record_id") == F.col("_id")
+    theirs = rows.join(F.broadcast(own), is_own, "left_semi")
     hits = (
-        named.unionByName(spoken.drop("digest"))
+        reduce(DataFrame.unionByName, (named, spoken.drop("digest"), theirs))
         .distinct()
-        .join(F.broadcast(own), on=["record_system", "source_record_id"], how="left")
-        .select("quarantine_id", row_digest(F.col("raw")).alias("digest"), "own")
+        .join(F.broadcast(own), is_own, "left")
+        .select("quarantine_id", row_digest(F.col("raw")).alias("digest"), "_id")
         .localCheckpoint()
     )
     touched = hits.count()
@@ -258,7 +266,7 @@ def _hide_in_quarantine(
         target.merge(
             F.broadcast(hits.alias("s")), "t.quarantine_id = s.quarantine_id"
         ).whenMatchedUpdate(
-            set={"raw": "NULL", "source_record_id": "IF(s.own, NULL, t.source_record_id)"}
+            set={"raw": "NULL", "source_record_id": "IF(s._id IS NULL, t.source_record_id, NULL)"}
         ).execute()
         purge_deleted(lake, table)
     return touched

@@ -157,7 +157,7 @@ class Output(StrictModel):
     if_filled: str | None = Field(
         None,
         description="landing column of a derived output; a row that has nothing there makes none, e.g. no refusal "
-        "where unsubscribed_at is empty",
+        "where unsubscribed_at is empty; for a flag, where 0 or false is something as well, use a map",
     )
 
     @field_validator("to")
