@@ -225,7 +225,8 @@ def _hide_in_quarantine(
 ) -> int:
     """Blank the rows in quarantine that name one of the records, or an e-mail of theirs; they stay in the counts."""
     table = lake.tables[QUARANTINE]
-    rows = lake.read(table).where("raw IS NOT NULL").alias("q")
+    # What another person's erasure has blanked may still say of whom it is.
+    rows = lake.read(table).where("raw IS NOT NULL OR source_record_id IS NOT NULL").alias("q")
     records = found.select(*RECORD).distinct()
     addresses = emails.where("entry IS NOT NULL").select(
         F.col("entry").alias("needle"), F.lit(None).cast("string").alias("system")
@@ -260,7 +261,8 @@ def _hide_in_quarantine(
     touched = hits.count()
     if touched:
         day = F.lit(requested_on).alias("erased_on")
-        stones = hits.select(F.col("digest").alias("record_sha256"), day).distinct()
+        shown = hits.where("digest IS NOT NULL")
+        stones = shown.select(F.col("digest").alias("record_sha256"), day).distinct()
         lake.merge(TOMBSTONE, stones)
         target = lake.storage.delta(QUARANTINE).alias("t")
         target.merge(

@@ -105,6 +105,10 @@ def test_what_names_her_goes_for_good_and_what_others_refused_stays(
     assert (find_ann(lake), records(lake)) == ([], kept)
     digests = {row["address_sha256"] for row in lake.read(UNREAD_ADDRESS).collect()}
     assert digests == {sha256(ANN), sha256("701234567"), sha256("o'brien@example.org")}
+    erase_persons(lake, ["crm:b"], requested_on=APRIL)
+    assert lake.read(QUARANTINE).where("source_record_id = 'b'").count() == 0, (
+        "the row that mentioned her was blank already"
+    )
 
 
 def test_her_e_mail_is_found_where_only_a_record_in_quarantine_had_it(
