@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.files import FoundFile, digest_files, qualify
-from clvspark.lakehouse.side_by_side import by_key, side_by_side
+from clvspark.lakehouse.side_by_side import all_of, by_key, side_by_side
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import mark_erased
 from clvspark.sources.compare_rows import (
@@ -168,17 +168,20 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
         name: _list_lost(judged, frames[name], TARGETS[name], tombstones)
         for name in ("consent", "customer_record")
     }
-    unread = list_unread(frames, lost["consent"]).localCheckpoint()
     records = frames["customer_record"].unionByName(lost["customer_record"])
-    strangers, doubts = side_by_side(
-        DataFrame.collect, (_count_strangers(tables), count_by_system(tables[CONSENT], unread))
+    bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
+    derived = {
+        UNREAD_CONSENT: list_unread(frames, lost["consent"]),
+        UNREAD_ADDRESS: list_addresses(records),
+        QUARANTINE: reduce(DataFrame.unionByName, bad),
+    }
+    *made, strangers = all_of(
+        *(df.localCheckpoint for df in derived.values()), _count_strangers(tables).collect
     )
+    kept = dict(zip(derived, made, strict=True))
+    doubts = count_by_system(tables[CONSENT], kept[UNREAD_CONSENT]).collect()
     for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)
-    bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
-    quarantined = reduce(DataFrame.unionByName, bad).localCheckpoint()
-    addresses = list_addresses(records).localCheckpoint()
-    kept = {UNREAD_CONSENT: unread, UNREAD_ADDRESS: addresses, QUARANTINE: quarantined}
     run.overwrite_all({**tables, **kept}, cached=True)
 
 
