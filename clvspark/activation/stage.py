@@ -32,8 +32,8 @@ from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.privacy.addresses import (
     add_unread_entries,
+    add_unread_links,
     judge_entries,
-    link_unread,
     list_entries,
 )
 from clvspark.privacy.consent import (
@@ -97,7 +97,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     unread = lake.read_or_empty(UNREAD_ADDRESS)
-    spoken = links.unionByName(link_unread(unread), allowMissingColumns=True)
+    spoken = add_unread_links(links, unread)
     said = read_statements(lake)
     consent = resolve_consent(said, spoken, purpose=MARKETING, until=until, later_refusals=True)
     found = [members, consent, *(_entries(lake, name) for name in identifiers)]

@@ -33,8 +33,8 @@ from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.privacy.addresses import (
     add_unread_entries,
+    add_unread_links,
     judge_entries,
-    link_unread,
     list_entries,
 )
 from clvspark.privacy.consent import (
@@ -134,7 +134,7 @@ def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidenc
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
     until = F.lit(as_of).cast("timestamp")
     unread = lake.read_or_empty(UNREAD_ADDRESS)
-    spoken = links.unionByName(link_unread(unread), allowMissingColumns=True)
+    spoken = add_unread_links(links, unread)
     said = read_statements(lake)
     consent = resolve_consent(said, spoken, purpose=MARKETING, until=until)
     consent = consent.localCheckpoint(eager=False)

@@ -122,14 +122,15 @@ def members_on(events: DataFrame, day: date) -> DataFrame:
     return inside.select("audience_id", "person_id")
 
 
-def ranks_of_today(deciles: DataFrame, aliases: DataFrame) -> DataFrame:
-    """``person_id, metric, decile`` of a past date, one row for whoever a person is today.
+def ranks_of_today(deciles: DataFrame, aliases: DataFrame, day: date) -> DataFrame:
+    """``person_id, metric, decile`` as of `day`, one row for whoever a person is today.
 
-    In: audiences.decile of one date; identity.alias. Who has absorbed others since keeps their own decile, and has the
+    In: audiences.decile; identity.alias. Who has absorbed others since keeps their own decile, and has the
     best of theirs where they were not ranked.
     """
     own = F.col("person_id").alias("_was")
-    now = resolve_aliases(deciles.select("person_id", "metric", "decile", own), aliases)
+    ranked = deciles.where(F.col("as_of_date") == F.lit(day))
+    now = resolve_aliases(ranked.select("person_id", "metric", "decile", own), aliases)
     age = F.struct(F.col("_was") != F.col("person_id"), "decile")
     return now.groupBy("person_id", "metric").agg(F.min_by("decile", age).alias("decile"))
 

@@ -48,12 +48,12 @@ def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> Ru
         RESPONSES_STAGE, as_of=as_of, config=config, reads=reads, writes=(RESPONSE,)
     ) as run:
         if not run.is_current:
-            aliases, ranked = lake.read_or_empty(ALIAS), lake.read(DECILE).where(rows_of(as_of))
+            aliases = lake.read_or_empty(ALIAS)
             members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
             found = join_responses(
                 lake.read(INTERACTION),
                 members_of_today(members, aliases),
-                ranks_of_today(ranked, aliases),
+                ranks_of_today(lake.read(DECILE), aliases, as_of),
                 as_of=as_of,
                 window_days=config.window_days,
             )

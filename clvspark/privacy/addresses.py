@@ -40,9 +40,10 @@ def add_unread_entries(entries: DataFrame, addresses: DataFrame, identifier: str
     return entries.unionByName(unread.distinct())
 
 
-def link_unread(addresses: DataFrame) -> DataFrame:
-    """Links of such records, to nobody else: ``source_system, source_record_id, person_id``."""
-    return addresses.select(*_RECORD, _person_of_unread()).distinct()
+def add_unread_links(links: DataFrame, addresses: DataFrame) -> DataFrame:
+    """``source_system, source_record_id, person_id`` of links, and of such records, to nobody else."""
+    unread = addresses.select(*_RECORD, _person_of_unread()).distinct()
+    return links.select(*unread.columns).unionByName(unread)
 
 
 def address_digest(entry: Column) -> Column:

@@ -121,7 +121,7 @@ def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, Da
     members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
     # Persons may have been merged since: what they did is told of who they are today.
     aliases = lake.read_or_empty(ALIAS)
-    ranks, today = ranks_of_today(deciles, aliases), members_of_today(members, aliases)
+    ranks, today = ranks_of_today(deciles, aliases, as_of), members_of_today(members, aliases)
     after = facts.sum_by_decile(_revenue_after(lake, window), ranks) if window.is_over else None
     observed = window.days_observed
     contacts, responses = _contacts(lake, window), lake.read(RESPONSE).where(now)

@@ -136,11 +136,12 @@ def test_who_absorbed_others_since_has_their_own_decile_else_the_best_of_theirs(
     aliases = ALIAS.rows(spark, rows)
     ranked = {"old": 3, "late": 5, "lost": 1, "own": 8, "same": 2}
     told = [
-        {"person_id": person, "metric": metric, "as_of_date": APRIL, "value": 1, "rank": 1, "decile": decile}
+        {"person_id": person, "metric": metric, "as_of_date": on, "value": 1, "rank": 1, "decile": tenth}
         for person, decile in ranked.items()
+        for on, tenth in ((APRIL, decile), (date(2026, 1, 1), 10))
         for metric in ("clv", "revenue_all")
     ]  # fmt: skip
-    found = ranks_of_today(DECILE.rows(spark, told), aliases).collect()
+    found = ranks_of_today(DECILE.rows(spark, told), aliases, APRIL).collect()
     by_metric = {(row["metric"], row["person_id"]): row["decile"] for row in found}
     assert by_metric == {
         (metric, person): decile

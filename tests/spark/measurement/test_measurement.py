@@ -9,9 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from clvspark.activation.tables import ASSIGNMENT
-from clvspark.audiences.tables import DECILE
+from clvspark.audiences.tables import DECILE, ranks_of_today
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.measurement import stage
@@ -57,17 +57,20 @@ def test_responses_of_the_window_meet_audiences_and_deciles(spark: SparkSession)
         {
             "person_id": "ann",
             "metric": metric,
-            "as_of_date": APRIL,
+            "as_of_date": on,
             "value": 1,
             "rank": 1,
             "decile": tenth,
         }
-        for metric, tenth in (("clv", 2), ("revenue_all", 8))
-    ]
-    found = RESPONSE.conform(
-        join_responses(
-            interactions, members, DECILE.rows(spark, ranks), as_of=APRIL, window_days=10
+        for metric, on, tenth in (
+            ("clv", APRIL, 2),
+            ("clv", date(2026, 1, 1), 9),
+            ("revenue_all", APRIL, 8),
         )
+    ]
+    of_april = ranks_of_today(DECILE.rows(spark, ranks), ALIAS.rows(spark, []), APRIL)
+    found = RESPONSE.conform(
+        join_responses(interactions, members, of_april, as_of=APRIL, window_days=10)
     )
     verify_contract(found, RESPONSE)
     rows = {row["event_id"]: row for row in found.collect()}
