@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from support.ingest import ingest
+from support.ingest import ingest, land
 from support.lists import sha256
 
 from clvspark.identity.tables import PERSON_LINK
@@ -52,8 +52,6 @@ FILES = {
 
 def take(lake: Lakehouse, folder: Path) -> SourcesConfig:
     """Ingest all files; who landed is a person of their own."""
-    for name, lines in FILES.items():
-        (folder / name).write_text("\n".join([*lines, ""]))
     outputs = {
         "people.csv": [{"to": "customer_record", "fields": PERSON}],
         "consents.csv": [{"to": "consent", "fields": SAID}],
@@ -62,9 +60,7 @@ def take(lake: Lakehouse, folder: Path) -> SourcesConfig:
             {"to": "customer_record", "derived": True, "fields": GUEST},
         ],
     }
-    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
-    given = {"landing": str(folder), "systems": [{"system": "crm", "files": files}]}
-    config = SourcesConfig.model_validate(given)
+    config = land(folder, FILES, outputs, system="crm")
     ingest(lake, config)
     link = {"source_system": "crm", "valid_from": APRIL, "reason": "single", "probability": 1,
             "recorded_at": "2026-04-01 06:00:00"}  # fmt: skip

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.ingest import ingest
+from support.ingest import ingest, land
 
 from clvspark.lakehouse import Lakehouse
-from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import CONSENT, QUARANTINE, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STATEMENT = {"consent_id": "id", "source_system": "sys", "source_record_id": "no", "channel": {"value": "email"},
@@ -31,16 +30,11 @@ FILES = {
 
 
 def test_they_are_in_quarantine_and_the_others_are_read(lake: Lakehouse, tmp_path: Path) -> None:
-    for name, lines in FILES.items():
-        (tmp_path / name).write_text("\n".join([*lines, ""]))
-    outputs = {"consents.csv": ("consent", STATEMENT), "people.csv": ("customer_record", PERSON)}
-    files = [
-        {"path": path, "format": "csv", "outputs": [{"to": to, "fields": fields}]}
-        for path, (to, fields) in outputs.items()
-    ]
-    config = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
-
-    report = ingest(lake, SourcesConfig.model_validate(config))
+    outputs = {
+        "consents.csv": [{"to": "consent", "fields": STATEMENT}],
+        "people.csv": [{"to": "customer_record", "fields": PERSON}],
+    }
+    report = ingest(lake, land(tmp_path, FILES, outputs, system="crm"))
 
     found = lake.read(QUARANTINE).groupBy("target_table", "reason").count().collect()
     assert {tuple(row) for row in found} == {

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import Row
-from support.ingest import ingest
+from support.ingest import ingest, land
 from support.lists import sha256
 
 from clvspark.lakehouse import Lakehouse
-from clvspark.sources.config import SourcesConfig
 from clvspark.sources.tables import (
     CONSENT,
     CUSTOMER_RECORD,
@@ -73,8 +72,6 @@ FILES = {
 
 
 def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_path: Path) -> None:
-    for name, lines in FILES.items():
-        (tmp_path / name).write_text("\n".join([*lines, ""]))
     outputs = {
         "people.csv": [{"to": "customer_record", "fields": {"source_record_id": "no"}}],
         "consents_*.csv": [{"to": "consent", "fields": CONSENTS}],
@@ -84,10 +81,7 @@ def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_
             {"to": "consent", "derived": True, "fields": AT_CHECKOUT},
         ],
     }
-    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
-    config = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
-
-    report = ingest(lake, SourcesConfig.model_validate(config))
+    report = ingest(lake, land(tmp_path, FILES, outputs, system="crm"))
 
     refused = lake.read(CONSENT).where("val = 'n'").collect()
     assert {row["source_record_id"] for row in refused} == set("ahijk")
@@ -146,8 +140,6 @@ LOST = {
 def test_a_record_in_quarantine_keeps_its_address_and_what_was_refused_with_a_row(
     lake: Lakehouse, tmp_path: Path
 ) -> None:
-    for name, lines in LOST.items():
-        (tmp_path / name).write_text("\n".join([*lines, ""]))
     outputs = {
         "people.csv": [{"to": "customer_record", "fields": PERSON}],
         "sales.csv": [
@@ -156,10 +148,7 @@ def test_a_record_in_quarantine_keeps_its_address_and_what_was_refused_with_a_ro
             {"to": "consent", "derived": True, "fields": SAID},
         ],
     }
-    files = [{"path": path, "format": "csv", "outputs": made} for path, made in outputs.items()]
-    config = {"landing": str(tmp_path), "systems": [{"system": "shop", "files": files}]}
-
-    ingest(lake, SourcesConfig.model_validate(config))
+    ingest(lake, land(tmp_path, LOST, outputs, system="shop"))
 
     read = {row["source_record_id"] for row in lake.read(CUSTOMER_RECORD).collect()}
     assert read == {"a", "e", "fay@example.org", "jon@example.org"}
@@ -188,18 +177,14 @@ def test_what_a_mapping_says_of_everybody_is_said_of_those_alone_that_it_means(
     lake: Lakehouse, tmp_path: Path, condition: str | None, unread: str
 ) -> None:
     """A list of who has left: all of them have, whether or not it says when; of customers those with a day."""
-    rows = ["no,left", "a,2026-02-01", "b,", "c,2026-02-30", ""]
-    (tmp_path / "people.csv").write_text("\n".join(rows))
+    rows = ["no,left", "a,2026-02-01", "b,", "c,2026-02-30"]
     left = {"consent_id": "no", "source_record_id": "no", "channel": {"value": "email"},
             "purpose": {"value": "marketing"}, "val": {"value": "n"}, "recorded_at": "left"}  # fmt: skip
     outputs = [
         {"to": "customer_record", "fields": {"source_record_id": "no"}},
         {"to": "consent", "derived": True, "fields": left, "if_filled": condition},
     ]
-    files = [{"path": "people.csv", "format": "csv", "outputs": outputs}]
-    config = {"landing": str(tmp_path), "systems": [{"system": "crm", "files": files}]}
-
-    ingest(lake, SourcesConfig.model_validate(config))
+    ingest(lake, land(tmp_path, {"people.csv": rows}, {"people.csv": outputs}, system="crm"))
 
     said = lake.read(CONSENT).collect()
     assert [row["source_record_id"] for row in said] == ["a"]
