@@ -29,7 +29,7 @@ from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.folders import recover_folders
-from clvspark.lakehouse.side_by_side import side_by_side
+from clvspark.lakehouse.side_by_side import keep_all, side_by_side
 from clvspark.privacy.addresses import (
     add_unread_entries,
     add_unread_links,
@@ -100,8 +100,8 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     spoken = add_unread_links(links, unread)
     said = read_statements(lake)
     consent = resolve_consent(said, spoken, purpose=MARKETING, until=until, later_refusals=True)
-    found = [members, consent, *(_entries(lake, name) for name in identifiers)]
-    members, consent, *listed = side_by_side(lambda df: df.localCheckpoint(), found)
+    listed = [_entries(lake, name) for name in identifiers]
+    members, consent, *listed = keep_all(members, consent, *listed)
     entries = dict(zip(identifiers, listed, strict=True))
     every = reduce(DataFrame.unionByName, entries.values())
     dealt = lake.read_or_empty(HOLDOUT)

@@ -30,7 +30,7 @@ from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
-from clvspark.lakehouse.side_by_side import all_of
+from clvspark.lakehouse.side_by_side import all_of, keep_all
 from clvspark.privacy.addresses import (
     add_unread_entries,
     add_unread_links,
@@ -98,7 +98,10 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         )
         run.overwrite(DECILE, ranked, where=rows_of(as_of))
         return
-    all_of(
+    # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
+    past = membership_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1))
+    (then, consent), *_ = all_of(
+        lambda: keep_all(past, _consent_until(lake, as_of)),
         lambda: run.overwrite(DECILE, ranked, where=rows_of(as_of)),
         lambda: run.merge(DEFINITION, _definition_rows(lake, config)),
     )
@@ -106,15 +109,11 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     conditions = [
         condition for definition in config.definitions for condition in definition.conditions
     ]
-    # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
-    then = membership_on(
-        lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1)
-    ).localCheckpoint()
     inside = then.where("status = 'realized'").select("audience_id", "person_id")
     # Who has absorbed a member since was one.
     before = members_of_today(inside, lake.read_or_empty(ALIAS)).localCheckpoint(eager=False)
     profiles = build_profiles(
-        _gather_evidence(lake, before, as_of), conditions, as_of=as_of
+        _gather_evidence(lake, before, consent), conditions, as_of=as_of
     ).localCheckpoint(eager=False)
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
     after = update_membership(then, members, as_of=as_of).localCheckpoint()
@@ -130,14 +129,20 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     run.overwrite(ESTIMATE, estimates, where=rows_of(as_of))
 
 
-def _gather_evidence(lake: Lakehouse, before: DataFrame, as_of: date) -> Evidence:
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+def _current_links(lake: Lakehouse) -> DataFrame:
+    return lake.read(PERSON_LINK).where("valid_to IS NULL")
+
+
+def _consent_until(lake: Lakehouse, as_of: date) -> DataFrame:
+    """Consent of persons, and of addresses that could not be read, as said before the day."""
     until = F.lit(as_of).cast("timestamp")
+    spoken = add_unread_links(_current_links(lake), lake.read_or_empty(UNREAD_ADDRESS))
+    return resolve_consent(read_statements(lake), spoken, purpose=MARKETING, until=until)
+
+
+def _gather_evidence(lake: Lakehouse, before: DataFrame, consent: DataFrame) -> Evidence:
+    links = _current_links(lake)
     unread = lake.read_or_empty(UNREAD_ADDRESS)
-    spoken = add_unread_links(links, unread)
-    said = read_statements(lake)
-    consent = resolve_consent(said, spoken, purpose=MARKETING, until=until)
-    consent = consent.localCheckpoint(eager=False)
     people = links.select("source_system", "source_record_id", "person_id")
     orders = (
         lake.read(ORDER)

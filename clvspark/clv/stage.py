@@ -21,6 +21,7 @@ from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.tracking import open_tracker
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
@@ -90,8 +91,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         run.warn(_say_too_young(first, config, as_of))
         _leave_nothing(run, lake, as_of, BACKTEST, MODEL)
         return
-    now = _lagged(summary, 0).localCheckpoint()
-    before = _lagged(summary, config.holdout_days).localCheckpoint()
+    now, before = keep_all(_lagged(summary, 0), _lagged(summary, config.holdout_days))
     _refuse_no_lag(before, config, as_of)
     found = hold_competition(config, before, now, run.step)
     for name, reason in found.refused.items():

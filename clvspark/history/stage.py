@@ -16,6 +16,7 @@ from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
+from clvspark.lakehouse.side_by_side import keep_all, side_by_side
 from clvspark.sources.tables import EVENT, PRODUCT
 
 STAGE = "history"
@@ -35,10 +36,9 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     events = attach_person(lake.read(EVENT), current)
     rate = config.default_margin_rate
     orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
-    # Kept, as they are held against the events before anything is written.
-    orders = orders.localCheckpoint(eager=False)
+    # Kept, as orders are held against the events before anything is written.
+    orders, interactions = keep_all(orders, build_interactions(events), eager=False)
     _reconcile(run, lake.read(EVENT), orders)
-    interactions = build_interactions(events).localCheckpoint(eager=False)
     run.overwrite_all({ORDER: orders, INTERACTION: interactions}, cached=True)
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
     summary = summarise_purchases(
@@ -54,8 +54,9 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
-    landed = events.agg(revenue).collect()[0][0] or 0
-    total, unknown = (value or 0 for value in orders.agg(revenue, anonymous).collect()[0])
+    sums = (events.agg(revenue), orders.agg(revenue, anonymous))
+    found = side_by_side(lambda df: df.collect()[0], sums)
+    (landed,), (total, unknown) = ([value or 0 for value in row] for row in found)
     if landed != total:
         raise ContractError(
             f"{ORDER.name}: net_revenue is {total}, the events have {landed}. Lines were lost or counted twice, or "

@@ -18,10 +18,14 @@ _LOGGERS_OF_DATA = ("py4j", "DataFrameQueryContextLogger", "SQLQueryContextLogge
 # What is quick and quiet; a configuration may say otherwise.
 _DEFAULTS = {
     # A snapshot of a small table read in 50 partitions costs more than the table.
-    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # A run compiles more than the default of 100 classes, and stages ask for what earlier ones had.
+    "spark.sql.codegen.cache.maxEntries": "5000",
     "spark.ui.showConsoleProgress": "false",
     # What is known of columns is inferred anew for every alias of them: planning a long chain of joins takes minutes.
     "spark.sql.constraintPropagation.enabled": "false",
+    # Errors would name the line that made a column; making one costs four times as much.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from pyspark.sql import DataFrame
+
 AT_ONCE = 4
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -32,3 +34,11 @@ def all_of(first: Callable[[], Out], /, *rest: Callable[[], Any]) -> tuple[Out, 
     """Results of calls without arguments, side by side, in their order."""
     one, *others = side_by_side(lambda call: call(), [first, *rest])
     return (one, *others)
+
+
+def keep_all(*frames: DataFrame, eager: bool = True) -> list[DataFrame]:
+    """The frames, kept in memory: from now on, or from their first use (not `eager`).
+
+    Even then each is planned, and what its joins broadcast is computed, before the call returns.
+    """
+    return side_by_side(lambda df: df.localCheckpoint(eager=eager), frames)

@@ -77,14 +77,14 @@ def run_measure(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunR
             observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
             window = {"as_of_date": as_of, "window_days": config.window_days}
             window |= {"days_observed": observed, "last_order_on": last}
-            run.overwrite(WINDOW, _rows(lake, WINDOW, [window]), where=rows_of(as_of))
             experiments = _judge(lake, config, as_of, observed)
-            run.overwrite(EXPERIMENT, _rows(lake, EXPERIMENT, experiments), where=rows_of(as_of))
-            run.overwrite(
-                INCREMENTAL_VALUE,
-                _rows(lake, INCREMENTAL_VALUE, incremental_values(experiments)),
-                where=rows_of(as_of),
-            )
+            found = {
+                WINDOW: [window],
+                EXPERIMENT: experiments,
+                INCREMENTAL_VALUE: incremental_values(experiments),
+            }
+            frames = {table: _rows(lake, table, rows) for table, rows in found.items()}
+            run.overwrite_all(frames, where=rows_of(as_of))
     return run.report
 
 

@@ -27,6 +27,7 @@ from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.run_log import METRIC
+from clvspark.lakehouse.side_by_side import all_of, keep_all
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
@@ -89,20 +90,19 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
         if not run.is_current:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
             window = _read_window(lake, as_of)
-            around, measured = (
-                _keep(_build_dimensions(lake)),
-                _keep(_build_facts(lake, window, as_of)),
+            around, measured = _build_dimensions(lake), _build_facts(lake, window, as_of)
+            # Kept, as the page is drawn from them.
+            frames = keep_all(*around.values(), *measured.values(), eager=False)
+            kept = dict(zip([*around, *measured], frames, strict=True))
+            all_of(
+                lambda: run.overwrite_all({t: kept[t] for t in around}, cached=True),
+                lambda: run.overwrite_all(
+                    {t: kept[t] for t in measured}, where=rows_of(as_of), cached=True
+                ),
             )
-            run.overwrite_all(around, cached=True)
-            run.overwrite_all(measured, where=rows_of(as_of), cached=True)
             run.step("rendering the page")
-            render_page(Source(lake, around | measured), config, as_of, page)
+            render_page(Source(lake, kept), config, as_of, page)
     return run.report
-
-
-def _keep(frames: dict[Table, DataFrame]) -> dict[Table, DataFrame]:
-    """The frames in memory from when they are written, as the page is drawn from them."""
-    return {table: df.localCheckpoint(eager=False) for table, df in frames.items()}
 
 
 def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:

@@ -84,7 +84,8 @@ def read_landing(
 def _path_below(folder: str, file: Column) -> Column:
     """The path of a file below a folder; only its name where it lies elsewhere, as some of a Delta table's may."""
     # Spark writes a path as a URI; there a plus is a plus, in forms, which `url_decode` reads, it is a space.
-    path = F.url_decode(F.replace(file, F.lit("+"), F.lit("%2B")))
+    decoded = F.url_decode(F.replace(file, F.lit("+"), F.lit("%2B")))
+    path = F.when(F.contains(file, F.lit("%")), decoded).otherwise(file)
     start = f"{folder.rstrip('/')}/"
     below = F.substr(path, F.lit(len(start) + 1))
     name = F.substring_index(path, "/", -1)

@@ -46,7 +46,7 @@ def map_rows(
     carried = {to: [o for o in derived if o.to == to] for to in sorted({o.to for o in derived})}
     mapped = raw.select(
         *columns,
-        F.array_compact(F.array(*row_faults, *bad_values)).alias("_early"),
+        _told([*row_faults, *bad_values]).alias("_early"),
         F.lit(system).alias("_system"),
         F.lit(name_drop(system, file)).alias("_drop"),
         "_file",
@@ -89,7 +89,7 @@ def name_drop(system: str, file: LandingFile) -> str:
 
 def _carry(raw: DataFrame, system: str, output: Output) -> Column:
     columns, bad_values = _read_values(raw, system, output)
-    return F.struct(*columns, F.array_compact(F.array(*bad_values)).alias("_early"))
+    return F.struct(*columns, _told(bad_values).alias("_early"))
 
 
 def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Column], list[Column]]:
@@ -144,8 +144,14 @@ def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:
         reason = f"missing:{column}" if kind == "is NULL" else f"check:{column}"
         badly_typed = F.array_contains("_early", f"bad_value:{column}")
         late.append(F.when(broken & ~badly_typed, F.lit(reason)))
-    reasons = F.array_distinct(F.concat("_early", F.array_compact(F.array(*late))))
+    reasons = F.array_union("_early", _told(late))
     return mapped.select(*table.names, *BOOKKEEPING, reasons.alias("_reasons"), *carried)
+
+
+def _told(reasons: Sequence[Column]) -> Column:
+    """Those of the reasons that are not NULL, each once; `array_compact` would interpret them row by row."""
+    nothing = F.array(F.lit(None).cast("string"))
+    return F.array_except(F.array(*reasons).cast("array<string>"), nothing)
 
 
 def _is_garbled(text: Column) -> Column:

@@ -62,9 +62,11 @@ def _measure_fates(df: DataFrame, table: Table) -> DataFrame:
     return groups.agg(F.count(F.lit(1)).alias("rows"), F.sum(revenue.cast(MONEY)).alias("revenue"))
 
 
-def reconcile(run: Run, received: DataFrame, frames: Mapping[str, DataFrame]) -> None:
-    """Record rows and revenue received, kept, quarantined and erased; ContractError if they do not add up."""
-    drops = received.collect()
+def reconcile(run: Run, drops: Sequence[Row], frames: Mapping[str, DataFrame]) -> None:
+    """Record rows and revenue received, kept, quarantined and erased; ContractError if they do not add up.
+
+    In: rows of `measure_received`; judged frames by target.
+    """
     measured = [_measure_fates(df, TARGETS[name]) for name, df in frames.items()]
     found = reduce(DataFrame.unionByName, measured).collect()
     rows, revenue = dict.fromkeys(FATES, 0), dict.fromkeys(FATES, Decimal(0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
@@ -155,11 +155,14 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     run.step("reading landing files")
     mapped, received = _map_drops(lake, drops)
     tombstones = lake.read(TOMBSTONE) if lake.exists(TOMBSTONE) else None
-    judged = by_key(lambda name: _judge_together(run, lake, name, mapped), TARGETS)
+    judged, landed = all_of(
+        lambda: by_key(lambda name: _judge_together(run, lake, name, mapped), TARGETS),
+        lambda: _collect_all(received),
+    )
     frames = by_key(lambda name: _unite(name, judged, mapped, tombstones), TARGETS)
     _warn_of_files(run, drops)
-    if received:
-        reconcile(run, reduce(DataFrame.unionByName, received), frames)
+    if landed:
+        reconcile(run, landed, frames)
     good = (F.size("_reasons") == 0) & ~F.col("_erased")
     tables = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
@@ -183,6 +186,10 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)
     run.overwrite_all({**tables, **kept}, cached=True)
+
+
+def _collect_all(frames: list[DataFrame]) -> list[Row]:
+    return reduce(DataFrame.unionByName, frames).collect() if frames else []
 
 
 def _warn_of_files(run: Run, drops: list[Drop]) -> None:
