@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from clvspark.lakehouse import runtime
 from clvspark.lakehouse.config import SparkConfig
 from clvspark.lakehouse.fixed_conf import FIXED
-from clvspark.lakehouse.runtime.gateway import start_context
+from clvspark.lakehouse.runtime.gateway import remember_classes, start_context
 
 # PySpark logs errors before it raises them, with the literals of the plan and the value that was at fault.
 _LOGGERS_OF_DATA = ("py4j", "DataFrameQueryContextLogger", "SQLQueryContextLogger")
@@ -47,6 +47,7 @@ def build_session(
         conf.set(key, value)
     start_context(conf)
     spark = builder.getOrCreate()
+    remember_classes(spark.sparkContext)
     # Below that the JVM logs failed tasks, whose messages may quote data; the error itself comes back to Python.
     spark.sparkContext.setLogLevel(runtime.jvm_log_level())
     for name in _LOGGERS_OF_DATA:

@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import threading
+from typing import Any
 
+from py4j.java_gateway import JavaClass
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 
@@ -16,6 +18,10 @@ _INCUBATOR = re.compile(rb"WARNING: Using incubator modules: jdk\.incubator\.vec
 # VACUUM tells it for each table.
 _VACUUMED = re.compile(rb"(Deleted|Found) \d+ files? .*director(y|ies).*\n")
 _STDOUT, _STDERR = 1, 2
+# Classes by the names under which PySpark asks for them with every column.
+_FUNCTIONS = "org.apache.spark.sql.functions"
+_UTILS = "org.apache.spark.api.python.PythonUtils"
+_ASKED_OFTEN = {_FUNCTIONS: _FUNCTIONS, "functions": _FUNCTIONS, "PythonUtils": _UTILS}
 
 
 def start_context(conf: SparkConf) -> None:
@@ -38,6 +44,27 @@ def start_context(conf: SparkConf) -> None:
     SparkContext(conf=conf, gateway=gateway)
     if before is not signal.default_int_handler and signal.getsignal(signal.SIGINT) is not before:
         signal.signal(signal.SIGINT, before)  # PySpark has put its own in place of the command's
+
+
+class _KnownClass(JavaClass):
+    """A class of the JVM whose members are looked up once."""
+
+    def __getattr__(self, name: str) -> Any:
+        member = super().__getattr__(name)
+        setattr(self, name, member)
+        return member
+
+
+def remember_classes(context: SparkContext) -> None:
+    """Keep the classes that columns are made with; PySpark looks class and method up by name for each of them.
+
+    That is every third message to the JVM, which searches all JARs for some of the names.
+    """
+    jvm: Any = context._jvm  # noqa: SLF001 - as PySpark does
+    client = jvm._gateway_client  # noqa: SLF001 - as PySpark does
+    known = {name: _KnownClass(name, client) for name in {*_ASKED_OFTEN.values()}}
+    for name, full_name in _ASKED_OFTEN.items():
+        setattr(jvm, name, known[full_name])
 
 
 def _filtered(target: int, noise: re.Pattern[bytes]) -> int:
