@@ -66,11 +66,11 @@ def _stop_on_signals() -> list[int]:
 
 
 def _cancel_jobs() -> None:
-    from pyspark import SparkContext
+    # Without PySpark, which takes a second to import, there are none.
+    if "pyspark" in sys.modules:
+        from clvspark.lakehouse.runtime.gateway import cancel_jobs
 
-    context = SparkContext._active_spark_context  # noqa: SLF001 - getOrCreate would start one
-    if context is not None:
-        context.cancelAllJobs()
+        cancel_jobs()
 
 
 def _tell(error: Exception) -> int:

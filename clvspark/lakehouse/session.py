@@ -20,7 +20,7 @@ _DEFAULTS = {
     # A snapshot of a small table read in 50 partitions costs more than the table.
     "spark.databricks.delta.snapshotPartitions": "1",
     # A run compiles more than the default of 100 classes, and stages ask for what earlier ones had.
-    "spark.sql.codegen.cache.maxEntries": "5000",
+    "spark.sql.codegen.cache.maxEntries": "1000",
     "spark.ui.showConsoleProgress": "false",
     # What is known of columns is inferred anew for every alias of them: planning a long chain of joins takes minutes.
     "spark.sql.constraintPropagation.enabled": "false",

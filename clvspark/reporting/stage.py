@@ -27,7 +27,7 @@ from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.run_log import METRIC
-from clvspark.lakehouse.side_by_side import all_of, keep_all
+from clvspark.lakehouse.side_by_side import keep_all, side_by_side
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
@@ -94,11 +94,12 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
             # Kept, as the page is drawn from them.
             frames = keep_all(*around.values(), *measured.values(), eager=False)
             kept = dict(zip([*around, *measured], frames, strict=True))
-            all_of(
-                lambda: run.overwrite_all({t: kept[t] for t in around}, cached=True),
-                lambda: run.overwrite_all(
-                    {t: kept[t] for t in measured}, where=rows_of(as_of), cached=True
+            now = rows_of(as_of)
+            side_by_side(
+                lambda table: run.overwrite(
+                    table, kept[table], where=now if table in measured else None, cached=True
                 ),
+                kept,
             )
             run.step("rendering the page")
             render_page(Source(lake, kept), config, as_of, page)

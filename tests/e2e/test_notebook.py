@@ -57,8 +57,7 @@ audiences.estimate:
 CONFIG = """
 as_of: 2026-04-01
 spark:
-  {{master: "local[1]", driver_memory: 1g, shuffle_partitions: 1,
-   conf: {{spark.databricks.delta.snapshotPartitions: "1"}}}}
+  {{master: "local[1]", driver_memory: 1g, shuffle_partitions: 1}}
 lakehouse: {{root: {root}, currency: EUR}}
 sources:
   landing: landing

@@ -67,6 +67,13 @@ def remember_classes(context: SparkContext) -> None:
         setattr(jvm, name, known[full_name])
 
 
+def cancel_jobs() -> None:
+    """Cancel the Spark jobs that are running, if there is a context."""
+    context = SparkContext._active_spark_context  # noqa: SLF001 - getOrCreate would start one
+    if context is not None:
+        context.cancelAllJobs()
+
+
 def _filtered(target: int, noise: re.Pattern[bytes]) -> int:
     """A descriptor to write to; its lines go on to `target`, but those that are `noise`."""
     reading, writing = os.pipe()
