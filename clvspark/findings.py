@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from clvspark.config import Config
 from clvspark.history.tables import ORDER
 from clvspark.lakehouse import Lakehouse, warnings_among
-from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
 from clvspark.sources.tables import EVENT, QUARANTINE
 
 CENT = Decimal("0.01")
@@ -75,9 +75,7 @@ def find(lake: Lakehouse, config: Config, as_of: date) -> Findings:
 
 def read_metrics(lake: Lakehouse, as_of: date) -> Metrics:
     """Numbers by stage and name, of the newest run that did its work for `as_of` or for no date."""
-    concerns = F.col("as_of_date").isNull() | is_date(as_of)
-    runs = lake.read_or_empty(RUN).where("status = 'success'").where(concerns)
-    newest = runs.groupBy("stage").agg(F.max_by("run_id", "ended_at").alias("run_id"))
+    newest = newest_runs(lake.read_or_empty(RUN), as_of)
     rows = (
         lake.read_or_empty(METRIC)
         .join(newest.select("run_id"), on="run_id", how="leftsemi")

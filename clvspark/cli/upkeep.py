@@ -86,8 +86,31 @@ def forget(
         erased = erase_persons(lake, record, requested_on=day)
     console.table("Erased", ["table", "rows deleted or anonymised"], sorted(erased.items()))
     console.out.print(
-        "The records will not be ingested again. Files of earlier table versions are removed by VACUUM once the "
-        "retention of 7 days has passed. Next step: clvspark run, so that persons, audiences and lists follow."
+        "The records will not be ingested again. Next steps: clvspark run, so that persons, audiences and lists "
+        "follow; after 7 days clvspark vacuum, as earlier versions of the tables hold the rows until then."
+    )
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
+        "Remove files of table versions older than 7 days, and with them what was erased before then.",
+        "clvspark vacuum --config conf/mine.yaml",
+    ),
+)
+def vacuum(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Remove old files."""
+    from clvspark.config import read_config
+    from clvspark.lakehouse.vacuum import vacuum_tables
+    from clvspark.pipeline import open_lakehouse
+
+    settings = read_config(config)
+    with console.progress() as show:
+        lake = open_lakehouse(settings, progress=show, writes="vacuum")
+        show("vacuum")
+        names = vacuum_tables(lake)
+    console.out.print(
+        f"{len(names)} tables hold no more files than their versions of the last 7 days need."
     )
 
 

@@ -12,6 +12,8 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from clvspark.lakehouse.lake import Lakehouse
     from clvspark.lakehouse.run import Run, RunReport
 
@@ -162,3 +164,11 @@ class RunLog:
             )
             for row in newest.collect()
         }
+
+
+def newest_runs(runs: DataFrame, as_of: date) -> DataFrame:
+    """Of ops.run, the newest run of each stage that did its work for `as_of` or for no date."""
+    concerns = F.col("as_of_date").isNull() | (F.col("as_of_date") == F.lit(as_of))
+    done = runs.where("status = 'success'").where(concerns)
+    newest = F.max_by(F.struct(*RUN.names), "ended_at").alias("newest")
+    return done.groupBy("stage").agg(newest).select("newest.*")

@@ -21,6 +21,8 @@ _DEFAULTS = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # A run compiles more than the default of 100 classes, and stages ask for what earlier ones had.
     "spark.sql.codegen.cache.maxEntries": "1000",
+    # A table without its old files is the same one: no stage that reads it has anything to do.
+    "spark.databricks.delta.vacuum.logging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # What is known of columns is inferred anew for every alias of them: planning a long chain of joins takes minutes.
     "spark.sql.constraintPropagation.enabled": "false",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame
@@ -13,8 +15,8 @@ from clvspark.lakehouse.runtime.gateway import cancel_jobs
 
 AT_ONCE = 4
 _SECONDS_BETWEEN_CANCELLATIONS = 0.5
-# Set while an interrupted call waits for the work it has begun; pools within its pool see it as well.
-_interrupted = threading.Event()
+# Set once the outermost call, in whose pool this thread works, is interrupted.
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -23,32 +25,47 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     """Results of `work` on each item, in the order of the items; a few are worked on at a time.
 
     Small Spark jobs wait for the driver more than for the cores, and each is planned by one thread. All end before
-    the first error, in the order of the items, is raised. So do they at Ctrl-C: what has begun is ended, its Spark
-    jobs are cancelled, nothing more is begun, and only then the interruption goes on, as locks are released then.
+    the first error, in the order of the items, is raised. So do they at Ctrl-C: what has begun is ended, Spark's jobs
+    are cancelled, nothing more is begun, and only then the interruption goes on, as locks are released then.
     """
+    stop = _stop.get() or threading.Event()
+    begun: list[In] = []
+    ended: list[In] = []
 
     def begin(item: In) -> Out:
-        if _interrupted.is_set():
-            raise CancelledError
-        return work(item)
+        begun.append(item)
+        try:
+            if stop.is_set():
+                raise CancelledError
+            _stop.set(stop)  # for calls within this one; the thread ends with its pool
+            return work(item)
+        finally:
+            ended.append(item)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = [pool.submit(begin, item) for item in items]
         try:
-            wait(futures)
+            futures = [pool.submit(begin, item) for item in items]
+            for future in futures:
+                future.exception()
         except KeyboardInterrupt:
-            _end(futures)
+            stop.set()
+            _wait_for_end(begun, ended)
             raise
     return [future.result() for future in futures]
 
 
-def _end(futures: list[Future[Any]]) -> None:
-    _interrupted.set()
-    try:
-        while wait(futures, _SECONDS_BETWEEN_CANCELLATIONS).not_done:
-            cancel_jobs()
-    finally:
-        _interrupted.clear()
+def _wait_for_end(begun: list[In], ended: list[In]) -> None:
+    """Wait until all that has begun has ended, however often somebody interrupts that.
+
+    No lock of Python's is taken, which an interruption could leave closed, and no call made to the JVM, whose answer
+    it could leave half read.
+    """
+    while len(ended) < len(begun):
+        try:
+            threading.Thread(target=cancel_jobs, daemon=True).start()
+            time.sleep(_SECONDS_BETWEEN_CANCELLATIONS)
+        except KeyboardInterrupt:
+            continue
 
 
 def by_key(work: Callable[[In], Out], keys: Iterable[In]) -> dict[In, Out]:

@@ -16,7 +16,7 @@ from clvspark.history.tables import CLV_SUMMARY
 from clvspark.identity.tables import MODEL as IDENTITY_MODEL
 from clvspark.identity.tables import PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
 from clvspark.lakehouse import Lakehouse, warnings_among
-from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
 from clvspark.lakehouse.side_by_side import by_key
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
@@ -237,8 +237,10 @@ def _identity_guards(source: Source) -> DataFrame:
 
 
 def _id_stability(source: Source) -> DataFrame:
-    """Share of records that kept their person, of the newest runs."""
+    """Share of records that kept their person, of the newest successful runs."""
+    done = source.read(RUN).where("status = 'success'").select("run_id")
     numbers = source.read(METRIC).where("stage = 'resolve' AND name = 'id_stability'")
+    numbers = numbers.join(done, on="run_id", how="left_semi")
     newest = numbers.orderBy(F.desc("recorded_at")).limit(_NEWEST_RUNS)
     return newest.select("recorded_at", "value").orderBy("recorded_at")
 
@@ -261,11 +263,8 @@ def _values(source: Source, as_of: date) -> DataFrame:
 
 def _newest_runs(source: Source, as_of: date) -> DataFrame:
     """The newest run of each stage that did its work for `as_of` or no date, with metrics."""
-    concerns = _is(as_of) | F.col("as_of_date").isNull()
-    done = source.read(RUN).where("status = 'success'").where(concerns)
-    facts = F.struct("run_id", "started_at", "seconds", "rows_written")
-    newest = done.groupBy("stage").agg(F.max_by(facts, "ended_at").alias("newest"))
+    newest = newest_runs(source.read(RUN), as_of)
     pairs = F.map_from_entries(F.collect_list(F.struct("name", "value"))).alias("metrics")
     metrics = source.read(METRIC).groupBy("run_id").agg(pairs)
-    runs = newest.select("stage", "newest.*").join(metrics, on="run_id", how="left")
-    return runs.orderBy("started_at")
+    facts = newest.select("stage", "run_id", "started_at", "seconds", "rows_written")
+    return facts.join(metrics, on="run_id", how="left").orderBy("started_at")

@@ -26,8 +26,8 @@ from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, links_as_of
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.run_log import METRIC
-from clvspark.lakehouse.side_by_side import keep_all, side_by_side
+from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
+from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
@@ -94,13 +94,8 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
             # Kept, as the page is drawn from them.
             frames = keep_all(*around.values(), *measured.values(), eager=False)
             kept = dict(zip([*around, *measured], frames, strict=True))
-            now = rows_of(as_of)
-            side_by_side(
-                lambda table: run.overwrite(
-                    table, kept[table], where=now if table in measured else None, cached=True
-                ),
-                kept,
-            )
+            run.overwrite_all({t: kept[t] for t in around}, cached=True)
+            run.overwrite_all({t: kept[t] for t in measured}, where=rows_of(as_of), cached=True)
             run.step("rendering the page")
             render_page(Source(lake, kept), config, as_of, page)
     return run.report
@@ -197,7 +192,7 @@ def _contacts(lake: Lakehouse, window: Window) -> DataFrame:
 
 
 def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
-    """Backtest measures, fitted parameters, and the newest identity metrics."""
+    """Backtest measures, fitted parameters, and metrics of the newest resolution for the date."""
     now = F.col("as_of_date") == F.lit(as_of)
     backtest = lake.read(BACKTEST).where(now).select("model", "measure", "value")
     fitted = lake.read(MODEL).where(now)
@@ -209,9 +204,9 @@ def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
         F.lit("log_likelihood_of_fit").alias("measure"),
         F.col("log_likelihood").alias("value"),
     )
-    resolved = lake.read(METRIC).where("stage = 'resolve'")
-    newest = resolved.agg(F.max_by("run_id", "recorded_at").alias("run_id"))
-    identity = resolved.join(F.broadcast(newest), on="run_id").withColumnRenamed("name", "measure")
+    resolved = newest_runs(lake.read(RUN), as_of).where("stage = 'resolve'").select("run_id")
+    identity = lake.read(METRIC).join(F.broadcast(resolved), on="run_id")
+    identity = identity.withColumnRenamed("name", "measure")
     parts = [
         backtest,
         parameters,

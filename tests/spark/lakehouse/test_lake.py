@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pyspark.sql import DataFrame
@@ -11,7 +11,8 @@ from clvspark.audiences.tables import DECILE
 from clvspark.catalogue import TABLES
 from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, StrictModel, Table
 from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
-from clvspark.lakehouse.run_log import METRIC, RUN
+from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
+from clvspark.lakehouse.vacuum import vacuum_tables
 from clvspark.sources.tables import EVENT, PRODUCT
 
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
@@ -230,3 +231,43 @@ def test_a_column_that_a_contract_gains_is_null_in_old_rows(open_lake, tmp_path)
         (2, "merged"),
         (3, "appended"),
     ]
+
+
+def test_files_of_versions_older_than_the_retention_are_removed(lake: Lakehouse) -> None:
+    lake.overwrite(PRODUCT, products(lake, tea=2))
+    lake.overwrite(PRODUCT, products(lake, milk=3))
+    folder = lake.storage.local_root / "sources" / "product"
+    kept, version = set(folder.glob("*.parquet")), lake.version(PRODUCT)
+    assert vacuum_tables(lake) == [PRODUCT.name]
+    assert set(folder.glob("*.parquet")) == kept
+
+    retention = "'delta.deletedFileRetentionDuration' = 'interval 0 hours'"
+    name = lake.storage.identifier(PRODUCT.name)
+    lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({retention})")
+    vacuum_tables(lake)
+    assert set(folder.glob("*.parquet")) < kept
+    assert found(lake) == {"milk": 3}
+    assert lake.version(PRODUCT) == version + 1  # that of the property
+
+
+def test_numbers_of_a_date_are_those_of_its_newest_run_that_succeeded(lake: Lakehouse) -> None:
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    runs = [
+        ("first", MARCH, "success", 1),
+        ("again", MARCH, "success", 2),
+        ("idle", MARCH, "unchanged", 3),
+        ("broken", MARCH, "failed", 4),
+        ("later", APRIL, "success", 5),
+    ]
+    rows = [
+        {
+            "run_id": name,
+            "stage": "resolve",
+            "as_of_date": day,
+            "status": status,
+            "ended_at": at + timedelta(hours=hours),
+        }
+        for name, day, status, hours in runs
+    ]
+    (newest,) = newest_runs(RUN.rows(lake.spark, rows), MARCH).collect()
+    assert newest["run_id"] == "again"

@@ -33,6 +33,7 @@ COMMANDS = [
     "simulate",
     "stream",
     "forget",
+    "vacuum",
     "status",
     "setup",
 ]

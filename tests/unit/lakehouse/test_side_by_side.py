@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from clvspark.lakehouse import side_by_side as module
 from clvspark.lakehouse.side_by_side import AT_ONCE, side_by_side
 
 ITEMS = range(2 * AT_ONCE)
+SECONDS = 20
+
+
+def interrupt() -> None:
+    """What Ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture(autouse=True)
@@ -24,16 +30,25 @@ def ctrl_c() -> Iterator[None]:
 
 
 def test_results_are_in_the_order_of_the_items() -> None:
-    assert side_by_side(lambda n: time.sleep(0.01 * (8 - n)) or n, ITEMS) == list(ITEMS)
+    ended = [threading.Event() for _ in range(AT_ONCE)]
+
+    def work(item: int) -> int:
+        if item + 1 < AT_ONCE:
+            assert ended[item + 1].wait(SECONDS)
+        ended[item].set()
+        return item
+
+    assert side_by_side(work, range(AT_ONCE)) == list(range(AT_ONCE))
 
 
 def test_all_end_before_the_first_error_is_raised() -> None:
-    ended = []
+    ended, failed = [], threading.Event()
 
     def work(item: int) -> None:
         if item == 0:
+            failed.set()
             raise ValueError("first")
-        time.sleep(0.05)
+        failed.wait(SECONDS)
         ended.append(item)
 
     with pytest.raises(ValueError, match="first"):
@@ -41,19 +56,30 @@ def test_all_end_before_the_first_error_is_raised() -> None:
     assert sorted(ended) == list(ITEMS)[1:]
 
 
-def test_after_an_interruption_what_has_begun_ends_and_nothing_else_begins() -> None:
-    begun, ended = [], []
-    full = threading.Barrier(AT_ONCE)
+@pytest.mark.parametrize("more", [0, 2])
+def test_what_has_begun_ends_and_nothing_else_begins_however_often_one_interrupts(
+    monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """Cancelling Spark's jobs is what ends the work here; before that Ctrl-C comes `more` times."""
+    begun, ended, impatient = [], [], [interrupt] * more
+    full, cancelled = threading.Barrier(AT_ONCE), threading.Event()
+
+    def cancel_jobs() -> None:
+        if impatient:
+            impatient.pop()()
+        else:
+            cancelled.set()
 
     def work(item: int) -> None:
         begun.append(item)
-        if full.wait() == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)
+        if full.wait(SECONDS) == 0:
+            interrupt()
+        assert cancelled.wait(SECONDS)
         ended.append(item)
 
+    monkeypatch.setattr(module, "cancel_jobs", cancel_jobs)
     with pytest.raises(KeyboardInterrupt):
         side_by_side(lambda _: side_by_side(work, ITEMS), [0])
     assert sorted(ended) == sorted(begun)
     assert len(begun) == AT_ONCE
-    assert side_by_side(lambda n: n, ITEMS) == list(ITEMS)  # the next call is its own
+    assert not impatient
