@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -21,6 +22,8 @@ UNEXPECTED = 70
 # As shells say it: 128 and the number of the signal.
 INTERRUPTED, TERMINATED = 130, 143
 # Typer raises the errors of its own copy of click, older ones those of the package.
+# Signals that come together, as from a supervisor and the terminal, are one; whoever still waits may interrupt again.
+_SECONDS_TO_END = 10.0
 _USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 
@@ -49,8 +52,9 @@ def guarded(call: Callable[[], Any]) -> None:
 
 
 def _stop_on_signals() -> list[int]:
-    """Let Ctrl-C and SIGTERM cancel the jobs and raise KeyboardInterrupt; the list gets the exit code."""
+    """Let Ctrl-C and SIGTERM cancel the jobs and raise KeyboardInterrupt; the list gets the exit codes."""
     stopped: list[int] = []
+    raised: list[float] = []
 
     def stop(number: int, _: FrameType | None) -> None:
         stopped.append(TERMINATED if number == signal.SIGTERM else INTERRUPTED)
@@ -58,6 +62,10 @@ def _stop_on_signals() -> list[int]:
         logging.disable(logging.CRITICAL)
         # Of a thread of its own: the one that is interrupted may be in the middle of a call to the JVM.
         threading.Thread(target=_cancel_jobs, daemon=True).start()
+        now = time.monotonic()
+        if raised and now - raised[-1] < _SECONDS_TO_END:
+            return
+        raised.append(now)
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -110,7 +110,7 @@ def vacuum(config: ConfigFile = DEFAULT_CONFIG) -> None:
         show("vacuum")
         names = vacuum_tables(lake)
     console.out.print(
-        f"{len(names)} tables hold no more files than their versions of the last 7 days need."
+        f"{len(names)} tables hold no more files than their versions within the retention need."
     )
 
 

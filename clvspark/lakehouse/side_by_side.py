@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame
@@ -14,9 +16,17 @@ from pyspark.sql import DataFrame
 from clvspark.lakehouse.runtime.gateway import cancel_jobs
 
 AT_ONCE = 4
-_SECONDS_BETWEEN_CANCELLATIONS = 0.5
-# Set once the outermost call, in whose pool this thread works, is interrupted.
-_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass
+class _Interruption:
+    """Whether a call was interrupted; calls within it share it."""
+
+    happened: bool = False
+
+
+_interruption: ContextVar[_Interruption | None] = ContextVar("interruption", default=None)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -28,16 +38,16 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     the first error, in the order of the items, is raised. So do they at Ctrl-C: what has begun is ended, Spark's jobs
     are cancelled, nothing more is begun, and only then the interruption goes on, as locks are released then.
     """
-    stop = _stop.get() or threading.Event()
+    interruption = _interruption.get() or _Interruption()
     begun: list[In] = []
     ended: list[In] = []
 
     def begin(item: In) -> Out:
         begun.append(item)
         try:
-            if stop.is_set():
+            if interruption.happened:
                 raise CancelledError
-            _stop.set(stop)  # for calls within this one; the thread ends with its pool
+            _interruption.set(interruption)  # the thread ends with its pool
             return work(item)
         finally:
             ended.append(item)
@@ -48,24 +58,31 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
             for future in futures:
                 future.exception()
         except KeyboardInterrupt:
-            stop.set()
+            interruption.happened = True
             _wait_for_end(begun, ended)
             raise
     return [future.result() for future in futures]
 
 
 def _wait_for_end(begun: list[In], ended: list[In]) -> None:
-    """Wait until all that has begun has ended, however often somebody interrupts that.
+    """Wait until all that has begun has ended; Ctrl-C is ignored until then, as it could strike anywhere.
 
-    No lock of Python's is taken, which an interruption could leave closed, and no call made to the JVM, whose answer
-    it could leave half read.
+    Another thread calls the JVM: of the call that was interrupted the answer may be half read.
     """
-    while len(ended) < len(begun):
-        try:
-            threading.Thread(target=cancel_jobs, daemon=True).start()
-            time.sleep(_SECONDS_BETWEEN_CANCELLATIONS)
-        except KeyboardInterrupt:
-            continue
+
+    def cancel() -> None:
+        while len(ended) < len(begun):
+            cancel_jobs()
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        canceller = threading.Thread(target=cancel, daemon=True)
+        canceller.start()
+        while len(ended) < len(begun) or canceller.is_alive():
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def by_key(work: Callable[[In], Out], keys: Iterable[In]) -> dict[In, Out]:

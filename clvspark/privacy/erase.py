@@ -276,7 +276,8 @@ def _hide_in_quarantine(
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
     rows = sum(_erase_matches(lake, table, found, key) for key in _matching_keys(table))
-    if rows:
+    # Of an erasure that was interrupted before its purge, files may still hold what is marked as deleted.
+    if rows or table.deletion_vectors:
         purge_deleted(lake, table)
     return rows
 

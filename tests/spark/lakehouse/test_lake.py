@@ -234,6 +234,8 @@ def test_a_column_that_a_contract_gains_is_null_in_old_rows(open_lake, tmp_path)
 
 
 def test_files_of_versions_older_than_the_retention_are_removed(lake: Lakehouse) -> None:
+    with pytest.raises(MissingInputError, match="names the right place"):
+        vacuum_tables(lake)
     lake.overwrite(PRODUCT, products(lake, tea=2))
     lake.overwrite(PRODUCT, products(lake, milk=3))
     folder = lake.storage.local_root / "sources" / "product"

@@ -256,6 +256,28 @@ def test_an_interrupted_erasure_is_finished_by_the_next(
     assert lake.read(ORDER).where("person_id = 'ann'").count() == 0
 
 
+def test_what_an_interruption_left_to_be_purged_is_purged_by_the_next(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake)
+    whole = erase.purge_deleted
+
+    def killed(lake: Lakehouse, table: Table) -> None:
+        if table is PERSON:
+            raise KeyboardInterrupt
+        whole(lake, table)
+
+    monkeypatch.setattr(erase, "purge_deleted", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    monkeypatch.setattr(erase, "purge_deleted", whole)
+    left = lake.spark.read.parquet(*lake.read(PERSON).inputFiles())
+    assert left.where("person_id = 'ann'").count() == 1  # marked only
+    erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    left = lake.spark.read.parquet(*lake.read(PERSON).inputFiles())
+    assert left.where("person_id = 'ann'").count() == 0
+
+
 def test_values_and_histories_of_every_date_go(lake: Lakehouse) -> None:
     write(lake)
     for table, more in ((CUSTOMER_VALUE, VALUE), (CLV_SUMMARY, SUMMARY)):

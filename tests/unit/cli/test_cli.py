@@ -165,6 +165,7 @@ def test_a_termination_ends_like_ctrl_c_with_a_code_of_its_own(
             os.kill(os.getpid(), signal.SIGTERM)
             signal.pause()
         finally:
+            os.kill(os.getpid(), signal.SIGINT)  # what comes at once is the same interruption
             removed.append("temporary files")
 
     with pytest.raises(SystemExit) as stopped:
