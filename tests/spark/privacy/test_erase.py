@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from clvspark.activation.tables import HOLDOUT
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import CLV_SUMMARY, ORDER
-from clvspark.identity.tables import EVIDENCE, PERSON_LINK
+from clvspark.identity.tables import EVIDENCE, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.privacy import erase
@@ -260,6 +260,8 @@ def test_what_an_interruption_left_to_be_purged_is_purged_by_the_next(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(lake)
+    persons = [{"person_id": person, "records": 1} for person in ("ann", "bob")]
+    lake.overwrite(PERSON, PERSON.rows(lake.spark, persons).coalesce(1))
     whole = erase.purge_deleted
 
     def killed(lake: Lakehouse, table: Table) -> None:
