@@ -6,9 +6,11 @@ import os
 import re
 import signal
 import threading
+from contextlib import suppress
 from typing import Any
 
 from py4j.java_gateway import JavaClass
+from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 
@@ -71,7 +73,8 @@ def cancel_jobs() -> None:
     """Cancel the Spark jobs that are running, if there is a context."""
     context = SparkContext._active_spark_context  # noqa: SLF001 - getOrCreate would start one
     if context is not None:
-        context.cancelAllJobs()
+        with suppress(Py4JError):  # where the JVM is ending already, so do they
+            context.cancelAllJobs()
 
 
 def _filtered(target: int, noise: re.Pattern[bytes]) -> int:
