@@ -58,14 +58,14 @@ def _stop_on_signals() -> list[int]:
 
     def stop(number: int, _: FrameType | None) -> None:
         stopped.append(TERMINATED if number == signal.SIGTERM else INTERRUPTED)
+        now = time.monotonic()
+        if raised and now - raised[-1] < _SECONDS_TO_END:
+            return  # the jobs that run by now are those that note how it ended
+        raised.append(now)
         # Py4J logs with its traceback that a call was interrupted.
         logging.disable(logging.CRITICAL)
         # Of a thread of its own: the one that is interrupted may be in the middle of a call to the JVM.
         threading.Thread(target=_cancel_jobs, daemon=True).start()
-        now = time.monotonic()
-        if raised and now - raised[-1] < _SECONDS_TO_END:
-            return
-        raised.append(now)
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
