@@ -21,9 +21,9 @@ from clvspark.lakehouse.foreign import name_of, translate
 UNEXPECTED = 70
 # As shells say it: 128 and the number of the signal.
 INTERRUPTED, TERMINATED = 130, 143
-# Typer raises the errors of its own copy of click, older ones those of the package.
 # Signals that come together, as from a supervisor and the terminal, are one; whoever still waits may interrupt again.
 _SECONDS_TO_END = 10.0
+# Typer raises the errors of its own copy of click, older ones those of the package.
 _USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 

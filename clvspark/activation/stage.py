@@ -32,18 +32,15 @@ from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.side_by_side import keep_all, side_by_side
 from clvspark.privacy.addresses import (
     add_unread_entries,
-    add_unread_links,
     judge_entries,
     list_entries,
 )
 from clvspark.privacy.consent import (
     CHANNELS,
-    MARKETING,
     consent_by_channel,
-    resolve_consent,
 )
 from clvspark.privacy.erase import purge_deleted
-from clvspark.privacy.statements import read_statements
+from clvspark.privacy.statements import read_consent
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STAGE = "activate"
@@ -96,10 +93,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
     links = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    unread = lake.read_or_empty(UNREAD_ADDRESS)
-    spoken = add_unread_links(links, unread)
-    said = read_statements(lake)
-    consent = resolve_consent(said, spoken, purpose=MARKETING, until=until, later_refusals=True)
+    consent = read_consent(lake, links, until=until, later_refusals=True)
     listed = [_entries(lake, name) for name in identifiers]
     members, consent, *listed = keep_all(members, consent, *listed)
     entries = dict(zip(identifiers, listed, strict=True))

@@ -33,17 +33,14 @@ from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.side_by_side import all_of, keep_all
 from clvspark.privacy.addresses import (
     add_unread_entries,
-    add_unread_links,
     judge_entries,
     list_entries,
 )
 from clvspark.privacy.consent import (
     CHANNELS,
-    MARKETING,
     consent_by_channel,
-    resolve_consent,
 )
-from clvspark.privacy.statements import read_statements
+from clvspark.privacy.statements import read_consent
 from clvspark.sources.tables import (
     CONSENT,
     CUSTOMER_RECORD,
@@ -100,8 +97,10 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         return
     # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
     past = membership_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1))
+    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    consent = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
     (then, consent), *_ = all_of(
-        lambda: keep_all(past, _consent_until(lake, as_of)),
+        lambda: keep_all(past, consent),
         lambda: run.overwrite(DECILE, ranked, where=rows_of(as_of)),
         lambda: run.merge(DEFINITION, _definition_rows(lake, config)),
     )
@@ -113,7 +112,7 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     # Who has absorbed a member since was one.
     before = members_of_today(inside, lake.read_or_empty(ALIAS)).localCheckpoint(eager=False)
     profiles = build_profiles(
-        _gather_evidence(lake, before, consent), conditions, as_of=as_of
+        _gather_evidence(lake, links, before, consent), conditions, as_of=as_of
     ).localCheckpoint(eager=False)
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
     after = update_membership(then, members, as_of=as_of).localCheckpoint()
@@ -129,19 +128,9 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     run.overwrite(ESTIMATE, estimates, where=rows_of(as_of))
 
 
-def _current_links(lake: Lakehouse) -> DataFrame:
-    return lake.read(PERSON_LINK).where("valid_to IS NULL")
-
-
-def _consent_until(lake: Lakehouse, as_of: date) -> DataFrame:
-    """Consent of persons, and of addresses that could not be read, as said before the day."""
-    until = F.lit(as_of).cast("timestamp")
-    spoken = add_unread_links(_current_links(lake), lake.read_or_empty(UNREAD_ADDRESS))
-    return resolve_consent(read_statements(lake), spoken, purpose=MARKETING, until=until)
-
-
-def _gather_evidence(lake: Lakehouse, before: DataFrame, consent: DataFrame) -> Evidence:
-    links = _current_links(lake)
+def _gather_evidence(
+    lake: Lakehouse, links: DataFrame, before: DataFrame, consent: DataFrame
+) -> Evidence:
     unread = lake.read_or_empty(UNREAD_ADDRESS)
     people = links.select("source_system", "source_record_id", "person_id")
     orders = (

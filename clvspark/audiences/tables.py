@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.tables import resolve_aliases
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.table import Column, Table
 
 _PERSON = Column("person_id", "string", key=True, references="identity.person")
@@ -129,7 +130,7 @@ def ranks_of_today(deciles: DataFrame, aliases: DataFrame, day: date) -> DataFra
     best of theirs where they were not ranked.
     """
     own = F.col("person_id").alias("_was")
-    ranked = deciles.where(F.col("as_of_date") == F.lit(day))
+    ranked = deciles.where(rows_of(day))
     now = resolve_aliases(ranked.select("person_id", "metric", "decile", own), aliases)
     age = F.struct(F.col("_was") != F.col("person_id"), "decile")
     return now.groupBy("person_id", "metric").agg(F.min_by("decile", age).alias("decile"))

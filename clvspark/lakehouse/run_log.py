@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
@@ -168,7 +169,6 @@ class RunLog:
 
 def newest_runs(runs: DataFrame, as_of: date) -> DataFrame:
     """Of ops.run, the newest run of each stage that did its work for `as_of` or for no date."""
-    concerns = F.col("as_of_date").isNull() | (F.col("as_of_date") == F.lit(as_of))
-    done = runs.where("status = 'success'").where(concerns)
+    done = runs.where(f"status = 'success' AND (as_of_date IS NULL OR {rows_of(as_of)})")
     newest = F.max_by(F.struct(*RUN.names), "ended_at").alias("newest")
     return done.groupBy("stage").agg(newest).select("newest.*")

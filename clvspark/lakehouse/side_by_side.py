@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame
@@ -16,17 +14,9 @@ from pyspark.sql import DataFrame
 from clvspark.lakehouse.runtime.gateway import cancel_jobs
 
 AT_ONCE = 4
-_SECONDS_BETWEEN_LOOKS = 0.2
-
-
-@dataclass
-class _Interruption:
-    """Whether a call was interrupted; calls within it share it."""
-
-    happened: bool = False
-
-
-_interruption: ContextVar[_Interruption | None] = ContextVar("interruption", default=None)
+_SECONDS_BETWEEN_CANCELLATIONS = 0.2
+# Set once the outermost call, in whose pool this thread works, is interrupted.
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -38,49 +28,43 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     the first error, in the order of the items, is raised. So do they at Ctrl-C: what has begun is ended, Spark's jobs
     are cancelled, nothing more is begun, and only then the interruption goes on, as locks are released then.
     """
-    interruption = _interruption.get() or _Interruption()
-    begun: list[In] = []
-    ended: list[In] = []
+    stop = _stop.get() or threading.Event()
 
     def begin(item: In) -> Out:
-        begun.append(item)
-        try:
-            if interruption.happened:
-                raise CancelledError
-            _interruption.set(interruption)  # the thread ends with its pool
-            return work(item)
-        finally:
-            ended.append(item)
+        if stop.is_set():
+            raise CancelledError
+        _stop.set(stop)  # for calls within this one; the thread ends with its pool
+        return work(item)
 
+    futures: list[Future[Out]] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            futures = [pool.submit(begin, item) for item in items]
+            futures.extend(pool.submit(begin, item) for item in items)
             for future in futures:
+                # `wait` holds all their locks for a moment, which an interruption would leave closed.
                 future.exception()
         except KeyboardInterrupt:
-            interruption.happened = True
-            _wait_for_end(begun, ended)
+            stop.set()
+            _wait_for_end(futures)
             raise
     return [future.result() for future in futures]
 
 
-def _wait_for_end(begun: list[In], ended: list[In]) -> None:
+def _wait_for_end(futures: list[Future[Out]]) -> None:
     """Wait until all that has begun has ended; Ctrl-C is ignored until then, as it could strike anywhere.
 
     Another thread calls the JVM: of the call that was interrupted the answer may be half read.
     """
 
     def cancel() -> None:
-        while len(ended) < len(begun):
+        while wait(futures, _SECONDS_BETWEEN_CANCELLATIONS).not_done:
             cancel_jobs()
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         canceller = threading.Thread(target=cancel, daemon=True)
         canceller.start()
-        while len(ended) < len(begun) or canceller.is_alive():
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        canceller.join()
     finally:
         signal.signal(signal.SIGINT, handler)
 

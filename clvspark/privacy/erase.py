@@ -226,8 +226,14 @@ def _hide_in_quarantine(
     """Blank the rows in quarantine that name one of the records, or an e-mail of theirs; they stay in the counts."""
     table = lake.tables[QUARANTINE]
     # What another person's erasure has blanked may still say of whom it is.
-    rows = lake.read(table).where("raw IS NOT NULL OR source_record_id IS NOT NULL").alias("q")
+    rows = lake.read(table).where("raw IS NOT NULL OR source_record_id IS NOT NULL")
     records = found.select(*RECORD).distinct()
+    own = records.select(
+        F.col("source_system").alias("_system"), F.col("source_record_id").alias("_id")
+    )
+    is_own = F.col("record_system").eqNullSafe(F.col("_system"))
+    is_own &= F.col("source_record_id") == F.col("_id")
+    rows = rows.join(F.broadcast(own), is_own, "left").alias("q")
     addresses = emails.where("entry IS NOT NULL").select(
         F.col("entry").alias("needle"), F.lit(None).cast("string").alias("system")
     )
@@ -244,18 +250,12 @@ def _hide_in_quarantine(
     words = reduce(F.array_union, found_words)
     spoken = rows.withColumn("digest", F.explode(F.transform(words, address_digest)))
     spoken = spoken.join(F.broadcast(emails.select("digest")), on="digest", how="left_semi")
-    # A row of another record that mentions the person still says of whom it is.
-    own = records.select(
-        F.col("source_system").alias("_system"), F.col("source_record_id").alias("_id")
-    )
-    is_own = F.col("record_system").eqNullSafe(F.col("_system"))
-    is_own &= F.col("source_record_id") == F.col("_id")
-    theirs = rows.join(F.broadcast(own), is_own, "left_semi")
+    theirs = rows.where("_id IS NOT NULL")
+    # A row of another record that mentions the person, without `_id`, still says of whom it is.
     hits = (
         reduce(DataFrame.unionByName, (named, spoken.drop("digest"), theirs))
-        .distinct()
-        .join(F.broadcast(own), is_own, "left")
         .select("quarantine_id", row_digest(F.col("raw")).alias("digest"), "_id")
+        .distinct()
         .localCheckpoint()
     )
     touched = hits.count()
