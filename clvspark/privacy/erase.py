@@ -53,8 +53,11 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     MissingInputError, before anything is erased, where one of the records is not known or belongs to no person yet.
     """
     with lake.writing("forget"):
+        erased = _list_erased(lake, records)
+        if erased:
+            _purge_marked(lake)
         found = _records_of_persons(lake, records).localCheckpoint()
-        _refuse_unknown(lake, records, found)
+        _refuse_unknown(lake, records, found, erased)
         emails = _list_emails(lake, found).localCheckpoint()
         found = found.unionByName(_list_guests(lake, emails, found)).distinct().localCheckpoint()
         digest = record_digest(F.col("source_system"), F.col("source_record_id"))
@@ -78,7 +81,23 @@ def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date
     return {name: rows for name, rows in touched.items() if rows}
 
 
-def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -> None:
+def _list_erased(lake: Lakehouse, records: Sequence[str]) -> set[str]:
+    """Those of the records that have a tombstone, which is the first that an erasure writes."""
+    digests = {digest_of(record): record for record in records}
+    stones = lake.read_or_empty(TOMBSTONE).where(F.col("record_sha256").isin(*digests)).collect()
+    return {digests[row["record_sha256"]] for row in stones}
+
+
+def _purge_marked(lake: Lakehouse) -> None:
+    """Purge what an erasure that was interrupted may have marked as deleted, in files that stay."""
+    for table in lake.tables.values():
+        if table.deletion_vectors and lake.exists(table):
+            purge_deleted(lake, table)
+
+
+def _refuse_unknown(
+    lake: Lakehouse, records: Sequence[str], found: DataFrame, erased: set[str]
+) -> None:
     """Nobody may believe that a record is erased which was misspelt.
 
     An id may tell who somebody is, and messages are logged: records are told by their place among those given.
@@ -89,11 +108,8 @@ def _refuse_unknown(lake: Lakehouse, records: Sequence[str], found: DataFrame) -
         return
     landed = lake.read_or_empty(lake.tables[RECORDS]).select(_unique_id())
     waiting = {row[0] for row in landed.where(_is_named(missing)).collect()}
-    digests = {digest_of(record): record for record in missing}
-    stones = lake.read_or_empty(TOMBSTONE).where(F.col("record_sha256").isin(*digests)).collect()
-    erased = {digests[row["record_sha256"]] for row in stones}
     reasons = {
-        "erased already": erased,
+        "erased already": erased.intersection(missing),
         "not resolved yet (run first: clvspark resolve)": waiting - erased,
         "not known (records are given as SYSTEM:ID, e.g. crm:C0000000000001)": {
             record for record in missing if record not in waiting | erased
@@ -276,8 +292,7 @@ def _hide_in_quarantine(
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
     rows = sum(_erase_matches(lake, table, found, key) for key in _matching_keys(table))
-    # Of an erasure that was interrupted before its purge, files may still hold what is marked as deleted.
-    if rows or table.deletion_vectors:
+    if rows:
         purge_deleted(lake, table)
     return rows
 

@@ -73,7 +73,7 @@ def cancel_jobs() -> None:
     """Cancel the Spark jobs that are running, if there is a context."""
     context = SparkContext._active_spark_context  # noqa: SLF001 - getOrCreate would start one
     if context is not None:
-        with suppress(Py4JError):  # where the JVM is ending already, so do they
+        with suppress(Py4JError, OSError):  # where the JVM is ending already, so do they
             context.cancelAllJobs()
 
 
