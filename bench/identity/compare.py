@@ -85,8 +85,9 @@ def measure(engine: str, folder: Path) -> dict[str, Any]:
             peak = max(peak, _resident(process.pid))
             time.sleep(0.2)
     if process.poll() is None:
-        for child in [*psutil.Process(process.pid).children(recursive=True), process]:
+        for child in psutil.Process(process.pid).children(recursive=True):
             child.kill()
+        process.kill()
         return {"error": f"stopped after {TIME_LIMIT} s"}
     lines = process.stdout.read().strip().splitlines()  # type: ignore[union-attr]
     if process.returncode != 0:
@@ -145,7 +146,7 @@ def _summarise(engine: str, runs: list[dict[str, Any]], folder: Path) -> dict[st
     errors = [run["error"] for run in own if "error" in run]
     if errors:
         return {"engine": engine, "error": errors[0]}
-    measured = {
+    measured: dict[str, Any] = {
         name: median(run[name] for run in own)
         for name in ("seconds", "link_seconds", "pairs", "peak_gib")
         if name in own[0]

@@ -11,6 +11,12 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from clvspark.identity.engines import EngineName
 
 WARM_UP_RECORDS = 5_000
 
@@ -46,7 +52,7 @@ def run_splink_on_duckdb(records: Path, model: Path, settings: Path, out: Path) 
     return {"seconds": end - start, "link_seconds": linked - start, "pairs": count}
 
 
-def run_clvspark(engine: str) -> Callable[[Path, Path, Path, Path], dict[str, float]]:
+def run_clvspark(engine: EngineName) -> Callable[[Path, Path, Path, Path], dict[str, float]]:
     """Our facade with one of its engines; Spark is warm: it has resolved a few records before."""
 
     def run(records: Path, model: Path, settings: Path, out: Path) -> dict[str, float]:
@@ -58,7 +64,7 @@ def run_clvspark(engine: str) -> Callable[[Path, Path, Path, Path], dict[str, fl
         trained = IdentityModel.load(model)
         data = spark.read.parquet(str(records))
 
-        def resolve(frame, folder):
+        def resolve(frame: DataFrame, folder: Path) -> float:
             resolved = resolver.resolve(frame, trained)
             resolved.pairs.write.parquet(str(folder / "pairs"))
             linked = time.monotonic()

@@ -71,7 +71,7 @@ def resolve_in_turn(
     measured = {}
     for day, (name, part) in zip(DAYS, parts.items(), strict=False):
         lake.overwrite(CUSTOMER_RECORD, part)
-        lake.log.forget_versions()
+        lake.log.forget_version(CUSTOMER_RECORD)
         measured[name] = measure(lake, config, day)
     return measured, lake
 

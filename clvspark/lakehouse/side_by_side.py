@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -29,36 +30,43 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     are cancelled, nothing more is begun, and only then the interruption goes on, as locks are released then.
     """
     stop = _stop.get() or threading.Event()
+    begun: list[In] = []
+    ended: list[In] = []
 
     def begin(item: In) -> Out:
-        if stop.is_set():
-            raise CancelledError
-        _stop.set(stop)  # for calls within this one; the thread ends with its pool
-        return work(item)
+        begun.append(item)
+        try:
+            if stop.is_set():
+                raise CancelledError
+            _stop.set(stop)  # for calls within this one; the thread ends with its pool
+            return work(item)
+        finally:
+            ended.append(item)
 
-    futures: list[Future[Out]] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            futures.extend(pool.submit(begin, item) for item in items)
+            futures = [pool.submit(begin, item) for item in items]
             for future in futures:
                 # `wait` holds all their locks for a moment, which an interruption would leave closed.
                 future.exception()
         except KeyboardInterrupt:
             stop.set()
-            _wait_for_end(futures)
+            # What has begun is not told by the futures: a thread may start while `submit` is interrupted.
+            _wait_for_end(lambda: len(ended) < len(begun))
             raise
     return [future.result() for future in futures]
 
 
-def _wait_for_end(futures: list[Future[Out]]) -> None:
-    """Wait until all that has begun has ended; Ctrl-C is ignored until then, as it could strike anywhere.
+def _wait_for_end(is_working: Callable[[], bool]) -> None:
+    """Cancel jobs until all that has begun has ended; Ctrl-C is ignored until then, as it could strike anywhere.
 
     Another thread calls the JVM: of the call that was interrupted the answer may be half read.
     """
 
     def cancel() -> None:
-        while wait(futures, _SECONDS_BETWEEN_CANCELLATIONS).not_done:
+        while is_working():
             cancel_jobs()
+            time.sleep(_SECONDS_BETWEEN_CANCELLATIONS)
 
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

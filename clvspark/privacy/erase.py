@@ -292,7 +292,8 @@ def _hide_in_quarantine(
 
 def _erase_from(lake: Lakehouse, table: Table, found: DataFrame) -> int:
     rows = sum(_erase_matches(lake, table, found, key) for key in _matching_keys(table))
-    if rows:
+    # Files may still hold rows of hers that another stage has deleted.
+    if rows or table.deletion_vectors:
         purge_deleted(lake, table)
     return rows
 

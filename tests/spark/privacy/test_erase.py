@@ -257,6 +257,20 @@ def test_an_interrupted_erasure_is_finished_by_the_next(
     assert lake.read(ORDER).where("person_id = 'ann'").count() == 0
 
 
+def test_what_another_stage_has_deleted_is_purged_with_her(lake: Lakehouse) -> None:
+    """A run that finds a record gone marks its person as deleted, in a file that stays; the links are closed only."""
+    write(lake)
+    persons = [{"person_id": person, "records": 1} for person in ("ann", "bob")]
+    lake.overwrite(PERSON, PERSON.rows(lake.spark, persons).coalesce(1))
+    gone = lake.read(PERSON).where("person_id = 'ann'")
+    lake.merge(PERSON, lake.read(PERSON).limit(0), gone=gone)
+    left = lake.spark.read.parquet(*lake.read(PERSON).inputFiles())
+    assert left.where("person_id = 'ann'").count() == 1  # marked only
+    erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    left = lake.spark.read.parquet(*lake.read(PERSON).inputFiles())
+    assert left.where("person_id = 'ann'").count() == 0
+
+
 @pytest.mark.parametrize("last", [PERSON, PERSON_LINK], ids=lambda table: table.name)
 def test_what_an_interruption_left_to_be_purged_is_purged_by_the_next(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch, last: Table
