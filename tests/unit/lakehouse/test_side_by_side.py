@@ -83,3 +83,27 @@ def test_what_has_begun_ends_and_nothing_else_begins_however_often_one_interrupt
     assert sorted(ended) == sorted(begun)
     assert len(begun) == AT_ONCE
     assert not impatient
+
+
+def test_a_thread_that_starts_while_its_item_is_handed_over_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, ended, start = threading.Event(), [], threading.Thread.start
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.startswith("ThreadPool"):
+            assert begun.wait(SECONDS)
+            raise KeyboardInterrupt
+
+    def work(item: int) -> None:
+        begun.set()
+        assert cancelled.wait(SECONDS)
+        ended.append(item)
+
+    cancelled = threading.Event()
+    monkeypatch.setattr(module, "cancel_jobs", cancelled.set)
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(work, ITEMS)
+    assert ended == [0]
