@@ -23,7 +23,7 @@ from clvspark.identity.clustering.trusted import trusted_pairs
 from clvspark.identity.config import IdentityConfig
 from clvspark.identity.incremental.changes import Renewal
 from clvspark.identity.incremental.resolve import Knowledge, Update
-from clvspark.identity.incremental.stored_evidence import gather_rows, rows_to_write
+from clvspark.identity.incremental.stored_evidence import rows_to_write
 from clvspark.identity.persons.contacts import gather_contacts
 from clvspark.identity.persons.golden_record import build_golden_records
 from clvspark.identity.persons.ledger import (
@@ -106,16 +106,14 @@ def publish(
     renewal: Renewal,
     update: Update,
     known: Knowledge,
-    stored: DataFrame | None,
 ) -> None:
     """Write what has changed, side by side, but the links at the last and the evidence after them."""
     run, lake, settings = work.run, work.lake, work.settings
     ledger = _draw_up_ledger(work, renewal, update, known)
-    rows = gather_rows(renewal, update.evidence).localCheckpoint()
     reached = records if update.labels is None else rows_among(records, ledger.assigned)
     golden = build_golden_records(
         reached.drop("unique_id", "record_hash"),
-        gather_contacts(reached, rows, settings),
+        gather_contacts(reached, update.rows, settings),
         ledger.assigned,
         work.config.survivorship,
     )
@@ -124,14 +122,7 @@ def publish(
         REVIEW: _list_reviews(lake, settings, update),
         SHARED_IDENTIFIER: _list_shared(lake, renewal),
     }
-    written = rows_to_write(
-        rows,
-        update.clusters,
-        renewal,
-        stored,
-        basis=basis(known.model, work.config),
-        settings=settings,
-    )
+    written = rows_to_write(update, basis=basis(known.model, work.config), settings=settings)
     kept, *_ = all_of(
         written.localCheckpoint,
         lambda: _write(run, update, tables),

@@ -18,7 +18,6 @@ from clvspark.identity.incremental.changes import (
     renew_evidence,
 )
 from clvspark.identity.incremental.resolve import (
-    Before,
     Knowledge,
     Update,
     resolve_changes,
@@ -96,7 +95,7 @@ def _resolve(work: Work) -> None:
         cause = "model" if other else "records"
         renewal = renew_everything(records, decided, settings, cause=cause)
     else:
-        renewal = renew_evidence(records, stored, decided, settings)
+        renewal = renew_evidence(records, stored, decided, bonds, settings)
     if settings.compared and model is None:
         model = _train(work, resolver, renewal)
     frequencies = None if model is None else lake.read(TERM_FREQUENCY)
@@ -105,8 +104,8 @@ def _resolve(work: Work) -> None:
     if stored is None or renewal.everything:
         update = resolve_everything(resolver, renewal, known)
     else:
-        update = resolve_changes(resolver, renewal, known, Before(stored, lake.read(PAIR)))
-    publish(work, records, renewal, update, known, stored)
+        update = resolve_changes(resolver, renewal, known, lake.read(PAIR))
+    publish(work, records, renewal, update, known)
     _measure(work, update, truth)
     resolver.engine.release()
 

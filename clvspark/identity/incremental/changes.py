@@ -18,8 +18,10 @@ from clvspark.identity.cleaning.shared_identifiers import (
     mark_shared,
 )
 from clvspark.identity.cleaning.standardise import standardise_records
+from clvspark.identity.incremental.neighbours import find_neighbours, widen
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.subsets import rows_among, rows_beside
+from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.texts import hash_columns
 
 # Beyond this share of changed records it is cheaper to take all for changed.
@@ -30,14 +32,17 @@ EVERYTHING_SHARE = 0.3
 class Renewal:
     """Evidence of a run beside that of the last one.
 
-    Rows of `renewed`, `kept` and `before` have the columns of identity.evidence that linking reads: unique_id, shared,
-    record_hash, decision_hash, evidence_hash and those of the settings, shared identifiers not blanked.
+    All rows have the columns of identity.evidence that linking reads: unique_id, shared, record_hash, decision_hash,
+    evidence_hash and those of the settings, shared identifiers not blanked. Those that are stored have component and
+    is_divided, too.
 
     Parameters
     ----------
     renewed : records that are new or changed, and those of which an identifier became shared or stopped;
         ``is_touched`` says whether they are compared by anything else than before.
-    kept : all other records; None where everything is renewed.
+    kept : all other records, as they are stored; None where everything is renewed.
+    around : those of `kept` with something in common with `renewed` or `before`, see `find_neighbours`; None where
+        everything is renewed.
     before : what the records of `renewed` and those that are gone were; None where everything is renewed.
     gone : ``unique_id`` of records that are no more.
     causes : ``unique_id, cause`` of all that changed, see `ledger.CAUSES`.
@@ -47,6 +52,7 @@ class Renewal:
 
     renewed: DataFrame
     kept: DataFrame | None
+    around: DataFrame | None
     before: DataFrame | None
     gone: DataFrame
     causes: DataFrame
@@ -99,15 +105,20 @@ def renew_everything(
     renewed = renewed.localCheckpoint(eager=False)
     causes = renewed.select("unique_id", F.lit(cause).alias("cause"))
     nobody = renewed.select("unique_id").limit(0)
-    return Renewal(renewed, None, None, nobody, causes, identifiers)
+    return Renewal(renewed, None, None, None, nobody, causes, identifiers)
 
 
 def renew_evidence(
-    records: DataFrame, stored: DataFrame, decided: DataFrame | None, settings: IdentitySettings
+    records: DataFrame,
+    stored: DataFrame,
+    decided: DataFrame | None,
+    bonds: DataFrame | None,
+    settings: IdentitySettings,
 ) -> Renewal:
     """Evidence of the records that changed, and of those whose identifiers became shared or stopped to be.
 
-    In: as `find_changes`, with all columns of the records. Where too many have changed, everything is renewed.
+    In: as `find_changes`, with all columns of the records; what people decided. Where too many have changed,
+    everything is renewed.
     """
     hashed = records.select("unique_id", "record_hash")
     changes = find_changes(hashed, stored, decided).localCheckpoint(eager=False)
@@ -115,27 +126,31 @@ def renew_evidence(
         return renew_everything(records, decided, settings, cause="records")
     gone = changes.where("is_gone").select("unique_id")
     changed = rows_among(records, changes.where("NOT is_gone"))
-    fresh = _standardise(changed, decided, settings).localCheckpoint(eager=False)
-    stored = stored.select(*fresh.columns, "evidence_hash")
-    before, kept = (
-        rows_among(stored, changes).localCheckpoint(eager=False),
-        rows_beside(stored, changes),
+    rest = rows_beside(stored, changes)
+    fresh, before = keep_all(
+        _standardise(changed, decided, settings), rows_among(stored, changes), eager=False
     )
+    now_and_then = fresh.unionByName(before, allowMissingColumns=True)
+    around = find_neighbours(rest, now_and_then, bonds, settings).localCheckpoint(eager=False)
     causes = changes.select("unique_id", "cause")
     identifiers = None
     if bounded_attributes(settings):
-        identifiers, flipped = _recount(fresh, before, kept, settings)
-        others = rows_among(kept, flipped).localCheckpoint(eager=False)
-        fresh = mark_shared(fresh.unionByName(others.select(*fresh.columns)), identifiers, settings)
-        before = before.unionByName(others).localCheckpoint(eager=False)
-        causes = causes.unionByName(flipped.withColumn("cause", F.lit("records")))
-        kept = rows_beside(stored, causes)
+        identifiers, flipped = _recount(fresh, before, around, settings)
+        if not flipped.isEmpty():
+            others = rows_among(around, flipped).localCheckpoint(eager=False)
+            around = rows_beside(widen(around, rest, others, bonds, settings), flipped)
+            fresh = fresh.unionByName(others.select(*fresh.columns))
+            before = before.unionByName(others).localCheckpoint(eager=False)
+            causes = causes.unionByName(flipped.withColumn("cause", F.lit("records")))
+        fresh = mark_shared(fresh, identifiers, settings)
     hashed = _hash_evidence(fresh, settings)
     was = before.select("unique_id", F.col("evidence_hash").alias("_was"))
     is_touched = ~F.col("evidence_hash").eqNullSafe(F.col("_was"))
     renewed = hashed.join(F.broadcast(was), on="unique_id", how="left")
-    renewed = renewed.withColumn("is_touched", is_touched).drop("_was").localCheckpoint(eager=False)
-    return Renewal(renewed, kept, before, gone, causes.localCheckpoint(eager=False), identifiers)
+    renewed = renewed.withColumn("is_touched", is_touched).drop("_was")
+    renewed, causes = keep_all(renewed, causes, eager=False)
+    kept = rows_beside(stored, causes)
+    return Renewal(renewed, kept, around, before, gone, causes, identifiers)
 
 
 def _standardise(
@@ -148,13 +163,13 @@ def _standardise(
 
 
 def _recount(
-    fresh: DataFrame, before: DataFrame, kept: DataFrame, settings: IdentitySettings
+    fresh: DataFrame, before: DataFrame, around: DataFrame, settings: IdentitySettings
 ) -> tuple[DataFrame, DataFrame]:
     """Counted identifiers that changed records have or had, and ``unique_id`` of others whose verdict flips."""
     now = list_identifiers(fresh, settings)
     then = list_identifiers(before, settings)
     touched = now.unionByName(then).select("kind", "value").distinct().localCheckpoint(eager=False)
-    carriers = list_identifiers(kept, settings, "shared")
+    carriers = list_identifiers(around, settings, "shared")
     carriers = rows_among(carriers, touched, "kind", "value").localCheckpoint(eager=False)
     counted = count_identifiers(now.unionByName(carriers.select(*now.columns)), settings)
     counted = touched.join(counted, on=["kind", "value"], how="left").select(

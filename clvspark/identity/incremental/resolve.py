@@ -40,11 +40,18 @@ from clvspark.identity.cleaning.shared_identifiers import blank_shared
 from clvspark.identity.clustering.components import gather_edges, label_components
 from clvspark.identity.clustering.trusted import trusted_pairs
 from clvspark.identity.incremental.changes import Renewal
+from clvspark.identity.incremental.neighbours import (
+    ends_of,
+    pairs_with_an_end,
+    pairs_without_end,
+    widen,
+)
 from clvspark.identity.model.term_frequency import adjusted_columns, value_hash
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.subsets import rows_among, rows_beside
+from clvspark.lakehouse.side_by_side import keep_all
 
 _UNBOUNDED = 2**62
 _PAIR_SCHEMA = (
@@ -62,20 +69,14 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
-class Before:
-    """What the last run left: identity.evidence and identity.pair."""
-
-    evidence: DataFrame
-    pairs: DataFrame
-
-
-@dataclass(frozen=True)
 class Update:
     """What a run changes.
 
     Parameters
     ----------
-    evidence : the records A of the proof above, as they are compared: shared identifiers blanked.
+    rows : the records A of the proof above, as identity.evidence has them, identifiers that are shared not blanked,
+        with ``is_touched``; of those that are stored and not renewed ``component`` and ``is_divided`` as they were.
+    evidence : `rows` as they are compared: shared identifiers blanked.
     inside : pairs of `evidence`.
     before : pairs of `evidence` and of records that are gone, as they were; None where everything is touched.
     clusters : ``unique_id, cluster, is_divided, component`` of `evidence`.
@@ -83,6 +84,7 @@ class Update:
     sizes : sizes of blocks, see `block_sizes`; None where there is no model.
     """
 
+    rows: DataFrame
     evidence: DataFrame
     inside: DataFrame
     before: DataFrame | None
@@ -103,38 +105,35 @@ def resolve_everything(resolver: IdentityResolver, renewal: Renewal, known: Know
         evidence, known.model, frequencies=known.frequencies, decisions=known.bonds
     )
     clusters = _describe(persons, evidence, pairs, known, settings)
-    return Update(evidence, pairs, None, clusters, None, sizes)
+    return Update(renewal.renewed, evidence, pairs, None, clusters, None, sizes)
 
 
 def resolve_changes(
-    resolver: IdentityResolver, renewal: Renewal, known: Knowledge, before: Before
+    resolver: IdentityResolver, renewal: Renewal, known: Knowledge, pairs: DataFrame
 ) -> Update:
-    """Persons of the records that a change can reach."""
+    """Persons of the records that a change can reach. In: identity.pair as the last run left it."""
     settings = resolver.settings
     scene = _set_scene(renewal, settings)
     sizes = None
     links = resolver.spark.createDataFrame([], _PAIR_SCHEMA)
     if known.model is not None:
-        scene, meetings = _touch_blocks(scene, settings)
+        scene, meetings = _touch_blocks(scene, renewal, known, settings)
         sizes = meetings.sizes.localCheckpoint(eager=False)
         refuse_explosion(sizes, settings)
         near = rows_among(scene.kept, meetings.met).withColumn("touched", F.lit(False))
         linked = near.unionByName(scene.touched.withColumn("touched", F.lit(True)))
         links = _link(resolver, linked.localCheckpoint(eager=False), known)
-    ended = scene.touched.select("unique_id").unionByName(renewal.gone).localCheckpoint(eager=False)
-    old = _with_an_end(before.pairs, ended).localCheckpoint(eager=False)
-    labels = _reach(scene, renewal, links, known, before.evidence, settings)
-    members = rows_among(before.evidence.select("unique_id", "component"), labels, "component")
-    evidence = (
-        rows_among(scene.kept, members).unionByName(scene.touched).localCheckpoint(eager=False)
-    )
-    held = rows_among(before.pairs.withColumnRenamed("unique_id_l", "unique_id"), evidence)
-    held = held.withColumnRenamed("unique_id", "unique_id_l").select(*old.columns)
-    held = held.join(old, on=["unique_id_l", "unique_id_r"], how="left_anti").localCheckpoint(
-        eager=False
-    )
+    labels = _reach(scene, renewal, links, known, settings)
+    rows = _gather_rows(renewal, labels)
+    evidence = _compared(rows, settings).localCheckpoint(eager=False)
+    reached = evidence.select("unique_id").unionByName(renewal.gone)
+    # Both ends of a pair are of one component, so its left end tells.
+    before = rows_among(pairs.withColumnRenamed("unique_id_l", "unique_id"), reached)
+    before = before.withColumnRenamed("unique_id", "unique_id_l").localCheckpoint(eager=False)
+    ended = scene.touched.select("unique_id").unionByName(renewal.gone)
+    held = pairs_without_end(before, ended).select(*links.columns)
     # Before anything is written: a Delta table that is read later is read as it is then.
-    inside = held.select(*links.columns).unionByName(links).localCheckpoint()
+    inside = held.unionByName(links).localCheckpoint()
     persons = resolver.cluster(
         evidence,
         inside,
@@ -142,51 +141,71 @@ def resolve_changes(
         frequencies=_needed(known.frequencies, evidence, known.model),
         decisions=known.bonds,
     )
-    return Update(
-        evidence,
-        inside,
-        held.unionByName(old),
-        _describe(persons, evidence, inside, known, settings),
-        labels,
-        sizes,
-    )
+    clusters = _describe(persons, evidence, inside, known, settings)
+    return Update(rows, evidence, inside, before, clusters, labels, sizes)
+
+
+def _gather_rows(renewal: Renewal, labels: DataFrame) -> DataFrame:
+    """The records of A: those whose component is among `labels`, and the renewed ones."""
+    assert renewal.kept is not None  # noqa: S101 - of a renewal of some records
+    members = rows_among(renewal.kept, labels, "component").withColumn("is_touched", F.lit(False))
+    return renewal.renewed.unionByName(members, allowMissingColumns=True).localCheckpoint()
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """Evidence, as it is compared, of touched records, of the others, and of touched and lost ones as it was."""
+    """What meets what.
+
+    Parameters
+    ----------
+    touched, kept : evidence, as it is compared, of touched records and of the others around them.
+    before : evidence of touched and lost records as it was compared.
+    around : neighbours of all that is or was touched, as they are stored.
+    """
 
     touched: DataFrame
     kept: DataFrame
     before: DataFrame
+    around: DataFrame
 
 
 def _set_scene(renewal: Renewal, settings: IdentitySettings) -> _Scene:
     renewed = renewal.renewed
-    idle = renewed.where("NOT is_touched").localCheckpoint(eager=False)
-    kept, before = renewal.kept, renewal.before
-    assert kept is not None and before is not None  # noqa: S101, PT018 - of a renewal of some records
-    return _Scene(
-        _compared(renewed.where("is_touched"), settings).localCheckpoint(eager=False),
-        _compared(kept, settings).unionByName(_compared(idle, settings)),
-        _compared(rows_beside(before, idle), settings).localCheckpoint(eager=False),
+    idle = renewed.where("NOT is_touched")
+    around, before = renewal.around, renewal.before
+    assert around is not None and before is not None  # noqa: S101, PT018 - of a renewal of some records
+    touched, before = keep_all(
+        _compared(renewed.where("is_touched"), settings),
+        _compared(rows_beside(before, idle), settings),
+        eager=False,
     )
+    return _Scene(touched, _untouched(around, renewal, settings), before, around)
+
+
+def _untouched(around: DataFrame, renewal: Renewal, settings: IdentitySettings) -> DataFrame:
+    idle = renewal.renewed.where("NOT is_touched")
+    return _compared(around, settings).unionByName(_compared(idle, settings))
 
 
 def _compared(rows: DataFrame, settings: IdentitySettings) -> DataFrame:
     return blank_shared(rows, settings).select("unique_id", *settings.columns)
 
 
-def _touch_blocks(scene: _Scene, settings: IdentitySettings) -> tuple[_Scene, Meetings]:
+def _touch_blocks(
+    scene: _Scene, renewal: Renewal, known: Knowledge, settings: IdentitySettings
+) -> tuple[_Scene, Meetings]:
     """Touch the records whose blocks became hot or cooled down; who meets whom after that."""
     meetings = find_meetings(scene.touched, scene.before, scene.kept, settings)
-    if not meetings.more.limit(1).count():
+    if meetings.more.isEmpty():
         return scene, meetings
+    assert renewal.kept is not None  # noqa: S101
     moved = rows_among(scene.kept, meetings.more).localCheckpoint(eager=False)
+    around = widen(scene.around, renewal.kept, moved, known.bonds, settings)
     scene = _Scene(
         scene.touched.unionByName(moved).localCheckpoint(eager=False),
-        rows_beside(scene.kept, moved),
+        rows_beside(_untouched(around, renewal, settings), moved),
         scene.before.unionByName(moved),
+        around,
     )
     # No evidence has changed meanwhile: no further block can become hot or cool down.
     return scene, find_meetings(scene.touched, scene.before, scene.kept, settings)
@@ -205,24 +224,24 @@ def _reach(
     renewal: Renewal,
     links: DataFrame,
     known: Knowledge,
-    stored: DataFrame,
     settings: IdentitySettings,
 ) -> DataFrame:
     """``component`` of every component that the change can reach, as it was named: L of the proof."""
+    assert renewal.before is not None  # noqa: S101
     ids = [
         scene.touched.select("unique_id"),
         renewal.causes.select("unique_id"),
-        links.select(F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")),
+        ends_of(links),
     ]
     if known.bonds is not None:
         together = known.bonds.where("bond > 0")
-        both = F.explode(F.array("unique_id_l", "unique_id_r")).alias("unique_id")
-        ids.append(_with_an_end(together, scene.touched).select(both))
+        ids.append(ends_of(pairs_with_an_end(together, scene.touched)))
     for name in settings.trusted_identifiers:
         values = scene.touched.where(F.col(name).isNotNull()).select(name).distinct()
         ids.append(rows_among(scene.kept, values, name).select("unique_id"))
     reached = reduce(DataFrame.unionByName, ids).distinct()
-    components = rows_among(stored.select("unique_id", "component"), reached)
+    named = [rows.select("unique_id", "component") for rows in (scene.around, renewal.before)]
+    components = rows_among(reduce(DataFrame.unionByName, named), reached)
     return components.select("component").distinct().localCheckpoint(eager=False)
 
 
@@ -258,15 +277,3 @@ def _needed(
     hashes = F.explode(F.array(*(value_hash(name) for name in adjusted_columns(model))))
     values = evidence.select(hashes.alias("value_hash")).distinct()
     return rows_among(frequencies, values, "value_hash").select(*frequencies.columns)
-
-
-def _with_an_end(pairs: DataFrame, ids: DataFrame) -> DataFrame:
-    """Pairs of which one or both records are among `ids`."""
-    known = F.broadcast(ids.select("unique_id").distinct())
-    marked = pairs
-    for end in ("l", "r"):
-        marks = known.select(
-            F.col("unique_id").alias(f"unique_id_{end}"), F.lit(True).alias(f"_{end}")
-        )
-        marked = marked.join(marks, on=f"unique_id_{end}", how="left")
-    return marked.where("_l OR _r").select(*pairs.columns)
