@@ -18,6 +18,7 @@ from clvspark.lakehouse.errors import MissingInputError, VersionError
 from clvspark.lakehouse.lock import writer_lock
 from clvspark.lakehouse.run import Run
 from clvspark.lakehouse.run_log import RUN, RunLog
+from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
 
@@ -165,12 +166,13 @@ class Lakehouse:
             return self.overwrite(table, df)
         # Kept while they are verified: one job instead of two.
         source = table.conform(df).localCheckpoint(eager=False)
-        rows = verify_contract(source, table)
         condition = None
-        if gone is not None:
+        if gone is None:
+            rows = verify_contract(source, table)
+        else:
             keys = gone.select(*table.key).distinct()
             deleted = keys.join(source, on=table.key, how="left_anti").localCheckpoint(eager=False)
-            rows += deleted.count()
+            rows = sum(all_of(lambda: verify_contract(source, table), deleted.count))
             marked = source.withColumn("_gone", F.lit(False))
             empty = deleted.withColumn("_gone", F.lit(True))
             source, condition = marked.unionByName(empty, allowMissingColumns=True), "s._gone"
