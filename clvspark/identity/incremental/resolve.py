@@ -19,6 +19,9 @@ batches R came to be, if after each batch every component is as if R had been gi
    none is, it was there before, so both ends had one component. So A is a union of components of R. Beyond A
    nothing is touched or gone: components there have the records and connections they had, and keep their persons.
 
+Who is met, counted or connected has a block, an identifier or a decision in common with a touched record, as it is or
+as it was, so all of this is looked up among the neighbours of these (`neighbours.find_neighbours`), not in all of R.
+
 Touching more than necessary changes nothing, so a full run is one with everything touched.
 """
 
