@@ -1,8 +1,10 @@
 """Configuration of the room: the settings, and where the truth of a simulation lies, if there is one."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from clvspark.identity.engines import LOCAL_MEMORY, EngineName
+from clvspark.identity.engines import LOCAL_MEMORY
 from clvspark.identity.persons.survivorship import SurvivorshipSettings
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.strict_model import StrictModel
@@ -12,7 +14,7 @@ class IdentityConfig(StrictModel):
     """Identity resolution of sources.customer_record."""
 
     settings: IdentitySettings
-    engine: EngineName = Field(
+    engine: Literal["auto", "local", "distributed"] = Field(
         "auto",
         description="local: one DuckDB; distributed: Spark's executors; auto: local where Spark is one process",
     )

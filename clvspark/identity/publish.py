@@ -88,6 +88,7 @@ class Ledger:
     last_change : the last day on which a link began or ended, before this run.
     links : rows of identity.person_link to insert or update.
     changes : rows of identity.person_change.
+    aliases : rows of identity.alias to insert or update.
     assigned : ``unique_id, person_id`` of the records reached.
     ended : ``person_id`` of who is no more.
     """
@@ -96,6 +97,7 @@ class Ledger:
     last_change: date | None
     links: DataFrame
     changes: DataFrame
+    aliases: DataFrame
     assigned: DataFrame
     ended: DataFrame
 
@@ -127,7 +129,7 @@ def publish(
         written.localCheckpoint,
         lambda: _write(run, update, tables),
         lambda: _write(run, update, {PAIR: _list_pairs(update, known)}),
-        lambda: run.merge(ALIAS, update_aliases(lake.read_or_empty(ALIAS), ledger.changes)),
+        lambda: run.merge(ALIAS, ledger.aliases),
         lambda: _add_changes(work, ledger),
     )
     if known.model is None:
@@ -177,6 +179,7 @@ def _draw_up_ledger(work: Work, renewal: Renewal, update: Update, known: Knowled
         last,
         update_links(links.drop("unique_id"), explained, entry),
         changes,
+        update_aliases(lake.read_or_empty(ALIAS), changes, links, assigned),
         assigned.select("unique_id", "person_id"),
         was.join(assigned.select("person_id").distinct(), on="person_id", how="left_anti"),
     )

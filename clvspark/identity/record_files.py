@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -11,17 +13,20 @@ from pyspark.sql import DataFrame, SparkSession
 from clvspark.lakehouse.errors import MissingInputError
 
 _TEXT = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+_BLOCK_BYTES = 1 << 20
 
 
 def read_records(spark: SparkSession, path: str | Path) -> DataFrame:
     """Records of a CSV file with a header, all columns as texts, or of Parquet (a file or a folder).
 
-    MissingInputError if there is nothing at `path`, or nothing that can be read.
+    MissingInputError if there is nothing at `path`, or nothing that can be read; text is in UTF-8.
     """
     file = Path(path)
     if not file.exists():
         raise MissingInputError(f"{path} does not exist; name a CSV or Parquet file of records.")
     kind = next((s for s in reversed(file.suffixes) if s.lower() in _TEXT), None)
+    if kind and file.is_file():
+        _refuse_other_encoding(file)
     try:
         records = (
             _read_texts(spark, file, _TEXT[kind.lower()]) if kind else spark.read.parquet(str(file))
@@ -34,6 +39,22 @@ def read_records(spark: SparkSession, path: str | Path) -> DataFrame:
     if not records.columns:
         raise MissingInputError(f"{path} is empty; name a CSV file with a header, or Parquet.")
     return records
+
+
+def _refuse_other_encoding(file: Path) -> None:
+    """MissingInputError for a text that is not UTF-8: Spark would put a sign of its own for each foreign letter."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_packed = file.suffix.lower() == ".gz"
+    try:
+        with gzip.open(file) if is_packed else file.open("rb") as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise MissingInputError(
+            f"{file} is not in UTF-8, so names would be misread. Next step: convert it, for example: "
+            f"iconv -f WINDOWS-1252 -t UTF-8 {file.name} > utf8_{file.name}"
+        ) from None
 
 
 def _read_texts(spark: SparkSession, file: Path, separator: str) -> DataFrame:

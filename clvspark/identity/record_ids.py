@@ -44,8 +44,9 @@ def refuse_bad_ids(records: DataFrame, settings: IdentitySettings) -> None:
     if faults:
         columns = ", ".join(settings.unique_id)
         raise ContractError(
-            f"unique ids of the records ({columns}): {'; '.join(faults)}. Name columns in 'unique_id' that together "
-            "tell every record apart, or part the records with clvspark.identity.record_ids.split_bad_ids."
+            f"unique ids of the records ({columns}): {'; '.join(faults)}. Next step: correct these records, or name "
+            "columns in 'unique_id' that together tell every record apart (in Python, split_bad_ids of "
+            "clvspark.identity.record_ids parts good ones from bad ones)."
         )
 
 

@@ -103,6 +103,8 @@ class IdentityResolver:
         profile linkage takes apart what does not hold together (see `linkage`). `raised_cut` marks records
         that only a guard has separated. `decisions`: ``unique_id_l, unique_id_r, bond`` (1 together, -1 apart).
         """
+        if model is not None:
+            refuse_other_columns(model, self.settings)
         evidence = Evidence(self.standardise(records), frequencies, decisions)
         return self.engine.cluster(evidence, pairs, model)
 

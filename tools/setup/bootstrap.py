@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "clvspark-setup.sha256"
-EXTRAS = "demo,dev"
+EXTRAS = "demo,bench,dev"
 NO_JAVA = 9  # exit code of clvspark.lakehouse.runtime
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.settings import IdentitySettings
+from clvspark.lakehouse.elements import known_elements, map_elements
 
 
 def block_keys(settings: IdentitySettings) -> Column:
@@ -24,18 +25,20 @@ def block_keys(settings: IdentitySettings) -> Column:
         rule_keys(rule, number, settings.columns)
         for number, rule in enumerate(settings.blocking_rules)
     ]
-    return F.array_distinct(F.array_compact(F.concat(*keys)))
+    return known_elements(F.concat(*keys), "bigint")
 
 
 def rule_keys(rule: list[str], number: int, types: dict[str, str]) -> Column:
-    """Keys of a standardised record under one rule, array<bigint>, empty or of NULL where a value is missing."""
+    """Keys of a standardised record under one rule, array<bigint>, with NULLs, or empty where a value is missing."""
     lists = [name for name in rule if types[name].startswith("array")]
     plain = [F.col(name) for name in rule if name not in lists]
     known = reduce(Column.__and__, (F.col(name).isNotNull() for name in rule))
     if not lists:
         return F.array(F.when(known, F.xxhash64(F.lit(number), *plain)))
     # Settings allow one array a rule.
-    words = F.transform(lists[0], lambda word: F.xxhash64(F.lit(number), word, *plain))
+    words = map_elements(
+        F.col(lists[0]), lambda word: F.xxhash64(F.lit(number), word, *plain), "bigint"
+    )
     return F.when(known, words).otherwise(F.array().cast("array<bigint>"))
 
 

@@ -8,7 +8,6 @@ before, and are touched. The same holds for the parts into which refining column
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,6 +15,7 @@ from pyspark.sql import functions as F
 from clvspark.identity.blocking.candidates import rule_keys
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.subsets import rows_among
+from clvspark.lakehouse.elements import known_elements
 from clvspark.lakehouse.errors import ConfigError
 
 
@@ -43,18 +43,16 @@ def list_block_keys(evidence: DataFrame, settings: IdentitySettings) -> DataFram
     for number, rule in enumerate(settings.blocking_rules):
         keys = rule_keys(rule, number, types)
         if any(types[name].startswith("array") for name in rule):
-            # An array may hold a value twice. Functions of elements are slow: other rules do without.
-            cells.append(F.transform(F.array_distinct(keys), partial(_cell, number)))
+            keys = known_elements(keys, "bigint")  # an array may hold a value twice
+            zipped = F.arrays_zip(F.array_repeat(F.lit(number), F.size(keys)), keys)
+            cells.append(zipped.cast("array<struct<rule:int,key:bigint>>"))
         else:
-            plain.append(_cell(number, F.get(keys, F.lit(0))))
+            key = F.get(keys, F.lit(0)).alias("key")
+            plain.append(F.struct(F.lit(number).alias("rule"), key))
     if plain:
         cells.append(F.array(*plain))
     listed = evidence.select("unique_id", F.inline(F.concat(*cells)))
     return listed.where("key IS NOT NULL")
-
-
-def _cell(number: int, key: Column) -> Column:
-    return F.struct(F.lit(number).alias("rule"), key.alias("key"))
 
 
 def count_all_blocks(evidence: DataFrame, settings: IdentitySettings) -> DataFrame:

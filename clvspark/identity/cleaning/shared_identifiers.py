@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.settings import Attribute, IdentitySettings
 from clvspark.identity.tables import SHARED_IDENTIFIER
+from clvspark.lakehouse.elements import known_elements
 
 
 def bounded_attributes(settings: IdentitySettings) -> list[Attribute]:
@@ -66,7 +67,7 @@ def mark_shared(rows: DataFrame, verdicts: DataFrame, settings: IdentitySettings
         flags.append(F.when(is_shared, F.lit(name)))
     if not flags:
         return rows
-    shared = F.array_sort(F.array_compact(F.array(*flags))).cast("array<string>")
+    shared = F.sort_array(known_elements(F.array(*flags), "string"))
     return marked.withColumn("shared", shared).select(*rows.columns)
 
 

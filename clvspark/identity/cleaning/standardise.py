@@ -1,6 +1,6 @@
 """Records become comparable: one spelling of names, dates, e-mails, phones and addresses.
 
-Spark hands Arrow batches to the cleaners of `clean_text`, `clean_names`, `clean_contacts` and `clean_phones`, which
+Spark hands Arrow batches to the cleaners of `text`, `names`, `contacts` and `phones`, which
 work on the distinct values of a batch at once.
 """
 

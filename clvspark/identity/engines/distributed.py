@@ -26,6 +26,7 @@ from clvspark.identity.model.scoring import connect, number_records, score_candi
 from clvspark.identity.model.term_frequency import add_term_frequencies, count_term_frequencies
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
+from clvspark.lakehouse.elements import known_elements, map_elements
 
 PAIR_SCHEMA = (
     "unique_id_l string, unique_id_r string, match_weight double, match_probability double"
@@ -71,8 +72,13 @@ class DistributedEngine:
         shards = self._count_shards(keyed)
         if evidence.flags:
             keyed = _near_touched(keyed)
-        owner = F.transform("keys", lambda key: F.pmod(key, F.lit(shards)).cast("int"))
-        spread = keyed.withColumn("_shard", F.explode(F.array_distinct(owner)))
+        owners = map_elements(
+            F.col("keys"),
+            lambda key: F.pmod(key, F.lit(shards)).cast("int"),
+            "int",
+            written_out=2 * len(self._settings.blocking_rules),
+        )
+        spread = keyed.withColumn("_shard", F.explode(known_elements(owners, "int")))
         worker = _linker(self._settings, model, hot, shards, touched=bool(evidence.flags))
         pairs = spread.repartition(shards, "_shard").mapInArrow(worker, PAIR_SCHEMA)
         # Only pairs of refined blocks can be found by two shards.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.blocking.sizes import count_all_blocks, refuse_explosion
 from clvspark.identity.cleaning.standardise import input_columns, refuse_missing_columns
 from clvspark.identity.engines import EngineName
 from clvspark.identity.evaluate.clusters import PairwiseQuality, evaluate_clusters
@@ -44,6 +45,10 @@ def threshold_weight(threshold: float) -> float:
     >>> threshold_weight(0.5), threshold_weight(-4.0)
     (0.0, -4.0)
     """
+    if not math.isfinite(threshold):
+        raise ConfigError(
+            "threshold", [f"{threshold} is no number: give a probability, or a weight in bits"]
+        )
     return math.log2(threshold / (1 - threshold)) if 0 < threshold < 1 else threshold
 
 
@@ -67,7 +72,8 @@ def evaluate_records(
 
     The truth is taken off before anything else, and joined after clustering. Ids are replaced by digests: ties are
     broken by ids, and an id that begins with the true cluster would break them rightly. ConfigError for columns that
-    are missing and for settings that use the truth; ContractError for ids that are missing or repeated.
+    are missing, settings that use the truth and blocking rules that would compare too many pairs; ContractError for
+    ids that are missing or repeated.
     """
     clock = _Clock(step)
     clock.start("reading records")
@@ -84,6 +90,7 @@ def evaluate_records(
     resolver = IdentityResolver(records.sparkSession, blind_settings, engine=engine)
     try:
         standard = resolver.standardise(blind).localCheckpoint()
+        refuse_explosion(count_all_blocks(standard, settings), settings)
         clock.start("training")
         model = resolver.train(standard) if settings.compared else None
         clock.start("linking and clustering")

@@ -20,6 +20,8 @@ from clvspark.identity.tables import DECISION, PAIR, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError
 
+_DECIDED = {"same": "one person", "different": "two persons"}
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -63,6 +65,8 @@ def explain_pair(lake: Lakehouse, settings: IdentitySettings, left: str, right: 
     persons = (person.get(left), person.get(right))
     weight = None if evidence is None else evidence.weight
     verdict = judge(persons, weight, settings, bonds=bonds, is_blocked=is_blocked)
+    if decision and None not in persons and (decision[0] == "same") != (persons[0] == persons[1]):
+        verdict.append("The last run did not know this decision yet. Next step: clvspark resolve")
     return Explanation(
         left, right, evidence, is_blocked, bonds, inspected.ignored, persons, verdict
     )
@@ -79,7 +83,7 @@ def list_bonds(
     found = []
     if decision:
         by = f" by {decision[1]}" if decision[1] else ""
-        found.append(f"Decided{by}: they are {decision[0]}.")
+        found.append(f"Decided{by}: they are {_DECIDED[decision[0]]}.")
     for name in settings.unique_identifiers:
         one, other = inspected.value(left, name), inspected.value(right, name)
         if one and other and one != other:

@@ -11,7 +11,7 @@ batches R came to be, if after each batch every component is as if R had been gi
    changed and lost records anew, and touches all carriers of one whose verdict flips.
 2. *Pairs.* Whether two records meet and what they weigh depends on their evidence and on which of their blocks are
    hot. All records of a block, or a part of one, that became hot or cooled down are touched
-   (`block_sizes.find_meetings`). So a pair of two untouched records is what it was; all others are deleted and linked
+   (`sizes.find_meetings`). So a pair of two untouched records is what it was; all others are deleted and linked
    anew, and the engine sees the blocks of touched records whole.
 3. *Components.* Be L the components, as they were, of all records that changed, are touched or are gone, and of those
    that a touched record is now connected with; be A the records whose component was in L, and the new ones. A
@@ -84,7 +84,7 @@ class Update:
     before : pairs of `evidence` and of records that are gone, as they were; None where everything is touched.
     clusters : ``unique_id, cluster, is_divided, component`` of `evidence`.
     labels : ``component`` of L; None where everything is touched.
-    sizes : sizes of blocks, see `block_sizes`; None where there is no model.
+    sizes : sizes of blocks, see `blocking.sizes`; None where there is no model.
     """
 
     rows: DataFrame

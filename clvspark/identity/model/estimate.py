@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker, block_on
+from splink.internals.blocking_rule_creator import BlockingRuleCreator
 from splink.internals.em_training_session import EMTrainingSession
 from splink.internals.splink_dataframe import SplinkDataFrame
 
@@ -60,10 +62,15 @@ def estimate_model(
     if training is None:
         raise ValueError("settings without training have no model")
     api = DuckDBAPI(connection=connection)
-    records = api.register(sample, dataset_display_name="sample")
+    rules = [*training.deterministic_rules, *training.em_rules]
+    _mark_fitting(connection, sample, rules, settings.max_block_records)
+    # A rule that meets nobody teaches nothing, and Splink ends there; where none does, it says so.
+    meeting = [rule for rule in training.em_rules if _has_pairs(connection, rule)]
+    training = training.model_copy(update={"em_rules": meeting or training.em_rules})
+    records = api.register("sample", dataset_display_name="records of the sample")
     linker = Linker(records, splink_settings(settings))
     linker.training.estimate_probability_two_random_records_match(
-        [block_on(*rule) for rule in training.deterministic_rules],
+        [_block_on(rule) for rule in training.deterministic_rules],
         recall=training.deterministic_recall,
     )
     linker.training.estimate_u_using_random_sampling(
@@ -84,6 +91,44 @@ def estimate_model(
             linker = Linker(records, _hold(base, vanished))
 
 
+def _mark_fitting(
+    connection: duckdb.DuckDBPyConnection, sample: pa.Table, rules: list[list[str]], limit: int
+) -> None:
+    """Create ``sample``, with a column for each rule that is NULL in blocks of more than `limit` records.
+
+    A hundred thousand records with one e-mail would make five thousand million pairs, and teach nothing.
+    """
+    marks = {
+        _fitting(
+            rule
+        ): f"""CASE WHEN count(*) OVER (PARTITION BY {", ".join(f'"{name}"' for name in rule)}) <= {limit}
+            THEN true END AS {_fitting(rule)}"""
+        for rule in rules
+    }
+    connection.register("_sample", sample)
+    connection.execute(
+        f"CREATE TABLE sample AS SELECT *, {', '.join(marks.values())} FROM _sample ORDER BY unique_id"  # noqa: S608
+    )
+
+
+def _has_pairs(connection: duckdb.DuckDBPyConnection, rule: list[str]) -> bool:
+    known = " AND ".join(f'"{name}" IS NOT NULL' for name in [*rule, _fitting(rule)])
+    names = ", ".join(f'"{name}"' for name in rule)
+    found = connection.execute(
+        f"SELECT 1 FROM sample WHERE {known} GROUP BY {names} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
+    )
+    return found.fetchone() is not None
+
+
+def _fitting(rule: list[str]) -> str:
+    return f"fits_{hashlib.sha256('|'.join(rule).encode()).hexdigest()[:8]}"
+
+
+def _block_on(rule: list[str]) -> BlockingRuleCreator:
+    """Pairs that agree on the columns of the rule, within blocks that are not too large."""
+    return block_on(*rule, _fitting(rule))
+
+
 def _run_em(
     records: SplinkDataFrame,
     records_sampled: int,
@@ -95,7 +140,7 @@ def _run_em(
         _describe(
             rule,
             linker.training.estimate_parameters_using_expectation_maximisation(
-                block_on(*rule), estimate_without_term_frequencies=True
+                _block_on(rule), estimate_without_term_frequencies=True
             ),
         )
         for rule in training.em_rules
@@ -143,7 +188,7 @@ def _find_vanished(
             linker = Linker(records, {**base, "max_iterations": iterations})
             try:
                 linker.training.estimate_parameters_using_expectation_maximisation(
-                    block_on(*rule), estimate_without_term_frequencies=True
+                    _block_on(rule), estimate_without_term_frequencies=True
                 )
             except ValueError:
                 continue

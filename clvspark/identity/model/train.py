@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from clvspark.identity.model.estimate import Estimates, estimate_model
 from clvspark.identity.model.training_report import TrainingReport
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.errors import TrainingError
+
+# What training may hold in memory beside Spark.
+TRAINING_MEMORY = "4GB"
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,23 @@ def sample_records(standard: DataFrame, *, records: int) -> pa.Table:
     return standard.orderBy(F.xxhash64("unique_id"), "unique_id").limit(records).toArrow()
 
 
-def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
+def train_model(
+    sample: pa.Table, settings: IdentitySettings, *, memory: str = TRAINING_MEMORY
+) -> IdentityModel:
     """Train on a sample: prior from deterministic rules, u by random sampling, m by EM.
 
-    Raises TrainingError naming the comparisons whose parameters the sample cannot determine.
+    Beyond `memory` DuckDB spills to a temporary folder. Raises TrainingError naming the comparisons whose parameters
+    the sample cannot determine, and columns without any value.
     """
     if settings.training is None:
         raise TrainingError("These settings compare nothing; there is no model to train.")
-    with duckdb.connect(":memory:") as connection:
+    _refuse_empty(sample, settings)
+    with (
+        tempfile.TemporaryDirectory(prefix="clvspark-training-") as spill,
+        duckdb.connect(
+            ":memory:", config={"memory_limit": memory, "temp_directory": spill}
+        ) as connection,
+    ):
         try:
             estimates = estimate_model(connection, sample, settings)
         except (
@@ -74,7 +87,7 @@ def train_model(sample: pa.Table, settings: IdentitySettings) -> IdentityModel:
 
 
 def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
-    """TrainingError where the model compares columns that records of these settings do not have."""
+    """TrainingError where the model compares columns that these settings do not have, or not all that they compare."""
     text = json.dumps(model.settings["comparisons"])
     named = set(re.findall(r"(\w+?)_[lr]\b", text))
     absent = sorted(named - set(settings.columns))
@@ -82,6 +95,28 @@ def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> No
         raise TrainingError(
             f"The model compares {', '.join(absent)}, which records of these settings do not have; they have "
             f"{', '.join(sorted(settings.columns))}. Train a model for these settings, or use its own."
+        )
+    unknown = [a.column for a in settings.compared if not named & {a.column, *a.derived}]
+    if unknown:
+        raise TrainingError(
+            f"The settings compare {', '.join(unknown)}, of which the model knows nothing. Train a model for these "
+            "settings, or say 'compare: false' there."
+        )
+
+
+def _refuse_empty(sample: pa.Table, settings: IdentitySettings) -> None:
+    """TrainingError where there is nothing to compare: too few records, or columns without a value."""
+    if len(sample) < 2:
+        raise TrainingError(
+            f"There is nothing to learn from: {len(sample)} records, and a pair takes two. Next step: look whether "
+            "the records were read at all."
+        )
+    empty = [a.column for a in settings.compared if sample[a.column].null_count == len(sample)]
+    if empty:
+        raise TrainingError(
+            f"No record has a value of {', '.join(empty)} that could be read, so nothing can be learnt of it. Next "
+            "step: take it out of 'attributes' and of the rules of the settings, or give 'column' the name of the "
+            "column that has it."
         )
 
 

@@ -115,7 +115,7 @@ def _known(values: dict[str, Column]) -> Column:
 
 
 def _split_full_name() -> tuple[Column, Column]:
-    """(given name, surname) of ``full_name`` as `clean_names.split_names` parts it, spelt as it was."""
+    """(given name, surname) of ``full_name`` as `names.split_names` parts it, spelt as it was."""
     trimmed = F.regexp_replace(F.trim("full_name"), _SUFFIXES, "")
     full = F.regexp_replace(trimmed, _TITLES, "")
     swapped, in_order = F.contains(full, F.lit(",")), F.regexp_like(full, F.lit(_IN_ORDER))

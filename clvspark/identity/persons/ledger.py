@@ -201,8 +201,14 @@ def _list_retired(flows: DataFrame) -> DataFrame:
     return lost.unionByName(merged)
 
 
-def update_aliases(aliases: DataFrame, changes: DataFrame) -> DataFrame:
-    """Rows of identity.alias that a run adds or points elsewhere. In: the table before; `list_changes`."""
+def update_aliases(
+    aliases: DataFrame, changes: DataFrame, links: DataFrame, assigned: DataFrame
+) -> DataFrame:
+    """Rows of identity.alias that a run adds or points elsewhere.
+
+    In: the table before; `list_changes`; links, as `list_changes` has them; `assign_person_ids`. An alias goes where
+    most of the records go that it led to: a merger that is undone gives a retired id to who now has its records.
+    """
     absorbed = changes.where("change_type = 'absorbed'")
     added = absorbed.select(
         F.col("person_id").alias("retired_id"),
@@ -211,7 +217,32 @@ def update_aliases(aliases: DataFrame, changes: DataFrame) -> DataFrame:
         "recorded_at",
     )
     heirs = absorbed.select("person_id", F.col("other_person_id").alias("_heir"))
-    moved = aliases.join(F.broadcast(heirs), on="person_id", how="inner").withColumn(
-        "person_id", F.col("_heir")
+    led = _count_led(aliases, links, assigned).where("_now <> person_id")
+    led = led.join(heirs, on="person_id", how="left_anti").select("retired_id", "_now")
+    moved = (
+        aliases.join(F.broadcast(heirs), on="person_id", how="left")
+        .join(F.broadcast(led), on="retired_id", how="left")
+        .withColumn("_to", F.coalesce("_heir", "_now"))
+        .where("_to IS NOT NULL")
+        .withColumn("person_id", F.col("_to"))
     )
     return added.unionByName(moved.select(*ALIAS.names)).select(*ALIAS.names)
+
+
+def _count_led(aliases: DataFrame, links: DataFrame, assigned: DataFrame) -> DataFrame:
+    """``retired_id, person_id, _now``: where most of the records go that an alias has led to, to ``person_id``."""
+    had = links.where("valid_to IS NOT NULL").select(
+        "unique_id", F.col("person_id").alias("retired_id")
+    )
+    were = links.where("valid_to IS NULL").select("unique_id", "person_id")
+    now = assigned.select("unique_id", F.col("person_id").alias("_now"))
+    counted = (
+        had.distinct()
+        .join(were, on="unique_id")
+        .join(now, on="unique_id")
+        .groupBy("retired_id", "person_id", "_now")
+        .agg(F.count(F.lit(1)).alias("records"))
+    )
+    most = F.min_by("_now", F.struct((-F.col("records")).alias("n"), "_now")).alias("_now")
+    found = counted.groupBy("retired_id", "person_id").agg(most)
+    return aliases.select("retired_id", "person_id").join(found, on=["retired_id", "person_id"])

@@ -17,7 +17,7 @@ from clvspark.lakehouse.errors import ConfigError, ContractError
 
 _SOURCE = r"(?i)^(source(_?system)?|system|data_?source|origin|quelle)$"
 _LIKELY_ID = r"(?i)^(unique_?id|(source_?)?rec(ord)?_?id|id|row_?id|uuid|guid)$"
-_PERHAPS_ID = r"(?i)(id|uid|key|no|nr|number)$"
+_PERHAPS_ID = r"(?i)(id|uid|key|no|nr|num|number|nummer|rec)$"
 # Columns of one kind that back each other up, and kinds of which there may be several attributes.
 _FALLBACKS, _SEVERAL = ("email", "phone"), {"identifier": 10, "text": 4}
 # With more given names than this, an e-mail, a phone or a card belongs to a shop, an office or a family.
@@ -34,19 +34,22 @@ def find_unique_id(records: DataFrame, sample: pa.Table) -> list[str]:
     sources = [n for n in usable if re.search(_SOURCE, n)]
     likely = [n for n in usable if re.search(_LIKELY_ID, n)]
     ids = likely + [n for n in usable if re.search(_PERHAPS_ID, n) and n not in likely]
+    faults = []
     for columns in [[s, i] for s in sources for i in likely] + [[name] for name in ids]:
-        if sample.select(columns).group_by(columns).aggregate([]).num_rows < sample.num_rows:
+        repeats = sample.select(columns).group_by(columns).aggregate([]).num_rows < sample.num_rows
+        if repeats and columns[-1] not in likely:
             continue
         try:
-            refuse_bad_ids(records, IdentitySettings(unique_id=columns, attributes=[]))  # type: ignore[call-arg]
-        except ContractError:
-            continue
-        return columns
+            refuse_bad_ids(records, IdentitySettings(unique_id=columns, attributes=[]))
+        except ContractError as error:
+            faults.append(str(error))
+        else:
+            return columns
     fault = (
         "no column named like an id, alone or with a source, tells every record apart; add one, for example a row "
         f"number named 'unique_id' (columns: {', '.join(sample.column_names)})"
     )
-    raise ConfigError("records", [fault])
+    raise ConfigError("records", [*faults, fault])
 
 
 def find_attributes(

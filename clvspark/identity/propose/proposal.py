@@ -113,6 +113,10 @@ def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:
         elif not re.search(_PLAIN, field.name):
             left_out[field.name] = "rename it: letters, digits and underscores only"
     names = [name for name in records.columns if name not in left_out]
+    if not names:
+        faults = [f"column {name!r}: {reason}" for name, reason in left_out.items()]
+        fault = "no column can be used; are the columns of the file parted by commas (.csv) or tabs (.tsv)?"
+        raise ConfigError("records", [*faults, fault])
     texts = records.select(*(column_as_text(records, name) for name in names))
     order = F.xxhash64(*(F.col(f"`{name}`") for name in names))
     return texts.orderBy(order, *(f"`{name}`" for name in names)).limit(_SAMPLE).toArrow(), left_out

@@ -38,7 +38,7 @@ def component_review() -> Column:
 
 
 def list_hot(blocks: DataFrame, settings: IdentitySettings) -> DataFrame:
-    """Blocks that are too large to be compared whole, as identity.review. In: see `block_sizes.hot_blocks`."""
+    """Blocks that are too large to be compared whole, as identity.review. In: see `sizes.hot_blocks`."""
     rules = F.array(*(F.lit(", ".join(rule)) for rule in settings.blocking_rules))
     detail = F.format_string(
         f"block of the rule [%s] with more than {settings.max_block_records} records, refined",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,13 +15,21 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from splink import DuckDBAPI, Linker
 
-from clvspark.identity import IdentityModel, IdentitySettings, evaluate_clusters
+from bench.identity.febrl import read_febrl
+from bench.identity.generate import simulate_records
+from clvspark.identity import (
+    IdentityModel,
+    IdentityResolver,
+    IdentitySettings,
+    evaluate_clusters,
+)
 from clvspark.identity.blocking.candidates import block_keys, count_blocks
 from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.engines import DistributedEngine, Evidence, LocalEngine, ReferenceEngine
 from clvspark.identity.model.comparisons import splink_settings
 from clvspark.identity.model.term_frequency import add_term_frequencies, count_term_frequencies
 
+ROOT = Path(__file__).parents[3]
 Pairs = dict[tuple[str, str], tuple[float, float]]
 TRAINING = {"deterministic_rules": [["email"]], "em_rules": [["email"]]}
 # Two settings that have every kind between them: a surname and a home are compared as one where both are known.
@@ -169,6 +178,25 @@ def test_every_engine_gives_the_pairs_and_weights_of_splink(
     assert len(world.splinks_own) > 100
     for engine in engines(spark, world.settings, 1, 7):
         assert_equal(collect(engine.link(world.evidence, world.model)), world.splinks_own)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["febrl4", "demo"])
+def test_trained_models_weigh_as_splink_does(spark: SparkSession, name: str) -> None:
+    """On FEBRL 4, and on records as the demo has them, with its settings."""
+    if name == "febrl4":
+        settings = IdentitySettings.from_yaml(ROOT / "bench" / "identity" / "febrl4.yaml")
+        raw = spark.createDataFrame(read_febrl("febrl4").drop(columns="cluster"))
+    else:
+        settings = IdentitySettings.from_yaml(ROOT / "conf" / "identity.yaml")
+        raw = simulate_records(spark, 5_000).drop("person_key")
+    resolver = IdentityResolver(spark, settings)
+    records = resolver.standardise(raw).localCheckpoint()
+    model = resolver.train(records)
+    expected = predict_by_splink(records, settings, model)
+    assert len(expected) > 1000
+    for engine in engines(spark, settings):
+        assert_equal(collect(engine.link(Evidence(records), model)), expected)
 
 
 def test_the_reference_engine_agrees(spark: SparkSession, world: SimpleNamespace) -> None:

@@ -98,6 +98,8 @@ def test_a_threshold_is_a_probability_or_a_weight() -> None:
         0.0,
         1.0,
     )
+    with pytest.raises(ConfigError, match="nan is no number"):
+        threshold_weight(float("nan"))
 
 
 def test_labels_and_ids_change_no_person(spark: SparkSession, files: Path) -> None:
@@ -125,6 +127,13 @@ def test_wrong_files_are_one_clear_message(
         evaluate_records(records.drop("postcode"), settings, truth_column="person")
     with pytest.raises(ContractError, match="given to more than one record"):
         evaluate_records(records.union(records.limit(1)), settings, truth_column="person")
+    few = settings.model_copy(update={"max_pairs": 3})
+    with pytest.raises(ConfigError, match="max_pairs allows 3 in all"):
+        evaluate_records(records, few, truth_column="person")
+    foreign = tmp_path / "foreign.csv"
+    foreign.write_bytes("id,name\n1,José\n".encode("latin-1"))
+    with pytest.raises(MissingInputError, match=r"not in UTF-8.*iconv"):
+        read_records(spark, foreign)
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"no parquet at all")
     with pytest.raises(MissingInputError, match="cannot be read as Parquet"):

@@ -43,6 +43,7 @@ class Ledger:
 
     def __init__(self, spark: SparkSession, *rows: tuple[int, str, date]) -> None:
         self.spark = spark
+        self.aliases = ALIAS.rows(spark, [])
         self.links = PERSON_LINK.rows(
             spark,
             [
@@ -74,6 +75,12 @@ class Ledger:
         caused = self.spark.createDataFrame(cause, "unique_id string, cause string")
         self.changes = PERSON_CHANGE.conform(list_changes(assigned, self.named, caused, entry))
         self.changes = self.changes.localCheckpoint()
+        retired = ALIAS.conform(
+            update_aliases(self.aliases, self.changes, self.named, assigned)
+        ).localCheckpoint()
+        assert retired.count() == retired.select("retired_id").distinct().count()
+        same = self.aliases.join(retired, on="retired_id", how="left_anti").select(*ALIAS.names)
+        self.aliases = same.unionByName(retired).localCheckpoint()
         described = assigned.select(
             F.lit("s").alias("source_system"),
             F.expr("substring(unique_id, 3)").alias("source_record_id"),
@@ -232,18 +239,25 @@ def test_what_a_second_run_of_a_day_corrects_is_still_known_to_have_been_said(
 
 def test_retired_ids_lead_to_who_they_are_today_without_a_chain(spark: SparkSession) -> None:
     ledger = Ledger(spark, *((n, f"p{n}", MARCH) for n in (1, 2, 3, 4)), (5, "p4", MARCH))
-    aliases = ALIAS.rows(spark, [])
     for clusters, day in (([[1, 2], [3], [4, 5]], APRIL), ([[1, 2, 4, 5], [3]], MAY)):
         ledger.enter(clusters, on(day))
-        written = ALIAS.conform(update_aliases(aliases, ledger.changes))
-        stays = aliases.join(written, on="retired_id", how="left_anti").select(*ALIAS.names)
-        aliases = stays.unionByName(written).localCheckpoint()
-    assert {row["retired_id"]: row["person_id"] for row in aliases.collect()} == (
-        {"p2": "p1", "p4": "p1"}
-    )
+    assert heirs_of(ledger) == {"p2": "p1", "p4": "p1"}
     asked = spark.createDataFrame([("p2", 1), ("p3", 2), ("p4", 3)], "person_id string, n int")
-    rows = resolve_aliases(asked, aliases).orderBy("n").collect()
+    rows = resolve_aliases(asked, ledger.aliases).orderBy("n").collect()
     assert [row["person_id"] for row in rows] == ["p1", "p3", "p1"]
+
+
+def test_an_alias_goes_with_the_records_when_a_merger_is_undone(spark: SparkSession) -> None:
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p1", MARCH), (3, "p3", MARCH), (4, "p4", MARCH))
+    ledger.enter([[1, 2, 3], [4]], on(APRIL))
+    assert heirs_of(ledger) == {"p3": "p1"}
+    persons, _ = ledger.enter([[1, 2], [3, 4]], on(MAY))
+    assert persons == {1: "p1", 2: "p1", 3: "p4", 4: "p4"}
+    assert heirs_of(ledger) == {"p3": "p4"}
+
+
+def heirs_of(ledger: Ledger) -> dict[str, str]:
+    return {row["retired_id"]: row["person_id"] for row in ledger.aliases.collect()}
 
 
 partitions = st.lists(st.integers(0, 3), min_size=5, max_size=5)

@@ -206,6 +206,15 @@ def test_the_order_of_rows_plays_no_part(spark: SparkSession, proposal: Proposal
     ("rows", "message"),
     [
         ([{"surname": "lee"}, {"surname": "lee"}], "tells every record apart"),
+        (
+            [{"id": "1", "surname": "lee"}, {"id": "1", "surname": "ng"}],
+            r"\(id\): 1 are given to more than one",
+        ),
+        (
+            [{"id": None, "surname": "lee"}, {"id": "1", "surname": "ng"}],
+            r"\(id\): 1 records have none",
+        ),
+        ([{"id;surname": "1;lee"}, {"id;surname": "2;ng"}], "parted by commas"),
         ([{"id": "1", "colour": "red"}, {"id": "2", "colour": "blue"}], "could be compared"),
         ([{"id": "1", "surname": "lee"}, {"id": "2", "surname": "ng"}], "no blocking rule"),
     ],

@@ -218,7 +218,7 @@ def test_decisions_are_written_refused_and_taken_back(resolved: SimpleNamespace)
     fails(resolved, MissingInputError, "decide", one, "a:none", "--same")
     fails(resolved, ConfigError, "decide", one, one, "--same")
     shown = " ".join(run(resolved, "explain", one, two).stdout.split())
-    assert "Decided by anna: they are same." in shown
+    assert "Decided by anna: they are one person." in shown
     assert run(resolved, "decide", one, three, "--remove").exit_code == 0
     assert decided() == [(one, two, "same", "anna")]
     fails(resolved, MissingInputError, "decide", one, three, "--remove")

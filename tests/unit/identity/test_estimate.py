@@ -13,7 +13,7 @@ from splink import DuckDBAPI, Linker
 from clvspark.identity import IdentityModel, IdentitySettings
 from clvspark.identity.cleaning.standardise import standardise_batch
 from clvspark.identity.model.estimate import LEAST_U
-from clvspark.identity.model.train import train_model
+from clvspark.identity.model.train import refuse_other_columns, train_model
 from clvspark.identity.model.training_report import (
     TrainingReport,
     describe_session,
@@ -193,3 +193,38 @@ def test_too_few_records_are_told_with_what_a_small_shop_can_do() -> None:
     settings = IdentitySettings.model_validate(BASE)
     with pytest.raises(TrainingError, match=r"2 records may hold too few.*identity_exact.yaml"):
         train_model(sample(settings, persons=1), settings)
+
+
+def test_a_value_that_most_records_share_is_no_block_to_learn_from() -> None:
+    """One town would make all pairs; the rule is left out, and the others train the comparisons."""
+    rules = {"em_rules": [["surname", "given_name"], ["born"], ["town"]]}
+    document = BASE | {"max_block_records": 100, "training": BASE["training"] | rules}
+    settings = IdentitySettings.model_validate(document)
+    records = sample(settings)
+    one_town = pa.array(["leeds"] * len(records), pa.string())
+    records = records.set_column(records.column_names.index("town"), "town", one_town)
+    trained = train_model(records, settings)
+    assert trained.report is not None
+    assert [session.rule for session in trained.report.sessions] == ["surname, given_name", "born"]
+
+
+def test_columns_without_a_value_are_named() -> None:
+    settings = IdentitySettings.model_validate(BASE)
+    records = sample(settings)
+    nothing = pa.nulls(len(records), pa.string())
+    records = records.set_column(records.column_names.index("job"), "job", nothing)
+    with pytest.raises(TrainingError, match=r"No record has a value of job .*Next step: take it"):
+        train_model(records, settings)
+
+
+def test_nothing_can_be_learnt_from_less_than_two_records(settings: IdentitySettings) -> None:
+    with pytest.raises(TrainingError, match="0 records, and a pair takes two"):
+        train_model(sample(settings)[:0], settings)
+
+
+def test_a_model_that_does_not_know_what_the_settings_compare_is_refused(
+    model: IdentityModel,
+) -> None:
+    more = [*BASE["attributes"], {"column": "card", "kind": "identifier"}]
+    with pytest.raises(TrainingError, match="compare card, of which the model knows nothing"):
+        refuse_other_columns(model, IdentitySettings.model_validate(BASE | {"attributes": more}))

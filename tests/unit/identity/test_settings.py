@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from clvspark.config import shipped_config
 from clvspark.identity import IdentitySettings
+from clvspark.identity.config import IdentityConfig
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.load_config import parse_config
 
@@ -69,3 +71,8 @@ def test_the_shipped_settings_read_alone(tmp_path: Path) -> None:
 def test_rules_may_use_what_standardisation_adds() -> None:
     settings = IdentitySettings.model_validate(GOOD | {"blocking_rules": [["email_local"]]})
     assert settings.columns == {"email": "string", "email_local": "string"}
+
+
+def test_the_reference_engine_knows_no_decisions_and_makes_no_persons_of_a_lakehouse() -> None:
+    with pytest.raises(ValidationError, match="engine"):
+        IdentityConfig.model_validate({"settings": {"attributes": []}, "engine": "reference"})
