@@ -20,6 +20,7 @@ from clvspark.simulate.settings import PopulationSettings
 
 RECORDS_A_PERSON = 2.4
 SEED = 4
+FILES = 8
 SETTINGS = Path(__file__).parents[2] / "conf" / "identity.yaml"
 
 
@@ -69,7 +70,9 @@ def prepare(records: int, out: Path) -> None:
     truth = raw.select(record_id(settings), "person_key")
     truth.write.mode("overwrite").parquet(str(out / "truth"))
     resolver = IdentityResolver(spark, settings)
-    resolver.standardise(raw).write.mode("overwrite").parquet(str(out / "standard"))
+    # In several files, as pipelines leave them; one alone would be read by one core.
+    standard = resolver.standardise(raw).repartition(FILES)
+    standard.write.mode("overwrite").parquet(str(out / "standard"))
     resolver.train(spark.read.parquet(str(out / "standard"))).save(out / "model.json")
 
 

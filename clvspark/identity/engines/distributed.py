@@ -80,7 +80,8 @@ class DistributedEngine:
         )
         spread = keyed.withColumn("_shard", F.explode(known_elements(owners, "int")))
         worker = _linker(self._settings, model, hot, shards, touched=bool(evidence.flags))
-        pairs = spread.repartition(shards, "_shard").mapInArrow(worker, PAIR_SCHEMA)
+        # By the number itself: hashes of two shards may be those of one core.
+        pairs = spread.repartitionById(shards, F.col("_shard")).mapInArrow(worker, PAIR_SCHEMA)
         # Only pairs of refined blocks can be found by two shards.
         return pairs.dropDuplicates(["unique_id_l", "unique_id_r"]) if hot and shards > 1 else pairs
 
@@ -242,7 +243,7 @@ def _load(batches: Iterator[pa.RecordBatch]) -> duckdb.DuckDBPyConnection:
 
 
 def _shards_of(connection: duckdb.DuckDBPyConnection) -> list[int]:
-    """Shards that share this partition: Spark places them by a hash of their number."""
+    """Shards of this partition: one, or none."""
     rows = connection.execute("SELECT DISTINCT _shard FROM received ORDER BY _shard").fetchall()
     return [row[0] for row in rows]
 
