@@ -81,7 +81,7 @@ ROWS = _people()
 
 
 def table(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
-    schema = ", ".join(f"{name} string" for name in rows[0])
+    schema = ", ".join(f"`{name}` string" for name in rows[0])
     return spark.createDataFrame([tuple(row.values()) for row in rows], schema)
 
 
