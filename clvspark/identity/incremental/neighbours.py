@@ -8,7 +8,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.identity.blocking.candidates import rule_keys
+from clvspark.identity.blocking.candidates import block_keys
 from clvspark.identity.cleaning.shared_identifiers import bounded_attributes
 from clvspark.identity.settings import IdentitySettings
 from clvspark.identity.subsets import rows_among, rows_beside
@@ -43,13 +43,13 @@ def widen(
 
 def list_ties(evidence: DataFrame, settings: IdentitySettings) -> DataFrame:
     """What may connect each record with others: ``unique_id, tie``, a hash of a block or of an identifier."""
-    types = settings.columns
-    keys = [rule_keys(rule, number, types) for number, rule in enumerate(settings.blocking_rules)]
     names = {a.column for a in bounded_attributes(settings)} | {*settings.trusted_identifiers}
     values = [
         F.when(F.col(name).isNotNull(), F.xxhash64(F.lit(name), name)) for name in sorted(names)
     ]
-    ties = F.explode(F.concat(*keys, F.array(*values).cast("array<bigint>"))).alias("tie")
+    ties = F.explode(F.concat(block_keys(settings), F.array(*values).cast("array<bigint>"))).alias(
+        "tie"
+    )
     return evidence.select("unique_id", ties).where("tie IS NOT NULL")
 
 
