@@ -38,11 +38,15 @@ def run_splink_on_duckdb(records: Path, model: Path, settings: Path, out: Path) 
         api.register("records", dataset_display_name="records"), json.loads(model.read_text())
     )
     pairs = linker.inference.predict(threshold_match_weight=threshold, warning_mode="never")
+    out.mkdir(parents=True)
+    connection.execute(
+        f"COPY (SELECT unique_id_l, unique_id_r, match_weight, match_probability FROM {pairs.physical_name}) "
+        f"TO '{out}/pairs.parquet' (FORMAT parquet)"
+    )
     linked = time.monotonic()
     clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
         pairs, threshold_match_probability=0.0
     )
-    out.mkdir(parents=True)
     connection.execute(
         f"COPY (SELECT unique_id, cluster_id AS person_id FROM {clusters.physical_name}) "
         f"TO '{out}/clusters.parquet' (FORMAT parquet)"

@@ -10,11 +10,14 @@ from __future__ import annotations
 from functools import reduce
 
 import duckdb
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from clvspark.identity.settings import IdentitySettings
 from clvspark.lakehouse.elements import known_elements, map_elements
+
+# The keys of ``block_key`` whose blocks are not too large.
+COOL = "(SELECT b.* FROM block_key b JOIN block ON block.key = b.key WHERE NOT is_hot)"
 
 
 def block_keys(settings: IdentitySettings) -> Column:
@@ -42,61 +45,72 @@ def rule_keys(rule: list[str], number: int, types: dict[str, str]) -> Column:
     return F.when(known, words).otherwise(F.array().cast("array<bigint>"))
 
 
-def count_blocks(keyed: DataFrame) -> DataFrame:
-    """Records of each block: one row a key, ``key, records``. In: `keys` of each record."""
-    exploded = keyed.select(F.explode("keys").alias("key"))
-    return exploded.groupBy("key").agg(F.count(F.lit(1)).alias("records"))
-
-
 def create_candidates(
-    connection: duckdb.DuckDBPyConnection,
-    settings: IdentitySettings,
-    *,
-    shard: int = 0,
-    shards: int = 1,
-    only_touched: bool = False,
+    connection: duckdb.DuckDBPyConnection, settings: IdentitySettings, *, only_touched: bool = False
 ) -> int:
-    """Create the table ``candidates`` (join_key_l < join_key_r) of a shard; return the number of pairs.
+    """Create the table ``candidates`` (match_key, join_key_l < join_key_r); return the number of pairs.
 
-    In: tables ``records`` (unique_id, columns, and ``touched`` where `only_touched`); with several shards also
-    ``keys`` of each record, see `block_keys`, and ``hot_key`` (key), the blocks too large in all of them. A shard
-    makes the pairs of the keys it owns. It leaves a pair to the owner of the smallest key, not hot, that both
-    records have, so that each pair is made once; only pairs that nothing but refined blocks bring together can
-    come from two shards.
+    In: table ``records`` (unique_id, columns, and ``touched`` where `only_touched`).
     """
-    touched = "AND (l.touched OR r.touched)" if only_touched else ""
-    flag = ", touched" if only_touched else ""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE block_key AS {_block_keys(settings, only_touched)}"
+    )
+    create_blocks(connection, settings)
+    refined = refined_keys(settings, only_touched=only_touched)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE block_key AS {_block_keys(settings, shard, shards, flag)};
-        CREATE OR REPLACE TEMP TABLE block AS
-        SELECT key, count(*) > {settings.max_block_records} AS is_hot FROM block_key GROUP BY key HAVING count(*) > 1;
-        CREATE OR REPLACE TEMP TABLE refined_key AS {_refined(settings, flag)};
+        CREATE OR REPLACE TEMP TABLE refined_key AS {refined};
         CREATE OR REPLACE TABLE candidates AS
-        WITH cool AS (
-            SELECT b.* FROM block_key b JOIN block ON block.key = b.key WHERE NOT is_hot
-        ),
-        refined AS (
+        WITH refined AS (
             SELECT * FROM refined_key
             QUALIFY count(*) OVER (PARTITION BY key) <= {settings.max_block_records}
-        ),
-        met AS (
-            SELECT l.unique_id AS l, r.unique_id AS r, l.key AS key
-            FROM cool l JOIN cool r ON l.key = r.key AND l.unique_id < r.unique_id {touched}
-            UNION ALL
-            SELECT l.unique_id, r.unique_id, NULL
-            FROM refined l JOIN refined r ON l.key = r.key AND l.unique_id < r.unique_id {touched}
         )
-        SELECT '0' AS match_key, l AS join_key_l, r AS join_key_r FROM ({_once(shards)})
+        SELECT DISTINCT '0' AS match_key, l AS join_key_l, r AS join_key_r
+        FROM ({met_pairs(COOL, only_touched=only_touched)}
+              UNION ALL {met_pairs("refined", only_touched=only_touched)})
     """)
     return int(connection.execute("SELECT count(*) FROM candidates").fetchall()[0][0])
 
 
-def _block_keys(settings: IdentitySettings, shard: int, shards: int, flag: str) -> str:
-    """``unique_id, key`` of a shard; alone it makes the keys itself, which moves less than lists of keys do."""
-    if shards > 1:
-        owned = f"((key % {shards}) + {shards}) % {shards} = {shard}"
-        keys = f"SELECT unique_id, unnest(keys) AS key{flag} FROM records"
-        return f"SELECT * FROM ({keys}) WHERE {owned}"
+def create_blocks(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
+    """Create ``block`` (key, is_hot) of the blocks of two records and more. In: ``block_key`` (unique_id, key)."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE block AS
+        SELECT key, count(*) > {settings.max_block_records} AS is_hot FROM block_key GROUP BY key HAVING count(*) > 1
+    """)
+
+
+def met_pairs(keys: str, *, only_touched: bool) -> str:
+    """Query of the pairs l < r that share a key of a relation (unique_id, key, and ``touched`` where asked)."""
+    touched = "AND (l.touched OR r.touched)" if only_touched else ""
+    return f"""
+        SELECT l.unique_id AS l, r.unique_id AS r
+        FROM {keys} l JOIN {keys} r ON l.key = r.key AND l.unique_id < r.unique_id {touched}
+    """
+
+
+def refined_keys(settings: IdentitySettings, *, only_touched: bool) -> str:
+    """Query of ``unique_id, key`` of records in hot blocks: the block's key and the value of one refining column.
+
+    In: ``block_key``, ``block``, ``records``.
+    """
+    flag = ", r.touched" if only_touched else ""
+    parts = ", ".join(
+        f"CASE WHEN {_quoted(name)} IS NOT NULL THEN hash(b.key, '{name}', {_quoted(name)}) END"
+        for name in settings.refiners
+    )
+    if not parts:
+        return "SELECT * FROM block_key WHERE false"
+    return f"""
+        SELECT * FROM (
+            SELECT r.unique_id, unnest([{parts}]) AS key{flag}
+            FROM block_key b JOIN block ON block.key = b.key AND is_hot JOIN records r ON r.unique_id = b.unique_id
+        ) WHERE key IS NOT NULL
+    """
+
+
+def _block_keys(settings: IdentitySettings, only_touched: bool) -> str:
+    """Query of ``unique_id, key``, one key for each rule; several where a column is an array."""
+    flag = ", touched" if only_touched else ""
     rules = []
     for number, rule in enumerate(settings.blocking_rules):
         lists = [name for name in rule if settings.columns[name].startswith("array")]
@@ -110,35 +124,5 @@ def _block_keys(settings: IdentitySettings, shard: int, shards: int, flag: str) 
     return " UNION ALL ".join(rules)
 
 
-def _refined(settings: IdentitySettings, flag: str) -> str:
-    """Keys of records in hot blocks: the block's key and the value of one refining column."""
-    parts = ", ".join(
-        f"CASE WHEN {_quoted(name)} IS NOT NULL THEN hash(b.key, '{name}', {_quoted(name)}) END"
-        for name in settings.refiners
-    )
-    flags = flag.replace("touched", "r.touched")
-    hot = f"""
-        SELECT r.unique_id, unnest([{parts}]) AS key{flags}
-        FROM block_key b JOIN block ON block.key = b.key AND is_hot JOIN records r ON r.unique_id = b.unique_id
-    """
-    if not parts:
-        return f"SELECT unique_id, key{flag} FROM block_key WHERE false"
-    return f"SELECT * FROM ({hot}) WHERE key IS NOT NULL"
-
-
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _once(shards: int) -> str:
-    if shards == 1:
-        return "SELECT DISTINCT l, r FROM met"
-    return """
-        WITH keys_of AS (
-            SELECT unique_id, list_filter(keys, key -> NOT list_contains(hot, key)) AS keys
-            FROM records, (SELECT coalesce(list(key), []) AS hot FROM hot_key)
-        ),
-        found AS (SELECT l, r, min(key) AS key FROM met GROUP BY l, r)
-        SELECT l, r FROM found JOIN keys_of a ON a.unique_id = l JOIN keys_of b ON b.unique_id = r
-        WHERE key IS NOT DISTINCT FROM list_min(list_intersect(a.keys, b.keys))
-    """

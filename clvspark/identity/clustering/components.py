@@ -19,7 +19,6 @@ SINGLE_TASK_EDGES = 2_000_000
 CERTAIN = 1000.0
 _WEIGHT_STEP = 2.0
 _HIGHEST_WEIGHT = 60.0
-_SCHEMA = "unique_id string, component string, is_oversized boolean"
 
 
 def gather_edges(
@@ -81,9 +80,9 @@ def label_components(
 ) -> DataFrame:
     """Component of every record that has an edge: ``unique_id, component, is_oversized``.
 
-    In: ``unique_id_l, unique_id_r, match_weight``. A component is named by its smallest unique_id. Up to
-    `single_task_edges` edges go to one task, which is far quicker than the rounds of shuffles that a larger graph
-    takes; both give the same labels, those of `bounded_components`.
+    In: ``unique_id_l, unique_id_r, match_weight``; ids are texts or numbers. A component is named by its smallest
+    unique_id. Up to `single_task_edges` edges go to one task, which is far quicker than the rounds of shuffles that
+    a larger graph takes; both give the same labels, those of `bounded_components`.
     """
     pairs = edges.select("unique_id_l", "unique_id_r", "match_weight").localCheckpoint()
     if pairs.count() > single_task_edges:
@@ -94,7 +93,9 @@ def label_components(
         if received:
             yield from _label_table(pa.Table.from_batches(received), link_weight, max_records)
 
-    return pairs.coalesce(1).mapInArrow(label, _SCHEMA).localCheckpoint()
+    kind = pairs.schema["unique_id_l"].dataType.simpleString()
+    schema = f"unique_id {kind}, component {kind}, is_oversized boolean"
+    return pairs.coalesce(1).mapInArrow(label, schema).localCheckpoint()
 
 
 def _label_table(edges: pa.Table, link_weight: float, max_records: int) -> Iterator[pa.RecordBatch]:
@@ -110,8 +111,8 @@ def _label_table(edges: pa.Table, link_weight: float, max_records: int) -> Itera
         max_records=max_records,
     )
     columns = {
-        "unique_id": pa.array(ids, pa.string()),
-        "component": pa.array(ids[labels], pa.string()),
+        "unique_id": pa.array(ids, edges.schema.field("unique_id_l").type),
+        "component": pa.array(ids[labels], edges.schema.field("unique_id_l").type),
         "is_oversized": pa.array(oversized),
     }
     yield from pa.table(columns).to_batches(max_chunksize=50_000)

@@ -88,7 +88,11 @@ def group_records(
     """
     labels = np.arange(records)
     raised = np.zeros(records, dtype=bool)
-    for members, batch in _batches(pairs, rules):
+    alone = np.bincount(pairs.component, minlength=records)[pairs.component] == 1
+    joined = alone & (_weigh_pairs(pairs, rules) >= rules.cut)
+    labels[pairs.right[joined]] = pairs.left[joined]
+    larger = _select(pairs, ~alone, pairs.component[~alone])
+    for members, batch in _batches(larger, rules):
         found = _agglomerate(batch, rules)
         labels[members] = np.take_along_axis(members, found, axis=1)
     cut = rules.cut
@@ -104,6 +108,12 @@ def group_records(
         for members, batch in _batches(again, higher):
             labels[members] = np.take_along_axis(members, _agglomerate(batch, higher), axis=1)
     return labels, raised
+
+
+def _weigh_pairs(pairs: ComponentPairs, rules: LinkageRules) -> Floats:
+    """Weight of each pair of records by itself, bonds included."""
+    bits = np.maximum(pairs.bits, _LEAST_BITS)[:, :, None]
+    return _bound(rules.weigh(bits, np.ones((len(bits), 1)))[:, 0], pairs.bonds)
 
 
 def _select(pairs: ComponentPairs, rows: Booleans, component: Integers) -> ComponentPairs:

@@ -18,6 +18,7 @@ from clvspark.identity.blocking.candidates import create_candidates
 from clvspark.identity.clustering.components import CERTAIN, bounded_components
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful, used_columns
 from clvspark.identity.engines.grouping import group_members
+from clvspark.identity.engines.handover import hand_over
 from clvspark.identity.model.scoring import (
     connect,
     count_term_frequencies,
@@ -102,10 +103,9 @@ class LocalEngine:
             *(value_hash(name).alias(f"hash_{name}") for name in adjusted),
             *evidence.flags,
         )
-        # DuckDB reads them once: packing them would cost more than it saves.
-        needed.write.option("compression", "none").parquet(str(call / "records"))
-        connection.execute(f"CREATE VIEW source AS SELECT * FROM '{call / 'records'}/*.parquet'")
+        connection.register("source", hand_over(needed, call / "records"))
         number_records(connection, "source")
+        connection.unregister("source")
         if frozen is not None and adjusted:
             frozen.write.parquet(str(call / "term_frequencies"))
             _join_term_frequencies(connection, adjusted, call / "term_frequencies")
@@ -225,10 +225,9 @@ class LocalEngine:
     def _publish(
         self, connection: duckdb.DuckDBPyConnection, folder: Path, query: str
     ) -> DataFrame:
-        folder.mkdir(mode=0o700)
-        connection.execute(
-            f"COPY ({query}) TO '{folder}/part-0.parquet' (FORMAT parquet, ROW_GROUP_SIZE 250000)"
-        )
+        # A file for each thread, so that Spark reads them with as many cores.
+        connection.execute(f"COPY ({query}) TO '{folder}' (FORMAT parquet, PER_THREAD_OUTPUT)")
+        folder.chmod(0o700)
         return self._spark.read.parquet(str(folder))
 
 

@@ -1,0 +1,110 @@
+"""Second step: shards of keys, terms and identifiers find out which records meet, and how common values are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from clvspark.identity.blocking.candidates import COOL, create_blocks, met_pairs, refined_keys
+from clvspark.identity.clustering.components import CERTAIN
+from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address
+from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
+
+
+def meet_records(plan: Plan) -> Step:
+    """Pairs of records that share a key, and who must see whom; shares of terms; edges of trusted identifiers."""
+
+    def meet(mail: Mail) -> Iterator[Parcel]:
+        yield from mail.forward("record", "link")
+        if (terms := mail["term"]) is not None:
+            yield from _answer(terms, mail["frozen"], plan)
+        if (trusted := mail["trusted"]) is not None:
+            yield from _bind(trusted, mail.shard)
+        if (keys := mail["key"]) is not None:
+            with open_duckdb(block_key=keys) as connection:
+                create_blocks(connection, plan.settings)
+                yield from _introduce(connection, plan)
+                hot = connection.execute("""
+                    SELECT unique_id, b.key FROM block_key b JOIN block ON block.key = b.key AND is_hot
+                """).to_arrow_table()
+            yield from address("hot", hot, _homes(hot, "unique_id", plan), plan.shards)
+
+    return meet
+
+
+def refine_keys(plan: Plan) -> Step:
+    """Keys of records in blocks that are too large: the block and one more value."""
+
+    def refine(mail: Mail) -> Iterator[Parcel]:
+        records, hot = mail["record"], mail["hot"]
+        if records is None or hot is None:
+            return
+        with open_duckdb(received=records, block_key=hot) as connection:
+            connection.execute("""
+                CREATE VIEW records AS SELECT * EXCLUDE (unique_id), handle AS unique_id FROM received;
+                CREATE TEMP TABLE block AS SELECT DISTINCT key, true AS is_hot FROM block_key
+            """)
+            query = refined_keys(plan.settings, only_touched=plan.only_touched)
+            keys = connection.execute(query).to_arrow_table()
+        owner = (np.asarray(keys["key"]) % plan.shards).astype(np.int64)
+        yield from address("key", keys, owner, plan.shards)
+
+    return refine
+
+
+def meet_refined(plan: Plan) -> Step:
+    """Pairs of records that share a refined key; blocks that are still too large are not compared."""
+
+    def meet(mail: Mail) -> Iterator[Parcel]:
+        with open_duckdb(block_key=mail["key"]) as connection:
+            create_blocks(connection, plan.settings)
+            yield from _introduce(connection, plan)
+
+    return meet
+
+
+def _introduce(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Parcel]:
+    """Each pair goes home with its left record; to the home of the right one goes who wants to see it."""
+    pairs = connection.execute(
+        f"SELECT DISTINCT l, r FROM ({met_pairs(COOL, only_touched=plan.only_touched)})"
+    ).to_arrow_table()
+    yield from address("pair", pairs, _homes(pairs, "l", plan), plan.shards)
+    wanted = connection.execute(f"""
+        SELECT DISTINCT r AS handle, CAST(l % {plan.shards} AS INT) AS asker FROM pairs
+        WHERE l % {plan.shards} <> r % {plan.shards}
+    """).to_arrow_table()
+    yield from address("want", wanted, _homes(wanted, "handle", plan), plan.shards)
+
+
+def _answer(terms: pa.Table, frozen: pa.Table | None, plan: Plan) -> Iterator[Parcel]:
+    """Share of each term that a home has asked for; a frozen term that nobody knew has none."""
+    totals = ", ".join(str(total) for total in plan.known.values())
+    counted = f"""
+        SELECT term, home, sum(count_all) OVER (PARTITION BY term) / ([{totals}])[name + 1] AS share FROM terms
+    """
+    given = "SELECT term, home, share FROM terms JOIN frozen USING (term)"
+    if plan.frozen and frozen is None:
+        return
+    with open_duckdb(terms=terms, frozen=frozen) as connection:
+        shares = connection.execute(given if plan.frozen else counted).to_arrow_table()
+    home = np.asarray(shares["home"])
+    yield from address("share", shares.select(["term", "share"]), home, plan.shards)
+
+
+def _bind(trusted: pa.Table, shard: int) -> Iterator[Parcel]:
+    with open_duckdb(trusted=trusted) as connection:
+        edges = connection.execute(f"""
+            SELECT * FROM (
+                SELECT min(handle) OVER (PARTITION BY name, value) AS l, handle AS r,
+                       CAST({CERTAIN} AS DOUBLE) AS weight
+                FROM trusted
+            ) WHERE l < r
+        """).to_arrow_table()
+    yield Parcel("edge", shard, edges)
+
+
+def _homes(table: pa.Table, column: str, plan: Plan) -> np.ndarray:
+    return np.asarray(table[column]) % plan.shards

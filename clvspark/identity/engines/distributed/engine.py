@@ -1,0 +1,159 @@
+"""A cluster: Spark moves parcels of records between shards, in which the DuckDB, Splink and NumPy of one machine work.
+
+1. `records`: every record gets a handle and a home; its keys, terms and trusted identifiers go to shards of their own.
+2. `blocks`: there it turns out which records meet, and how common their values are. Blocks that are too large are
+   refined in a round of their own.
+3. `scores`: at home each record learns that, and visits the homes of those it is compared with; there pairs are scored.
+4. The link graph is labelled with components.
+5. `persons`: records go to the shard of their component, which is divided into persons.
+
+A record travels five times at most, whatever the number of rules and shards.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clvspark.identity.clustering.components import CERTAIN, label_components
+from clvspark.identity.engines.distributed.blocks import meet_records, meet_refined, refine_keys
+from clvspark.identity.engines.distributed.parcels import exchange, finish, pack, process, unpack
+from clvspark.identity.engines.distributed.persons import (
+    PERSON_SCHEMA,
+    group_records,
+    send_labels,
+    sort_records,
+)
+from clvspark.identity.engines.distributed.plan import Plan
+from clvspark.identity.engines.distributed.records import (
+    count_known,
+    pack_frequencies,
+    pack_links,
+    pack_records,
+    send_records,
+)
+from clvspark.identity.engines.distributed.scores import complete_records, score_pairs
+from clvspark.identity.engines.evidence import Evidence, smallest_doubtful
+from clvspark.identity.model.train import IdentityModel
+from clvspark.identity.settings import IdentitySettings
+
+PAIR_SCHEMA = (
+    "unique_id_l string, unique_id_r string, match_weight double, match_probability double"
+)
+_EDGE_SCHEMA = "unique_id_l bigint, unique_id_r bigint, match_weight double"
+_RECORDS_PER_SHARD = 500_000
+
+
+class DistributedEngine:
+    """Links and clusters in Spark's executors."""
+
+    def __init__(
+        self, spark: SparkSession, settings: IdentitySettings, *, shards: int | None = None
+    ) -> None:
+        """Bind a session; `shards` defaults to a multiple of the cores that keeps a shard within memory."""
+        self._spark, self._settings, self._shards = spark, settings, shards
+
+    def release(self) -> None:
+        """Nothing is left behind."""
+
+    def resolve(
+        self, evidence: Evidence, model: IdentityModel | None
+    ) -> tuple[DataFrame, DataFrame]:
+        """Pairs and persons; what was scored is kept while it is clustered."""
+        plan, scored = self._score(evidence, model, linked=model is not None)
+        return unpack(scored, "scored", PAIR_SCHEMA), self._cluster(plan, scored)
+
+    def link(self, evidence: Evidence, model: IdentityModel) -> DataFrame:
+        """Scored pairs from `link_weight` on, see `IdentityResolver.link`."""
+        bare = Evidence(evidence.records, evidence.term_frequencies)
+        return unpack(self._score(bare, model, linked=True)[1], "scored", PAIR_SCHEMA)
+
+    def cluster(
+        self, evidence: Evidence, pairs: DataFrame, model: IdentityModel | None
+    ) -> DataFrame:
+        """Persons of the records, see `IdentityResolver.cluster`."""
+        return self._cluster(*self._score(evidence, model, linked=False, pairs=pairs))
+
+    def _score(
+        self,
+        evidence: Evidence,
+        model: IdentityModel | None,
+        *,
+        linked: bool,
+        pairs: DataFrame | None = None,
+    ) -> tuple[Plan, DataFrame]:
+        """Parcels ``scored``, ``edge`` and ``record`` of the shards; `pairs` become edges as they are."""
+        packed = pack_records(evidence, self._settings, model, linked=linked).localCheckpoint()
+        packed, shards = self._spread(packed)
+        plan = self._plan(evidence, model, packed, shards)
+        sources = [packed]
+        if model is not None and evidence.term_frequencies is not None:
+            sources.append(pack_frequencies(evidence.term_frequencies))
+        if pairs is not None:
+            sources.append(pack_links(pairs))
+        if evidence.decisions is not None:
+            together = evidence.decisions.where("bond > 0")
+            sources.append(pack_links(together.withColumn("match_weight", F.lit(CERTAIN))))
+        sent = exchange(process(_all(sources), send_records(plan)), plan.shards)
+        met = process(sent, meet_records(plan))
+        if linked:
+            met = _meet_hot(met.localCheckpoint(), plan)
+        complete = process(exchange(met, plan.shards), complete_records(plan))
+        scored = process(exchange(complete, plan.shards), score_pairs(plan))
+        return plan, scored.localCheckpoint()
+
+    def _cluster(self, plan: Plan, scored: DataFrame) -> DataFrame:
+        edges = unpack(scored, "edge", _EDGE_SCHEMA)
+        labels = label_components(
+            edges,
+            link_weight=self._settings.link_weight,
+            max_records=self._settings.max_component_records,
+        )
+        sent = process(pack(labels, "label"), send_labels(plan))
+        records = scored.where(F.col("kind") == "record")
+        sorted_records = process(
+            exchange(records.unionByName(sent), plan.shards), sort_records(plan)
+        )
+        return finish(exchange(sorted_records, plan.shards), group_records(plan), PERSON_SCHEMA)
+
+    def _plan(
+        self, evidence: Evidence, model: IdentityModel | None, packed: DataFrame, shards: int
+    ) -> Plan:
+        counted = finish(packed, count_known, "name string, records bigint")
+        known = counted.groupBy("name").agg(F.sum("records").alias("records")).collect()
+        return Plan(
+            settings=self._settings,
+            shards=shards,
+            model=model,
+            known={row["name"]: row["records"] for row in sorted(known)},
+            frozen=evidence.term_frequencies is not None,
+            only_touched=bool(evidence.flags),
+            smallest=smallest_doubtful(self._settings, evidence),
+            decisions=None if evidence.decisions is None else evidence.decisions.toArrow(),
+        )
+
+    def _spread(self, packed: DataFrame) -> tuple[DataFrame, int]:
+        """The parcels in partitions that a task can hold, and the number of shards."""
+        tasks = packed.groupBy(F.spark_partition_id()).agg(F.sum("rows").alias("records")).collect()
+        records = [row["records"] for row in tasks]
+        cores = self._spark.sparkContext.defaultParallelism
+        shards = self._shards or cores * max(1, -(-sum(records) // (cores * _RECORDS_PER_SHARD)))
+        is_spread = max(records, default=0) <= 2 * _RECORDS_PER_SHARD
+        return (packed if is_spread else packed.repartition(shards)), shards
+
+
+def _meet_hot(met: DataFrame, plan: Plan) -> DataFrame:
+    """What `met` says, and the pairs of its blocks that were too large, refined."""
+    hot = met.where(F.col("kind") == "hot")
+    if hot.isEmpty():
+        return met
+    asked = met.where(F.col("kind").isin("record", "hot"))
+    keys = process(exchange(asked, plan.shards), refine_keys(plan))
+    refined = process(exchange(keys, plan.shards), meet_refined(plan))
+    return met.where(F.col("kind") != "hot").unionByName(refined)
+
+
+def _all(parcels: list[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, parcels)

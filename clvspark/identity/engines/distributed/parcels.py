@@ -1,0 +1,156 @@
+"""Parcels: Arrow tables that travel through Spark's shuffle as they are.
+
+A row of Spark is a parcel: what it is, the shard it goes to, and a table of thousands of records as Arrow writes it.
+Between two steps only bytes are copied: no record becomes a row of Spark, is serialised, or is converted again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+PARCEL = "kind string, shard int, rows int, content binary"
+# Larger arrays are a burden for the JVM's garbage collector.
+_PARCEL_BYTES = 2**20
+_SCHEMA = pa.schema(
+    [("kind", pa.string()), ("shard", pa.int32()), ("rows", pa.int32()), ("content", pa.binary())]
+)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A table of one kind on its way to a shard."""
+
+    kind: str
+    shard: int
+    table: pa.Table
+
+
+@dataclass(frozen=True)
+class Mail:
+    """All that one shard has received: a table of each kind."""
+
+    shard: int
+    tables: dict[str, pa.Table]
+
+    def __getitem__(self, kind: str) -> pa.Table | None:
+        """Table of a kind, None where nothing came."""
+        return self.tables.get(kind)
+
+    def forward(self, *kinds: str) -> Iterator[Parcel]:
+        """What came, for the same shard in the next step."""
+        for kind in kinds:
+            if (table := self.tables.get(kind)) is not None:
+                yield Parcel(kind, self.shard, table)
+
+
+Step = Callable[[Mail], Iterator[Parcel]]
+Batches = Iterator[pa.RecordBatch]
+
+
+def pack(rows: DataFrame, kind: str) -> DataFrame:
+    """Rows of Spark as parcels of a kind that stay where they are."""
+
+    def work(batches: Batches) -> Batches:
+        for batch in batches:
+            yield from _seal(Parcel(kind, 0, pa.Table.from_batches([batch])))
+
+    return rows.mapInArrow(work, PARCEL)
+
+
+def unpack(parcels: DataFrame, kind: str, schema: str) -> DataFrame:
+    """Parcels of a kind as rows of Spark."""
+
+    def work(batches: Batches) -> Batches:
+        for batch in batches:
+            for content in batch["content"]:
+                yield from _open(content).to_batches()
+
+    return parcels.where(F.col("kind") == kind).select("content").mapInArrow(work, schema)
+
+
+def exchange(parcels: DataFrame, shards: int) -> DataFrame:
+    """Parcels where they belong: each shard a partition."""
+    return parcels.repartitionById(shards, F.col("shard"))
+
+
+def process(parcels: DataFrame, step: Step) -> DataFrame:
+    """Parcels that a step makes of all that is in one partition."""
+
+    def work(batches: Batches) -> Batches:
+        mail = _read(batches)
+        if mail is not None:
+            for parcel in step(mail):
+                yield from _seal(parcel)
+
+    return parcels.mapInArrow(work, PARCEL)
+
+
+def finish(
+    parcels: DataFrame, step: Callable[[Mail], Iterator[pa.Table]], schema: str
+) -> DataFrame:
+    """Rows of Spark that the last step makes of all that is in one partition."""
+
+    def work(batches: Batches) -> Batches:
+        mail = _read(batches)
+        if mail is not None:
+            for table in step(mail):
+                yield from table.to_batches(max_chunksize=50_000)
+
+    return parcels.mapInArrow(work, schema)
+
+
+def address(kind: str, table: pa.Table, shard: NDArray[np.int64], shards: int) -> Iterator[Parcel]:
+    """The rows of a table, each for its own shard."""
+    order = np.argsort(shard, kind="stable")
+    bounds = np.searchsorted(shard[order], np.arange(shards + 1))
+    ordered = table.take(pa.array(order))
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        if end > start:
+            yield Parcel(kind, number, ordered.slice(start, end - start))
+
+
+def _read(batches: Batches) -> Mail | None:
+    logging.disable(logging.WARNING)
+    received: dict[str, list[pa.Table]] = defaultdict(list)
+    shard = None
+    for batch in batches:
+        for kind, number, content in zip(
+            batch["kind"].to_pylist(), batch["shard"].to_pylist(), batch["content"], strict=True
+        ):
+            shard = number
+            received[kind].append(_open(content))
+    if shard is None:
+        return None
+    return Mail(shard, {kind: pa.concat_tables(tables) for kind, tables in received.items()})
+
+
+def _open(content: pa.BinaryScalar) -> pa.Table:
+    return pa.ipc.open_stream(content.as_buffer()).read_all()
+
+
+def _seal(parcel: Parcel) -> Batches:
+    """Rows of Spark for one parcel, as many as its size asks for."""
+    table = parcel.table
+    pieces = max(1, -(-table.nbytes // _PARCEL_BYTES))
+    size = max(1, -(-table.num_rows // pieces))
+    for start in range(0, table.num_rows, size):
+        piece = table.slice(start, size)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, piece.schema) as stream:
+            stream.write_table(piece)
+        content = sink.getvalue().to_pybytes()
+        columns = [[parcel.kind], [parcel.shard], [piece.num_rows], [content]]
+        yield pa.record_batch(
+            [pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)],
+            schema=_SCHEMA,
+        )

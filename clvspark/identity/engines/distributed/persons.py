@@ -1,0 +1,108 @@
+"""Last steps: records go to the shard of their component, where components become persons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address
+from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
+from clvspark.identity.engines.grouping import group_members
+from clvspark.identity.model.scoring import number_records
+
+PERSON_SCHEMA = "unique_id string, person_id string, raised_cut boolean"
+
+
+def send_labels(plan: Plan) -> Step:
+    """Labels to the homes of their records."""
+
+    def send(mail: Mail) -> Iterator[Parcel]:
+        if (labels := mail["label"]) is not None:
+            home = np.asarray(labels["unique_id"]) % plan.shards
+            yield from address("label", labels, home, plan.shards)
+
+    return send
+
+
+def sort_records(plan: Plan) -> Step:
+    """Records of components to their shards; those that stay alone are persons already."""
+
+    def sort(mail: Mail) -> Iterator[Parcel]:
+        records, labels = mail["record"], mail["label"]
+        if records is None:
+            return
+        if labels is None:
+            labels = _NO_LABELS
+        with open_duckdb(record=records, label=labels) as connection:
+            members = connection.execute("""
+                SELECT record.*, component FROM record JOIN label ON label.unique_id = handle WHERE NOT is_oversized
+            """).to_arrow_table()
+            alone = connection.execute("""
+                SELECT record.unique_id, record.unique_id AS person_id, coalesce(is_oversized, false) AS raised_cut
+                FROM record LEFT JOIN label ON label.unique_id = handle WHERE coalesce(is_oversized, true)
+            """).to_arrow_table()
+        yield from address(
+            "member", members, np.asarray(members["component"]) % plan.shards, plan.shards
+        )
+        yield Parcel("person", mail.shard, alone)
+
+    return sort
+
+
+def group_records(plan: Plan) -> Callable[[Mail], Iterator[pa.Table]]:
+    """Persons of all records that have come."""
+
+    def group(mail: Mail) -> Iterator[pa.Table]:
+        if (alone := mail["person"]) is not None:
+            yield alone
+        if (members := mail["member"]) is not None:
+            with open_duckdb(source=members, _decisions=plan.decisions) as connection:
+                yield _group(connection, plan)
+
+    return group
+
+
+def _group(connection: duckdb.DuckDBPyConnection, plan: Plan) -> pa.Table:
+    records = number_records(connection, "source")
+    connection.execute(_MEMBERS.format(smallest=plan.smallest))
+    if plan.decisions is not None:
+        connection.execute(_DECISIONS)
+    grouping = group_members(
+        connection,
+        plan.settings,
+        plan.model,
+        records=records,
+        decided=plan.decisions is not None,
+    )
+    grouping.create_table(connection, "grouped")
+    return connection.execute(_PERSONS).to_arrow_table()
+
+
+_NO_LABELS = pa.table(
+    {
+        "unique_id": pa.array([], pa.int64()),
+        "component": pa.array([], pa.int64()),
+        "is_oversized": pa.array([], pa.bool_()),
+    }
+)
+_MEMBERS = """
+    CREATE TABLE labelled AS
+    SELECT unique_id, min(unique_id) OVER of_component AS component, count(*) OVER of_component AS size
+    FROM records WINDOW of_component AS (PARTITION BY component);
+    CREATE TABLE member AS SELECT unique_id, component FROM labelled WHERE size >= {smallest}
+"""
+_DECISIONS = """
+    CREATE TABLE decision AS
+    SELECT least(l.number, r.number) AS unique_id_l, greatest(l.number, r.number) AS unique_id_r, bond
+    FROM _decisions d
+    JOIN record_id l ON l.unique_id = d.unique_id_l JOIN record_id r ON r.unique_id = d.unique_id_r
+"""
+_PERSONS = """
+    SELECT i.unique_id, p.unique_id AS person_id, coalesce(raised_cut, false) AS raised_cut
+    FROM labelled JOIN record_id i ON i.number = labelled.unique_id
+    LEFT JOIN grouped ON grouped.unique_id = labelled.unique_id
+    JOIN record_id p ON p.number = coalesce(grouped.person, labelled.component)
+"""

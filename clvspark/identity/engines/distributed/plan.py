@@ -1,0 +1,60 @@
+"""What every shard is told beside its records."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from clvspark.identity.model.scoring import connect
+from clvspark.identity.model.train import IdentityModel
+from clvspark.identity.settings import IdentitySettings
+
+_MEMORY = "2GB"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same for all shards.
+
+    Parameters
+    ----------
+    shards : number of shards. A record's *handle*, a number that tells it from all others, is its shard modulo this.
+    model : None where nothing is scored.
+    known : records that know each term-adjusted column; in the order of the columns.
+    frozen : whether term frequencies are given, not counted.
+    only_touched : whether only pairs with a touched record are wanted.
+    smallest : records of the smallest component that needs a second look.
+    decisions : ``unique_id_l, unique_id_r, bond``: as many rows as people can decide.
+    """
+
+    settings: IdentitySettings
+    shards: int
+    model: IdentityModel | None = None
+    known: dict[str, int] = field(default_factory=dict)
+    frozen: bool = False
+    only_touched: bool = False
+    smallest: int = 2
+    decisions: pa.Table | None = None
+
+    @property
+    def adjusted(self) -> list[str]:
+        """Columns with term frequencies."""
+        return list(self.known)
+
+
+@contextmanager
+def open_duckdb(**tables: pa.Table | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of one thread that sees the tables, spills beyond its memory, and leaves nothing."""
+    with (
+        tempfile.TemporaryDirectory(prefix="clvspark-shard-") as spill,
+        closing(connect(threads=1, memory=_MEMORY, spill=spill)) as connection,
+    ):
+        for name, table in tables.items():
+            if table is not None:
+                connection.register(name, table)
+        yield connection
