@@ -103,14 +103,12 @@ class LocalEngine:
             *(value_hash(name).alias(f"hash_{name}") for name in adjusted),
             *evidence.flags,
         )
-        connection.register("source", hand_over(needed, call / "records"))
-        number_records(connection, "source")
-        connection.unregister("source")
+        number_records(connection, hand_over(needed, call / "records"))
         if frozen is not None and adjusted:
             frozen.write.parquet(str(call / "term_frequencies"))
             _join_term_frequencies(connection, adjusted, call / "term_frequencies")
-        elif model is not None:
-            count_term_frequencies(connection, adjusted_columns(model))
+        else:
+            count_term_frequencies(connection, adjusted_columns(model) if model is not None else [])
         if evidence.decisions is not None:
             evidence.decisions.write.parquet(str(call / "decisions"))
             connection.execute(f"""
@@ -234,18 +232,18 @@ class LocalEngine:
 def _join_term_frequencies(
     connection: duckdb.DuckDBPyConnection, names: list[str], folder: Path
 ) -> None:
-    """Give ``records`` a ``tf_`` column for each of its ``hash_`` columns."""
+    """Make ``records`` a table with a ``tf_`` column for each of its ``hash_`` columns."""
     shares = "".join(f', "t_{n}".share AS "tf_{n}"' for n in names)
     joins = " ".join(
         f"""LEFT JOIN (SELECT value_hash, share FROM '{folder}/*.parquet' WHERE name = '{n}') "t_{n}"
-            ON "t_{n}".value_hash = b."hash_{n}" """
+            ON "t_{n}".value_hash = r."hash_{n}" """
         for n in names
     )
     hashes = ", ".join(f'"hash_{n}"' for n in names)
     connection.execute(f"""
-        ALTER TABLE records RENAME TO bare_records;
-        CREATE TABLE records AS SELECT b.* EXCLUDE ({hashes}){shares} FROM bare_records b {joins};
-        DROP TABLE bare_records
+        CREATE TABLE with_frequencies AS SELECT r.* EXCLUDE ({hashes}){shares} FROM records r {joins};
+        DROP VIEW records;
+        ALTER TABLE with_frequencies RENAME TO records
     """)
 
 

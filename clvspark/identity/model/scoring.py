@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from clvspark.identity.model.sql import scoring_query
 from clvspark.identity.settings import IdentitySettings
@@ -27,20 +30,20 @@ def connect(
     return connection
 
 
-def number_records(connection: duckdb.DuckDBPyConnection, source: str) -> int:
-    """Create ``record_id`` (unique_id text, number) and ``records`` from a relation; return their count.
+def number_records(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
+    """Create the views ``record_id`` (unique_id text, number) and ``records`` of a table.
 
     Records are numbered from 0 in the order of their ids; ``unique_id`` of ``records`` is the number. An id must
     not occur twice.
     """
-    connection.execute(f"""
-        CREATE TABLE record_id AS
-        SELECT unique_id, row_number() OVER (ORDER BY unique_id) - 1 AS number
-        FROM {source};
-        CREATE TABLE records AS
-        SELECT number AS unique_id, s.* EXCLUDE (unique_id) FROM {source} s JOIN record_id USING (unique_id)
+    order = pc.sort_indices(table["unique_id"]).to_numpy()
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    connection.register("numbered", table.append_column("_number", pa.array(number)))
+    connection.execute("""
+        CREATE VIEW record_id AS SELECT unique_id, _number AS number FROM numbered;
+        CREATE VIEW records AS SELECT _number AS unique_id, * EXCLUDE (_number, unique_id) FROM numbered
     """)
-    return int(connection.execute("SELECT count(*) FROM record_id").fetchall()[0][0])
 
 
 def score_candidates(
@@ -85,9 +88,7 @@ def _bits(model: dict[str, Any]) -> str:
 
 
 def count_term_frequencies(connection: duckdb.DuckDBPyConnection, names: list[str]) -> None:
-    """Give ``records`` a ``tf_`` column for each of the columns: the share of its value among them all."""
-    if not names:
-        return
+    """Make ``records`` a table with a ``tf_`` column for each column: the share of its value among them all."""
     tables = ", ".join(
         f"""t{i} AS (SELECT "{n}" AS value, count(*) / sum(count(*)) OVER () AS share
                      FROM records WHERE "{n}" IS NOT NULL GROUP BY 1)"""
@@ -96,8 +97,8 @@ def count_term_frequencies(connection: duckdb.DuckDBPyConnection, names: list[st
     shares = "".join(f', t{i}.share AS "tf_{n}"' for i, n in enumerate(names))
     joins = " ".join(f'LEFT JOIN t{i} ON t{i}.value = r."{n}"' for i, n in enumerate(names))
     connection.execute(f"""
-        CREATE TABLE with_frequencies AS WITH {tables} SELECT r.*{shares} FROM records r {joins};
-        DROP TABLE records;
+        CREATE TABLE with_frequencies AS {f"WITH {tables}" if names else ""} SELECT r.*{shares} FROM records r {joins};
+        DROP VIEW records;
         ALTER TABLE with_frequencies RENAME TO records
     """)
 

@@ -112,7 +112,7 @@ def world(request: pytest.FixtureRequest, spark: SparkSession) -> SimpleNamespac
     """Records with every kind of attribute, an invented model, and frozen term frequencies."""
     document = {"household": HOUSEHOLD, "whole": WHOLE}[request.param]
     settings = IdentitySettings.model_validate(document)
-    records = standardise_records(make_world(spark), settings).localCheckpoint()
+    records = standardise_records(make_world(spark), settings).repartition(4).localCheckpoint()
     model = invent_model(settings)
     frequencies = count_term_frequencies(records, model).localCheckpoint()
     return SimpleNamespace(

@@ -27,10 +27,7 @@ def meet_records(plan: Plan) -> Step:
             with open_duckdb(block_key=keys) as connection:
                 create_blocks(connection, plan.settings)
                 yield from _introduce(connection, plan)
-                hot = connection.execute("""
-                    SELECT unique_id, b.key FROM block_key b JOIN block ON block.key = b.key AND is_hot
-                """).to_arrow_table()
-            yield from address("hot", hot, _homes(hot, "unique_id", plan), plan.shards)
+                yield from _ask_to_refine(connection, plan)
 
     return meet
 
@@ -44,7 +41,7 @@ def refine_keys(plan: Plan) -> Step:
             return
         with open_duckdb(received=records, block_key=hot) as connection:
             connection.execute("""
-                CREATE VIEW records AS SELECT * EXCLUDE (unique_id), handle AS unique_id FROM received;
+                CREATE VIEW records AS SELECT _handle AS unique_id, * EXCLUDE (_handle, unique_id) FROM received;
                 CREATE TEMP TABLE block AS SELECT DISTINCT key, true AS is_hot FROM block_key
             """)
             query = refined_keys(plan.settings, only_touched=plan.only_touched)
@@ -72,36 +69,45 @@ def _introduce(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Pa
         f"SELECT DISTINCT l, r FROM ({met_pairs(COOL, only_touched=plan.only_touched)})"
     ).to_arrow_table()
     yield from address("pair", pairs, _homes(pairs, "l", plan), plan.shards)
+    connection.register("met", pairs)
     wanted = connection.execute(f"""
-        SELECT DISTINCT r AS handle, CAST(l % {plan.shards} AS INT) AS asker FROM pairs
+        SELECT DISTINCT r AS handle, CAST(l % {plan.shards} AS INT) AS asker FROM met
         WHERE l % {plan.shards} <> r % {plan.shards}
     """).to_arrow_table()
     yield from address("want", wanted, _homes(wanted, "handle", plan), plan.shards)
+
+
+def _ask_to_refine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Parcel]:
+    hot = connection.execute("""
+        SELECT unique_id, key FROM block_key WHERE key IN (SELECT key FROM block WHERE is_hot)
+    """).to_arrow_table()
+    yield from address("hot", hot, _homes(hot, "unique_id", plan), plan.shards)
 
 
 def _answer(terms: pa.Table, frozen: pa.Table | None, plan: Plan) -> Iterator[Parcel]:
     """Share of each term that a home has asked for; a frozen term that nobody knew has none."""
     totals = ", ".join(str(total) for total in plan.known.values())
     counted = f"""
-        SELECT term, home, sum(count_all) OVER (PARTITION BY term) / ([{totals}])[name + 1] AS share FROM terms
+        SELECT DISTINCT name, term, home, sum(count_all) OVER (PARTITION BY term) / ([{totals}])[name + 1] AS share
+        FROM terms
     """
-    given = "SELECT term, home, share FROM terms JOIN frozen USING (term)"
+    given = "SELECT DISTINCT name, term, home, share FROM terms JOIN frozen USING (term)"
     if plan.frozen and frozen is None:
         return
     with open_duckdb(terms=terms, frozen=frozen) as connection:
         shares = connection.execute(given if plan.frozen else counted).to_arrow_table()
     home = np.asarray(shares["home"])
-    yield from address("share", shares.select(["term", "share"]), home, plan.shards)
+    yield from address("share", shares.drop_columns("home"), home, plan.shards)
 
 
 def _bind(trusted: pa.Table, shard: int) -> Iterator[Parcel]:
     with open_duckdb(trusted=trusted) as connection:
         edges = connection.execute(f"""
             SELECT * FROM (
-                SELECT min(handle) OVER (PARTITION BY name, value) AS l, handle AS r,
-                       CAST({CERTAIN} AS DOUBLE) AS weight
+                SELECT min(handle) OVER (PARTITION BY name, value) AS unique_id_l, handle AS unique_id_r,
+                       CAST({CERTAIN} AS DOUBLE) AS match_weight
                 FROM trusted
-            ) WHERE l < r
+            ) WHERE unique_id_l < unique_id_r
         """).to_arrow_table()
     yield Parcel("edge", shard, edges)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -28,21 +29,25 @@ from clvspark.identity.engines.distributed.persons import (
 )
 from clvspark.identity.engines.distributed.plan import Plan
 from clvspark.identity.engines.distributed.records import (
+    KNOWN_SCHEMA,
     count_known,
     pack_frequencies,
     pack_links,
     pack_records,
     send_records,
 )
-from clvspark.identity.engines.distributed.scores import complete_records, score_pairs
+from clvspark.identity.engines.distributed.scores import (
+    PAIR_SCHEMA,
+    complete_records,
+    score_pairs,
+)
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
 
-PAIR_SCHEMA = (
-    "unique_id_l string, unique_id_r string, match_weight double, match_probability double"
+_EDGE_SCHEMA = pa.schema(
+    [("unique_id_l", pa.int64()), ("unique_id_r", pa.int64()), ("match_weight", pa.float64())]
 )
-_EDGE_SCHEMA = "unique_id_l bigint, unique_id_r bigint, match_weight double"
 _RECORDS_PER_SHARD = 500_000
 
 
@@ -121,7 +126,7 @@ class DistributedEngine:
     def _plan(
         self, evidence: Evidence, model: IdentityModel | None, packed: DataFrame, shards: int
     ) -> Plan:
-        counted = finish(packed, count_known, "name string, records bigint")
+        counted = finish(packed, count_known, KNOWN_SCHEMA)
         known = counted.groupBy("name").agg(F.sum("records").alias("records")).collect()
         return Plan(
             settings=self._settings,

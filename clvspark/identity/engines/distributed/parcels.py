@@ -17,8 +17,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 PARCEL = "kind string, shard int, rows int, content binary"
+NOWHERE = -1
 # Larger arrays are a burden for the JVM's garbage collector.
 _PARCEL_BYTES = 2**20
 _SCHEMA = pa.schema(
@@ -67,15 +69,16 @@ def pack(rows: DataFrame, kind: str) -> DataFrame:
     return rows.mapInArrow(work, PARCEL)
 
 
-def unpack(parcels: DataFrame, kind: str, schema: str) -> DataFrame:
+def unpack(parcels: DataFrame, kind: str, schema: pa.Schema) -> DataFrame:
     """Parcels of a kind as rows of Spark."""
 
     def work(batches: Batches) -> Batches:
         for batch in batches:
             for content in batch["content"]:
-                yield from _open(content).to_batches()
+                yield from _open(content).cast(schema).to_batches()
 
-    return parcels.where(F.col("kind") == kind).select("content").mapInArrow(work, schema)
+    contents = parcels.where(F.col("kind") == kind).select("content")
+    return contents.mapInArrow(work, from_arrow_schema(schema))
 
 
 def exchange(parcels: DataFrame, shards: int) -> DataFrame:
@@ -96,7 +99,7 @@ def process(parcels: DataFrame, step: Step) -> DataFrame:
 
 
 def finish(
-    parcels: DataFrame, step: Callable[[Mail], Iterator[pa.Table]], schema: str
+    parcels: DataFrame, step: Callable[[Mail], Iterator[pa.Table]], schema: pa.Schema
 ) -> DataFrame:
     """Rows of Spark that the last step makes of all that is in one partition."""
 
@@ -104,14 +107,14 @@ def finish(
         mail = _read(batches)
         if mail is not None:
             for table in step(mail):
-                yield from table.to_batches(max_chunksize=50_000)
+                yield from table.cast(schema).to_batches(max_chunksize=50_000)
 
-    return parcels.mapInArrow(work, schema)
+    return parcels.mapInArrow(work, from_arrow_schema(schema))
 
 
 def address(kind: str, table: pa.Table, shard: NDArray[np.int64], shards: int) -> Iterator[Parcel]:
-    """The rows of a table, each for its own shard."""
-    order = np.argsort(shard, kind="stable")
+    """The rows of a table, each for its own shard; those for `NOWHERE` stay behind."""
+    order = np.argsort(shard, kind="stable")[np.count_nonzero(shard == NOWHERE) :]
     bounds = np.searchsorted(shard[order], np.arange(shards + 1))
     ordered = table.take(pa.array(order))
     for number, (start, end) in enumerate(pairwise(bounds)):

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address
+from clvspark.identity.engines.distributed.parcels import NOWHERE, Mail, Parcel, Step, address
 from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
 from clvspark.identity.engines.grouping import group_members
 from clvspark.identity.model.scoring import number_records
 
-PERSON_SCHEMA = "unique_id string, person_id string, raised_cut boolean"
+PERSON_SCHEMA = pa.schema(
+    [("unique_id", pa.string()), ("person_id", pa.string()), ("raised_cut", pa.bool_())]
+)
 
 
 def send_labels(plan: Plan) -> Step:
@@ -34,20 +37,25 @@ def sort_records(plan: Plan) -> Step:
         records, labels = mail["record"], mail["label"]
         if records is None:
             return
-        if labels is None:
-            labels = _NO_LABELS
-        with open_duckdb(record=records, label=labels) as connection:
-            members = connection.execute("""
-                SELECT record.*, component FROM record JOIN label ON label.unique_id = handle WHERE NOT is_oversized
-            """).to_arrow_table()
-            alone = connection.execute("""
-                SELECT record.unique_id, record.unique_id AS person_id, coalesce(is_oversized, false) AS raised_cut
-                FROM record LEFT JOIN label ON label.unique_id = handle WHERE coalesce(is_oversized, true)
-            """).to_arrow_table()
-        yield from address(
-            "member", members, np.asarray(members["component"]) % plan.shards, plan.shards
+        component, oversized = (
+            pa.nulls(len(records), pa.int64()),
+            pa.nulls(len(records), pa.bool_()),
         )
-        yield Parcel("person", mail.shard, alone)
+        if labels is not None:
+            place = pc.index_in(records["_handle"], value_set=labels["unique_id"])
+            component, oversized = (
+                labels["component"].take(place),
+                labels["is_oversized"].take(place),
+            )
+        grouped = np.asarray(pc.invert(oversized).fill_null(False))
+        shard = np.where(grouped, np.asarray(component.fill_null(0)) % plan.shards, NOWHERE)
+        members = records.append_column("_component", component)
+        yield from address("member", members, shard, plan.shards)
+        alone = pa.array(~grouped)
+        ids = records["unique_id"].filter(alone)
+        raised = oversized.fill_null(False).filter(alone)
+        persons = pa.table({"unique_id": ids, "person_id": ids, "raised_cut": raised})
+        yield Parcel("person", mail.shard, persons)
 
     return sort
 
@@ -59,14 +67,14 @@ def group_records(plan: Plan) -> Callable[[Mail], Iterator[pa.Table]]:
         if (alone := mail["person"]) is not None:
             yield alone
         if (members := mail["member"]) is not None:
-            with open_duckdb(source=members, _decisions=plan.decisions) as connection:
-                yield _group(connection, plan)
+            with open_duckdb(_decisions=plan.decisions) as connection:
+                number_records(connection, members)
+                yield _group(connection, plan, members.num_rows)
 
     return group
 
 
-def _group(connection: duckdb.DuckDBPyConnection, plan: Plan) -> pa.Table:
-    records = number_records(connection, "source")
+def _group(connection: duckdb.DuckDBPyConnection, plan: Plan, records: int) -> pa.Table:
     connection.execute(_MEMBERS.format(smallest=plan.smallest))
     if plan.decisions is not None:
         connection.execute(_DECISIONS)
@@ -81,17 +89,10 @@ def _group(connection: duckdb.DuckDBPyConnection, plan: Plan) -> pa.Table:
     return connection.execute(_PERSONS).to_arrow_table()
 
 
-_NO_LABELS = pa.table(
-    {
-        "unique_id": pa.array([], pa.int64()),
-        "component": pa.array([], pa.int64()),
-        "is_oversized": pa.array([], pa.bool_()),
-    }
-)
 _MEMBERS = """
     CREATE TABLE labelled AS
     SELECT unique_id, min(unique_id) OVER of_component AS component, count(*) OVER of_component AS size
-    FROM records WINDOW of_component AS (PARTITION BY component);
+    FROM records WINDOW of_component AS (PARTITION BY _component);
     CREATE TABLE member AS SELECT unique_id, component FROM labelled WHERE size >= {smallest}
 """
 _DECISIONS = """

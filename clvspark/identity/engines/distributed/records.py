@@ -71,13 +71,18 @@ def send_records(plan: Plan) -> Step:
 
     def send(mail: Mail) -> Iterator[Parcel]:
         if (links := mail["link"]) is not None:
-            yield from address("link", links, _shard(links, f"{_HOME}_l", plan), plan.shards)
+            yield from address("link", links, home_of(links, "l", plan), plan.shards)
         if (frozen := mail["frozen"]) is not None:
             yield from address("frozen", frozen, _shard(frozen, "term", plan), plan.shards)
         if (records := mail["record"]) is not None:
             yield from _send(records, plan)
 
     return send
+
+
+def home_of(links: pa.Table, side: str, plan: Plan) -> np.ndarray:
+    """Shard of the records at one end of links."""
+    return _shard(links, f"{_HOME}_{side}", plan)
 
 
 def _send(records: pa.Table, plan: Plan) -> Iterator[Parcel]:
@@ -92,7 +97,7 @@ def _send(records: pa.Table, plan: Plan) -> Iterator[Parcel]:
     for name in plan.settings.trusted_identifiers:
         yield from _send_trusted(records, name, handle, plan)
     sent = [n for n in records.column_names if n not in (_HOME, "keys") and n[:8] != "trusted_"]
-    kept = records.select(sent).append_column("handle", pa.array(handle))
+    kept = records.select(sent).append_column("_handle", pa.array(handle))
     yield from address("record", kept, home, plan.shards)
 
 

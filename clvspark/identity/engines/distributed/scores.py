@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address
 from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
-from clvspark.identity.model.scoring import number_records, score_candidates
+from clvspark.identity.engines.distributed.records import home_of
+from clvspark.identity.model.scoring import score_candidates
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
 
-_NO_SHARES = pa.table({"term": pa.array([], pa.int64()), "share": pa.array([], pa.float64())})
+PAIR_SCHEMA = pa.schema(
+    [
+        ("unique_id_l", pa.string()),
+        ("unique_id_r", pa.string()),
+        ("match_weight", pa.float64()),
+        ("match_probability", pa.float64()),
+    ]
+)
 
 
 def complete_records(plan: Plan) -> Step:
@@ -22,28 +30,17 @@ def complete_records(plan: Plan) -> Step:
 
     def complete(mail: Mail) -> Iterator[Parcel]:
         yield from mail.forward("pair", "edge")
-        records = mail["record"]
-        if records is None:
+        if (records := mail["record"]) is None:
             return
-        with open_duckdb(record=records, share=mail["share"] or _NO_SHARES) as connection:
-            _add_shares(connection, plan)
-            yield Parcel("record", mail.shard, connection.table("complete").to_arrow_table())
-            if (wants := mail["want"]) is not None:
-                connection.register("want", wants)
-                guests = connection.execute("""
-                    SELECT complete.*, asker
-                    FROM complete JOIN (SELECT DISTINCT handle, asker FROM want) USING (handle)
-                """).to_arrow_table()
-                asker = np.asarray(guests["asker"])
-                yield from address("guest", guests.drop_columns("asker"), asker, plan.shards)
-            if (links := mail["link"]) is not None:
-                connection.register("link", links)
-                half = connection.execute("""
-                    SELECT handle AS l, unique_id_r, match_weight AS weight, _home_r
-                    FROM link JOIN complete ON unique_id = unique_id_l
-                """).to_arrow_table()
-                home = np.asarray(half["_home_r"]) % plan.shards
-                yield from address("half", half.drop_columns("_home_r"), home, plan.shards)
+        records = _add_shares(records, mail["share"], plan)
+        yield Parcel("record", mail.shard, records)
+        if (wants := mail["want"]) is not None:
+            wants = wants.group_by(["handle", "asker"], use_threads=False).aggregate([])
+            guests = records.take(pc.index_in(wants["handle"], value_set=records["_handle"]))
+            yield from address("guest", guests, np.asarray(wants["asker"]), plan.shards)
+        if (links := mail["link"]) is not None:
+            half = _name_end(links, records, "l")
+            yield from address("link", half, home_of(half, "r", plan), plan.shards)
 
     return complete
 
@@ -56,67 +53,67 @@ def score_pairs(plan: Plan) -> Step:
         records = mail["record"]
         if records is None:
             return
-        if (half := mail["half"]) is not None:
-            with open_duckdb(half=half, record=records) as connection:
-                edges = connection.execute(
-                    "SELECT l, handle AS r, weight FROM half JOIN record ON unique_id = unique_id_r"
-                ).to_arrow_table()
+        if (half := mail["link"]) is not None:
+            edges = _name_end(half, records, "r").select(["l", "r", "match_weight"])
+            edges = edges.rename_columns(["unique_id_l", "unique_id_r", "match_weight"])
             yield Parcel("edge", mail.shard, edges)
         if (pairs := mail["pair"]) is not None and plan.model is not None:
-            with open_duckdb(pair_met=pairs, record=records, guest=mail["guest"]) as connection:
-                yield from _score(connection, mail, plan.settings, plan.model)
+            guests = mail["guest"]
+            everybody = records if guests is None else pa.concat_tables([records, guests])
+            yield from _score(pairs, everybody, plan.settings, plan.model, mail.shard)
 
     return score
 
 
-def _add_shares(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    hashes = ", ".join(f'"hash_{name}"' for name in plan.adjusted)
-    without = f" EXCLUDE ({hashes})" if hashes else ""
-    shares = "".join(f', s{i}.share AS "tf_{name}"' for i, name in enumerate(plan.adjusted))
-    joins = " ".join(
-        f'LEFT JOIN share s{i} ON s{i}.term = record."hash_{name}"'
-        for i, name in enumerate(plan.adjusted)
-    )
-    connection.execute(
-        f"CREATE TABLE complete AS SELECT record.*{without}{shares} FROM record {joins}"
-    )
+def _add_shares(records: pa.Table, shares: pa.Table | None, plan: Plan) -> pa.Table:
+    """Records with ``tf_`` columns in place of the hashes."""
+    for number, name in enumerate(plan.adjusted):
+        column = pa.nulls(len(records), pa.float64())
+        if shares is not None:
+            own = shares.filter(pc.equal(shares["name"], number))
+            place = pc.index_in(records[f"hash_{name}"], value_set=own["term"], skip_nulls=True)
+            column = own["share"].take(place)
+        records = records.drop_columns(f"hash_{name}").append_column(f"tf_{name}", column)
+    return records
+
+
+def _name_end(links: pa.Table, records: pa.Table, side: str) -> pa.Table:
+    """Links with the handle of one end in the column of that side; what has no record is no link."""
+    ids = links[f"unique_id_{side}"]
+    place = pc.index_in(ids, value_set=records["unique_id"])
+    return links.append_column(side, records["_handle"].take(place)).filter(place.is_valid())
 
 
 def _score(
-    connection: duckdb.DuckDBPyConnection,
-    mail: Mail,
+    pairs: pa.Table,
+    everybody: pa.Table,
     settings: IdentitySettings,
     model: IdentityModel,
+    shard: int,
 ) -> Iterator[Parcel]:
-    guests = "UNION ALL BY NAME FROM guest" if mail["guest"] is not None else ""
-    connection.execute(f"""
-        CREATE TABLE met AS SELECT DISTINCT l, r FROM pair_met;
-        CREATE VIEW source AS
-        SELECT * FROM (FROM record {guests}) WHERE handle IN (SELECT l FROM met UNION ALL SELECT r FROM met)
-    """)
-    number_records(connection, "source")
-    connection.execute("""
-        CREATE TABLE candidates AS
-        SELECT '0' AS match_key, least(a.unique_id, b.unique_id) AS join_key_l,
-               greatest(a.unique_id, b.unique_id) AS join_key_r
-        FROM met JOIN records a ON a.handle = l JOIN records b ON b.handle = r
-    """)
-    score_candidates(
-        connection,
-        model.settings,
-        candidates="candidates",
-        into="pair",
-        min_weight=settings.link_weight,
-    )
-    yield Parcel("scored", mail.shard, connection.execute(_SCORED).to_arrow_table())
-    yield Parcel("edge", mail.shard, connection.execute(_EDGES).to_arrow_table())
+    with open_duckdb(met=pairs, everybody=everybody) as connection:
+        # Handles are numbers enough; as in Splink, left is who comes first by id.
+        connection.execute("""
+            CREATE VIEW records AS
+            SELECT _handle AS unique_id, unique_id AS _id, * EXCLUDE (_handle, unique_id) FROM everybody;
+            CREATE TABLE candidates AS
+            SELECT '0' AS match_key, CASE WHEN a._id < b._id THEN l ELSE r END AS join_key_l,
+                   CASE WHEN a._id < b._id THEN r ELSE l END AS join_key_r
+            FROM (SELECT DISTINCT l, r FROM met) JOIN records a ON a.unique_id = l JOIN records b ON b.unique_id = r
+        """)
+        score_candidates(
+            connection,
+            model.settings,
+            candidates="candidates",
+            into="pair",
+            min_weight=settings.link_weight,
+        )
+        yield Parcel("scored", shard, connection.execute(_SCORED).to_arrow_table())
+        yield Parcel("edge", shard, connection.execute(_EDGES).to_arrow_table())
 
 
 _SCORED = """
-    SELECT l.unique_id AS unique_id_l, r.unique_id AS unique_id_r, match_weight, match_probability
-    FROM pair JOIN record_id l ON l.number = unique_id_l JOIN record_id r ON r.number = unique_id_r
+    SELECT least(l._id, r._id) AS unique_id_l, greatest(l._id, r._id) AS unique_id_r, match_weight, match_probability
+    FROM pair JOIN records l ON l.unique_id = unique_id_l JOIN records r ON r.unique_id = unique_id_r
 """
-_EDGES = """
-    SELECT a.handle AS l, b.handle AS r, match_weight AS weight
-    FROM pair JOIN records a ON a.unique_id = unique_id_l JOIN records b ON b.unique_id = unique_id_r
-"""
+_EDGES = "SELECT unique_id_l, unique_id_r, match_weight FROM pair"
