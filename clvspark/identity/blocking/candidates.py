@@ -53,7 +53,8 @@ def create_candidates(
     In: table ``records`` (unique_id, columns, and ``touched`` where `only_touched`).
     """
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE block_key AS {_block_keys(settings, only_touched)}"
+        "CREATE OR REPLACE TEMP TABLE block_key AS "
+        + block_key_query(settings, only_touched=only_touched)
     )
     create_blocks(connection, settings)
     refined = refined_keys(settings, only_touched=only_touched)
@@ -94,9 +95,11 @@ def refined_keys(settings: IdentitySettings, *, only_touched: bool) -> str:
     In: ``block_key``, ``block``, ``records``.
     """
     flag = ", r.touched" if only_touched else ""
+    hashes = {
+        name: _signed(f"hash(b.key, '{name}', {_quoted(name)})") for name in settings.refiners
+    }
     parts = ", ".join(
-        f"CASE WHEN {_quoted(name)} IS NOT NULL THEN hash(b.key, '{name}', {_quoted(name)}) END"
-        for name in settings.refiners
+        f"CASE WHEN {_quoted(name)} IS NOT NULL THEN {key} END" for name, key in hashes.items()
     )
     if not parts:
         return "SELECT * FROM block_key WHERE false"
@@ -108,8 +111,8 @@ def refined_keys(settings: IdentitySettings, *, only_touched: bool) -> str:
     """
 
 
-def _block_keys(settings: IdentitySettings, only_touched: bool) -> str:
-    """Query of ``unique_id, key``, one key for each rule; several where a column is an array."""
+def block_key_query(settings: IdentitySettings, *, only_touched: bool) -> str:
+    """Query of ``unique_id, key``, one key for each rule; several where a column is an array. In: ``records``."""
     flag = ", touched" if only_touched else ""
     rules = []
     for number, rule in enumerate(settings.blocking_rules):
@@ -118,10 +121,15 @@ def _block_keys(settings: IdentitySettings, only_touched: bool) -> str:
         known = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in rule)
         words = f", unnest({_quoted(lists[0])}) AS word" if lists else ""
         rules.append(
-            f"SELECT unique_id, hash({number}, {values}) AS key{flag} "
+            f"SELECT unique_id, {_signed(f'hash({number}, {values})')} AS key{flag} "
             f"FROM (SELECT *{words} FROM records WHERE {known})"
         )
     return " UNION ALL ".join(rules)
+
+
+def _signed(value: str) -> str:
+    """A hash as BIGINT, as Arrow tables of which DuckDB filters a column need it."""
+    return f"CAST({value} >> 1 AS BIGINT)"
 
 
 def _quoted(name: str) -> str:

@@ -1,7 +1,8 @@
 """A trained model as one SQL query of DuckDB: Splink's own SQL, with each similarity computed once a pair.
 
 Splink writes a similarity anew into every level of a comparison that asks for it, and DuckDB computes it as often.
-Here repeated calls become columns. The result is that of Splink's predict, bit for bit; so far the query is built
+Here repeated calls become columns, and a distance that only matters up to one edit is not computed where the ends of
+both texts differ. The result is that of Splink's predict, bit for bit; so far the query is built
 from Splink's internal generators, which is why Splink is pinned to one minor version.
 """
 
@@ -24,6 +25,12 @@ _SIMILARITIES = {
     "damerau_levenshtein": "0",
     "levenshtein": "0",
 }
+# One edit, or two letters exchanged, leaves the first or the last five of twelve letters as they are.
+_ONE_EDIT = re.compile(r'damerau_levenshtein\("(\w+)_l", "\1_r"\) <= 1\b')
+_MAY_BE_ONE_EDIT = (
+    r'(substr("\1_l", 1, 5) = substr("\1_r", 1, 5) OR substr("\1_l", -5) = substr("\1_r", -5)'
+    r' OR least(length("\1_l"), length("\1_r")) < 12) AND '
+)
 _CALL = re.compile(rf'({"|".join(_SIMILARITIES)})\("(\w+)_l", "\2_r"\)')
 
 
@@ -80,4 +87,4 @@ def _compute_once(sql: str) -> tuple[str, str]:
             f", CASE WHEN {same} THEN {_SIMILARITIES[function]} ELSE {call} END AS similarity_{number}"
         )
         sql = sql.replace(call, f"similarity_{number}")
-    return sql, "".join(columns)
+    return _ONE_EDIT.sub(rf"({_MAY_BE_ONE_EDIT}\g<0>)", sql), "".join(columns)

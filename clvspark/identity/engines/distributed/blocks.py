@@ -18,7 +18,6 @@ def meet_records(plan: Plan) -> Step:
     """Pairs of records that share a key, and who must see whom; shares of terms; edges of trusted identifiers."""
 
     def meet(mail: Mail) -> Iterator[Parcel]:
-        yield from mail.forward("record", "link")
         if (terms := mail["term"]) is not None:
             yield from _answer(terms, mail["frozen"], plan)
         if (trusted := mail["trusted"]) is not None:
@@ -46,8 +45,7 @@ def refine_keys(plan: Plan) -> Step:
             """)
             query = refined_keys(plan.settings, only_touched=plan.only_touched)
             keys = connection.execute(query).to_arrow_table()
-        owner = (np.asarray(keys["key"]) % plan.shards).astype(np.int64)
-        yield from address("key", keys, owner, plan.shards)
+        yield from address("key", keys, _homes(keys, "key", plan), plan.shards)
 
     return refine
 
@@ -85,17 +83,16 @@ def _ask_to_refine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterato
 
 
 def _answer(terms: pa.Table, frozen: pa.Table | None, plan: Plan) -> Iterator[Parcel]:
-    """Share of each term that a home has asked for; a frozen term that nobody knew has none."""
-    totals = ", ".join(str(total) for total in plan.known.values())
-    counted = f"""
-        SELECT DISTINCT name, term, home, sum(count_all) OVER (PARTITION BY term) / ([{totals}])[name + 1] AS share
+    """Share of each term that a home has asked for, or how many records know it where shares are not frozen."""
+    if plan.is_frozen and frozen is None:
+        return
+    counted = """
+        SELECT DISTINCT name, term, home, CAST(sum(count_all) OVER (PARTITION BY term) AS DOUBLE) AS share
         FROM terms
     """
     given = "SELECT DISTINCT name, term, home, share FROM terms JOIN frozen USING (term)"
-    if plan.frozen and frozen is None:
-        return
     with open_duckdb(terms=terms, frozen=frozen) as connection:
-        shares = connection.execute(given if plan.frozen else counted).to_arrow_table()
+        shares = connection.execute(given if plan.is_frozen else counted).to_arrow_table()
     home = np.asarray(shares["home"])
     yield from address("share", shares.drop_columns("home"), home, plan.shards)
 

@@ -29,8 +29,9 @@ from clvspark.identity.engines.distributed.persons import (
 )
 from clvspark.identity.engines.distributed.plan import Plan
 from clvspark.identity.engines.distributed.records import (
+    ASKED,
     KNOWN_SCHEMA,
-    count_known,
+    TOLD,
     pack_frequencies,
     pack_links,
     pack_records,
@@ -42,6 +43,7 @@ from clvspark.identity.engines.distributed.scores import (
     score_pairs,
 )
 from clvspark.identity.engines.evidence import Evidence, smallest_doubtful
+from clvspark.identity.model.term_frequency import adjusted_columns
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.settings import IdentitySettings
 
@@ -92,7 +94,7 @@ class DistributedEngine:
         """Parcels ``scored``, ``edge`` and ``record`` of the shards; `pairs` become edges as they are."""
         packed = pack_records(evidence, self._settings, model, linked=linked).localCheckpoint()
         packed, shards = self._spread(packed)
-        plan = self._plan(evidence, model, packed, shards)
+        plan = self._plan(evidence, model, shards, linked=linked)
         sources = [packed]
         if model is not None and evidence.term_frequencies is not None:
             sources.append(pack_frequencies(evidence.term_frequencies))
@@ -101,11 +103,13 @@ class DistributedEngine:
         if evidence.decisions is not None:
             together = evidence.decisions.where("bond > 0")
             sources.append(pack_links(together.withColumn("match_weight", F.lit(CERTAIN))))
-        sent = exchange(process(_all(sources), send_records(plan)), plan.shards)
-        met = process(sent, meet_records(plan))
-        if linked:
-            met = _meet_hot(met.localCheckpoint(), plan)
-        complete = process(exchange(met, plan.shards), complete_records(plan))
+        sent = process(_all(sources), send_records(plan)).localCheckpoint()
+        known = _count_known(sent) if plan.adjusted and not plan.is_frozen else {}
+        asked, told = F.col("kind").isin(*ASKED), F.col("kind").isin(*TOLD)
+        met = process(exchange(sent.where(asked), plan.shards), meet_records(plan))
+        met = _meet_hot(met.localCheckpoint(), sent, plan) if linked else met
+        at_home = exchange(sent.where(told).unionByName(met), plan.shards)
+        complete = process(at_home, complete_records(plan, known))
         scored = process(exchange(complete, plan.shards), score_pairs(plan))
         return plan, scored.localCheckpoint()
 
@@ -124,16 +128,15 @@ class DistributedEngine:
         return finish(exchange(sorted_records, plan.shards), group_records(plan), PERSON_SCHEMA)
 
     def _plan(
-        self, evidence: Evidence, model: IdentityModel | None, packed: DataFrame, shards: int
+        self, evidence: Evidence, model: IdentityModel | None, shards: int, *, linked: bool
     ) -> Plan:
-        counted = finish(packed, count_known, KNOWN_SCHEMA)
-        known = counted.groupBy("name").agg(F.sum("records").alias("records")).collect()
         return Plan(
             settings=self._settings,
             shards=shards,
             model=model,
-            known={row["name"]: row["records"] for row in sorted(known)},
-            frozen=evidence.term_frequencies is not None,
+            adjusted=tuple(adjusted_columns(model)) if model is not None else (),
+            is_linked=linked,
+            is_frozen=evidence.term_frequencies is not None,
             only_touched=bool(evidence.flags),
             smallest=smallest_doubtful(self._settings, evidence),
             decisions=None if evidence.decisions is None else evidence.decisions.toArrow(),
@@ -149,12 +152,19 @@ class DistributedEngine:
         return (packed if is_spread else packed.repartition(shards)), shards
 
 
-def _meet_hot(met: DataFrame, plan: Plan) -> DataFrame:
+def _count_known(sent: DataFrame) -> dict[str, int]:
+    """Records that know each term-adjusted column."""
+    counts = unpack(sent, "known", KNOWN_SCHEMA)
+    known = counts.groupBy("name").agg(F.sum("records").alias("records"))
+    return {row["name"]: row["records"] for row in known.collect()}
+
+
+def _meet_hot(met: DataFrame, sent: DataFrame, plan: Plan) -> DataFrame:
     """What `met` says, and the pairs of its blocks that were too large, refined."""
     hot = met.where(F.col("kind") == "hot")
     if hot.isEmpty():
         return met
-    asked = met.where(F.col("kind").isin("record", "hot"))
+    asked = sent.where(F.col("kind") == "record").unionByName(hot)
     keys = process(exchange(asked, plan.shards), refine_keys(plan))
     refined = process(exchange(keys, plan.shards), meet_refined(plan))
     return met.where(F.col("kind") != "hot").unionByName(refined)

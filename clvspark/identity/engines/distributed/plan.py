@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -25,8 +25,9 @@ class Plan:
     ----------
     shards : number of shards. A record's *handle*, a number that tells it from all others, is its shard modulo this.
     model : None where nothing is scored.
-    known : records that know each term-adjusted column; in the order of the columns.
-    frozen : whether term frequencies are given, not counted.
+    adjusted : columns with term frequencies.
+    is_linked : whether records are to meet.
+    is_frozen : whether term frequencies are given, not counted.
     only_touched : whether only pairs with a touched record are wanted.
     smallest : records of the smallest component that needs a second look.
     decisions : ``unique_id_l, unique_id_r, bond``: as many rows as people can decide.
@@ -35,16 +36,12 @@ class Plan:
     settings: IdentitySettings
     shards: int
     model: IdentityModel | None = None
-    known: dict[str, int] = field(default_factory=dict)
-    frozen: bool = False
+    adjusted: tuple[str, ...] = ()
+    is_linked: bool = True
+    is_frozen: bool = False
     only_touched: bool = False
     smallest: int = 2
     decisions: pa.Table | None = None
-
-    @property
-    def adjusted(self) -> list[str]:
-        """Columns with term frequencies."""
-        return list(self.known)
 
 
 @contextmanager

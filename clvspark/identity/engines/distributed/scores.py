@@ -25,14 +25,17 @@ PAIR_SCHEMA = pa.schema(
 )
 
 
-def complete_records(plan: Plan) -> Step:
-    """Records with ``tf_`` columns, here and where they are wanted; links know the handle of their left end."""
+def complete_records(plan: Plan, known: dict[str, int]) -> Step:
+    """Records with ``tf_`` columns, here and where they are wanted; links know the handle of their left end.
+
+    `known`: how many records know each term-adjusted column, where shares are not frozen.
+    """
 
     def complete(mail: Mail) -> Iterator[Parcel]:
         yield from mail.forward("pair", "edge")
         if (records := mail["record"]) is None:
             return
-        records = _add_shares(records, mail["share"], plan)
+        records = _add_shares(records, mail["share"], plan, known)
         yield Parcel("record", mail.shard, records)
         if (wants := mail["want"]) is not None:
             wants = wants.group_by(["handle", "asker"], use_threads=False).aggregate([])
@@ -65,7 +68,9 @@ def score_pairs(plan: Plan) -> Step:
     return score
 
 
-def _add_shares(records: pa.Table, shares: pa.Table | None, plan: Plan) -> pa.Table:
+def _add_shares(
+    records: pa.Table, shares: pa.Table | None, plan: Plan, known: dict[str, int]
+) -> pa.Table:
     """Records with ``tf_`` columns in place of the hashes."""
     for number, name in enumerate(plan.adjusted):
         column = pa.nulls(len(records), pa.float64())
@@ -73,6 +78,8 @@ def _add_shares(records: pa.Table, shares: pa.Table | None, plan: Plan) -> pa.Ta
             own = shares.filter(pc.equal(shares["name"], number))
             place = pc.index_in(records[f"hash_{name}"], value_set=own["term"], skip_nulls=True)
             column = own["share"].take(place)
+            if not plan.is_frozen:
+                column = pc.divide(column, float(known[name]))
         records = records.drop_columns(f"hash_{name}").append_column(f"tf_{name}", column)
     return records
 
