@@ -12,6 +12,7 @@ A record travels five times at most, whatever the number of rules and shards.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.clustering.components import CERTAIN, label_components
 from clvspark.identity.engines.distributed.blocks import meet_records, meet_refined, refine_keys
-from clvspark.identity.engines.distributed.parcels import exchange, finish, pack, process, unpack
+from clvspark.identity.engines.distributed.parcels import exchange, finish, process, unpack
 from clvspark.identity.engines.distributed.persons import (
     PERSON_SCHEMA,
     group_records,
@@ -32,9 +33,8 @@ from clvspark.identity.engines.distributed.records import (
     ASKED,
     KNOWN_SCHEMA,
     TOLD,
-    pack_frequencies,
-    pack_links,
-    pack_records,
+    send_frequencies,
+    send_links,
     send_records,
 )
 from clvspark.identity.engines.distributed.scores import (
@@ -51,6 +51,8 @@ _EDGE_SCHEMA = pa.schema(
     [("unique_id_l", pa.int64()), ("unique_id_r", pa.int64()), ("match_weight", pa.float64())]
 )
 _RECORDS_PER_SHARD = 500_000
+# A power of two.
+_MOST_SHARDS_A_CORE = 16
 
 
 class DistributedEngine:
@@ -59,8 +61,9 @@ class DistributedEngine:
     def __init__(
         self, spark: SparkSession, settings: IdentitySettings, *, shards: int | None = None
     ) -> None:
-        """Bind a session; `shards` defaults to a multiple of the cores that keeps a shard within memory."""
-        self._spark, self._settings, self._shards = spark, settings, shards
+        """Bind a session; `shards` defaults to what keeps each within memory."""
+        self._settings, self._shards = settings, shards
+        self._cores = spark.sparkContext.defaultParallelism
 
     def release(self) -> None:
         """Nothing is left behind."""
@@ -92,18 +95,17 @@ class DistributedEngine:
         pairs: DataFrame | None = None,
     ) -> tuple[Plan, DataFrame]:
         """Parcels ``scored``, ``edge`` and ``record`` of the shards; `pairs` become edges as they are."""
-        packed = pack_records(evidence, self._settings, model, linked=linked).localCheckpoint()
-        packed, shards = self._spread(packed)
-        plan = self._plan(evidence, model, shards, linked=linked)
-        sources = [packed]
+        plan = self._plan(evidence, model, linked=linked)
+        sources = [send_records(evidence, plan)]
         if model is not None and evidence.term_frequencies is not None:
-            sources.append(pack_frequencies(evidence.term_frequencies))
+            sources.append(send_frequencies(evidence.term_frequencies, plan))
         if pairs is not None:
-            sources.append(pack_links(pairs))
+            sources.append(send_links(pairs, plan))
         if evidence.decisions is not None:
             together = evidence.decisions.where("bond > 0")
-            sources.append(pack_links(together.withColumn("match_weight", F.lit(CERTAIN))))
-        sent = process(_all(sources), send_records(plan)).localCheckpoint()
+            sources.append(send_links(together.withColumn("match_weight", F.lit(CERTAIN)), plan))
+        sent = reduce(DataFrame.unionByName, sources).localCheckpoint()
+        plan = self._merge_shards(plan, sent)
         known = _count_known(sent) if plan.adjusted and not plan.is_frozen else {}
         asked, told = F.col("kind").isin(*ASKED), F.col("kind").isin(*TOLD)
         met = process(exchange(sent.where(asked), plan.shards), meet_records(plan))
@@ -120,19 +122,15 @@ class DistributedEngine:
             link_weight=self._settings.link_weight,
             max_records=self._settings.max_component_records,
         )
-        sent = process(pack(labels, "label"), send_labels(plan))
         records = scored.where(F.col("kind") == "record")
-        sorted_records = process(
-            exchange(records.unionByName(sent), plan.shards), sort_records(plan)
-        )
+        labelled = exchange(records.unionByName(send_labels(labels, plan)), plan.shards)
+        sorted_records = process(labelled, sort_records(plan))
         return finish(exchange(sorted_records, plan.shards), group_records(plan), PERSON_SCHEMA)
 
-    def _plan(
-        self, evidence: Evidence, model: IdentityModel | None, shards: int, *, linked: bool
-    ) -> Plan:
+    def _plan(self, evidence: Evidence, model: IdentityModel | None, *, linked: bool) -> Plan:
         return Plan(
             settings=self._settings,
-            shards=shards,
+            shards=self._shards or self._cores * _MOST_SHARDS_A_CORE,
             model=model,
             adjusted=tuple(adjusted_columns(model)) if model is not None else (),
             is_linked=linked,
@@ -142,14 +140,17 @@ class DistributedEngine:
             decisions=None if evidence.decisions is None else evidence.decisions.toArrow(),
         )
 
-    def _spread(self, packed: DataFrame) -> tuple[DataFrame, int]:
-        """The parcels in partitions that a task can hold, and the number of shards."""
-        tasks = packed.groupBy(F.spark_partition_id()).agg(F.sum("rows").alias("records")).collect()
-        records = [row["records"] for row in tasks]
-        cores = self._spark.sparkContext.defaultParallelism
-        shards = self._shards or cores * max(1, -(-sum(records) // (cores * _RECORDS_PER_SHARD)))
-        is_spread = max(records, default=0) <= 2 * _RECORDS_PER_SHARD
-        return (packed if is_spread else packed.repartition(shards)), shards
+    def _merge_shards(self, plan: Plan, sent: DataFrame) -> Plan:
+        """The plan with as few shards as can hold the records: a divisor of those that parcels were made for."""
+        rows = sent.where(F.col("kind") == "record").agg(F.sum("rows").alias("records")).first()
+        records, shards = (rows["records"] or 0) if rows else 0, plan.shards
+        while (
+            self._shards is None
+            and shards > self._cores
+            and records <= shards // 2 * _RECORDS_PER_SHARD
+        ):
+            shards //= 2
+        return replace(plan, shards=shards)
 
 
 def _count_known(sent: DataFrame) -> dict[str, int]:
@@ -168,7 +169,3 @@ def _meet_hot(met: DataFrame, sent: DataFrame, plan: Plan) -> DataFrame:
     keys = process(exchange(asked, plan.shards), refine_keys(plan))
     refined = process(exchange(keys, plan.shards), meet_refined(plan))
     return met.where(F.col("kind") != "hot").unionByName(refined)
-
-
-def _all(parcels: list[DataFrame]) -> DataFrame:
-    return reduce(DataFrame.unionByName, parcels)

@@ -15,12 +15,15 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 PARCEL = "kind string, shard int, rows int, content binary"
 NOWHERE = -1
+_ROWS_AT_ONCE = 500_000
+_ROWS_A_TASK = 2**31
 # Larger arrays are a burden for the JVM's garbage collector.
 _PARCEL_BYTES = 2**20
 _SCHEMA = pa.schema(
@@ -59,12 +62,18 @@ Step = Callable[[Mail], Iterator[Parcel]]
 Batches = Iterator[pa.RecordBatch]
 
 
-def pack(rows: DataFrame, kind: str) -> DataFrame:
-    """Rows of Spark as parcels of a kind that stay where they are."""
+def send(rows: DataFrame, step: Callable[[pa.Table, int], Iterator[Parcel]]) -> DataFrame:
+    """Parcels that a step makes of the rows of each partition, some at a time.
+
+    The step is also told the number of the first row; no two rows of all partitions have the same number.
+    """
 
     def work(batches: Batches) -> Batches:
-        for batch in batches:
-            yield from _seal(Parcel(kind, 0, pa.Table.from_batches([batch])))
+        first = TaskContext.get().partitionId() * _ROWS_A_TASK  # type: ignore[union-attr]
+        for table in _chunks(batches):
+            for parcel in step(table, first):
+                yield from _seal(parcel)
+            first += table.num_rows
 
     return rows.mapInArrow(work, PARCEL)
 
@@ -82,8 +91,8 @@ def unpack(parcels: DataFrame, kind: str, schema: pa.Schema) -> DataFrame:
 
 
 def exchange(parcels: DataFrame, shards: int) -> DataFrame:
-    """Parcels where they belong: each shard a partition."""
-    return parcels.repartitionById(shards, F.col("shard"))
+    """Parcels where they belong: each shard a partition. `shards` may be a divisor of the number they are sent for."""
+    return parcels.repartitionById(shards, F.col("shard") % shards)
 
 
 def process(parcels: DataFrame, step: Step) -> DataFrame:
@@ -122,18 +131,26 @@ def address(kind: str, table: pa.Table, shard: NDArray[np.int64], shards: int) -
             yield Parcel(kind, number, ordered.slice(start, end - start))
 
 
+def _chunks(batches: Batches) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(b.num_rows for b in held) >= _ROWS_AT_ONCE:
+            yield pa.Table.from_batches(held)
+            held = []
+    if sum(b.num_rows for b in held):
+        yield pa.Table.from_batches(held)
+
+
 def _read(batches: Batches) -> Mail | None:
     logging.disable(logging.WARNING)
     received: dict[str, list[pa.Table]] = defaultdict(list)
-    shard = None
     for batch in batches:
-        for kind, number, content in zip(
-            batch["kind"].to_pylist(), batch["shard"].to_pylist(), batch["content"], strict=True
-        ):
-            shard = number
+        for kind, content in zip(batch["kind"].to_pylist(), batch["content"], strict=True):
             received[kind].append(_open(content))
-    if shard is None:
+    if not received:
         return None
+    shard = TaskContext.get().partitionId()  # type: ignore[union-attr]
     return Mail(shard, {kind: pa.concat_tables(tables) for kind, tables in received.items()})
 
 

@@ -8,8 +8,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 
-from clvspark.identity.engines.distributed.parcels import NOWHERE, Mail, Parcel, Step, address
+from clvspark.identity.engines.distributed.parcels import NOWHERE, Mail, Parcel, Step, address, send
 from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
 from clvspark.identity.engines.grouping import group_members
 from clvspark.identity.model.scoring import number_records
@@ -19,15 +20,14 @@ PERSON_SCHEMA = pa.schema(
 )
 
 
-def send_labels(plan: Plan) -> Step:
-    """Labels to the homes of their records."""
-
-    def send(mail: Mail) -> Iterator[Parcel]:
-        if (labels := mail["label"]) is not None:
-            home = np.asarray(labels["unique_id"]) % plan.shards
-            yield from address("label", labels, home, plan.shards)
-
-    return send
+def send_labels(labels: DataFrame, plan: Plan) -> DataFrame:
+    """``unique_id`` (handles), ``component``, ``is_oversized`` to the homes of the records."""
+    return send(
+        labels,
+        lambda table, _: address(
+            "label", table, np.asarray(table["unique_id"]) % plan.shards, plan.shards
+        ),
+    )
 
 
 def sort_records(plan: Plan) -> Step:

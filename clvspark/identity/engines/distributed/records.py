@@ -6,92 +6,75 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.blocking.candidates import block_key_query
-from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address, pack
+from clvspark.identity.engines.distributed.parcels import Parcel, address, send
 from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
 from clvspark.identity.engines.evidence import Evidence, used_columns
-from clvspark.identity.model.term_frequency import adjusted_columns, value_hash
-from clvspark.identity.model.train import IdentityModel
-from clvspark.identity.settings import IdentitySettings
+from clvspark.identity.model.term_frequency import value_hash
 
 # What shards of keys, terms and identifiers are asked with, and what homes are told.
 ASKED = ("key", "term", "frozen", "trusted")
 TOLD = ("record", "link")
 KNOWN_SCHEMA = pa.schema([("name", pa.string()), ("records", pa.int64())])
 _HOME = "_home"
-_RECORDS_A_TASK = 2**31
 
 
-def pack_records(
-    evidence: Evidence, settings: IdentitySettings, model: IdentityModel | None, *, linked: bool
-) -> DataFrame:
-    """Parcels ``record``: used columns, and hashes of what they are sent by; `linked`: what they are blocked by."""
-    adjusted = adjusted_columns(model) if model is not None else []
+def send_records(evidence: Evidence, plan: Plan) -> DataFrame:
+    """Records, their keys of blocks, terms and trusted identifiers: each to its shard."""
     rows = evidence.records.select(
         "unique_id",
-        *used_columns(settings, model, blocking=linked),
+        *used_columns(plan.settings, plan.model, blocking=plan.is_linked),
         *evidence.flags,
         F.xxhash64("unique_id").alias(_HOME),
-        *(value_hash(name).alias(f"hash_{name}") for name in adjusted),
+        *(value_hash(name).alias(f"hash_{name}") for name in plan.adjusted),
         *(
             F.xxhash64(F.lit(name), name).alias(f"trusted_{name}")
-            for name in settings.trusted_identifiers
+            for name in plan.settings.trusted_identifiers
         ),
     )
-    return pack(rows, "record")
+
+    def step(records: pa.Table, first: int) -> Iterator[Parcel]:
+        home = _shard(records, _HOME, plan)
+        handle = (first + np.arange(records.num_rows)) * plan.shards + home
+        records = records.append_column("_handle", pa.array(handle))
+        if plan.is_linked:
+            yield from _send_keys(records, plan)
+        if plan.adjusted:
+            yield from _send_terms(records, home, plan)
+        for name in plan.settings.trusted_identifiers:
+            yield from _send_trusted(records, name, plan)
+        kept = used_columns(plan.settings, plan.model)
+        flags = ["touched"] if plan.only_touched else []
+        hashes = [f"hash_{name}" for name in plan.adjusted]
+        sent = records.select(["_handle", "unique_id", *kept, *flags, *hashes])
+        yield from address("record", sent, home, plan.shards)
+
+    return send(rows, step)
 
 
-def pack_links(links: DataFrame) -> DataFrame:
-    """Parcels ``link`` of ``unique_id_l, unique_id_r, match_weight``, known by their ids."""
+def send_links(links: DataFrame, plan: Plan) -> DataFrame:
+    """``unique_id_l, unique_id_r, match_weight``, known by their ids, to the home of the left record."""
     homes = [F.xxhash64(f"unique_id_{side}").alias(f"{_HOME}_{side}") for side in "lr"]
-    return pack(links.select("unique_id_l", "unique_id_r", "match_weight", *homes), "link")
+    rows = links.select("unique_id_l", "unique_id_r", "match_weight", *homes)
+    return send(
+        rows, lambda table, _: address("link", table, home_of(table, "l", plan), plan.shards)
+    )
 
 
-def pack_frequencies(frequencies: DataFrame) -> DataFrame:
-    """Parcels ``frozen`` of ``term, share``."""
-    return pack(frequencies.select(F.col("value_hash").alias("term"), "share"), "frozen")
-
-
-def send_records(plan: Plan) -> Step:
-    """Records, their keys, terms and trusted identifiers, links and frequencies: each to its shard."""
-
-    def send(mail: Mail) -> Iterator[Parcel]:
-        if (links := mail["link"]) is not None:
-            yield from address("link", links, home_of(links, "l", plan), plan.shards)
-        if (frozen := mail["frozen"]) is not None:
-            yield from address("frozen", frozen, _shard(frozen, "term", plan), plan.shards)
-        if (records := mail["record"]) is not None:
-            yield from _send(records, plan)
-
-    return send
+def send_frequencies(frequencies: DataFrame, plan: Plan) -> DataFrame:
+    """Frozen shares of terms to the shards of the terms."""
+    rows = frequencies.select(F.col("value_hash").alias("term"), "share")
+    return send(
+        rows, lambda table, _: address("frozen", table, _shard(table, "term", plan), plan.shards)
+    )
 
 
 def home_of(links: pa.Table, side: str, plan: Plan) -> np.ndarray:
     """Shard of the records at one end of links."""
     return _shard(links, f"{_HOME}_{side}", plan)
-
-
-def _send(records: pa.Table, plan: Plan) -> Iterator[Parcel]:
-    home = _shard(records, _HOME, plan)
-    task = TaskContext.get()
-    first = (task.partitionId() if task else 0) * _RECORDS_A_TASK
-    handle = (first + np.arange(records.num_rows)) * plan.shards + home
-    records = records.append_column("_handle", pa.array(handle))
-    if plan.is_linked:
-        yield from _send_keys(records, plan)
-    for number, name in enumerate(plan.adjusted):
-        yield from _send_terms(records, name, number, home, plan)
-    for name in plan.settings.trusted_identifiers:
-        yield from _send_trusted(records, name, handle, plan)
-    kept = used_columns(plan.settings, plan.model)
-    flags = ["touched"] if plan.only_touched else []
-    hashes = [f"hash_{name}" for name in plan.adjusted]
-    sent = records.select(["_handle", "unique_id", *kept, *flags, *hashes])
-    yield from address("record", sent, home, plan.shards)
 
 
 def _send_keys(records: pa.Table, plan: Plan) -> Iterator[Parcel]:
@@ -104,27 +87,26 @@ def _send_keys(records: pa.Table, plan: Plan) -> Iterator[Parcel]:
     yield from address("key", keys, _shard(keys, "key", plan), plan.shards)
 
 
-def _send_terms(
-    records: pa.Table, name: str, number: int, home: np.ndarray, plan: Plan
-) -> Iterator[Parcel]:
+def _send_terms(records: pa.Table, home: np.ndarray, plan: Plan) -> Iterator[Parcel]:
     """How many records of each home know each value: the question for its share."""
-    known = pa.array(np.asarray(records[f"hash_{name}"].is_valid()))
-    terms = pa.table({"term": records[f"hash_{name}"], "home": home.astype(np.int32)}).filter(known)
-    counted = terms.group_by(["term", "home"], use_threads=False).aggregate([([], "count_all")])
-    counted = counted.append_column("name", pa.array(np.full(len(counted), number, np.int8)))
-    yield from address("term", counted, _shard(counted, "term", plan), plan.shards)
-    if not plan.is_frozen:
-        count = pa.table([[name], [terms.num_rows]], schema=KNOWN_SCHEMA)
-        yield Parcel("known", 0, count)
+    asked = []
+    for number, name in enumerate(plan.adjusted):
+        terms = pa.table({"term": records[f"hash_{name}"], "home": home.astype(np.int32)})
+        known = terms.filter(terms["term"].is_valid())
+        counted = known.group_by(["term", "home"], use_threads=False).aggregate([([], "count_all")])
+        names = pa.array(np.full(len(counted), number, np.int8))
+        asked.append(counted.append_column("name", names))
+        yield Parcel("known", 0, pa.table([[name], [known.num_rows]], schema=KNOWN_SCHEMA))
+    terms = pa.concat_tables(asked)
+    yield from address("term", terms, _shard(terms, "term", plan), plan.shards)
 
 
-def _send_trusted(records: pa.Table, name: str, handle: np.ndarray, plan: Plan) -> Iterator[Parcel]:
-    known = pa.array(np.asarray(records[name].is_valid()))
-    names = pa.array([name] * len(handle))
-    values = pa.table({"name": names, "value": records[name], "handle": handle}).filter(known)
-    shard = _shard(records.filter(known), f"trusted_{name}", plan)
-    yield from address("trusted", values, shard, plan.shards)
+def _send_trusted(records: pa.Table, name: str, plan: Plan) -> Iterator[Parcel]:
+    known = records.filter(records[name].is_valid())
+    columns = [pa.array([name] * len(known)), known[name], known["_handle"]]
+    values = pa.table(columns, names=["name", "value", "handle"])
+    yield from address("trusted", values, _shard(known, f"trusted_{name}", plan), plan.shards)
 
 
 def _shard(table: pa.Table, column: str, plan: Plan) -> np.ndarray:
-    return np.asarray(table[column].fill_null(0)) % plan.shards
+    return np.asarray(table[column]) % plan.shards
