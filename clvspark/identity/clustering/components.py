@@ -91,14 +91,17 @@ def label_components(
     def label(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         received = [batch for batch in batches if batch.num_rows]
         if received:
-            yield from _label_table(pa.Table.from_batches(received), link_weight, max_records)
+            edges = pa.Table.from_batches(received)
+            labels = label_table(edges, link_weight=link_weight, max_records=max_records)
+            yield from labels.to_batches(max_chunksize=50_000)
 
     kind = pairs.schema["unique_id_l"].dataType.simpleString()
     schema = f"unique_id {kind}, component {kind}, is_oversized boolean"
     return pairs.coalesce(1).mapInArrow(label, schema).localCheckpoint()
 
 
-def _label_table(edges: pa.Table, link_weight: float, max_records: int) -> Iterator[pa.RecordBatch]:
+def label_table(edges: pa.Table, *, link_weight: float, max_records: int) -> pa.Table:
+    """Component of every record that has an edge, in one piece; see `label_components`."""
     # Sorted codes make the smallest code of a component the smallest id.
     ends = np.concatenate([edges["unique_id_l"].to_numpy(), edges["unique_id_r"].to_numpy()])
     codes, ids = pd.factorize(ends, sort=True)
@@ -115,7 +118,7 @@ def _label_table(edges: pa.Table, link_weight: float, max_records: int) -> Itera
         "component": pa.array(ids[labels], edges.schema.field("unique_id_l").type),
         "is_oversized": pa.array(oversized),
     }
-    yield from pa.table(columns).to_batches(max_chunksize=50_000)
+    return pa.table(columns)
 
 
 def _label_in_rounds(pairs: DataFrame, link_weight: float, max_records: int) -> DataFrame:

@@ -19,12 +19,13 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity.clustering.components import CERTAIN, label_components
+from clvspark.identity.clustering.components import CERTAIN, SINGLE_TASK_EDGES, label_components
 from clvspark.identity.engines.distributed.blocks import meet_records, meet_refined, refine_keys
 from clvspark.identity.engines.distributed.parcels import exchange, finish, process, unpack
 from clvspark.identity.engines.distributed.persons import (
     PERSON_SCHEMA,
     group_records,
+    label_edges,
     send_labels,
     sort_records,
 )
@@ -94,7 +95,7 @@ class DistributedEngine:
         linked: bool,
         pairs: DataFrame | None = None,
     ) -> tuple[Plan, DataFrame]:
-        """Parcels ``scored``, ``edge`` and ``record`` of the shards; `pairs` become edges as they are."""
+        """Parcels ``record``, ``scored``, ``edge`` and ``bits`` of the shards; `pairs` become edges as they are."""
         plan = self._plan(evidence, model, linked=linked)
         sources = [send_records(evidence, plan)]
         if model is not None and evidence.term_frequencies is not None:
@@ -111,19 +112,14 @@ class DistributedEngine:
         met = process(exchange(sent.where(asked), plan.shards), meet_records(plan))
         met = _meet_hot(met.localCheckpoint(), sent, plan) if linked else met
         at_home = exchange(sent.where(told).unionByName(met), plan.shards)
-        complete = process(at_home, complete_records(plan, known))
-        scored = process(exchange(complete, plan.shards), score_pairs(plan))
-        return plan, scored.localCheckpoint()
+        complete = process(at_home, complete_records(plan, known)).localCheckpoint()
+        scored = process(exchange(complete, plan.shards), score_pairs(plan)).localCheckpoint()
+        records = complete.where(F.col("kind") == "record")
+        return plan, scored.unionByName(records)
 
     def _cluster(self, plan: Plan, scored: DataFrame) -> DataFrame:
-        edges = unpack(scored, "edge", _EDGE_SCHEMA)
-        labels = label_components(
-            edges,
-            link_weight=self._settings.link_weight,
-            max_records=self._settings.max_component_records,
-        )
-        records = scored.where(F.col("kind") == "record")
-        labelled = exchange(records.unionByName(send_labels(labels, plan)), plan.shards)
+        kept = scored.where(F.col("kind").isin("record", "bits"))
+        labelled = exchange(kept.unionByName(_label(scored, plan)), plan.shards)
         sorted_records = process(labelled, sort_records(plan))
         return finish(exchange(sorted_records, plan.shards), group_records(plan), PERSON_SCHEMA)
 
@@ -151,6 +147,21 @@ class DistributedEngine:
         ):
             shards //= 2
         return replace(plan, shards=shards)
+
+
+def _label(scored: DataFrame, plan: Plan) -> DataFrame:
+    """Parcels ``label`` of the components that the edges make."""
+    edges = scored.where(F.col("kind") == "edge")
+    total = edges.agg(F.sum("rows").alias("rows")).first()
+    if total is not None and (total["rows"] or 0) <= SINGLE_TASK_EDGES:
+        return process(edges.coalesce(1), label_edges(plan)).localCheckpoint()
+    settings = plan.settings
+    labels = label_components(
+        unpack(edges, "edge", _EDGE_SCHEMA),
+        link_weight=settings.link_weight,
+        max_records=settings.max_component_records,
+    )
+    return send_labels(labels, plan)
 
 
 def _count_known(sent: DataFrame) -> dict[str, int]:

@@ -151,7 +151,11 @@ def _read(batches: Batches) -> Mail | None:
     if not received:
         return None
     shard = TaskContext.get().partitionId()  # type: ignore[union-attr]
-    return Mail(shard, {kind: pa.concat_tables(tables) for kind, tables in received.items()})
+    # A column may be nullable in some parcels only.
+    tables = {
+        kind: pa.concat_tables(parts, promote_options="default") for kind, parts in received.items()
+    }
+    return Mail(shard, tables)
 
 
 def _open(content: pa.BinaryScalar) -> pa.Table:

@@ -49,10 +49,10 @@ def complete_records(plan: Plan, known: dict[str, int]) -> Step:
 
 
 def score_pairs(plan: Plan) -> Step:
-    """Scored pairs by id (``scored``) and, as edges of the link graph, by handle (``edge``)."""
+    """Scored pairs: by id (``scored``), as edges of the link graph (``edge``), with all their bits (``bits``)."""
 
     def score(mail: Mail) -> Iterator[Parcel]:
-        yield from mail.forward("record", "edge")
+        yield from mail.forward("edge")
         records = mail["record"]
         if records is None:
             return
@@ -114,9 +114,11 @@ def _score(
             candidates="candidates",
             into="pair",
             min_weight=settings.link_weight,
+            with_bits=True,
         )
         yield Parcel("scored", shard, connection.execute(_SCORED).to_arrow_table())
         yield Parcel("edge", shard, connection.execute(_EDGES).to_arrow_table())
+        yield Parcel("bits", shard, connection.execute(_BITS).to_arrow_table())
 
 
 _SCORED = """
@@ -124,3 +126,4 @@ _SCORED = """
     FROM pair JOIN records l ON l.unique_id = unique_id_l JOIN records r ON r.unique_id = unique_id_r
 """
 _EDGES = "SELECT unique_id_l, unique_id_r, match_weight FROM pair"
+_BITS = "SELECT * EXCLUDE (match_weight, match_probability) FROM pair"
