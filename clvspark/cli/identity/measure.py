@@ -58,7 +58,12 @@ def evaluate(
     from clvspark.identity import IdentitySettings
     from clvspark.identity.evaluate.records import evaluate_records, with_threshold
     from clvspark.identity.record_files import read_records
+    from clvspark.lakehouse.errors import MissingInputError
 
+    if not settings.exists():
+        raise MissingInputError(
+            f"{settings} does not exist; write settings: clvspark identity propose --records {records} --out {settings}"
+        )
     chosen = with_threshold(IdentitySettings.from_yaml(settings), threshold)
     with console.progress() as show:
         spark = quick_session(driver_memory)

@@ -26,6 +26,7 @@ from clvspark.identity import (
 from clvspark.identity.blocking.candidates import block_keys
 from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.engines import DistributedEngine, Evidence, LocalEngine, ReferenceEngine
+from clvspark.identity.engines.distributed import engine as engine_module
 from clvspark.identity.model.comparisons import splink_settings
 from clvspark.identity.model.term_frequency import add_term_frequencies, count_term_frequencies
 
@@ -234,7 +235,9 @@ def test_only_pairs_with_a_touched_record_are_linked(
         assert_equal(collect(engine.link(evidence, world.model)), expected)
 
 
-def test_engines_give_the_same_persons(spark: SparkSession, world: SimpleNamespace) -> None:
+def test_engines_give_the_same_persons(
+    spark: SparkSession, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = world.settings.model_copy(
         update={"link_weight": 0.0, "cut_weight": 0.0, "max_person_records": 6}
     )
@@ -249,6 +252,14 @@ def test_engines_give_the_same_persons(spark: SparkSession, world: SimpleNamespa
     )
     person = {record: who for record, who, _ in first}
     assert len(person) == 120
+    # A link graph that is too large for one task, and pairs that are given.
+    monkeypatch.setattr(engine_module, "SINGLE_TASK_EDGES", 0)
+    engine = DistributedEngine(spark, settings, shards=4)
+    pairs, clusters = engine.resolve(evidence, world.model)
+    others.append(persons(clusters))
+    others.append(persons(engine.cluster(evidence, pairs, world.model)))
+    # As many shards as the cores and records ask for.
+    others.append(persons(DistributedEngine(spark, settings).resolve(evidence, world.model)[1]))
     assert person[decided[0][0]] != person[decided[0][1]]
     assert person[decided[1][0]] == person[decided[1][1]]
     assert 1 < len(set(person.values())) < 120
@@ -364,3 +375,11 @@ def test_term_frequencies_are_shares_of_the_known_values(people: SimpleNamespace
     for row in rows:
         expected = known.count(row["surname"]) / len(known) if row["surname"] else None
         assert row["tf_surname"] == (None if expected is None else pytest.approx(expected))
+
+
+def test_nothing_is_resolved_into_nothing(spark: SparkSession, world: SimpleNamespace) -> None:
+    nobody = Evidence(world.records.limit(0))
+    for engine in engines(spark, world.settings):
+        pairs, clusters = engine.resolve(nobody, world.model)
+        assert collect(pairs) == {}
+        assert persons(clusters) == set()

@@ -72,6 +72,16 @@ def test_a_missing_configuration_is_one_message(
     assert "Traceback" not in shown
 
 
+def test_settings_that_are_not_there_are_asked_to_be_proposed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--settings", "none.yaml", "--records", "mine.csv", "--truth-column", "who"]
+    code = exit_code(["identity", "evaluate", *arguments], monkeypatch)
+    shown = " ".join(capsys.readouterr().err.split())
+    assert code == errors.MissingInputError.exit_code
+    assert "clvspark identity propose --records mine.csv --out none.yaml" in shown
+
+
 def test_every_fault_of_a_configuration_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
