@@ -177,8 +177,11 @@ def test_every_engine_gives_the_pairs_and_weights_of_splink(
     spark: SparkSession, world: SimpleNamespace
 ) -> None:
     assert len(world.splinks_own) > 100
-    for engine in engines(spark, world.settings, 1, 7):
+    of_its_own_size = DistributedEngine(spark, world.settings)
+    for engine in (*engines(spark, world.settings, 1, 7), of_its_own_size):
         assert_equal(collect(engine.link(world.evidence, world.model)), world.splinks_own)
+    counted = Evidence(world.records)
+    assert_equal(collect(of_its_own_size.link(counted, world.model)), world.splinks_own)
 
 
 @pytest.mark.slow

@@ -86,11 +86,14 @@ def _answer(terms: pa.Table, frozen: pa.Table | None, plan: Plan) -> Iterator[Pa
     """Share of each term that a home has asked for, or how many records know it where shares are not frozen."""
     if plan.is_frozen and frozen is None:
         return
-    counted = """
-        SELECT DISTINCT name, term, home, CAST(sum(count_all) OVER (PARTITION BY term) AS DOUBLE) AS share
+    counted = f"""
+        SELECT DISTINCT name, term, home % {plan.shards} AS home,
+               CAST(sum(count_all) OVER (PARTITION BY term) AS DOUBLE) AS share
         FROM terms
     """
-    given = "SELECT DISTINCT name, term, home, share FROM terms JOIN frozen USING (term)"
+    given = f"""
+        SELECT DISTINCT name, term, home % {plan.shards} AS home, share FROM terms JOIN frozen USING (term)
+    """
     with open_duckdb(terms=terms, frozen=frozen) as connection:
         shares = connection.execute(given if plan.is_frozen else counted).to_arrow_table()
     home = np.asarray(shares["home"])

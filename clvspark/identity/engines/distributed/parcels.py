@@ -124,6 +124,8 @@ def finish(
 def address(kind: str, table: pa.Table, shard: NDArray[np.int64], shards: int) -> Iterator[Parcel]:
     """The rows of a table, each for its own shard; those for `NOWHERE` stay behind."""
     order = np.argsort(shard, kind="stable")[np.count_nonzero(shard == NOWHERE) :]
+    if len(order) and not 0 <= shard[order[0]] <= shard[order[-1]] < shards:
+        raise ValueError(f"{kind}: sent to a shard that there is not")
     bounds = np.searchsorted(shard[order], np.arange(shards + 1))
     ordered = table.take(pa.array(order))
     for number, (start, end) in enumerate(pairwise(bounds)):
