@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.identity.clustering.components import CERTAIN, SINGLE_TASK_EDGES, label_components
+from clvspark.identity.clustering.components import CERTAIN, label_components
 from clvspark.identity.engines.distributed.blocks import meet_records, meet_refined, refine_keys
 from clvspark.identity.engines.distributed.parcels import exchange, finish, process, unpack
 from clvspark.identity.engines.distributed.persons import (
@@ -52,6 +52,8 @@ _EDGE_SCHEMA = pa.schema(
     [("unique_id_l", pa.int64()), ("unique_id_r", pa.int64()), ("match_weight", pa.float64())]
 )
 _RECORDS_PER_SHARD = 500_000
+# Labelling edges by numbers takes about 100 bytes each.
+SINGLE_TASK_EDGES = 20_000_000
 # A power of two.
 _MOST_SHARDS_A_CORE = 16
 
