@@ -100,7 +100,7 @@ class LocalEngine:
         needed = evidence.records.select(
             "unique_id",
             *used_columns(self._settings, model, blocking=True),
-            *(value_hash(name).alias(f"hash_{name}") for name in adjusted),
+            *(value_hash(name).alias(f"_hash_{name}") for name in adjusted),
             *evidence.flags,
         )
         number_records(connection, hand_over(needed, call / "records"))
@@ -232,14 +232,14 @@ class LocalEngine:
 def _join_term_frequencies(
     connection: duckdb.DuckDBPyConnection, names: list[str], folder: Path
 ) -> None:
-    """Make ``records`` a table with a ``tf_`` column for each of its ``hash_`` columns."""
+    """Make ``records`` a table with a ``tf_`` column for each of its ``_hash_`` columns."""
     shares = "".join(f', "t_{n}".share AS "tf_{n}"' for n in names)
     joins = " ".join(
         f"""LEFT JOIN (SELECT value_hash, share FROM '{folder}/*.parquet' WHERE name = '{n}') "t_{n}"
-            ON "t_{n}".value_hash = r."hash_{n}" """
+            ON "t_{n}".value_hash = r."_hash_{n}" """
         for n in names
     )
-    hashes = ", ".join(f'"hash_{n}"' for n in names)
+    hashes = ", ".join(f'"_hash_{n}"' for n in names)
     connection.execute(f"""
         CREATE TABLE with_frequencies AS SELECT r.* EXCLUDE ({hashes}){shares} FROM records r {joins};
         DROP VIEW records;

@@ -29,9 +29,9 @@ def send_records(evidence: Evidence, plan: Plan) -> DataFrame:
         *used_columns(plan.settings, plan.model, blocking=plan.is_linked),
         *evidence.flags,
         F.xxhash64("unique_id").alias(_HOME),
-        *(value_hash(name).alias(f"hash_{name}") for name in plan.adjusted),
+        *(value_hash(name).alias(f"_hash_{name}") for name in plan.adjusted),
         *(
-            F.xxhash64(F.lit(name), name).alias(f"trusted_{name}")
+            F.xxhash64(F.lit(name), name).alias(f"_trusted_{name}")
             for name in plan.settings.trusted_identifiers
         ),
     )
@@ -48,7 +48,7 @@ def send_records(evidence: Evidence, plan: Plan) -> DataFrame:
             yield from _send_trusted(records, name, plan)
         kept = used_columns(plan.settings, plan.model)
         flags = ["touched"] if plan.only_touched else []
-        hashes = [f"hash_{name}" for name in plan.adjusted]
+        hashes = [f"_hash_{name}" for name in plan.adjusted]
         sent = records.select(["_handle", "unique_id", *kept, *flags, *hashes])
         yield from address("record", sent, home, plan.shards)
 
@@ -91,7 +91,7 @@ def _send_terms(records: pa.Table, home: np.ndarray, plan: Plan) -> Iterator[Par
     """How many records of each home know each value: the question for its share."""
     asked = []
     for number, name in enumerate(plan.adjusted):
-        terms = pa.table({"term": records[f"hash_{name}"], "home": home.astype(np.int32)})
+        terms = pa.table({"term": records[f"_hash_{name}"], "home": home.astype(np.int32)})
         known = terms.filter(terms["term"].is_valid())
         counted = known.group_by(["term", "home"], use_threads=False).aggregate([([], "count_all")])
         names = pa.array(np.full(len(counted), number, np.int8))
@@ -105,7 +105,7 @@ def _send_trusted(records: pa.Table, name: str, plan: Plan) -> Iterator[Parcel]:
     known = records.filter(records[name].is_valid())
     columns = [pa.array([name] * len(known)), known[name], known["_handle"]]
     values = pa.table(columns, names=["name", "value", "handle"])
-    yield from address("trusted", values, _shard(known, f"trusted_{name}", plan), plan.shards)
+    yield from address("trusted", values, _shard(known, f"_trusted_{name}", plan), plan.shards)
 
 
 def _shard(table: pa.Table, column: str, plan: Plan) -> np.ndarray:

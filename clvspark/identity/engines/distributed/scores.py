@@ -76,11 +76,11 @@ def _add_shares(
         column = pa.nulls(len(records), pa.float64())
         if shares is not None:
             own = shares.filter(pc.equal(shares["name"], number))
-            place = pc.index_in(records[f"hash_{name}"], value_set=own["term"], skip_nulls=True)
+            place = pc.index_in(records[f"_hash_{name}"], value_set=own["term"], skip_nulls=True)
             column = own["share"].take(place)
             if not plan.is_frozen:
                 column = pc.divide(column, float(known[name]))
-        records = records.drop_columns(f"hash_{name}").append_column(f"tf_{name}", column)
+        records = records.drop_columns(f"_hash_{name}").append_column(f"tf_{name}", column)
     return records
 
 
