@@ -57,8 +57,8 @@ def score_pairs(plan: Plan) -> Step:
         if records is None:
             return
         if (half := mail["link"]) is not None:
-            edges = _name_end(half, records, "r").select(["l", "r", "match_weight"])
-            edges = edges.rename_columns(["unique_id_l", "unique_id_r", "match_weight"])
+            ends = _name_end(half, records, "r").select(["_handle_l", "_handle_r", "match_weight"])
+            edges = ends.rename_columns(["unique_id_l", "unique_id_r", "match_weight"])
             yield Parcel("edge", mail.shard, edges)
         if (pairs := mail["pair"]) is not None and plan.model is not None:
             guests = mail["guest"]
@@ -85,10 +85,11 @@ def _add_shares(
 
 
 def _name_end(links: pa.Table, records: pa.Table, side: str) -> pa.Table:
-    """Links with the handle of one end in the column of that side; what has no record is no link."""
+    """Links with the handle of one end (``_handle_l``, ``_handle_r``); what has no record is no link."""
     ids = links[f"unique_id_{side}"]
     place = pc.index_in(ids, value_set=records["unique_id"])
-    return links.append_column(side, records["_handle"].take(place)).filter(place.is_valid())
+    handle = records["_handle"].take(place)
+    return links.append_column(f"_handle_{side}", handle).filter(place.is_valid())
 
 
 def _score(
