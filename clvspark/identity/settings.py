@@ -37,6 +37,10 @@ DERIVED: dict[Kind, dict[str, str]] = {
 }
 
 
+# Columns that steps of resolution add to records.
+_TAKEN = ("match_key", "match_probability", "match_weight", "touched", "unique_id")
+
+
 class Attribute(StrictModel):
     """One column of the records and what kind of thing it holds."""
 
@@ -142,6 +146,15 @@ class IdentitySettings(StrictModel):
     def _each_attribute_once(self) -> Iterator[str]:
         for name in repeated(attribute.column for attribute in self.attributes):
             yield f"attributes: {name} is given twice"
+
+    @check
+    def _names_are_free(self) -> Iterator[str]:
+        for name in (attribute.column for attribute in self.attributes):
+            if name in _TAKEN or name.startswith(("_", "tf_")):
+                yield (
+                    f"attributes: {name} is a name that resolution uses itself (as are {', '.join(_TAKEN)}, _... and "
+                    "tf_...); rename the column"
+                )
 
     @check
     def _rules_name_attributes(self) -> Iterator[str]:

@@ -96,10 +96,10 @@ def refined_keys(settings: IdentitySettings, *, only_touched: bool) -> str:
     """
     flag = ", r.touched" if only_touched else ""
     hashes = {
-        name: _signed(f"hash(b.key, '{name}', {_quoted(name)})") for name in settings.refiners
+        name: _signed(f"hash(b.key, '{name}', r.{_quoted(name)})") for name in settings.refiners
     }
     parts = ", ".join(
-        f"CASE WHEN {_quoted(name)} IS NOT NULL THEN {key} END" for name, key in hashes.items()
+        f"CASE WHEN r.{_quoted(name)} IS NOT NULL THEN {key} END" for name, key in hashes.items()
     )
     if not parts:
         return "SELECT * FROM block_key WHERE false"
@@ -117,9 +117,9 @@ def block_key_query(settings: IdentitySettings, *, only_touched: bool) -> str:
     rules = []
     for number, rule in enumerate(settings.blocking_rules):
         lists = [name for name in rule if settings.columns[name].startswith("array")]
-        values = ", ".join("word" if name in lists else _quoted(name) for name in rule)
+        values = ", ".join("_word" if name in lists else _quoted(name) for name in rule)
         known = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in rule)
-        words = f", unnest({_quoted(lists[0])}) AS word" if lists else ""
+        words = f", unnest({_quoted(lists[0])}) AS _word" if lists else ""
         rules.append(
             f"SELECT unique_id, {_signed(f'hash({number}, {values})')} AS key{flag} "
             f"FROM (SELECT *{words} FROM records WHERE {known})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -19,7 +18,7 @@ class Evidence:
     ----------
     records : ``unique_id`` and the columns of the settings; with a boolean ``touched``, only pairs of which at
         least one record is touched are linked.
-    term_frequencies : ``name, value, share`` of each value of an adjusted column, as Splink defines them; None
+    term_frequencies : ``name, value_hash, share`` of each value of an adjusted column, as Splink defines them; None
         counts them in `records`.
     decisions : ``unique_id_l, unique_id_r, bond``: 1 for one person, -1 for two; None where nobody decided.
     """
@@ -39,11 +38,11 @@ def used_columns(
 ) -> list[str]:
     """Columns that scoring, refining and bonds read, and `blocking` where asked; the others need not travel."""
     certain = [*settings.trusted_identifiers, *settings.unique_identifiers]
-    text = json.dumps(model.settings["comparisons"]) if model is not None else ""
+    compared = model.columns if model is not None else set()
     named = [*certain, *(settings.refiners if model is not None else [])]
     if blocking:
         named += [name for rule in settings.blocking_rules for name in rule]
-    return [name for name in settings.columns if name in named or f"{name}_l" in text]
+    return [name for name in settings.columns if name in named or name in compared]
 
 
 def smallest_doubtful(settings: IdentitySettings, evidence: Evidence) -> int:

@@ -30,7 +30,6 @@ class ReferenceEngine:
         self._spark, self._settings = spark, settings
         self._folder = tempfile.TemporaryDirectory(prefix="clvspark-splink-")
         spark.sparkContext.setCheckpointDir(self._folder.name)
-        self._api = SparkAPI(spark_session=spark)
 
     def release(self) -> None:
         """Remove Splink's intermediate tables."""
@@ -38,8 +37,10 @@ class ReferenceEngine:
 
     def link(self, evidence: Evidence, model: IdentityModel) -> DataFrame:
         """Scored pairs from `link_weight` on, see `IdentityResolver.link`."""
+        # Splink keeps the term frequencies of the first records that an API has seen.
+        api = SparkAPI(spark_session=self._spark)
         linker = Linker(
-            self._api.register(evidence.records, dataset_display_name=f"records_{next(_CALLS)}"),
+            api.register(evidence.records, dataset_display_name=f"records_{next(_CALLS)}"),
             spark_model(self._settings, model),
         )
         scored = linker.inference.predict(
@@ -59,15 +60,15 @@ class ReferenceEngine:
         model: IdentityModel | None,  # noqa: ARG002 - as the other engines
     ) -> DataFrame:
         """Connected components: ``unique_id``, ``person_id``, ``raised_cut`` (always false)."""
-        call = next(_CALLS)
-        nodes = self._api.register(
+        call, api = next(_CALLS), SparkAPI(spark_session=self._spark)
+        nodes = api.register(
             evidence.records.select("unique_id"), dataset_display_name=f"nodes_{call}"
         )
-        edges = self._api.register(pairs, dataset_display_name=f"edges_{call}")
+        edges = api.register(pairs, dataset_display_name=f"edges_{call}")
         clusters = cluster_pairwise_predictions_at_threshold(
             nodes=nodes,
             edges=edges,
-            db_api=self._api,
+            db_api=api,
             node_id_column_name="unique_id",
             threshold_match_probability=0.0,
         )

@@ -2,8 +2,8 @@
 
 Splink writes a similarity anew into every level of a comparison that asks for it, and DuckDB computes it as often.
 Here repeated calls become columns, and a distance that only matters up to one edit is not computed where the ends of
-both texts differ. The result is that of Splink's predict, bit for bit; so far the query is built
-from Splink's internal generators, which is why Splink is pinned to one minor version.
+both texts differ. The result is that of Splink's predict, bit for bit; so far the query is built from Splink's
+internal generators, which is why Splink is pinned to one minor version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SIMILARITIES = {
     "levenshtein": "0",
 }
 # One edit, or two letters exchanged, leaves the first or the last five of twelve letters as they are.
-_ONE_EDIT = re.compile(r'damerau_levenshtein\("(\w+)_l", "\1_r"\) <= 1\b')
+_ONE_EDIT = re.compile(r'damerau_levenshtein\("(\w+)_l", "\1_r"\) <= 1(?![.\d])')
 _MAY_BE_ONE_EDIT = (
     r'(substr("\1_l", 1, 5) = substr("\1_r", 1, 5) OR substr("\1_l", -5) = substr("\1_r", -5)'
     r' OR least(length("\1_l"), length("\1_r")) < 12) AND '

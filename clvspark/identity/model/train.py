@@ -37,6 +37,13 @@ class IdentityModel:
         """Digest of the trained parameters."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def columns(self) -> set[str]:
+        """Columns of a record that its comparisons read."""
+        levels = [level for c in self.settings["comparisons"] for level in c["comparison_levels"]]
+        conditions = " ".join(level["sql_condition"] for level in levels)
+        return set(re.findall(r"(\w+?)_[lr]\b", conditions))
+
     def save(self, path: str | Path) -> None:
         """Write the model as Splink JSON."""
         Path(path).write_text(json.dumps(self.settings, indent=2), encoding="utf-8")
@@ -88,8 +95,7 @@ def train_model(
 
 def refuse_other_columns(model: IdentityModel, settings: IdentitySettings) -> None:
     """TrainingError where the model compares columns that these settings do not have, or not all that they compare."""
-    text = json.dumps(model.settings["comparisons"])
-    named = set(re.findall(r"(\w+?)_[lr]\b", text))
+    named = model.columns
     absent = sorted(named - set(settings.columns))
     if absent:
         raise TrainingError(
@@ -114,7 +120,8 @@ def _refuse_empty(sample: pa.Table, settings: IdentitySettings) -> None:
     empty = [a.column for a in settings.compared if sample[a.column].null_count == len(sample)]
     if empty:
         raise TrainingError(
-            f"No record has a value of {', '.join(empty)} that could be read, so nothing can be learnt of it. Next "
+            f"No record has a value of {', '.join(empty)} that could be read, or too many given names share each "
+            "(max_distinct_names), so nothing can be learnt of it. Next "
             "step: take it out of 'attributes' and of the rules of the settings, or give 'column' the name of the "
             "column that has it."
         )

@@ -205,6 +205,8 @@ def test_trained_models_weigh_as_splink_does(spark: SparkSession, name: str) -> 
 
 def test_the_reference_engine_agrees(spark: SparkSession, world: SimpleNamespace) -> None:
     engine = ReferenceEngine(spark, world.settings)
+    # Other records before leave nothing behind.
+    engine.link(Evidence(world.records.limit(30)), world.model).count()
     assert_equal(collect(engine.link(world.evidence, world.model)), world.splinks_own)
     engine.release()
 
@@ -256,7 +258,7 @@ def test_engines_give_the_same_persons(
     person = {record: who for record, who, _ in first}
     assert len(person) == 120
     # A link graph that is too large for one task, and pairs that are given.
-    monkeypatch.setattr(engine_module, "SINGLE_TASK_EDGES", 0)
+    monkeypatch.setattr(engine_module, "EDGES_IN_ONE_TASK", 0)
     engine = DistributedEngine(spark, settings, shards=4)
     pairs, clusters = engine.resolve(evidence, world.model)
     others.append(persons(clusters))
@@ -386,3 +388,42 @@ def test_nothing_is_resolved_into_nothing(spark: SparkSession, world: SimpleName
         pairs, clusters = engine.resolve(nobody, world.model)
         assert collect(pairs) == {}
         assert persons(clusters) == set()
+
+
+def test_columns_of_any_name_are_compared(spark: SparkSession) -> None:
+    """Letters of any alphabet; names that look like those of two records; names that a step might use itself."""
+    names = {
+        "given_name": "prénom",
+        "surname": "word",
+        "email": "courriel_l",
+        "city": "key",
+        "card": "hash_email",
+    }
+    document = json.loads(json.dumps(HOUSEHOLD))
+    for attribute in document["attributes"]:
+        attribute["column"] = names.get(attribute["column"], attribute["column"])
+    document |= {
+        "blocking_rules": [["word", "key"], ["prénom_forms", "word"], ["hash_email"]],
+        "refining_columns": ["key", "birth_date"],
+        "training": {"deterministic_rules": [["courriel_l"]], "em_rules": [["courriel_l"]]},
+        "max_block_records": 30,
+    }
+    settings = IdentitySettings.model_validate(document)
+    raw = make_world(spark).withColumnsRenamed(names)
+    records = standardise_records(raw, settings).localCheckpoint()
+    model = invent_model(settings)
+    first, *others = (
+        collect(engine.link(Evidence(records), model)) for engine in engines(spark, settings, 2)
+    )
+    assert len(first) > 100
+    for other in others:
+        assert_equal(other, first)
+
+
+@pytest.mark.parametrize("name", ["_id", "touched", "tf_surname", "match_weight", "unique_id"])
+def test_names_that_resolution_uses_itself_are_refused(name: str) -> None:
+    document = json.loads(json.dumps(HOUSEHOLD))
+    document["attributes"][-1]["column"] = name
+    document["blocking_rules"] = [["surname", "city"]]
+    with pytest.raises(ValueError, match="rename the column"):
+        IdentitySettings.model_validate(document)

@@ -7,7 +7,8 @@
 4. The link graph is labelled with components.
 5. `persons`: records go to the shard of their component, which is divided into persons.
 
-A record travels five times at most, whatever the number of rules and shards.
+A record travels home, to the homes of those it is compared with, and to its component: the number of rules plays no
+part, and that of shards only as far as it has company in them.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _EDGE_SCHEMA = pa.schema(
 )
 _RECORDS_PER_SHARD = 500_000
 # Labelling edges by numbers takes about 100 bytes each.
-SINGLE_TASK_EDGES = 20_000_000
+EDGES_IN_ONE_TASK = 20_000_000
 # A power of two.
 _MOST_SHARDS_A_CORE = 16
 
@@ -111,8 +112,10 @@ class DistributedEngine:
         plan = self._merge_shards(plan, sent)
         known = _count_known(sent) if plan.adjusted and not plan.is_frozen else {}
         asked, told = F.col("kind").isin(*ASKED), F.col("kind").isin(*TOLD)
-        met = process(exchange(sent.where(asked), plan.shards), meet_records(plan))
-        met = _meet_hot(met.localCheckpoint(), sent, plan) if linked else met
+        met = process(
+            exchange(sent.where(asked), plan.shards), meet_records(plan)
+        ).localCheckpoint()
+        met = _meet_hot(met, sent, plan) if linked else met
         at_home = exchange(sent.where(told).unionByName(met), plan.shards)
         complete = process(at_home, complete_records(plan, known)).localCheckpoint()
         scored = process(exchange(complete, plan.shards), score_pairs(plan)).localCheckpoint()
@@ -155,7 +158,7 @@ def _label(scored: DataFrame, plan: Plan) -> DataFrame:
     """Parcels ``label`` of the components that the edges make."""
     edges = scored.where(F.col("kind") == "edge")
     total = edges.agg(F.sum("rows").alias("rows")).first()
-    if total is not None and (total["rows"] or 0) <= SINGLE_TASK_EDGES:
+    if total is not None and (total["rows"] or 0) <= EDGES_IN_ONE_TASK:
         return process(edges.coalesce(1), label_edges(plan)).localCheckpoint()
     settings = plan.settings
     labels = label_components(

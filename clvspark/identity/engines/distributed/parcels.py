@@ -145,6 +145,7 @@ def _chunks(batches: Batches) -> Iterator[pa.Table]:
 
 
 def _read(batches: Batches) -> Mail | None:
+    # Splink warns of what the driver has told already.
     logging.disable(logging.WARNING)
     received: dict[str, list[pa.Table]] = defaultdict(list)
     for batch in batches:

@@ -23,7 +23,8 @@ class Plan:
 
     Parameters
     ----------
-    shards : number of shards. A record's *handle*, a number that tells it from all others, is its shard modulo this.
+    shards : number of shards. A record's *handle* is a number that tells it from all others; its home is the shard
+        that is the remainder of the handle by this.
     model : None where nothing is scored.
     adjusted : columns with term frequencies.
     is_linked : whether records are to meet.
