@@ -11,7 +11,7 @@ import pyarrow as pa
 from clvspark.identity.blocking.candidates import COOL, create_blocks, met_pairs, refined_keys
 from clvspark.identity.clustering.components import CERTAIN
 from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address
-from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
+from clvspark.identity.engines.distributed.plan import Plan, open_duckdb, view_by_handle
 
 
 def meet_records(plan: Plan) -> Step:
@@ -39,13 +39,13 @@ def refine_keys(plan: Plan) -> Step:
         if records is None or hot is None:
             return
         with open_duckdb(received=records, block_key=hot) as connection:
-            connection.execute("""
-                CREATE VIEW records AS SELECT _handle AS unique_id, * EXCLUDE (_handle, unique_id) FROM received;
-                CREATE TEMP TABLE block AS SELECT DISTINCT key, true AS is_hot FROM block_key
-            """)
+            view_by_handle(connection, "received")
+            connection.execute(
+                "CREATE TEMP TABLE block AS SELECT DISTINCT key, true AS is_hot FROM block_key"
+            )
             query = refined_keys(plan.settings, only_touched=plan.only_touched)
             keys = connection.execute(query).to_arrow_table()
-        yield from address("key", keys, _homes(keys, "key", plan), plan.shards)
+        yield from address("key", keys, plan.shard_of(keys["key"]), plan.shards)
 
     return refine
 
@@ -66,20 +66,20 @@ def _introduce(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Pa
     pairs = connection.execute(
         f"SELECT DISTINCT l, r FROM ({met_pairs(COOL, only_touched=plan.only_touched)})"
     ).to_arrow_table()
-    yield from address("pair", pairs, _homes(pairs, "l", plan), plan.shards)
+    yield from address("pair", pairs, plan.shard_of(pairs["l"]), plan.shards)
     connection.register("met", pairs)
     wanted = connection.execute(f"""
         SELECT DISTINCT r AS handle, CAST(l % {plan.shards} AS INT) AS asker FROM met
         WHERE l % {plan.shards} <> r % {plan.shards}
     """).to_arrow_table()
-    yield from address("want", wanted, _homes(wanted, "handle", plan), plan.shards)
+    yield from address("want", wanted, plan.shard_of(wanted["handle"]), plan.shards)
 
 
 def _ask_to_refine(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Parcel]:
     hot = connection.execute("""
         SELECT unique_id, key FROM block_key WHERE key IN (SELECT key FROM block WHERE is_hot)
     """).to_arrow_table()
-    yield from address("hot", hot, _homes(hot, "unique_id", plan), plan.shards)
+    yield from address("hot", hot, plan.shard_of(hot["unique_id"]), plan.shards)
 
 
 def _answer(terms: pa.Table, frozen: pa.Table | None, plan: Plan) -> Iterator[Parcel]:
@@ -110,7 +110,3 @@ def _bind(trusted: pa.Table, shard: int) -> Iterator[Parcel]:
             ) WHERE unique_id_l < unique_id_r
         """).to_arrow_table()
     yield Parcel("edge", shard, edges)
-
-
-def _homes(table: pa.Table, column: str, plan: Plan) -> np.ndarray:
-    return np.asarray(table[column]) % plan.shards

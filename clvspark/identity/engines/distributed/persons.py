@@ -74,8 +74,7 @@ def sort_records(plan: Plan) -> Step:
 
 
 def _address_labels(labels: pa.Table, plan: Plan) -> Iterator[Parcel]:
-    home = np.asarray(labels["unique_id"]) % plan.shards
-    yield from address("label", labels, home, plan.shards)
+    yield from address("label", labels, plan.shard_of(labels["unique_id"]), plan.shards)
 
 
 def _shard_of(
@@ -83,7 +82,7 @@ def _shard_of(
 ) -> NDArray[np.int64]:
     """Shard of each component; nowhere for none, and for one that is too large."""
     grouped = np.asarray(pc.invert(oversized).fill_null(False))
-    return np.where(grouped, np.asarray(component.fill_null(0)) % plan.shards, NOWHERE)
+    return np.where(grouped, plan.shard_of(component.fill_null(0)), NOWHERE)
 
 
 def group_records(plan: Plan) -> Callable[[Mail], Iterator[pa.Table]]:

@@ -8,7 +8,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from clvspark.identity.model.scoring import connect
 from clvspark.identity.model.train import IdentityModel
@@ -44,6 +46,10 @@ class Plan:
     smallest: int = 2
     decisions: pa.Table | None = None
 
+    def shard_of(self, numbers: pa.ChunkedArray) -> NDArray[np.int64]:
+        """Shard that each handle or hash belongs to."""
+        return np.asarray(numbers) % self.shards
+
 
 @contextmanager
 def open_duckdb(**tables: pa.Table | None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -56,3 +62,11 @@ def open_duckdb(**tables: pa.Table | None) -> Iterator[duckdb.DuckDBPyConnection
             if table is not None:
                 connection.register(name, table)
         yield connection
+
+
+def view_by_handle(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Create the view ``records`` of a table of records: ``unique_id`` is the handle, ``_id`` the id."""
+    connection.execute(f"""
+        CREATE VIEW records AS
+        SELECT _handle AS unique_id, unique_id AS _id, * EXCLUDE (_handle, unique_id) FROM {name}
+    """)

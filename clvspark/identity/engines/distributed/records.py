@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.blocking.candidates import block_key_query
 from clvspark.identity.engines.distributed.parcels import Parcel, address, send
-from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
+from clvspark.identity.engines.distributed.plan import Plan, open_duckdb, view_by_handle
 from clvspark.identity.engines.evidence import Evidence, used_columns
 from clvspark.identity.model.term_frequency import value_hash
 
@@ -37,7 +37,7 @@ def send_records(evidence: Evidence, plan: Plan) -> DataFrame:
     )
 
     def step(records: pa.Table, first: int) -> Iterator[Parcel]:
-        home = _shard(records, _HOME, plan)
+        home = plan.shard_of(records[_HOME])
         handle = (first + np.arange(records.num_rows)) * plan.shards + home
         records = records.append_column("_handle", pa.array(handle))
         if plan.is_linked:
@@ -68,23 +68,21 @@ def send_frequencies(frequencies: DataFrame, plan: Plan) -> DataFrame:
     """Frozen shares of terms to the shards of the terms."""
     rows = frequencies.select(F.col("value_hash").alias("term"), "share")
     return send(
-        rows, lambda table, _: address("frozen", table, _shard(table, "term", plan), plan.shards)
+        rows, lambda table, _: address("frozen", table, plan.shard_of(table["term"]), plan.shards)
     )
 
 
 def home_of(links: pa.Table, side: str, plan: Plan) -> np.ndarray:
     """Shard of the records at one end of links."""
-    return _shard(links, f"{_HOME}_{side}", plan)
+    return plan.shard_of(links[f"{_HOME}_{side}"])
 
 
 def _send_keys(records: pa.Table, plan: Plan) -> Iterator[Parcel]:
     with open_duckdb(received=records) as connection:
-        connection.execute(
-            "CREATE VIEW records AS SELECT _handle AS unique_id, * EXCLUDE (_handle, unique_id) FROM received"
-        )
+        view_by_handle(connection, "received")
         query = block_key_query(plan.settings, only_touched=plan.only_touched)
         keys = connection.execute(query).to_arrow_table()
-    yield from address("key", keys, _shard(keys, "key", plan), plan.shards)
+    yield from address("key", keys, plan.shard_of(keys["key"]), plan.shards)
 
 
 def _send_terms(records: pa.Table, home: np.ndarray, plan: Plan) -> Iterator[Parcel]:
@@ -98,15 +96,11 @@ def _send_terms(records: pa.Table, home: np.ndarray, plan: Plan) -> Iterator[Par
         asked.append(counted.append_column("name", names))
         yield Parcel("known", 0, pa.table([[name], [known.num_rows]], schema=KNOWN_SCHEMA))
     terms = pa.concat_tables(asked)
-    yield from address("term", terms, _shard(terms, "term", plan), plan.shards)
+    yield from address("term", terms, plan.shard_of(terms["term"]), plan.shards)
 
 
 def _send_trusted(records: pa.Table, name: str, plan: Plan) -> Iterator[Parcel]:
     known = records.filter(records[name].is_valid())
     columns = [pa.array([name] * len(known)), known[name], known["_handle"]]
     values = pa.table(columns, names=["name", "value", "handle"])
-    yield from address("trusted", values, _shard(known, f"_trusted_{name}", plan), plan.shards)
-
-
-def _shard(table: pa.Table, column: str, plan: Plan) -> np.ndarray:
-    return np.asarray(table[column]) % plan.shards
+    yield from address("trusted", values, plan.shard_of(known[f"_trusted_{name}"]), plan.shards)

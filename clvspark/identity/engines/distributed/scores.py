@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clvspark.identity.engines.distributed.parcels import Mail, Parcel, Step, address
-from clvspark.identity.engines.distributed.plan import Plan, open_duckdb
+from clvspark.identity.engines.distributed.plan import Plan, open_duckdb, view_by_handle
 from clvspark.identity.engines.distributed.records import home_of
 from clvspark.identity.model.scoring import score_candidates
 from clvspark.identity.model.train import IdentityModel
@@ -100,10 +100,9 @@ def _score(
     shard: int,
 ) -> Iterator[Parcel]:
     with open_duckdb(met=pairs, everybody=everybody) as connection:
+        view_by_handle(connection, "everybody")
         # Handles are numbers enough; as in Splink, left is who comes first by id.
         connection.execute("""
-            CREATE VIEW records AS
-            SELECT _handle AS unique_id, unique_id AS _id, * EXCLUDE (_handle, unique_id) FROM everybody;
             CREATE TABLE candidates AS
             SELECT '0' AS match_key, CASE WHEN a._id < b._id THEN l ELSE r END AS join_key_l,
                    CASE WHEN a._id < b._id THEN r ELSE l END AS join_key_r
