@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from clvspark.clv.models.base import LifetimeModel
 from clvspark.clv.models.errors import DegenerateDataError, InvalidArgumentError
 from clvspark.clv.models.summary import FloatArray, Groups, check_transaction_columns
-from clvspark.clv.models.units import continuous_discount_rate
+from clvspark.clv.models.units import choose_discount_rate
 
 TRIPLE = ("frequency", "recency", "T")
 
@@ -55,20 +55,26 @@ class TransactionModel(LifetimeModel):
         return values[0] if durations.ndim == 0 else np.array(values).reshape(durations.shape)
 
     def discounted_expected_residual_transactions(
-        self, summary: Any, *, annual_discount_rate: float, horizon: float | None = None
+        self,
+        summary: Any,
+        *,
+        annual_discount_rate: float | None = None,
+        discount_rate_per_unit: float | None = None,
+        horizon: float | None = None,
     ) -> Any:
         """Present value at T of the expected future purchases of each customer (DERT).
 
-        The effective annual rate is converted to the model's time unit and compounded
-        continuously. Without `horizon` (in time units) the whole future counts, and the rate must
-        be > 0, because the undiscounted sum may be infinite. Column
+        Exactly one rate is given: `annual_discount_rate`, effective a year and converted to the
+        model's time unit, or `discount_rate_per_unit`, the delta of the literature, which is
+        compounded continuously. Without `horizon` (in time units) the whole future counts, and
+        the rate must be > 0, because the undiscounted sum may be infinite. Column
         `discounted_expected_transactions`.
         """
-        delta = continuous_discount_rate(annual_discount_rate, self.time_unit)
+        delta = choose_discount_rate(annual_discount_rate, discount_rate_per_unit, self.time_unit)
         limit = math.inf if horizon is None else _duration("horizon", horizon)
         if delta == 0 and math.isinf(limit):
             raise InvalidArgumentError(
-                "annual_discount_rate: must be > 0 for an unlimited future; give a positive rate "
+                "discount rate: must be > 0 for an unlimited future; give a positive rate "
                 "or a finite horizon"
             )
 
