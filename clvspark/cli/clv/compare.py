@@ -10,6 +10,7 @@ import typer
 
 from clvspark import console
 from clvspark.cli.clv.options import (
+    LOGS,
     AsJson,
     CalibrationEnd,
     CustomerColumn,
@@ -35,6 +36,7 @@ _SHOWN = ("bias", "mae", "rmse", "normalised_gini", "decile_mape", "top_decile_s
 
 
 @app.command(
+    rich_help_panel=LOGS,
     help=with_examples(
         "Fit all models that apply to a log, beside two baselines: as many repeat purchases as in the last period of "
         "equal length (last_period), and at the customer's average rate (average_rate). Log-likelihood and BIC compare "

@@ -9,6 +9,7 @@ import typer
 
 from clvspark import console
 from clvspark.cli.clv.options import (
+    LOGS,
     AsJson,
     CalibrationEnd,
     CustomerColumn,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 
 @app.command(
+    rich_help_panel=LOGS,
     help=with_examples(
         "Fit one model by maximum likelihood. A model that cannot be fitted ends with exit code 7; with --json the "
         "object says so as well: converged false, and the reason.",

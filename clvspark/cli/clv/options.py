@@ -24,6 +24,7 @@ app = Application(
     epilog="Start with: clvspark clv compare --transactions FILE --customer-column C --date-column D",
     no_args_is_help=True,
 )
+LOGS = "Transaction logs"
 
 Transactions = Annotated[
     Path,

@@ -34,16 +34,20 @@ def summarise(log: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def cdnow() -> pd.DataFrame:
+def cdnow_log() -> pd.DataFrame:
     path = distribution("Lifetimes").locate_file("lifetimes/datasets/CDNOW_sample.txt")
-    log = pd.read_csv(
+    return pd.read_csv(
         str(path),
         sep=r"\s+",
         header=None,
         names=["master_id", "customer_id", "day", "quantity", "spend"],
         dtype={"day": str},
     )
-    return summarise(log.assign(day=pd.to_datetime(log["day"], format="%Y%m%d")))
+
+
+@pytest.fixture(scope="session")
+def cdnow(cdnow_log: pd.DataFrame) -> pd.DataFrame:
+    return summarise(cdnow_log.assign(day=pd.to_datetime(cdnow_log["day"], format="%Y%m%d")))
 
 
 @pytest.fixture(scope="session")

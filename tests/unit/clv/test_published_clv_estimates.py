@@ -105,11 +105,13 @@ def test_discounted_transactions_of_pareto_nbd() -> None:
         {"r": 0.5629966, "alpha": 12.559037, "s": 0.4081095, "beta": 10.5148048},
         time_unit="week",
     )
-    value = model.discounted_expected_residual_transactions(
-        {"frequency": [7], "recency": [35.0], "T": [77.86]},
-        annual_discount_rate=math.expm1(0.0027 * WEEKS_PER_YEAR),
-    )
+    customer = {"frequency": [7], "recency": [35.0], "T": [77.86]}
+    value = model.discounted_expected_residual_transactions(customer, discount_rate_per_unit=0.0027)
     assert value[0] == pytest.approx(1.8641833, abs=6e-8)
+    # The same rate, said effective a year.
+    annual = math.expm1(0.0027 * WEEKS_PER_YEAR)
+    same = model.discounted_expected_residual_transactions(customer, annual_discount_rate=annual)
+    assert same[0] == pytest.approx(value[0], rel=1e-12)
 
 
 def test_very_frequent_buyer_stays_finite() -> None:
