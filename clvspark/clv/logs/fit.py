@@ -20,7 +20,12 @@ from clvspark.clv.logs.summarise import (
 )
 from clvspark.clv.models import BetaGeoBetaBinomModel, GammaGammaModel, ShiftedBetaGeoModel
 from clvspark.clv.models.base import LifetimeModel
-from clvspark.clv.models.errors import ClvModelError, DegenerateDataError, InfiniteMeanError
+from clvspark.clv.models.errors import (
+    ClvModelError,
+    DegenerateDataError,
+    InfiniteMeanError,
+    TooManyGroupsError,
+)
 from clvspark.clv.models.summary import FloatArray
 from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.names import make_model
@@ -28,6 +33,8 @@ from clvspark.lakehouse.errors import ConfigError
 
 # Half the width of a 95 % interval, in standard errors.
 _WALD = 1.959963984540054
+# Distinct histories times opportunities that BG/BB holds in memory, some ten numbers each.
+_MAX_CELLS = 20_000_000
 
 
 @dataclass
@@ -134,6 +141,12 @@ def _rows_for(model: LifetimeModel, split: SplitLog) -> Rows:
         raise DegenerateDataError(
             f"the log up to {split.calibration_end} lies within one {split.time_unit.value}, so nobody had an "
             "opportunity after the first; choose a shorter time unit"
+        )
+    cells = len(rows["T"]) * int(rows["T"].max())
+    if isinstance(model, BetaGeoBetaBinomModel) and cells > _MAX_CELLS:
+        raise TooManyGroupsError(
+            f"bg_bb adds up {cells:,} opportunities of distinct histories at once, more than {_MAX_CELLS:,}; choose a "
+            f"longer time unit than a {split.time_unit.value}, or fit one cohort at a time"
         )
     return rows
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -176,9 +177,10 @@ def _checked(
     connection.execute(
         "DELETE FROM purchase_day WHERE customer IS NULL OR day IS NULL OR value IS NULL"
     )
-    kept, first, last = connection.execute(
-        "SELECT sum(row_count - unpriced - negative)::BIGINT, min(day), max(day) FROM purchase_day"
-    ).fetchone()  # type: ignore[misc] - an aggregate has a row
+    kept, first, last = _row(
+        connection,
+        "SELECT sum(row_count - unpriced - negative)::BIGINT, min(day), max(day) FROM purchase_day",
+    )
     if not kept:
         raise TransactionLogError(str(path), ["every row is faulty, so that none is left"])
     return TransactionLog(
@@ -188,7 +190,9 @@ def _checked(
 
 def _count_faults(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
     """Rows; of them without customer, without day, without value, with a negative value."""
-    found = connection.execute("""
+    return _row(
+        connection,
+        """
         SELECT
             coalesce(sum(row_count), 0)::BIGINT,
             coalesce(sum(row_count) FILTER (customer IS NULL), 0)::BIGINT,
@@ -196,8 +200,13 @@ def _count_faults(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
             coalesce(sum(unpriced), 0)::BIGINT,
             coalesce(sum(negative), 0)::BIGINT
         FROM purchase_day
-    """).fetchone()
-    return tuple(found or ())
+        """,
+    )
+
+
+def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """The one row of an aggregate."""
+    return connection.execute(query).fetchall()[0]
 
 
 def _refuse_faults(

@@ -12,7 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvspark.clv.logs import LogColumns, SplitLog, compare_models, fit_log, open_log, split_log
+from clvspark.clv.logs import (
+    LogColumns,
+    SplitLog,
+    compare_models,
+    fit,
+    fit_log,
+    open_log,
+    split_log,
+)
 from clvspark.clv.logs.fit import expected_residual, wald_intervals
 from clvspark.lakehouse.errors import ConfigError
 
@@ -85,10 +93,10 @@ def test_intervals_surround_the_estimates(cdnow_split: SplitLog) -> None:
 def test_what_is_still_to_come_is_the_sum_over_customers(
     cdnow_split: SplitLog, cdnow: pd.DataFrame
 ) -> None:
-    fit = fit_log(cdnow_split, "pareto_nbd")
-    assert fit.model is not None
-    found = expected_residual(fit, 0.1)
-    each = fit.model.discounted_expected_residual_transactions(cdnow, annual_discount_rate=0.1)  # type: ignore[attr-defined]
+    pareto = fit_log(cdnow_split, "pareto_nbd")
+    assert pareto.model is not None
+    found = expected_residual(pareto, 0.1)
+    each = pareto.model.discounted_expected_residual_transactions(cdnow, annual_discount_rate=0.1)  # type: ignore[attr-defined]
     assert found["total"] == pytest.approx(each.sum(), rel=1e-9)
     assert found["per_customer"] == pytest.approx(each.mean(), rel=1e-9)
     with pytest.raises(ConfigError, match="leave the discount rate out"):
@@ -159,6 +167,19 @@ def test_a_model_that_cannot_be_fitted_says_why(write_log: Writer) -> None:
     assert "0 for every customer" in nobody_back.reason
     assert one_year.reason is not None
     assert "lies within one year" in one_year.reason
+
+
+def test_more_opportunities_than_memory_holds_are_refused(
+    write_log: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "_MAX_CELLS", 50)
+    text = "who,when\nann,2024-01-01\nann,2024-03-01\nbob,2024-01-02\nbob,2024-01-03\n"
+    with open_log(write_log(text), LogColumns("who", "when")) as log:
+        found = fit_log(split_log(log, time_unit="day"), "bg_bb")
+    assert found.model is None
+    assert found.reason is not None
+    assert "120 opportunities" in found.reason
+    assert "longer time unit than a day" in found.reason
 
 
 def test_models_are_compared_beside_baselines(cdnow_split: SplitLog, cdnow: pd.DataFrame) -> None:
