@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,8 +73,8 @@ def open_log(
         _refuse_missing_columns(path, columns, list(types))
         try:
             connection.execute(_group_by_day(columns, types))
-        except duckdb.Error as error:  # its message may quote a row
-            raise _unreadable(path) from error
+        except duckdb.Error as error:
+            raise _unreadable(path, error) from None
         yield _checked(connection, path, columns, skip_faulty_rows)
 
 
@@ -84,7 +85,7 @@ def _open_file(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, s
             f"{file} does not exist; name a CSV or Parquet file of transactions."
         )
     try:
-        if any(suffix.lower() in _TEXT for suffix in file.suffixes):
+        if file.suffix != ".parquet" and any(one.lower() in _TEXT for one in file.suffixes):
             if file.stat().st_size == 0:
                 raise MissingInputError(f"{file} is empty; name a CSV file with a header.")
             found = connection.read_csv(str(file), header=True, all_varchar=True)
@@ -93,13 +94,16 @@ def _open_file(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, s
         found.create_view("transaction")
         return dict(zip(found.columns, map(str, found.types), strict=True))
     except duckdb.Error as error:
-        raise _unreadable(file) from error
+        raise _unreadable(file, error) from None
 
 
-def _unreadable(path: str | Path) -> MissingInputError:
+def _unreadable(path: str | Path, error: duckdb.Error) -> MissingInputError:
+    """Of DuckDB's message the line alone is taken over: the rest may quote a row."""
+    line = re.search(r"CSV Error on Line: (\d+)", str(error))
+    where = f" (line {line[1]})" if line else ""
     return MissingInputError(
-        f"{path} cannot be read; name a CSV file with a header, in UTF-8 (.csv, .tsv, .txt), or Parquet (a file, or a "
-        "folder of .parquet files)."
+        f"{path} cannot be read{where}; name a CSV file with a header and as many cells in every row, in UTF-8 (.csv, "
+        ".tsv, .txt), or Parquet (a file, or a folder of .parquet files)."
     )
 
 

@@ -153,6 +153,14 @@ def test_every_row_faulty(write_log: Writer) -> None:
         purchase_days(write_log("who,when,amount\n,,\n,,\n"), skip_faulty_rows=True)
 
 
+def test_a_row_with_other_cells_is_told_by_its_line(write_log: Writer) -> None:
+    rows = [f"c{at},2024-01-01,1" for at in range(30_000)]
+    rows[25_000] = "secret,2024-01-01,1,2,3"
+    with pytest.raises(MissingInputError, match=r"cannot be read \(line 25002\)") as raised:
+        purchase_days(write_log("who,when,amount\n" + "\n".join(rows)))
+    assert "secret" not in str(raised.value)
+
+
 def test_no_file_and_no_such_file(write_log: Writer, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="does not exist"):
         purchase_days(tmp_path / "none.csv")
