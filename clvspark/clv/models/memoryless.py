@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from clvspark.clv.models.summary import FloatArray
+from clvspark.clv.models.summary import FloatArray, distinct_rows
 from clvspark.clv.models.transactions import TransactionModel
 
 
@@ -21,14 +22,24 @@ class MemorylessModel(TransactionModel):
     def _expected_purchases(
         self, x: FloatArray, t_x: FloatArray, age: FloatArray, t: float
     ) -> FloatArray:
-        future = by_pair(lambda n, at: self._purchases_if_alive(n, at, t), x, age)
-        return self._probability_alive(x, t_x, age) * future
+        def future(model: MemorylessModel, n: FloatArray, at: FloatArray) -> FloatArray:
+            return model._purchases_if_alive(n, at, t)
+
+        return self._probability_alive(x, t_x, age) * self._of_the_living(future, x, age)
 
     def _discounted_purchases(
         self, x: FloatArray, t_x: FloatArray, age: FloatArray, delta: float, horizon: float
     ) -> FloatArray:
-        future = by_pair(lambda n, at: self._discounted_if_alive(n, at, delta, horizon), x, age)
-        return self._probability_alive(x, t_x, age) * future
+        def future(model: MemorylessModel, n: FloatArray, at: FloatArray) -> FloatArray:
+            return model._discounted_if_alive(n, at, delta, horizon)
+
+        return self._probability_alive(x, t_x, age) * self._of_the_living(future, x, age)
+
+    def _of_the_living(
+        self, future: Callable[..., FloatArray], x: FloatArray, age: FloatArray
+    ) -> FloatArray:
+        """Evaluate `future(model, x, T)` once for rows that are equal in all it depends on."""
+        return by_pair(partial(future, self), x, age)
 
     @abstractmethod
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
@@ -47,11 +58,5 @@ def by_pair(
     """Evaluate `function` once per distinct (x, T), and spread the values to the rows."""
     if len(x) == 0:
         return np.empty(0)
-    order = np.lexsort((age, x))
-    x_sorted, age_sorted = x[order], age[order]
-    new = np.ones(len(x), dtype=bool)
-    new[1:] = (x_sorted[1:] != x_sorted[:-1]) | (age_sorted[1:] != age_sorted[:-1])
-    values = function(x_sorted[new], age_sorted[new])
-    result = np.empty(len(x))
-    result[order] = values[np.cumsum(new) - 1]
-    return result
+    first, where = distinct_rows(x, age)
+    return function(x[first], age[first])[where]
