@@ -18,7 +18,7 @@ from clvspark.clv.models.errors import (
     InvalidModelDocumentError,
     NotFittedError,
 )
-from clvspark.clv.models.fitting import Maximum, Objective, maximise
+from clvspark.clv.models.fitting import ManyObjective, Maximum, Objective, maximise
 from clvspark.clv.models.summary import FloatArray, Groups, condense, read_columns, read_weight
 from clvspark.clv.models.units import TimeUnit
 
@@ -74,6 +74,14 @@ class LifetimeModel(ABC):
             )
         return dict(self._params)
 
+    @property
+    def log_params_(self) -> FloatArray:
+        """What `log_covariance_` is the covariance of: logarithms of the parameters, then coefficients."""
+        values = np.array(list(self.params_.values()))
+        is_logarithm = self._is_logarithm()
+        values[is_logarithm] = np.log(values[is_logarithm])
+        return values
+
     def fit(self, summary: Any, *, max_groups: int = MAX_GROUPS) -> Self:
         """Estimate the parameters from a pandas or Spark frame, or a mapping of arrays.
 
@@ -86,6 +94,12 @@ class LifetimeModel(ABC):
         """
         self._estimate(self._select_groups(self._read_groups(summary, max_groups)))
         return self
+
+    def check_summary(self, summary: Any) -> None:
+        """Raise `InvalidSummaryError` for rows that contradict their definition."""
+        columns = read_columns(summary, self.summary_columns)
+        read_weight(summary, len(columns[self.summary_columns[0]]))
+        self._check_columns(columns)
 
     def _estimate(self, groups: Groups) -> None:
         maximum = self._maximise(groups)
@@ -100,8 +114,22 @@ class LifetimeModel(ABC):
             self._working_starts(groups),
             names=self._names(),
             n_customers=groups.n_customers,
-            n_coefficients=len(self._names()) - len(self.parameter_names),
+            n_coefficients=self._n_coefficients,
             screening=screening,
+        )
+
+    def maximise_from(
+        self, sample: Groups, *, together: ManyObjective, n_customers: float
+    ) -> Maximum:
+        """Maximum of a likelihood that is summed elsewhere, from the best start for a sample of the rows."""
+        return maximise(
+            lambda point: together([point])[0],
+            self._working_starts(sample),
+            names=self._names(),
+            n_customers=n_customers,
+            n_coefficients=self._n_coefficients,
+            screening=self._objective(sample),
+            together=together,
         )
 
     def _keep(self, maximum: Maximum, *, n_customers: float, n_triples: int) -> None:
@@ -174,6 +202,20 @@ class LifetimeModel(ABC):
     def _settings_of(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         return {name: document[name] for name in cls.setting_names}
 
+    @classmethod
+    def from_log_params(
+        cls, log_params: FloatArray, *, time_unit: TimeUnit | str, **settings: Any
+    ) -> Self:
+        """Make a model of `log_params_`, e.g. a draw of them or a mean over models."""
+        model = cls(time_unit=time_unit, **settings)
+        values = model._from_working(np.asarray(log_params, dtype=np.float64))
+        model._params = model._checked(_named(model._names(), values))
+        return model
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments with which the constructor makes such a model anew."""
+        return {"time_unit": self.time_unit} | {n: getattr(self, n) for n in self.setting_names}
+
     def _restore_diagnostics(self, document: Mapping[str, Any]) -> None:
         self.standard_errors_ = _floats(document["standard_errors"])
         self.log_covariance_ = np.array(document["log_covariance"], dtype=np.float64)
@@ -198,13 +240,19 @@ class LifetimeModel(ABC):
             )
         return values
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are parameters to predict with."""
+        return self._params is not None
+
+    @property
+    def summary_columns(self) -> tuple[str, ...]:
+        """Columns of a summary on which the likelihood depends."""
+        return self.fit_columns
+
     def _names(self) -> tuple[str, ...]:
         """Names of what is estimated: the parameters, then the coefficients of covariates."""
         return self.parameter_names
-
-    def _columns(self) -> tuple[str, ...]:
-        """Columns of a summary on which the likelihood depends."""
-        return self.fit_columns
 
     def _theta(self) -> FloatArray:
         return np.array([self.params_[name] for name in self.parameter_names])
@@ -213,6 +261,10 @@ class LifetimeModel(ABC):
         """Parameters of these customers: one value each, or one array of a value a row."""
         del columns
         return self._theta()
+
+    @property
+    def _n_coefficients(self) -> int:
+        return len(self._names()) - len(self.parameter_names)
 
     def _is_logarithm(self) -> NDArray[np.bool_]:
         """Which of the estimated are positive, and therefore estimated as logarithms."""
@@ -233,11 +285,11 @@ class LifetimeModel(ABC):
 
         def objective(working: FloatArray) -> tuple[float, FloatArray]:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                return self._sum_log_likelihood(working, groups, share)
+                return self.sum_log_likelihood(working, groups, share)
 
         return objective
 
-    def _sum_log_likelihood(
+    def sum_log_likelihood(
         self, working: FloatArray, groups: Groups, weight: FloatArray
     ) -> tuple[float, FloatArray]:
         """Weighted sum of the log-likelihood, and its gradient by what is estimated."""
@@ -247,7 +299,7 @@ class LifetimeModel(ABC):
         return float(weight @ values), theta * (gradient @ weight)
 
     def _read_groups(self, summary: Any, max_groups: int) -> Groups:
-        names = self._columns()
+        names = self.summary_columns
         if spark_frames.is_spark_frame(summary):
             summary = spark_frames.collect_groups(summary, names, max_groups=max_groups)
         columns = read_columns(summary, names)

@@ -83,7 +83,7 @@ class CovariateModel(MemorylessModel):
         try:
             return super().fit(summary, max_groups=max_groups)
         except TooManyGroupsError:
-            if not self._covariates():
+            if not self.covariates:
                 raise
         from clvspark.clv.models.spark_fit import maximise_on_executors
 
@@ -93,7 +93,7 @@ class CovariateModel(MemorylessModel):
 
     def customer_parameters(self, summary: Any) -> pd.DataFrame:
         """Parameters of each customer of a pandas frame or mapping, by name: alpha_i and so on."""
-        columns = read_columns(summary, [*TRIPLE, *self._covariates()])
+        columns = read_columns(summary, [*TRIPLE, *self.covariates])
         self._check_columns(columns)
         n_rows = len(columns[TRIPLE[0]])
         values = [np.broadcast_to(value, n_rows) for value in self._theta_of(columns)]
@@ -115,7 +115,7 @@ class CovariateModel(MemorylessModel):
     def to_dict(self) -> dict[str, Any]:
         """See `LifetimeModel.to_dict`; with the names of the covariates, if there are any."""
         document = super().to_dict()
-        if self._covariates():
+        if self.covariates:
             document |= {name: list(getattr(self, name)) for name in self.setting_names}
         return document
 
@@ -123,32 +123,36 @@ class CovariateModel(MemorylessModel):
     def _settings_of(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         return {name: document.get(name, ()) for name in cls.setting_names}
 
-    def _covariates(self) -> tuple[str, ...]:
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns of all covariates, each once."""
         return tuple(dict.fromkeys(self.purchase_covariates + self.dropout_covariates))
 
     def _names(self) -> tuple[str, ...]:
         return self.parameter_names + self._effects.names
 
-    def _columns(self) -> tuple[str, ...]:
-        return (*self.fit_columns, *self._covariates())
+    @property
+    def summary_columns(self) -> tuple[str, ...]:
+        """See `LifetimeModel.summary_columns`; with the covariates."""
+        return (*self.fit_columns, *self.covariates)
 
     def _theta(self) -> Any:
         return super()._theta() if self._customers is None else self._customers
 
     def _theta_of(self, columns: Mapping[str, Any]) -> Any:
-        if not self._covariates():
+        if not self.covariates:
             return self._theta()
         coefficients = np.array([self.params_[name] for name in self._effects.names])
         return self._effects.theta_of(super()._theta(), coefficients, columns)
 
     def _of(self, theta: list[Any]) -> Self:
-        """This model with parameters of individual customers in place of its own."""
+        """A copy with parameters of individual customers in place of its own."""
         model = copy(self)
-        model._customers = theta
+        vars(model).update(_customers=theta)
         return model
 
     def _with(self, covariates: Mapping[str, float] | None) -> Self:
-        given, names = dict(covariates or {}), self._covariates()
+        given, names = dict(covariates or {}), self.covariates
         if set(given) != set(names) or not all(np.isfinite(value) for value in given.values()):
             raise InvalidArgumentError(
                 f"covariates: this model has exactly {', '.join(names) or 'none'}; give a finite number for each"
@@ -157,14 +161,14 @@ class CovariateModel(MemorylessModel):
 
     def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:
         super()._check_columns(columns)
-        for name in self._covariates():
+        for name in self.covariates:
             if name in columns:
                 require(np.isfinite(columns[name]), name, "is missing or not finite", "a number")
 
     def _predict_customers(
         self, summary: Any, output: str, score: Callable[..., FloatArray]
     ) -> Any:
-        names = self._covariates()
+        names = self.covariates
         if not names:
             return super()._predict_customers(summary, output, score)
 
@@ -189,32 +193,33 @@ class CovariateModel(MemorylessModel):
         no_effect = np.zeros(len(self._effects.names))
         return [np.append(start, no_effect) for start in super()._working_starts(groups)]
 
-    def _sum_log_likelihood(
+    def sum_log_likelihood(
         self, working: FloatArray, groups: Groups, weight: FloatArray
     ) -> tuple[float, FloatArray]:
-        if not self._covariates():
-            return super()._sum_log_likelihood(working, groups, weight)
+        if not self.covariates:
+            return super().sum_log_likelihood(working, groups, weight)
         n = len(self.parameter_names)
         theta = self._effects.theta_of(np.exp(working[:n]), working[n:], groups.columns)
         values, gradient = self._log_likelihood_and_gradient(theta, groups)  # type: ignore[arg-type]
         return float(weight @ values), self._effects.chain(theta, gradient, groups.columns, weight)
 
     def _maximise(self, groups: Groups) -> Maximum:
-        names = self._covariates()
+        names = self.covariates
         if not names:
             return super()._maximise(groups)
         rows = np.array([groups[name] for name in names])
         mean = rows @ groups.weight / groups.n_customers
         centred = rows - mean[:, None]
-        scale = self._scale(mean, centred * groups.weight @ centred.T / groups.n_customers)
+        scale = self.scale_of(mean, centred * groups.weight @ centred.T / groups.n_customers)
         standardised = Groups(scale.standardise(groups.columns), groups.weight)
-        return self._unscaled(super()._maximise(standardised), scale)
+        return self.unscaled(super()._maximise(standardised), scale)
 
-    def _scale(self, mean: FloatArray, covariance: FloatArray) -> Scale:
+    def scale_of(self, mean: FloatArray, covariance: FloatArray) -> Scale:
+        """The scale of the covariates, of these moments; see `Scale.of` for what it refuses."""
         sets = (self.purchase_covariates, self.dropout_covariates)
-        return Scale.of(self._covariates(), mean, covariance, sets)
+        return Scale.of(self.covariates, mean, covariance, sets)
 
-    def _unscaled(self, maximum: Maximum, scale: Scale) -> Maximum:
+    def unscaled(self, maximum: Maximum, scale: Scale) -> Maximum:
         """The same maximum in terms of the covariates as they were given."""
         matrix = self._effects.unscale(scale)
         working = matrix @ maximum.log_params

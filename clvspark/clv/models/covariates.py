@@ -143,7 +143,7 @@ class Scale:
         for chosen in sets:
             at = [names.index(name) for name in chosen]
             values, vectors = np.linalg.eigh(correlation[np.ix_(at, at)])
-            if len(at) and values[0] < COLLINEAR_BELOW:
+            if at and values[0] < COLLINEAR_BELOW:
                 involved = [
                     names[i] for i, load in zip(at, vectors[:, 0], strict=True) if abs(load) > 1e-3
                 ]

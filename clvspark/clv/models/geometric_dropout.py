@@ -150,7 +150,6 @@ def discounted_residual_purchases(
 
     Equals E[lambda / (lambda p + delta)] for an infinite horizon. No published closed form.
     """
-
     leaving = np.broadcast_to(a, k.shape)
 
     def rate(u: FloatArray, rows: slice) -> FloatArray:

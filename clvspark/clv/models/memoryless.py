@@ -5,9 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
 
+from clvspark.clv.models.base import MAX_GROUPS
+from clvspark.clv.models.fitting import Maximum, maximise
+from clvspark.clv.models.pooling import NormalPrior
 from clvspark.clv.models.summary import FloatArray, distinct_rows
 from clvspark.clv.models.transactions import TransactionModel
 
@@ -18,6 +22,32 @@ class MemorylessModel(TransactionModel):
     Those of the living are computed once for each distinct (frequency, T), of which there are far
     fewer than customers.
     """
+
+    def fit_with_prior(
+        self, summary: Any, prior: NormalPrior, *, max_groups: int = MAX_GROUPS
+    ) -> Self:
+        """Estimate the mode of the posterior, given what is known of `log_params_` beforehand.
+
+        `prior` is normal. There is a mode however few the customers: with none of information it is the prior mean.
+        Standard errors are those of the posterior in Laplace's approximation; `log_likelihood_` is that of the
+        data alone.
+        """
+        groups = self._read_groups(summary, max_groups)
+        objective, root, n = self._objective(groups), prior.root, groups.n_customers
+
+        def penalised(u: FloatArray) -> tuple[float, FloatArray]:
+            value, gradient = objective(prior.mean + root @ u)
+            return value - u @ u / (2.0 * n), root.T @ gradient - u / n
+
+        u, spread, n_iterations = np.zeros(root.shape[1]), np.zeros((root.shape[1],) * 2), 0
+        if len(u):
+            names = [f"prior direction {i + 1}" for i in range(len(u))]
+            mode = maximise(penalised, [u], names=names, n_customers=n)
+            u, spread, n_iterations = mode.log_params, mode.log_covariance, mode.n_iterations
+        at = prior.mean + root @ u
+        found = Maximum(at, objective(at)[0], root @ spread @ root.T, n_iterations)
+        self._keep(found, n_customers=n, n_triples=len(groups))
+        return self
 
     def _expected_purchases(
         self, x: FloatArray, t_x: FloatArray, age: FloatArray, t: float

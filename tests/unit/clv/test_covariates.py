@@ -153,7 +153,7 @@ def assert_recovers(fitted: CovariateModel, truth: dict[str, float]) -> None:
             assert error < 0.35  # so that three of them say something
 
 
-@pytest.mark.parametrize(("origin", "unit"), [(-40.0, 1.0), (2.5, 0.01), (1000.0, 100.0)])
+@pytest.mark.parametrize(("origin", "unit"), [(-40.0, 1.0), (2.5, 0.01), (100.0, 10.0)])
 def test_units_and_origin_of_a_covariate_do_not_matter(origin: float, unit: float) -> None:
     truth = {"r": 0.8, "alpha": 6.0, "s": 0.7, "beta": 12.0, "purchase_coefficient_alpha_web": 0.6}
     rows = customers_who_die(truth, n=1_500, seed=9)
@@ -226,7 +226,7 @@ def test_a_covariate_must_not_be_too_far_from_zero() -> None:
 def test_missing_values_are_counted() -> None:
     rows = KNOWN.assign(age=[np.nan, 1.0, np.inf, 41.7])
     with pytest.raises(
-        InvalidSummaryError, match="summary.age: is missing or not finite in 2 of 4"
+        InvalidSummaryError, match=r"summary\.age: is missing or not finite in 2 of 4"
     ) as raised:
         ParetoNBDModel(time_unit="week", **BOTH).fit(rows)
     assert "41.7" not in str(raised.value)
