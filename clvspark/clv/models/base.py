@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from clvspark.clv.models import spark_frames
 from clvspark.clv.models.errors import (
@@ -17,7 +18,7 @@ from clvspark.clv.models.errors import (
     InvalidModelDocumentError,
     NotFittedError,
 )
-from clvspark.clv.models.fitting import Objective, maximise
+from clvspark.clv.models.fitting import ManyObjective, Maximum, Objective, maximise
 from clvspark.clv.models.summary import FloatArray, Groups, condense, read_columns, read_weight
 from clvspark.clv.models.units import TimeUnit
 
@@ -42,7 +43,8 @@ class LifetimeModel(ABC):
     ----------------------
     params_ : estimates by name.
     standard_errors_ : Wald standard errors by name (delta method from log-parameters).
-    log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`.
+    log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`;
+        coefficients of covariates, which may be negative, enter it as they are.
     log_likelihood_ : total log-likelihood, in the time unit of the data.
     n_customers_, n_triples_ : customers fitted, and distinct rows they were condensed to.
     n_iterations_, converged_ : optimiser steps; always true after a `fit` that did not raise.
@@ -72,6 +74,14 @@ class LifetimeModel(ABC):
             )
         return dict(self._params)
 
+    @property
+    def log_params_(self) -> FloatArray:
+        """What `log_covariance_` is the covariance of: logarithms of the parameters, then coefficients."""
+        values = np.array(list(self.params_.values()))
+        is_logarithm = self._is_logarithm()
+        values[is_logarithm] = np.log(values[is_logarithm])
+        return values
+
     def fit(self, summary: Any, *, max_groups: int = MAX_GROUPS) -> Self:
         """Estimate the parameters from a pandas or Spark frame, or a mapping of arrays.
 
@@ -85,33 +95,60 @@ class LifetimeModel(ABC):
         self._estimate(self._select_groups(self._read_groups(summary, max_groups)))
         return self
 
+    def check_summary(self, summary: Any) -> None:
+        """Raise `InvalidSummaryError` for rows that contradict their definition."""
+        columns = read_columns(summary, self.summary_columns)
+        read_weight(summary, len(columns[self.summary_columns[0]]))
+        self._check_columns(columns)
+
     def _estimate(self, groups: Groups) -> None:
-        starts = [np.log(start) for start in self._starts(groups)]
+        maximum = self._maximise(groups)
+        self._keep(maximum, n_customers=groups.n_customers, n_triples=len(groups))
+
+    def _maximise(self, groups: Groups) -> Maximum:
         screening = None
         if len(groups) > 2 * SCREENING_GROUPS:
             screening = self._objective(groups.every(len(groups) // SCREENING_GROUPS))
-        maximum = maximise(
+        return maximise(
             self._objective(groups),
-            starts,
-            names=self.parameter_names,
+            self._working_starts(groups),
+            names=self._names(),
             n_customers=groups.n_customers,
+            n_coefficients=self._n_coefficients,
             screening=screening,
         )
-        values = np.exp(maximum.log_params)
-        errors = values * np.sqrt(np.diag(maximum.log_covariance))
-        self._params = _named(self.parameter_names, values)
-        self.standard_errors_ = _named(self.parameter_names, errors)
+
+    def maximise_from(
+        self, sample: Groups, *, together: ManyObjective, n_customers: float
+    ) -> Maximum:
+        """Maximum of a likelihood that is summed elsewhere, from the best start for a sample of the rows."""
+        return maximise(
+            lambda point: together([point])[0],
+            self._working_starts(sample),
+            names=self._names(),
+            n_customers=n_customers,
+            n_coefficients=self._n_coefficients,
+            screening=self._objective(sample),
+            together=together,
+        )
+
+    def _keep(self, maximum: Maximum, *, n_customers: float, n_triples: int) -> None:
+        values = self._from_working(maximum.log_params)
+        slopes = np.where(self._is_logarithm(), values, 1.0)
+        errors = slopes * np.sqrt(np.diag(maximum.log_covariance))
+        self._params = _named(self._names(), values)
+        self.standard_errors_ = _named(self._names(), errors)
         self.log_covariance_ = maximum.log_covariance
-        self.log_likelihood_ = maximum.mean_log_likelihood * groups.n_customers
-        self.n_customers_ = groups.n_customers
-        self.n_triples_ = len(groups)
+        self.log_likelihood_ = maximum.mean_log_likelihood * n_customers
+        self.n_customers_ = n_customers
+        self.n_triples_ = n_triples
         self.n_iterations_ = maximum.n_iterations
         self.converged_ = True
 
     def log_likelihood(self, summary: Any, *, max_groups: int = MAX_GROUPS) -> float:
         """Total log-likelihood of a summary under the fitted parameters (e.g. of a holdout)."""
         groups = self._select_groups(self._read_groups(summary, max_groups))
-        values, _ = self._log_likelihood_and_gradient(self._theta(), groups)
+        values, _ = self._log_likelihood_and_gradient(self._theta_of(groups.columns), groups)
         return float(groups.weight @ values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +177,7 @@ class LifetimeModel(ABC):
                 "use the class it names, or fit again"
             )
         try:
-            settings = {name: document[name] for name in cls.setting_names}
+            settings = cls._settings_of(document)
             model = cls.from_params(document["params"], time_unit=document["time_unit"], **settings)
             cls._restore_diagnostics(model, document)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -158,8 +195,26 @@ class LifetimeModel(ABC):
         `settings` are further arguments of the constructor.
         """
         model = cls(time_unit=time_unit, **settings)
-        model._params = cls._checked(params)
+        model._params = model._checked(params)
         return model
+
+    @classmethod
+    def _settings_of(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: document[name] for name in cls.setting_names}
+
+    @classmethod
+    def from_log_params(
+        cls, log_params: FloatArray, *, time_unit: TimeUnit | str, **settings: Any
+    ) -> Self:
+        """Make a model of `log_params_`, e.g. a draw of them or a mean over models."""
+        model = cls(time_unit=time_unit, **settings)
+        values = model._from_working(np.asarray(log_params, dtype=np.float64))
+        model._params = model._checked(_named(model._names(), values))
+        return model
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments with which the constructor makes such a model anew."""
+        return {"time_unit": self.time_unit} | {n: getattr(self, n) for n in self.setting_names}
 
     def _restore_diagnostics(self, document: Mapping[str, Any]) -> None:
         self.standard_errors_ = _floats(document["standard_errors"])
@@ -170,37 +225,85 @@ class LifetimeModel(ABC):
         self.n_iterations_ = int(document["n_iterations"])
         self.converged_ = bool(document["converged"])
 
-    @classmethod
-    def _checked(cls, params: Mapping[str, float]) -> dict[str, float]:
-        values = {name: float(params[name]) for name in cls.parameter_names if name in params}
-        allowed = all(math.isfinite(value) and value > 0 for value in values.values())
-        if not allowed or set(params) != set(cls.parameter_names):
+    def _checked(self, params: Mapping[str, float]) -> dict[str, float]:
+        names, positive = self._names(), self.parameter_names
+        values = {name: float(params[name]) for name in names if name in params}
+        finite = all(math.isfinite(value) for value in values.values())
+        allowed = finite and all(values[name] > 0 for name in positive if name in values)
+        if not allowed or set(params) != set(names):
+            coefficients = (
+                "; coefficients may have either sign" if len(names) > len(positive) else ""
+            )
             raise InvalidArgumentError(
-                f"params: {cls.__name__} has exactly {', '.join(cls.parameter_names)}, each a "
-                "finite number > 0"
+                f"params: {type(self).__name__} has exactly {', '.join(names)}, each a finite "
+                f"number > 0{coefficients}"
             )
         return values
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are parameters to predict with."""
+        return self._params is not None
+
+    @property
+    def summary_columns(self) -> tuple[str, ...]:
+        """Columns of a summary on which the likelihood depends."""
+        return self.fit_columns
+
+    def _names(self) -> tuple[str, ...]:
+        """Names of what is estimated: the parameters, then the coefficients of covariates."""
+        return self.parameter_names
+
     def _theta(self) -> FloatArray:
-        return np.array(list(self.params_.values()))
+        return np.array([self.params_[name] for name in self.parameter_names])
+
+    def _theta_of(self, columns: Mapping[str, FloatArray]) -> Any:
+        """Parameters of these customers: one value each, or one array of a value a row."""
+        del columns
+        return self._theta()
+
+    @property
+    def _n_coefficients(self) -> int:
+        return len(self._names()) - len(self.parameter_names)
+
+    def _is_logarithm(self) -> NDArray[np.bool_]:
+        """Which of the estimated are positive, and therefore estimated as logarithms."""
+        return np.arange(len(self._names())) < len(self.parameter_names)
+
+    def _from_working(self, working: FloatArray) -> FloatArray:
+        """Values in the order of `params_`, of logarithms and coefficients."""
+        is_logarithm = self._is_logarithm()
+        values = np.array(working, dtype=np.float64)
+        values[is_logarithm] = np.exp(values[is_logarithm])
+        return values
+
+    def _working_starts(self, groups: Groups) -> list[FloatArray]:
+        return [np.log(start) for start in self._starts(groups)]
 
     def _objective(self, groups: Groups) -> Objective:
         share = groups.weight / groups.n_customers
 
-        def objective(log_params: FloatArray) -> tuple[float, FloatArray]:
-            theta = np.exp(log_params)
+        def objective(working: FloatArray) -> tuple[float, FloatArray]:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                values, gradient = self._log_likelihood_and_gradient(theta, groups)
-                # The chain rule of theta = exp(log_params) multiplies by theta.
-                return float(share @ values), theta * (gradient @ share)
+                return self.sum_log_likelihood(working, groups, share)
 
         return objective
 
+    def sum_log_likelihood(
+        self, working: FloatArray, groups: Groups, weight: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """Weighted sum of the log-likelihood, and its gradient by what is estimated."""
+        theta = np.exp(working)
+        values, gradient = self._log_likelihood_and_gradient(theta, groups)
+        # The chain rule of theta = exp(working) multiplies by theta.
+        return float(weight @ values), theta * (gradient @ weight)
+
     def _read_groups(self, summary: Any, max_groups: int) -> Groups:
+        names = self.summary_columns
         if spark_frames.is_spark_frame(summary):
-            summary = spark_frames.collect_groups(summary, self.fit_columns, max_groups=max_groups)
-        columns = read_columns(summary, self.fit_columns)
-        n_rows = len(columns[self.fit_columns[0]])
+            summary = spark_frames.collect_groups(summary, names, max_groups=max_groups)
+        columns = read_columns(summary, names)
+        n_rows = len(columns[names[0]])
         weight = read_weight(summary, n_rows)
         self._check_columns(columns)
         groups = condense(columns, weight)
@@ -245,7 +348,10 @@ class LifetimeModel(ABC):
     def _log_likelihood_and_gradient(
         self, theta: FloatArray, groups: Groups
     ) -> tuple[FloatArray, FloatArray]:
-        """Log-likelihood of one customer of each group, and its gradient (parameter x group)."""
+        """Log-likelihood of one customer of each group, and its gradient (parameter x group).
+
+        `theta` holds the parameters; of models with covariates some are arrays of a value a group.
+        """
 
 
 def _named(names: Sequence[str], values: FloatArray) -> dict[str, float]:

@@ -7,13 +7,13 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import digamma, expit, exprel, gammaln
 
-from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.covariate_model import CovariateModel
 from clvspark.clv.models.pareto_integral import death_integral
 from clvspark.clv.models.quadrature import integrate_log_time
 from clvspark.clv.models.summary import FloatArray, Groups
 
 
-class ParetoNBDModel(MemorylessModel):
+class ParetoNBDModel(CovariateModel):
     """Pareto/NBD: Poisson purchases until an exponential lifetime ends, unobserved.
 
     Parameters r, alpha: purchase rates lambda ~ Gamma(r, alpha); s, beta: death rates
@@ -25,6 +25,8 @@ class ParetoNBDModel(MemorylessModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
+    purchase_effects: ClassVar[dict[str, float]] = {"alpha": -1.0}
+    dropout_effects: ClassVar[dict[str, float]] = {"beta": -1.0}
 
     def _starts(self, groups: Groups) -> list[tuple[float, ...]]:
         rate, span = self._purchase_rate(groups), groups.mean("T")
@@ -92,14 +94,13 @@ class ParetoNBDModel(MemorylessModel):
         versions of Tricomi's U lose digits.
         """
         r, alpha, s, beta = self._theta()
-        ages, where = np.unique(age, return_inverse=True)
-        scale = beta + ages
+        scale, where = np.unique(beta + age, return_inverse=True)
 
         def survival(u: FloatArray, rows: slice) -> FloatArray:
             return np.asarray(np.exp(-s * np.log1p(u / scale[rows, None])))
 
         unit = scale / max(s, 1.0)
-        left = integrate_log_time(survival, unit, np.full(len(ages), horizon), discount=delta)
+        left = integrate_log_time(survival, unit, np.full(len(scale), horizon), discount=delta)
         return np.asarray((r + x) / (alpha + age) * left[where])
 
     def _purchases_new_customer(self, t: float) -> float:
