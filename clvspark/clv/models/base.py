@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from clvspark.clv.models import spark_frames
 from clvspark.clv.models.errors import (
@@ -18,6 +20,7 @@ from clvspark.clv.models.errors import (
     NotFittedError,
 )
 from clvspark.clv.models.fitting import Objective, maximise
+from clvspark.clv.models.resampling import resample_maxima
 from clvspark.clv.models.summary import FloatArray, Groups, condense, read_columns, read_weight
 from clvspark.clv.models.units import TimeUnit
 
@@ -42,7 +45,8 @@ class LifetimeModel(ABC):
     ----------------------
     params_ : estimates by name.
     standard_errors_ : Wald standard errors by name (delta method from log-parameters).
-    log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`.
+    log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`;
+        of `signed_parameters` themselves.
     log_likelihood_ : total log-likelihood, in the time unit of the data.
     n_customers_, n_triples_ : customers fitted, and distinct rows they were condensed to.
     n_iterations_, converged_ : optimiser steps; always true after a `fit` that did not raise.
@@ -51,6 +55,8 @@ class LifetimeModel(ABC):
     parameter_names: ClassVar[tuple[str, ...]]
     fit_columns: ClassVar[tuple[str, ...]]
     setting_names: ClassVar[tuple[str, ...]] = ()
+    signed_parameters: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that may be negative, which are estimated as they are and not in logarithms."""
 
     def __init__(self, *, time_unit: TimeUnit | str) -> None:
         self.time_unit = TimeUnit.parse(time_unit)
@@ -86,7 +92,7 @@ class LifetimeModel(ABC):
         return self
 
     def _estimate(self, groups: Groups) -> None:
-        starts = [np.log(start) for start in self._starts(groups)]
+        starts = [self._freed(np.array(start)) for start in self._starts(groups)]
         screening = None
         if len(groups) > 2 * SCREENING_GROUPS:
             screening = self._objective(groups.every(len(groups) // SCREENING_GROUPS))
@@ -97,8 +103,8 @@ class LifetimeModel(ABC):
             n_customers=groups.n_customers,
             screening=screening,
         )
-        values = np.exp(maximum.log_params)
-        errors = values * np.sqrt(np.diag(maximum.log_covariance))
+        values = self._bound(maximum.log_params)
+        errors = self._slope(values) * np.sqrt(np.diag(maximum.log_covariance))
         self._params = _named(self.parameter_names, values)
         self.standard_errors_ = _named(self.parameter_names, errors)
         self.log_covariance_ = maximum.log_covariance
@@ -113,6 +119,36 @@ class LifetimeModel(ABC):
         groups = self._select_groups(self._read_groups(summary, max_groups))
         values, _ = self._log_likelihood_and_gradient(self._theta(), groups)
         return float(groups.weight @ values)
+
+    def bootstrap(
+        self, summary: Any, *, n_draws: int, seed: int, max_groups: int = MAX_GROUPS
+    ) -> FloatArray:
+        """Estimates refitted to resampled customers (draw x parameter), as in `unconstrained`.
+
+        Each draw counts the customers of a distinct row anew, Poisson distributed around their
+        number. The same rows and seed give the same draws, in whatever order the rows come.
+        Raises `ConvergenceError` where most resamples do not identify the model.
+        """
+        groups = self._select_groups(self._read_groups(summary, max_groups))
+        return resample_maxima(
+            self._objective,
+            groups,
+            self.unconstrained(),
+            names=self.parameter_names,
+            n_draws=n_draws,
+            seed=seed,
+        )
+
+    def unconstrained(self) -> FloatArray:
+        """Estimates on the scale of `log_covariance_`: logarithms, but for signed parameters."""
+        return self._freed(self._theta())
+
+    def with_unconstrained(self, values: FloatArray) -> Self:
+        """A copy, settings and all, with other parameters on that scale, e.g. a draw of them."""
+        other = copy(self)
+        params = self._checked(_named(self.parameter_names, self._bound(values)))
+        vars(other).update(_params=params)
+        return other
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted model as JSON-able values, enough to score without unpickling."""
@@ -173,13 +209,39 @@ class LifetimeModel(ABC):
     @classmethod
     def _checked(cls, params: Mapping[str, float]) -> dict[str, float]:
         values = {name: float(params[name]) for name in cls.parameter_names if name in params}
-        allowed = all(math.isfinite(value) and value > 0 for value in values.values())
+        allowed = all(
+            math.isfinite(value) and (value > 0 or name in cls.signed_parameters)
+            for name, value in values.items()
+        )
         if not allowed or set(params) != set(cls.parameter_names):
+            signed = ", ".join(sorted(cls.signed_parameters))
             raise InvalidArgumentError(
                 f"params: {cls.__name__} has exactly {', '.join(cls.parameter_names)}, each a "
-                "finite number > 0"
+                "finite number > 0" + (f" ({signed}: of either sign)" if signed else "")
             )
         return values
+
+    @classmethod
+    def _is_signed(cls) -> NDArray[np.bool_]:
+        return np.array([name in cls.signed_parameters for name in cls.parameter_names])
+
+    @classmethod
+    def _freed(cls, theta: FloatArray) -> FloatArray:
+        """Parameters as the optimiser sees them: any number is allowed."""
+        signed = cls._is_signed()
+        return np.where(signed, theta, np.log(np.where(signed, 1.0, theta)))
+
+    @classmethod
+    def _bound(cls, free: FloatArray) -> FloatArray:
+        """The inverse of `_freed`."""
+        signed = cls._is_signed()
+        with np.errstate(over="ignore"):
+            return np.where(signed, free, np.exp(np.where(signed, 0.0, free)))
+
+    @classmethod
+    def _slope(cls, theta: FloatArray) -> FloatArray:
+        """Derivative of the parameters by their unconstrained values."""
+        return np.where(cls._is_signed(), 1.0, theta)
 
     def _theta(self) -> FloatArray:
         return np.array(list(self.params_.values()))
@@ -188,11 +250,11 @@ class LifetimeModel(ABC):
         share = groups.weight / groups.n_customers
 
         def objective(log_params: FloatArray) -> tuple[float, FloatArray]:
-            theta = np.exp(log_params)
+            theta = self._bound(log_params)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 values, gradient = self._log_likelihood_and_gradient(theta, groups)
                 # The chain rule of theta = exp(log_params) multiplies by theta.
-                return float(share @ values), theta * (gradient @ share)
+                return float(share @ values), self._slope(theta) * (gradient @ share)
 
         return objective
 

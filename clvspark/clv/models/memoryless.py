@@ -30,6 +30,19 @@ class MemorylessModel(TransactionModel):
         future = by_pair(lambda n, at: self._discounted_if_alive(n, at, delta, horizon), x, age)
         return self._probability_alive(x, t_x, age) * future
 
+    def future_purchase_counts(
+        self, x: FloatArray, age: FloatArray, *, future_t: float, most: int
+    ) -> FloatArray:
+        """P(n purchases in (T, T + future_t] | x, T, alive at T), matrix (customer x 0..most).
+
+        Times P(alive), plus 1 - P(alive) at n = 0, these are the purchases of any customer.
+        """
+        return self._counts_if_alive(x, age, future_t, most)
+
+    @abstractmethod
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        """P(n purchases in (T, T + t] | x, T, alive at T) for n = 0..most."""
+
     @abstractmethod
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         """E[purchases in (T, T + t] | x, T, alive at T]."""
