@@ -52,7 +52,8 @@ def widen_interval(
     errors: reach^2 + (z S.D.(S) value)^2. To both, because a history that loses its first records
     may promise more: the customer is younger. An interval above 0 stays there.
 
-    A rule to go on with, not an inference: it does not know which records are doubted.
+    A rule to go on with, not an inference: it does not know which records are doubted. It is made
+    for links that are more likely right than wrong; beyond d = 2/3 it narrows again.
     """
     _check_probability(p_wrong)
     spread = np.sqrt(p_wrong / 3.0 - p_wrong**2 / 4.0)

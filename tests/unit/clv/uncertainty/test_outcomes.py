@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betaprime
+from support.customers import BETA_GEO, PARETO, SPEND, simulate_customers
 
 from clvspark.clv import (
     BetaGeoBetaBinomModel,
@@ -20,7 +21,6 @@ from clvspark.clv import (
 from clvspark.clv.models.future_counts import most_purchases
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.uncertainty import OutcomeModel
-from support.customers import BETA_GEO, PARETO, SPEND, simulate_customers
 
 KINDS: dict[str, tuple[type[MemorylessModel], dict[str, float]]] = {
     "pareto": (ParetoNBDModel, PARETO),
