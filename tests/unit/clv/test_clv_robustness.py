@@ -134,7 +134,7 @@ def test_customers_of_today_are_refused_with_a_reason(model: Any) -> None:
 
 @pytest.mark.parametrize("model", [BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel])
 def test_customers_of_today_beside_others_change_nothing(model: Any, cdnow: pd.DataFrame) -> None:
-    """Who has had no time says nothing, but for MBG/NBD: there too, nobody could be seen leaving."""
+    """Who has had no time says nothing: the likelihood of the history is 1 under every model."""
     today = pd.DataFrame({"frequency": [0] * 40, "recency": [0.0] * 40, "T": [0.0] * 40})
     columns = list(today.columns)
     both = model(time_unit="week").fit(pd.concat([cdnow[columns], today]))
