@@ -161,13 +161,13 @@ def fit_by_segment(
         fitted = [fit for fit in alone if fit.status is FitStatus.FITTED]
         if len(fitted) < MIN_SEGMENTS:
             return _without_prior(alone, rows, model)
-        estimates = np.array([fit.model.log_params_ for fit in fitted])
+        estimates = np.array([fit.model.unconstrained() for fit in fitted])
         prior = estimate_prior(estimates, np.array([fit.model.log_covariance_ for fit in fitted]))
         reasons = {fit.segment: fit.reason for fit in alone}
         pooled = rows.fit_each(partial(_fit_pooled, model=model, prior=prior, reasons=reasons))
     finally:
         rows.release()
-    whole = type(model).from_log_params(prior.mean, **model.settings())
+    whole = model.with_unconstrained(prior.mean)
     return SegmentModels(rows.segment_columns, _by_segment(pooled), whole, prior)
 
 
@@ -235,7 +235,7 @@ def _fit_pooled(
     try:
         own.fit_with_prior(rows, prior)
     except ClvModelError as error:
-        own = type(model).from_log_params(prior.mean, **model.settings())
+        own = model.with_unconstrained(prior.mean)
         status, reason = FitStatus.PRIOR_ONLY, f"{type(error).__name__}: {error}"
     return SegmentFit(segment, own, status, reason, customers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from clvspark.clv.models.errors import (
     NotFittedError,
 )
 from clvspark.clv.models.fitting import ManyObjective, Maximum, Objective, maximise
+from clvspark.clv.models.resampling import resample_maxima
 from clvspark.clv.models.summary import FloatArray, Groups, condense, read_columns, read_weight
 from clvspark.clv.models.units import TimeUnit
 
@@ -44,7 +46,7 @@ class LifetimeModel(ABC):
     params_ : estimates by name.
     standard_errors_ : Wald standard errors by name (delta method from log-parameters).
     log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`;
-        coefficients of covariates, which may be negative, enter it as they are.
+        of `signed_parameters`, and of coefficients of covariates, themselves.
     log_likelihood_ : total log-likelihood, in the time unit of the data.
     n_customers_, n_triples_ : customers fitted, and distinct rows they were condensed to.
     n_iterations_, converged_ : optimiser steps; always true after a `fit` that did not raise.
@@ -53,6 +55,8 @@ class LifetimeModel(ABC):
     parameter_names: ClassVar[tuple[str, ...]]
     fit_columns: ClassVar[tuple[str, ...]]
     setting_names: ClassVar[tuple[str, ...]] = ()
+    signed_parameters: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that may be negative, which are estimated as they are and not in logarithms."""
 
     def __init__(self, *, time_unit: TimeUnit | str) -> None:
         self.time_unit = TimeUnit.parse(time_unit)
@@ -73,14 +77,6 @@ class LifetimeModel(ABC):
                 f"{type(self).__name__}: has no parameters yet; call fit(summary) or from_dict()"
             )
         return dict(self._params)
-
-    @property
-    def log_params_(self) -> FloatArray:
-        """What `log_covariance_` is the covariance of: logarithms of the parameters, then coefficients."""
-        values = np.array(list(self.params_.values()))
-        is_logarithm = self._is_logarithm()
-        values[is_logarithm] = np.log(values[is_logarithm])
-        return values
 
     def fit(self, summary: Any, *, max_groups: int = MAX_GROUPS) -> Self:
         """Estimate the parameters from a pandas or Spark frame, or a mapping of arrays.
@@ -134,8 +130,7 @@ class LifetimeModel(ABC):
 
     def _keep(self, maximum: Maximum, *, n_customers: float, n_triples: int) -> None:
         values = self._from_working(maximum.log_params)
-        slopes = np.where(self._is_logarithm(), values, 1.0)
-        errors = slopes * np.sqrt(np.diag(maximum.log_covariance))
+        errors = self._slopes(values) * np.sqrt(np.diag(maximum.log_covariance))
         self._params = _named(self._names(), values)
         self.standard_errors_ = _named(self._names(), errors)
         self.log_covariance_ = maximum.log_covariance
@@ -150,6 +145,37 @@ class LifetimeModel(ABC):
         groups = self._select_groups(self._read_groups(summary, max_groups))
         values, _ = self._log_likelihood_and_gradient(self._theta_of(groups.columns), groups)
         return float(groups.weight @ values)
+
+    def bootstrap(
+        self, summary: Any, *, n_draws: int, seed: int, max_groups: int = MAX_GROUPS
+    ) -> FloatArray:
+        """Estimates refitted to resampled customers (draw x parameter), as in `unconstrained`.
+
+        Each draw counts the customers of a distinct row anew, Poisson distributed around their
+        number. The same rows and seed give the same draws, in whatever order the rows come.
+        Raises `ConvergenceError` where most resamples do not identify the model.
+        """
+        groups = self._select_groups(self._read_groups(summary, max_groups))
+        return resample_maxima(
+            self._objective,
+            groups,
+            self.unconstrained(),
+            names=self._names(),
+            n_coefficients=self._n_coefficients,
+            n_draws=n_draws,
+            seed=seed,
+        )
+
+    def unconstrained(self) -> FloatArray:
+        """Estimates on the scale of `log_covariance_`, in the order of `params_`."""
+        return self._to_working(np.array(list(self.params_.values())))
+
+    def with_unconstrained(self, values: FloatArray) -> Self:
+        """A copy, settings and all, with other parameters on that scale, e.g. a draw or a mean of them."""
+        other = copy(self)
+        estimates = self._from_working(np.asarray(values, dtype=np.float64))
+        vars(other).update(_params=self._checked(_named(self._names(), estimates)))
+        return other
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted model as JSON-able values, enough to score without unpickling."""
@@ -202,16 +228,6 @@ class LifetimeModel(ABC):
     def _settings_of(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         return {name: document[name] for name in cls.setting_names}
 
-    @classmethod
-    def from_log_params(
-        cls, log_params: FloatArray, *, time_unit: TimeUnit | str, **settings: Any
-    ) -> Self:
-        """Make a model of `log_params_`, e.g. a draw of them or a mean over models."""
-        model = cls(time_unit=time_unit, **settings)
-        values = model._from_working(np.asarray(log_params, dtype=np.float64))
-        model._params = model._checked(_named(model._names(), values))
-        return model
-
     def settings(self) -> dict[str, Any]:
         """Arguments with which the constructor makes such a model anew."""
         return {"time_unit": self.time_unit} | {n: getattr(self, n) for n in self.setting_names}
@@ -226,17 +242,16 @@ class LifetimeModel(ABC):
         self.converged_ = bool(document["converged"])
 
     def _checked(self, params: Mapping[str, float]) -> dict[str, float]:
-        names, positive = self._names(), self.parameter_names
+        names, logarithms = self._names(), self._is_logarithm()
         values = {name: float(params[name]) for name in names if name in params}
+        positive = {name for name, is_one in zip(names, logarithms, strict=True) if is_one}
         finite = all(math.isfinite(value) for value in values.values())
-        allowed = finite and all(values[name] > 0 for name in positive if name in values)
+        allowed = finite and all(value > 0 for name, value in values.items() if name in positive)
         if not allowed or set(params) != set(names):
-            coefficients = (
-                "; coefficients may have either sign" if len(names) > len(positive) else ""
-            )
+            signed = ", ".join(name for name in names if name not in positive)
             raise InvalidArgumentError(
                 f"params: {type(self).__name__} has exactly {', '.join(names)}, each a finite "
-                f"number > 0{coefficients}"
+                "number > 0" + (f" ({signed}: of either sign)" if signed else "")
             )
         return values
 
@@ -268,17 +283,26 @@ class LifetimeModel(ABC):
 
     def _is_logarithm(self) -> NDArray[np.bool_]:
         """Which of the estimated are positive, and therefore estimated as logarithms."""
-        return np.arange(len(self._names())) < len(self.parameter_names)
+        positive = {*self.parameter_names} - self.signed_parameters
+        return np.array([name in positive for name in self._names()])
 
     def _from_working(self, working: FloatArray) -> FloatArray:
-        """Values in the order of `params_`, of logarithms and coefficients."""
-        is_logarithm = self._is_logarithm()
-        values = np.array(working, dtype=np.float64)
-        values[is_logarithm] = np.exp(values[is_logarithm])
-        return values
+        """Values as they are, of what the optimiser sees: any number is allowed there."""
+        is_logarithm = self._is_logarithm()[: len(working)]
+        with np.errstate(over="ignore"):
+            return np.where(is_logarithm, np.exp(np.where(is_logarithm, working, 0.0)), working)
+
+    def _to_working(self, values: FloatArray) -> FloatArray:
+        """The inverse of `_from_working`; of the parameters alone where there are no coefficients."""
+        is_logarithm = self._is_logarithm()[: len(values)]
+        return np.where(is_logarithm, np.log(np.where(is_logarithm, values, 1.0)), values)
+
+    def _slopes(self, values: FloatArray) -> FloatArray:
+        """Derivative of the values by what the optimiser sees."""
+        return np.where(self._is_logarithm(), values, 1.0)
 
     def _working_starts(self, groups: Groups) -> list[FloatArray]:
-        return [np.log(start) for start in self._starts(groups)]
+        return [self._to_working(np.array(start)) for start in self._starts(groups)]
 
     def _objective(self, groups: Groups) -> Objective:
         share = groups.weight / groups.n_customers
@@ -293,10 +317,10 @@ class LifetimeModel(ABC):
         self, working: FloatArray, groups: Groups, weight: FloatArray
     ) -> tuple[float, FloatArray]:
         """Weighted sum of the log-likelihood, and its gradient by what is estimated."""
-        theta = np.exp(working)
+        theta = self._from_working(working)
         values, gradient = self._log_likelihood_and_gradient(theta, groups)
         # The chain rule of theta = exp(working) multiplies by theta.
-        return float(weight @ values), theta * (gradient @ weight)
+        return float(weight @ values), self._slopes(theta) * (gradient @ weight)
 
     def _read_groups(self, summary: Any, max_groups: int) -> Groups:
         names = self.summary_columns

@@ -87,7 +87,7 @@ def maximise(
     best = max(runs, key=lambda run: run[1])[0]
     _refuse_runaways(best, bounds, names, n_logs)
     log_params, value, hessian, steps = _polish(
-        objective, together or partial(_one_by_one, objective), best, n_customers, names
+        objective, together or partial(one_by_one, objective), best, n_customers, names
     )
     covariance: FloatArray = np.linalg.inv(hessian * n_customers).astype(np.float64)
     _refuse_unidentified(covariance, names, vague)
@@ -164,7 +164,7 @@ def negative_hessian(together: ManyObjective, log_params: FloatArray) -> FloatAr
     return np.asarray(0.5 * (hessian + hessian.T), dtype=np.float64)
 
 
-def _one_by_one(
+def one_by_one(
     objective: Objective, points: Sequence[FloatArray]
 ) -> list[tuple[float, FloatArray]]:
     return [objective(point) for point in points]

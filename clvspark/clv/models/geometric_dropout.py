@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import betainc, betaln, digamma, expit, gammaln
 
 from clvspark.clv.models.covariate_model import CovariateModel
+from clvspark.clv.models.future_counts import geometric_dropout_counts
 from clvspark.clv.models.hypergeometric import gauss_2f1
 from clvspark.clv.models.interpolation import interpolate_within_groups
 from clvspark.clv.models.negative_binomial import log_count_pmf
@@ -74,6 +75,11 @@ class GeometricDropoutModel(CovariateModel):
         silence = np.log1p((age - t_x) / (alpha + t_x))
         log_odds = log_dropout_odds(a, b, x + self.initial_chances) + (r + x) * silence
         return np.asarray(expit(-log_odds))
+
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        r, alpha, a, b = self._theta()
+        survived = b + x + self.initial_chances
+        return geometric_dropout_counts(r + x, alpha + age, a, survived, t, most)
 
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         r, alpha, a, b = self._theta()

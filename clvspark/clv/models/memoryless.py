@@ -26,7 +26,7 @@ class MemorylessModel(TransactionModel):
     def fit_with_prior(
         self, summary: Any, prior: NormalPrior, *, max_groups: int = MAX_GROUPS
     ) -> Self:
-        """Estimate the mode of the posterior, given what is known of `log_params_` beforehand.
+        """Estimate the mode of the posterior, given what is known of `unconstrained` beforehand.
 
         `prior` is normal. There is a mode however few the customers: with none of information it is the prior mean.
         Standard errors are those of the posterior in Laplace's approximation; `log_likelihood_` is that of the
@@ -70,6 +70,19 @@ class MemorylessModel(TransactionModel):
     ) -> FloatArray:
         """Evaluate `future(model, x, T)` once for rows that are equal in all it depends on."""
         return by_pair(partial(future, self), x, age)
+
+    def future_purchase_counts(
+        self, x: FloatArray, age: FloatArray, *, future_t: float, most: int
+    ) -> FloatArray:
+        """P(n purchases in (T, T + future_t] | x, T, alive at T), matrix (customer x 0..most).
+
+        Times P(alive), plus 1 - P(alive) at n = 0, these are the purchases of any customer.
+        """
+        return self._counts_if_alive(x, age, future_t, most)
+
+    @abstractmethod
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        """P(n purchases in (T, T + t] | x, T, alive at T) for n = 0..most."""
 
     @abstractmethod
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import digamma, expit, exprel, gammaln
 
 from clvspark.clv.models.covariate_model import CovariateModel
+from clvspark.clv.models.future_counts import exponential_lifetime_counts
 from clvspark.clv.models.pareto_integral import death_integral
 from clvspark.clv.models.quadrature import integrate_log_time
 from clvspark.clv.models.summary import FloatArray, Groups
@@ -71,6 +72,10 @@ class ParetoNBDModel(CovariateModel):
         log_integral, _ = death_integral(theta, x, t_x, age, with_moments=False)
         log_alive = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
         return np.asarray(expit(log_alive - np.log(s) - log_integral))
+
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        r, alpha, s, beta = self._theta()
+        return exponential_lifetime_counts(r + x, alpha + age, s, beta + age, t, most)
 
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         """Fader and Hardie (2005), eq. 41 without P(alive).

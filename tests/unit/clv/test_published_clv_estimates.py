@@ -123,3 +123,9 @@ def test_very_frequent_buyer_stays_finite() -> None:
         {"frequency": [221], "recency": [103.42857], "T": [103.57143]}
     )
     assert p_alive[0] == pytest.approx(0.99959605, abs=1e-8)
+
+
+def test_pareto_nbd_standard_errors(pareto_nbd: ParetoNBDModel) -> None:
+    """CLVTools' tests of pnbd on the same CDNOW log, from a numerical Hessian."""
+    published = {"r": 0.0476264, "alpha": 0.8427222, "s": 0.1872594, "beta": 6.2105448}
+    assert pareto_nbd.standard_errors_ == pytest.approx(published, rel=1e-3)

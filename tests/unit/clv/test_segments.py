@@ -105,12 +105,12 @@ def test_equal_segments_do_not_differ() -> None:
 def test_a_growing_segment_tends_to_its_own_estimate() -> None:
     prior = NormalPrior(np.log([0.8, 6.0, 0.7, 12.0]), np.eye(4) * 0.01)
     rows = country("fr", 400, 6, alpha=15.0)
-    own = ParetoNBDModel(time_unit="week").fit(rows).log_params_
+    own = ParetoNBDModel(time_unit="week").fit(rows).unconstrained()
     distances = [
         np.abs(
             ParetoNBDModel(time_unit="week")
             .fit_with_prior(rows.assign(weight=w), prior)
-            .log_params_
+            .unconstrained()
             - own
         ).max()
         for w in (0.1, 10.0, 1e3, 1e5)
@@ -135,11 +135,14 @@ def test_the_posterior_mode_has_no_slope() -> None:
 
     def posterior(log_params: np.ndarray) -> float:
         away = log_params - prior.mean
-        at = ParetoNBDModel.from_log_params(log_params, time_unit="week")
+        at = model.with_unconstrained(log_params)
         return at.log_likelihood(rows) - 0.5 * away @ np.linalg.solve(prior.covariance, away)
 
     for step in np.eye(4) * 1e-4:
-        ahead, behind = posterior(model.log_params_ + step), posterior(model.log_params_ - step)
+        ahead, behind = (
+            posterior(model.unconstrained() + step),
+            posterior(model.unconstrained() - step),
+        )
         assert (ahead - behind) / 2e-4 == pytest.approx(0.0, abs=1e-4)
 
 
@@ -176,9 +179,9 @@ def test_pooling_brings_small_segments_nearer_to_the_truth() -> None:
     models = fit_by_segment(rows, segment_columns=["country"], model=PARETO)
     fitted = [fit for fit in models.fits.values() if fit.status is FitStatus.FITTED]
     assert len(fitted) >= 12
-    pooled = {fit.segment[0]: fit.model.log_params_ for fit in fitted}
+    pooled = {fit.segment[0]: fit.model.unconstrained() for fit in fitted}
     own = {
-        name: ParetoNBDModel(time_unit="week").fit(rows[rows["country"] == name]).log_params_
+        name: ParetoNBDModel(time_unit="week").fit(rows[rows["country"] == name]).unconstrained()
         for name in pooled
     }
     alone, together = (
