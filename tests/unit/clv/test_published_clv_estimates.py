@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel
+from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, metrics
 
 WEEKS_PER_YEAR = 365.25 / 7
 
@@ -70,14 +70,22 @@ def test_customer_1516(
 
 
 @pytest.mark.parametrize(
-    ("name", "total", "error"), [("pareto_nbd", 1665.5, 0.75452), ("beta_geo", 1653.4, 0.78545)]
+    ("name", "total", "error", "top"),
+    [("pareto_nbd", 1665.5, 0.75452, 885), ("beta_geo", 1653.4, 0.78545, 879)],
 )
 def test_holdout_of_39_weeks(
-    name: str, total: float, error: float, cdnow: pd.DataFrame, request: pytest.FixtureRequest
+    name: str,
+    total: float,
+    error: float,
+    top: int,
+    cdnow: pd.DataFrame,
+    request: pytest.FixtureRequest,
 ) -> None:
     predicted = request.getfixturevalue(name).expected_purchases(cdnow, future_t=39)
-    assert predicted.sum() == pytest.approx(total, abs=0.05)
-    assert (predicted - cdnow["holdout"]).abs().mean() == pytest.approx(error, abs=6e-6)
+    found = metrics.measure_predictions(cdnow["holdout"], predicted)
+    assert found["predicted_total"] == pytest.approx(total, abs=0.05)
+    assert found["mae"] == pytest.approx(error, abs=6e-6)
+    assert found["top_decile_share"] == pytest.approx(top / 1882, abs=1e-12)
 
 
 @pytest.mark.parametrize(("name", "mean"), [("beta_geo", 0.813), ("pareto_nbd", 0.446)])
