@@ -39,9 +39,7 @@ _CLASSES: dict[str, type[TransactionModel]] = {
 }
 TRANSACTION_MODELS: dict[str, Callable[..., TransactionModel]] = {
     **_CLASSES,
-    "ModifiedCondensedBetaGeoModel": partial(
-        CondensedBetaGeoModel, dropout_at_first_purchase=True
-    ),
+    "ModifiedCondensedBetaGeoModel": partial(CondensedBetaGeoModel, dropout_at_first_purchase=True),
 }
 """What makes a model, by its name in ``clv.models``; MBG/CNBD-k is a setting of BG/CNBD-k."""
 Value = Literal["revenue", "margin"]
@@ -57,12 +55,22 @@ class ValueModels:
     spend: GammaGammaModel
 
 
-def model_columns(summary: DataFrame, value: Value) -> DataFrame:
-    """The summary with what the models read: ``recency, T, log_intervals`` in weeks, ``monetary_value`` as chosen.
+@dataclass(frozen=True)
+class FoldModels:
+    """Transaction models by name and the spend model, None where none could be fitted, of one fold."""
 
+    transaction: Mapping[str, TransactionModel]
+    spend: GammaGammaModel | None
+
+
+def model_columns(summary: DataFrame, value: Value) -> DataFrame:
+    """The summary with what the models read.
+
+    ``recency``, ``T`` and ``log_intervals`` in weeks, ``monetary_value`` and ``historical_value`` of the value chosen.
     The logarithm of an interval in weeks is that in days less log 7, once for each repeat purchase day.
     """
     money = "monetary_margin" if value == "margin" else "monetary_value"
+    history = "historical_margin" if value == "margin" else "historical_revenue"
     in_weeks = F.col("log_intervals") - F.col("frequency") * F.log(F.lit(DAYS_PER_UNIT))
     return summary.withColumns(
         {
@@ -70,6 +78,7 @@ def model_columns(summary: DataFrame, value: Value) -> DataFrame:
             "T": F.col("t_days") / DAYS_PER_UNIT,
             "monetary_value": F.col(money),
             "log_intervals": in_weeks,
+            "historical_value": F.col(history).cast("double"),
         }
     )
 
@@ -85,16 +94,14 @@ def collect_histories(summaries: DataFrame) -> dict[int, pd.DataFrame]:
     total = F.sum(F.col("log_intervals").cast("decimal(38,12)")).cast("double")
     found = (
         summaries.groupBy("lag_days", "frequency", "recency", "T")
-        .agg(
-            (total / F.count(F.lit(1))).alias("log_intervals"), F.count(F.lit(1)).alias("weight")
-        )
+        .agg((total / F.count(F.lit(1))).alias("log_intervals"), F.count(F.lit(1)).alias("weight"))
         .limit(MAX_GROUPS + 1)
         .toPandas()
     )
     if len(found) > MAX_GROUPS:
         raise TrainingError(
-            f"{CLV_SUMMARY.name}: more than {MAX_GROUPS:,} distinct purchase histories over all folds, which the driver "
-            "may not hold. Next step: set 'clv.backtest.folds' lower."
+            f"{CLV_SUMMARY.name}: more than {MAX_GROUPS:,} distinct purchase histories over all folds, which the "
+            "driver may not hold. Next step: set 'clv.backtest.folds' lower."
         )
     rows = found.sort_values(["lag_days", "frequency", "recency", "T"], ignore_index=True)
     return {int(lag): part.drop(columns="lag_days") for lag, part in rows.groupby("lag_days")}

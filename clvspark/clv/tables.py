@@ -88,6 +88,8 @@ BACKTEST_DECILE = Table(
         ),
     ),
 )
+NEWEST_FOLD = "fold_origin = date_sub(as_of_date, holdout_days)"
+"""SQL predicate of the rows of clv.backtest of the newest holdout, which ends at `as_of_date`."""
 CUSTOMER_VALUE = Table(
     "clv.customer_value",
     "What a person has been worth and is expected to be worth, on a date.",

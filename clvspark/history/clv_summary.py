@@ -102,8 +102,8 @@ def _log_interval(bought: Column) -> Column:
 
     The days before are the same as of any date, so it is taken once for all lags.
     """
-    before = Window.partitionBy("person_id").orderBy("day").rowsBetween(
-        Window.unboundedPreceding, -1
+    before = (
+        Window.partitionBy("person_id").orderBy("day").rowsBetween(Window.unboundedPreceding, -1)
     )
     previous = F.last(F.when(bought, F.col("day")), ignorenulls=True).over(before)
     return F.when(bought, F.log(F.date_diff("day", previous)))
