@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from pyspark.sql import DataFrame
 
+from clvspark.clv.challenger.challenge import predict_by_features
+from clvspark.clv.challenger.two_part import NAME as CHALLENGER
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import (
     FoldModels,
-    TransactionModel,
     collect_histories,
     fit_spend_model,
     fit_transaction_model,
@@ -23,6 +24,7 @@ from clvspark.clv.fit import (
 from clvspark.clv.folds import Fold
 from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.models.errors import SpendFrequencyCorrelationWarning
+from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.validate import (
     condense_predictions,
     list_deciles,
@@ -101,8 +103,9 @@ class Competition:
     def judge(self, groups: pd.DataFrame, origins: dict[int, date]) -> None:
         """Take measures and deciles of rows of `condense_predictions`; origins by lag."""
         order = ["predicted", "actual"]
-        for (lag, name, outcome), rows in groups.groupby(["lag_days", "model", "outcome"]):
-            origin, ordered = origins[lag], rows.sort_values(order)
+        for key, rows in groups.groupby(["lag_days", "model", "outcome"]):
+            lag, name, outcome = map(str, cast("tuple[object, ...]", key))
+            origin, ordered = origins[int(lag)], rows.sort_values(order)
             measures = self.measures.setdefault(name, {}).setdefault(origin, {})
             measures.update(measure_outcome(ordered, outcome))
             self.deciles[name, origin, outcome] = list_deciles(ordered)
@@ -113,12 +116,14 @@ def hold_competition(
     folds: Sequence[Fold],
     cases: DataFrame,
     now: DataFrame,
+    examples: DataFrame | None,
     step: Callable[[str], None],
 ) -> Competition:
     """Fit every model of ``clv.models`` and the spend model; one that cannot be fitted is left out with its reason.
 
-    In: rows of `join_windows` of all folds, and history.clv_summary of all that is known, with `model_columns`. The
-    models of a fold see what was before its origin alone. The others may suit these customers where one does not.
+    In: rows of `join_windows` of all folds, and history.clv_summary of all that is known, with `model_columns`; rows
+    of `build_examples` for the challenger, None: without it. The models of a fold see what was before its origin
+    alone. The others may suit these customers where one does not.
     """
     found = Competition()
     histories = collect_histories(cases)
@@ -126,8 +131,13 @@ def hold_competition(
     for fold in folds:
         step(f"fitting the models of the fold from {fold.origin}")
         models[fold.lag_days] = _fit_fold(found, config, fold, histories[fold.lag_days], cases)
-    step("judging the models")
     predictions = predict_holdouts(cases, models, holdout_days=config.holdout_days)
+    if examples is not None:
+        step("training the challenger")
+        rivals, reasons = predict_by_features(examples, folds, config)
+        found.refused |= {(CHALLENGER, fold.origin): reason for fold, reason in reasons.items()}
+        predictions = predictions if rivals is None else predictions.unionByName(rivals)
+    step("judging the models")
     most = max(int(rows["weight"].sum()) for rows in histories.values())
     groups = condense_predictions(predictions, is_exact=most <= _FEW).toPandas()
     found.judge(groups, {fold.lag_days: fold.origin for fold in folds})
@@ -142,7 +152,8 @@ def hold_competition(
 def _fit_fold(
     found: Competition, config: ClvConfig, fold: Fold, histories: pd.DataFrame, cases: DataFrame
 ) -> FoldModels:
-    transaction, spend = {}, None
+    transaction: dict[str, TransactionModel] = {}
+    spend = None
     for name in config.models:
         try:
             transaction[name] = fit_transaction_model(name, histories)

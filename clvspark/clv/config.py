@@ -51,11 +51,11 @@ class BacktestConfig(StrictModel):
 
 
 class ChallengerConfig(StrictModel):
-    """The model of features, trained by gradient boosting; it is judged with the others, but values nobody."""
+    """The model of features, a random forest; it is judged with the others, but values nobody."""
 
     enabled: bool = True
-    trees: int = Field(10, ge=1, le=500)
-    depth: int = Field(3, ge=1, le=10)
+    trees: int = Field(20, ge=1, le=500)
+    depth: int = Field(5, ge=1, le=10)
 
 
 class ClvConfig(StrictModel):

@@ -104,7 +104,8 @@ def collect_histories(summaries: DataFrame) -> dict[int, pd.DataFrame]:
             "driver may not hold. Next step: set 'clv.backtest.folds' lower."
         )
     rows = found.sort_values(["lag_days", "frequency", "recency", "T"], ignore_index=True)
-    return {int(lag): part.drop(columns="lag_days") for lag, part in rows.groupby("lag_days")}
+    parts = rows.groupby("lag_days")
+    return {int(str(lag)): part.drop(columns="lag_days") for lag, part in parts}
 
 
 def fit_transaction_model(name: str, histories: pd.DataFrame | DataFrame) -> TransactionModel:
@@ -151,7 +152,7 @@ def condense_spend(repeaters: DataFrame) -> DataFrame:
     return grouped.drop("_step")
 
 
-def _fitted(model: Any, frame: DataFrame) -> Any:
+def _fitted(model: Any, frame: DataFrame | pd.DataFrame) -> Any:
     try:
         return model.fit(frame)
     except ClvModelError as error:

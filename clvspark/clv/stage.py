@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles
+from clvspark.clv.challenger.challenge import build_examples
 from clvspark.clv.competition import SPEND_MODEL, Competition, hold_competition
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import (
@@ -24,15 +25,17 @@ from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
 from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL
-from clvspark.history.tables import CLV_SUMMARY, PERSON_DAY
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
+from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.tracking import open_tracker
+from clvspark.sources.tables import SURVEY_RESPONSE
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
-_FIT_READS = (CLV_SUMMARY, PERSON_DAY)
+_FIT_READS = (CLV_SUMMARY, PERSON_DAY, ORDER, INTERACTION, PERSON_LINK, SURVEY_RESPONSE)
 _FIT_WRITES = (MODEL, BACKTEST, BACKTEST_DECILE)
 _SHORTEST_HOLDOUT_DAYS = 7
 # Share of the repeat buyers from which it is told that the spend model does not see them.
@@ -102,9 +105,13 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         return
     if len(folds) < config.backtest.folds:
         run.step(f"{len(folds)} of {config.backtest.folds} folds have purchases before them")
-    now, cases = keep_all(_lagged(summary, 0), _cases(lake, summary, folds, config, as_of))
+    now, cases, *examples = keep_all(
+        _lagged(summary, 0),
+        _cases(lake, summary, folds, config, as_of),
+        *([_examples(lake, folds, config)] if config.challenger.enabled else []),
+    )
     _refuse_no_lag(cases, folds, as_of)
-    found = hold_competition(config, folds, cases, now, run.step)
+    found = hold_competition(config, folds, cases, now, examples[0] if examples else None, run.step)
     for (name, origin), reason in found.refused.items():
         run.metric(f"not fitted: {name}", 1)
         run.step(reason if origin is None else f"fold from {origin}: {reason}")
@@ -137,6 +144,24 @@ def _cases(
     )
     known = summary.where(F.col("lag_days").isin([fold.lag_days for fold in folds]))
     return join_windows(known, windows, as_of=as_of)
+
+
+def _examples(lake: Lakehouse, folds: list[Fold], config: ClvConfig) -> DataFrame:
+    """What the challenger learns from and is judged on: rows of `build_examples`."""
+    current = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
+    answers = lake.read_or_empty(SURVEY_RESPONSE).join(
+        current.select("source_system", "source_record_id", "person_id"),
+        on=["source_system", "source_record_id"],
+        how="inner",
+    )
+    return build_examples(
+        lake.read(PERSON_DAY),
+        lake.read_or_empty(ORDER),
+        lake.read_or_empty(INTERACTION),
+        answers.select("person_id", "answered_at", "score"),
+        folds=folds,
+        config=config,
+    )
 
 
 def _leave_nothing(run: Run, lake: Lakehouse, as_of: date, *tables: Table) -> None:
@@ -190,8 +215,8 @@ def _refuse_no_lag(cases: DataFrame, folds: list[Fold], as_of: date) -> None:
         days = ", ".join(map(str, missing))
         raise MissingInputError(
             f"{CLV_SUMMARY.name} as of {as_of} has no rows of lag_days {days} (clv.holdout_days, clv.backtest), "
-            "although somebody had bought by then: 'history' was run with other settings of 'clv'. Run, with the same --config: "
-            f"clvspark history --as-of {as_of}"
+            "although somebody had bought by then: 'history' was run with other settings of 'clv'. Run, with the same "
+            f"--config: clvspark history --as-of {as_of}"
         )
 
 
