@@ -386,7 +386,8 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
     config = NBD.model_copy(update={"models": ["NBDModel", "ParetoNBDModel"]})
     with lake.writing("fit"):
         stage.run_fit(lake, config, AS_OF)
-    found = {r["model"]: r for r in lake.read(BACKTEST).where("measure = 'fitted'").collect()}
+    rows = lake.read(BACKTEST).where("measure = 'fitted' AND role = 'candidate'").collect()
+    found = {row["model"]: row for row in rows}
     assert {name: row["value"] for name, row in found.items()} == {
         "NBDModel": 1.0,
         "ParetoNBDModel": 0.0,
