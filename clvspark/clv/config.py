@@ -62,6 +62,10 @@ class ClvConfig(StrictModel):
     """Which value, over which horizon, at which discount rate, by which models."""
 
     value: Literal["revenue", "margin"] = "margin"
+    spend_of: Literal["repeat_purchases", "all_purchases"] = Field(
+        "repeat_purchases",
+        description="purchase days that tell how much a person spends; all_purchases: the first one too",
+    )
     horizon_days: int = Field(364, ge=28)
     annual_discount_rate: float = Field(0.1, ge=0, lt=10)
     models: list[ModelName] = Field(

@@ -43,6 +43,7 @@ TRANSACTION_MODELS: dict[str, Callable[..., TransactionModel]] = {
 }
 """What makes a model, by its name in ``clv.models``; MBG/CNBD-k is a setting of BG/CNBD-k."""
 Value = Literal["revenue", "margin"]
+SpendOf = Literal["repeat_purchases", "all_purchases"]
 # Natural logarithm of the ratio by which two mean spends may differ and be fitted as one.
 _SPEND_STEP = 0.001
 
@@ -63,22 +64,31 @@ class FoldModels:
     spend: GammaGammaModel | None
 
 
-def model_columns(summary: DataFrame, value: Value) -> DataFrame:
+def model_columns(
+    summary: DataFrame, value: Value, spend_of: SpendOf = "repeat_purchases"
+) -> DataFrame:
     """The summary with what the models read.
 
-    ``recency``, ``T`` and ``log_intervals`` in weeks, ``monetary_value`` and ``historical_value`` of the value chosen.
-    The logarithm of an interval in weeks is that in days less log 7, once for each repeat purchase day.
+    ``recency``, ``T`` and ``log_intervals`` in weeks; ``historical_value`` of the value chosen; ``monetary_value``, the
+    mean of ``spend_days`` purchase days: the repeat ones, or all. The logarithm of an interval in weeks is that in days
+    less log 7, once for each repeat purchase day.
     """
-    money = "monetary_margin" if value == "margin" else "monetary_value"
-    history = "historical_margin" if value == "margin" else "historical_revenue"
+    money, history = {
+        "margin": ("monetary_margin", "historical_margin"),
+        "revenue": ("monetary_value", "historical_revenue"),
+    }[value]
+    total = F.col(history).cast("double")
     in_weeks = F.col("log_intervals") - F.col("frequency") * F.log(F.lit(DAYS_PER_UNIT))
+    purchases = F.col("frequency") + 1
+    of_all = spend_of == "all_purchases"
     return summary.withColumns(
         {
             "recency": F.col("recency_days") / DAYS_PER_UNIT,
             "T": F.col("t_days") / DAYS_PER_UNIT,
-            "monetary_value": F.col(money),
+            "spend_days": purchases if of_all else F.col("frequency"),
+            "monetary_value": total / purchases if of_all else F.col(money),
             "log_intervals": in_weeks,
-            "historical_value": F.col(history).cast("double"),
+            "historical_value": total,
         }
     )
 
@@ -120,15 +130,15 @@ def restore_transaction_model(document: Mapping[str, Any]) -> TransactionModel:
 
 
 def fit_spend_model(summary: DataFrame) -> GammaGammaModel:
-    """Fit Gamma-Gamma on repeat buyers whose mean spend is positive.
+    """Fit Gamma-Gamma on persons whose mean spend is known and positive.
 
     TrainingError where that cannot be done, or where the fitted spend has no mean (q <= 1), so that nobody who bought
     once could be valued.
     """
-    repeaters = summary.where("frequency > 0 AND monetary_value > 0")
-    model: GammaGammaModel = _fitted(
-        GammaGammaModel(time_unit=TIME_UNIT), condense_spend(repeaters)
+    known = summary.where("spend_days > 0 AND monetary_value > 0").select(
+        F.col("spend_days").alias("frequency"), "monetary_value"
     )
+    model: GammaGammaModel = _fitted(GammaGammaModel(time_unit=TIME_UNIT), condense_spend(known))
     if model.params_["q"] <= 1:
         raise TrainingError(
             f"GammaGammaModel says that the mean spend is infinite (q = {model.params_['q']:.3g}, must exceed 1): few "

@@ -94,7 +94,9 @@ def plot_alive(grid: pd.DataFrame) -> alt.Chart:
             x=alt.X(
                 "last_purchase_week:O",
                 title="Last purchase, weeks after the first",
-                axis=alt.Axis(labelAngle=0, format=".0f", labelOverlap=True),
+                axis=alt.Axis(
+                    labelAngle=0, ticks=False, labelExpr="datum.value % 5 ? '' : datum.value"
+                ),
             ),
             y=alt.Y("repeats:O", title="Repeat purchases", sort="descending"),
             color=alt.Color(

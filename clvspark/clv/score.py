@@ -21,7 +21,7 @@ DIGITS = 8
 
 _CENT = 0.01
 _KEYS = ["frequency", "recency", "T"]
-_HISTORY = [*_KEYS, "monetary_value"]
+_HISTORY = [*_KEYS, "spend_days", "monetary_value"]
 _NUMBERS = (
     "p_alive",
     "expected_purchases",
@@ -110,9 +110,12 @@ def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
 
 
 def priceable(batch: pd.DataFrame) -> pd.DataFrame:
-    """Frequency and spend; the spend model is for positive amounts, so less than a cent counts as a cent."""
-    spend = batch["monetary_value"].clip(lower=_CENT).where(batch["frequency"] > 0, 0.0)
-    return pd.DataFrame({"frequency": batch["frequency"], "monetary_value": spend})
+    """Purchase days and mean of the spend that is known.
+
+    The spend model is for positive amounts, so less than a cent counts as a cent.
+    """
+    spend = batch["monetary_value"].clip(lower=_CENT).where(batch["spend_days"] > 0, 0.0)
+    return pd.DataFrame({"frequency": batch["spend_days"], "monetary_value": spend})
 
 
 def _then(name: str) -> str:

@@ -200,7 +200,9 @@ def _publish_models(
 
 def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     """Summaries of the date with the models' columns; MissingInputError where history has not made them."""
-    return model_columns(lake.read_of(CLV_SUMMARY, as_of, stage="history"), config.value)
+    return model_columns(
+        lake.read_of(CLV_SUMMARY, as_of, stage="history"), config.value, config.spend_of
+    )
 
 
 def _lagged(summary: DataFrame, days: int) -> DataFrame:
@@ -251,8 +253,8 @@ def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
 def _say_worthless(run: Run, now: DataFrame) -> list[str]:
     """Count repeat buyers whose mean spend is not positive, which no spend model knows; a sentence where many are."""
     repeaters, worthless = now.agg(
-        F.count_if(F.col("frequency") > 0),
-        F.count_if((F.col("frequency") > 0) & (F.col("monetary_value") <= 0)),
+        F.count_if(F.col("spend_days") > 0),
+        F.count_if((F.col("spend_days") > 0) & (F.col("monetary_value") <= 0)),
     ).collect()[0]
     run.metric("repeat buyers without positive spend", worthless)
     warning = (

@@ -26,7 +26,7 @@ _STEP = 0.01
 # What is smaller is nothing.
 _LEAST = 1e-4
 _COLUMNS = (
-    *("lag_days", *TRIPLE, "monetary_value", "t_days", "historical_value"),
+    *("lag_days", *TRIPLE, "spend_days", "monetary_value", "t_days", "historical_value"),
     *("purchases_before", "value_before", "purchases_after", "value_after"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import distribution
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,17 +21,19 @@ def summarise(log: pd.DataFrame) -> pd.DataFrame:
     first, last = by_customer.min(), by_customer.max()
     repeats = calibration[calibration["day"] > calibration["customer_id"].map(first)]
     later = days[days["day"] > CALIBRATION_END].groupby("customer_id").size()
+    gaps = (repeats["day"] - calibration.groupby("customer_id")["day"].shift()).dt.days
     summary = pd.DataFrame(
         {
             "frequency": by_customer.size() - 1,
             "recency": (last - first).dt.days / 7,
             "T": (CALIBRATION_END - first).dt.days / 7,
             "monetary_value": repeats.groupby("customer_id")["spend"].mean(),
+            "log_intervals": np.log(gaps / 7).groupby(repeats["customer_id"]).sum(),
             "holdout": later,
         },
         index=first.index,
     )
-    return summary.fillna({"monetary_value": 0.0, "holdout": 0})
+    return summary.fillna({"monetary_value": 0.0, "log_intervals": 0.0, "holdout": 0})
 
 
 @pytest.fixture(scope="session")
