@@ -49,6 +49,7 @@ class Competition:
     measures : of `measure_outcome` and ``log_likelihood``, by model and origin of the fold. Baselines and the
         challenger are judged too, but never crowned.
     deciles : rows of `list_deciles`, by model, origin and outcome.
+    newest : transaction models of the newest fold, by name.
     refused : why a model could not be fitted, by name and origin of the fold; None: to all that is known.
     warnings : what a model that was fitted says of its assumptions.
     """
@@ -56,6 +57,7 @@ class Competition:
     fitted: dict[str, TransactionModel | GammaGammaModel] = field(default_factory=dict)
     measures: dict[str, dict[date, dict[str, float]]] = field(default_factory=dict)
     deciles: dict[tuple[str, date, str], list[dict[str, Any]]] = field(default_factory=dict)
+    newest: dict[str, TransactionModel] = field(default_factory=dict)
     refused: dict[tuple[str, date | None], str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -100,6 +102,15 @@ class Competition:
         averages = {name: self.average(name, by) for name in self.candidates}
         return min(averages, key=lambda name: (sign * (averages[name] or 0.0), name))
 
+    def beats(self, name: str, champion: str, by: str) -> bool:
+        """Whether a model that may not be crowned has a better average than the champion, on the same folds."""
+        if self.measures.get(name, {}).keys() != self.measures[champion].keys():
+            return False
+        theirs, ours = self.average(name, by), self.average(champion, by)
+        if theirs is None or ours is None:
+            return False
+        return theirs > ours if by in _MORE_IS_BETTER else theirs < ours
+
     def judge(self, groups: pd.DataFrame, origins: dict[int, date]) -> None:
         """Take measures and deciles of rows of `condense_predictions`; origins by lag."""
         order = ["predicted", "actual"]
@@ -131,6 +142,7 @@ def hold_competition(
     for fold in folds:
         step(f"fitting the models of the fold from {fold.origin}")
         models[fold.lag_days] = _fit_fold(found, config, fold, histories[fold.lag_days], cases)
+    found.newest = dict(models[folds[0].lag_days].transaction)
     predictions = predict_holdouts(cases, models, holdout_days=config.holdout_days)
     if examples is not None:
         step("training the challenger")

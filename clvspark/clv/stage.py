@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles
 from clvspark.clv.challenger.challenge import build_examples
+from clvspark.clv.challenger.two_part import NAME as CHALLENGER
 from clvspark.clv.competition import SPEND_MODEL, Competition, hold_competition
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import (
@@ -22,6 +23,7 @@ from clvspark.clv.fit import (
 )
 from clvspark.clv.folds import Fold, count_windows, join_windows, list_folds
 from clvspark.clv.models import GammaGammaModel
+from clvspark.clv.pictures import draw_champion
 from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
 from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL
@@ -129,7 +131,15 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         _leave_nothing(run, lake, as_of, MODEL)
         run.overwrite_all(backtest, where=rows_of(as_of))
         return
-    _publish_models(run, lake, config, found, backtest, as_of)
+    champion = found.champion(config.champion_by)
+    if found.beats(CHALLENGER, champion, config.champion_by):
+        run.warn(_say_beaten(found, champion, config.champion_by))
+    plots = {}
+    if champion in found.newest:
+        run.step("drawing the champion")
+        days, fold = lake.read(PERSON_DAY), folds[0]
+        plots = draw_champion(found, champion, cases, days, fold=fold, config=config, as_of=as_of)
+    _publish_models(run, lake, config, found, backtest, {champion: plots}, as_of)
 
 
 def _cases(
@@ -179,16 +189,22 @@ def _publish_models(
     config: ClvConfig,
     found: Competition,
     backtest: dict[Table, DataFrame],
+    plots: dict[str, dict[str, Any]],
     as_of: date,
 ) -> None:
-    """Register the fitted models in MLflow, write all tables of the fit, then give the champions their alias."""
+    """Register the fitted models in MLflow, write all tables of the fit, then give the champions their alias.
+
+    `plots` are of the transaction model that is the champion, by its name.
+    """
     run.step("registering the models")
     tracker = open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root)
-    champions = {found.champion(config.champion_by), SPEND_MODEL}
+    champions = {*plots, SPEND_MODEL}
     versions, rows = {}, []
     for name, model in found.fitted.items():
         document, measures = model.to_dict(), found.averages(name)
-        versions[name] = register_fit(tracker, name, document, measures, as_of=as_of)
+        versions[name] = register_fit(
+            tracker, name, document, measures, as_of=as_of, plots=plots.get(name, {})
+        )
         rows.append(_model_row(name, document, config, as_of, name in champions, versions[name]))
     models = lake.spark.createDataFrame(rows, MODEL.schema)
     run.overwrite_all({**backtest, MODEL: models}, where=rows_of(as_of))
@@ -264,6 +280,16 @@ def _say_worthless(run: Run, now: DataFrame) -> list[str]:
         "right; or set 'clv.value: revenue'."
     )
     return [warning] if worthless > _MANY_WORTHLESS * repeaters else []
+
+
+def _say_beaten(found: Competition, champion: str, by: str) -> str:
+    """That features tell more than purchase histories do."""
+    theirs, ours = (found.average(name, by) for name in (CHALLENGER, champion))
+    return (
+        f"{CHALLENGER} predicts better than the champion {champion}: {by} {theirs:.4g} against {ours:.4g} on average over "
+        "the folds. It tells neither P(alive) nor values at other horizons, so the champion stays. Next step: see which "
+        "channels or contacts tell more than purchases do, e.g. as covariates of the model."
+    )
 
 
 def _say_unfitted(found: Competition) -> str:

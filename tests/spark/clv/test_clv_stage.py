@@ -160,6 +160,16 @@ def test_a_champion_is_best_on_average_and_judged_on_every_fold() -> None:
     assert found.champion("mae") == "B"
 
 
+def test_a_challenger_beats_on_the_same_folds_only() -> None:
+    found = competition_of(A={"mae": 1.0, "normalised_gini": 0.6}, TwoPartModel={"mae": 0.9})
+    assert found.beats("TwoPartModel", "A", "mae")
+    assert not found.beats("TwoPartModel", "A", "normalised_gini"), "it has none"
+    found.measures["TwoPartModel"][AS_OF]["normalised_gini"] = 0.5
+    assert not found.beats("TwoPartModel", "A", "normalised_gini")
+    found.measures["A"][MAY] = {"mae": 1.0}
+    assert not found.beats("TwoPartModel", "A", "mae")
+
+
 def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
     lake, start = scored.lake, AS_OF - timedelta(days=182)
     before = model_columns(lake.read(CLV_SUMMARY), "revenue").where("lag_days = 182")

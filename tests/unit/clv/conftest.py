@@ -1,12 +1,11 @@
-"""CDNOW, the data on which the literature prints its estimates, read from the Lifetimes wheel."""
+"""CDNOW in weeks, and the models fitted to it."""
 
 from __future__ import annotations
-
-from importlib.metadata import distribution
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.cdnow import read_cdnow
 
 from clvspark.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
 
@@ -38,15 +37,7 @@ def summarise(log: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def cdnow() -> pd.DataFrame:
-    path = distribution("Lifetimes").locate_file("lifetimes/datasets/CDNOW_sample.txt")
-    log = pd.read_csv(
-        str(path),
-        sep=r"\s+",
-        header=None,
-        names=["master_id", "customer_id", "day", "quantity", "spend"],
-        dtype={"day": str},
-    )
-    return summarise(log.assign(day=pd.to_datetime(log["day"], format="%Y%m%d")))
+    return summarise(read_cdnow())
 
 
 @pytest.fixture(scope="session")
