@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from statistics import fmean
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -115,7 +115,7 @@ class Competition:
         """Take measures and deciles of rows of `condense_predictions`; origins by lag."""
         order = ["predicted", "actual"]
         for key, rows in groups.groupby(["lag_days", "model", "outcome"]):
-            lag, name, outcome = map(str, cast("tuple[object, ...]", key))
+            lag, name, outcome = map(str, key)
             origin, ordered = origins[int(lag)], rows.sort_values(order)
             measures = self.measures.setdefault(name, {}).setdefault(origin, {})
             measures.update(measure_outcome(ordered, outcome))

@@ -286,9 +286,9 @@ def _say_beaten(found: Competition, champion: str, by: str) -> str:
     """That features tell more than purchase histories do."""
     theirs, ours = (found.average(name, by) for name in (CHALLENGER, champion))
     return (
-        f"{CHALLENGER} predicts better than the champion {champion}: {by} {theirs:.4g} against {ours:.4g} on average over "
-        "the folds. It tells neither P(alive) nor values at other horizons, so the champion stays. Next step: see which "
-        "channels or contacts tell more than purchases do, e.g. as covariates of the model."
+        f"{CHALLENGER} predicts better than the champion {champion}: {by} {theirs:.4g} against {ours:.4g} on average "
+        "over the folds. It tells neither P(alive) nor values at other horizons, so the champion stays. Next step: see "
+        "which channels or contacts tell more than purchases do, e.g. as covariates of the model."
     )
 
 

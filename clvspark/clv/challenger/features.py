@@ -58,8 +58,8 @@ def build_features(
     ]
     key = ["person_id", "features_on"]
     joined = reduce(lambda left, right: left.join(right, on=key, how="left"), parts)
-    nothing = dict.fromkeys((*_SINCE, "survey_score", "interval", "overdue"), NEVER)
-    filled = joined.fillna(nothing).fillna(0.0, subset=list(FEATURES))
+    never = [*_SINCE, "survey_score", "interval", "overdue"]
+    filled = joined.fillna(NEVER, subset=never).fillna(0.0, subset=list(FEATURES))
     return filled.select(*key, *FEATURES)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.ml.classification import RandomForestClassifier
 from pyspark.ml.feature import VectorAssembler
@@ -72,7 +72,7 @@ def train_two_part(examples: DataFrame, config: ChallengerConfig) -> TwoPartMode
             f"{FEWEST} who did and {FEWEST} who did not are needed. Next step: wait for a longer history, or set "
             "'clv.challenger.enabled: false'."
         )
-    settings = {
+    settings: dict[str, Any] = {
         "featuresCol": _VECTOR,
         "numTrees": config.trees,
         "maxDepth": config.depth,

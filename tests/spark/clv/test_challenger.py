@@ -111,7 +111,7 @@ def test_two_parts_and_smearing_give_the_mean_of_what_came(spark: SparkSession) 
 
 def test_too_few_buyers_are_refused_with_their_number(spark: SparkSession) -> None:
     rows = examples(np.random.default_rng(4), 60).assign(purchases_after=0.0)
-    with pytest.raises(TrainingError, match="of 60 persons 0 bought .* at least 50"):
+    with pytest.raises(TrainingError, match=r"of 60 persons 0 bought .* at least 50"):
         train_two_part(spark.createDataFrame(rows), ChallengerConfig())  # type: ignore[call-arg]
 
 
