@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 import numpy as np
@@ -15,6 +16,7 @@ from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 MOST_REPEATS = 7
 """Customers with so many repeat purchases or more are one group."""
 
+# Columns of the heat map at most, each of whole weeks.
 _GRID = 40
 
 
@@ -96,7 +98,7 @@ def grid_alive(model: TransactionModel, *, weeks: int, most_repeats: int = 20) -
 
     Only histories that can be: a repeat purchase takes a day, none at all leaves the last purchase in week 0.
     """
-    recency = np.linspace(0, weeks, min(_GRID, weeks) + 1)
+    recency = np.arange(0.0, weeks + 1, math.ceil(weeks / _GRID))
     grid = pd.MultiIndex.from_product(
         [range(most_repeats + 1), recency], names=["frequency", "recency"]
     ).to_frame(index=False)

@@ -87,6 +87,7 @@ def plot_deciles(deciles: pd.DataFrame, outcome: str) -> alt.Chart:
 
 def plot_alive(grid: pd.DataFrame) -> alt.Chart:
     """Heat map of P(alive) by frequency and recency. In: `curves.grid_alive`."""
+    weeks = sorted(set(grid["last_purchase_week"]))
     return (
         alt.Chart(grid)
         .mark_rect()
@@ -94,9 +95,7 @@ def plot_alive(grid: pd.DataFrame) -> alt.Chart:
             x=alt.X(
                 "last_purchase_week:O",
                 title="Last purchase, weeks after the first",
-                axis=alt.Axis(
-                    labelAngle=0, ticks=False, labelExpr="datum.value % 5 ? '' : datum.value"
-                ),
+                axis=alt.Axis(labelAngle=0, ticks=False, values=weeks[::5]),
             ),
             y=alt.Y("repeats:O", title="Repeat purchases", sort="descending"),
             color=alt.Color(
