@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def features(spark: SparkSession, days: list[dict[str, object]], later: int = 0)
     contacts = [contact("p1", 20, "email_sent"), contact("p1", 60, "email_sent"),
                 contact("p1", 19, "email_opened"), contact("p1", 200, "visit")]  # fmt: skip
     contacts += [contact("p1", -number, "email_opened") for number in range(later)]
-    answered = [("p1", pd.Timestamp(MARCH) - pd.Timedelta(days=n), n) for n in (8, 3)]
+    answered = [("p1", datetime.combine(MARCH, time(12)) - timedelta(days=n), n) for n in (8, 3)]
     found = build_features(
         PERSON_DAY.rows(spark, days),
         ORDER.rows(spark, orders + [order("p2", -number, "s9") for number in range(later)]),
@@ -86,9 +86,9 @@ def test_nothing_of_the_date_or_later_is_in_the_features(spark: SparkSession) ->
 
 
 def examples(chance: np.random.Generator, persons: int) -> pd.DataFrame:
-    """Who has bought lately buys again, ten each time."""
-    frame = pd.DataFrame(0.0, index=range(persons), columns=list(FEATURES))
-    frame["purchases_30"] = chance.integers(0, 2, persons)
+    """Who has bought lately, which all features tell, buys again, for ten in the middle."""
+    lately = chance.integers(0, 2, persons).astype(float)
+    frame = pd.DataFrame(dict.fromkeys(FEATURES, lately))
     buys = chance.random(persons) < np.where(frame["purchases_30"] > 0, 0.8, 0.1)
     amount = 10 * np.exp(chance.normal(0.0, 0.5, persons))
     return frame.assign(purchases_after=buys.astype(float), value_after=np.where(buys, amount, 0.0))
