@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import CLV_SUMMARY
@@ -51,8 +51,9 @@ def summarise_purchases(
         lagged = rows.select("*", lags).withColumn("_until", until)
         return lagged.where(F.col(day) < F.col("_until"))
 
-    past = known(days.where("orders > 0 OR refunds > 0"), "day")
     bought = F.col("orders") > 0
+    active = days.where("orders > 0 OR refunds > 0")
+    past = known(active.withColumn("_log_interval", _log_interval(bought)), "day")
     first = F.min(F.when(bought, F.col("day")))
     summary = past.groupBy("person_id", "lag_days", "_until").agg(
         first.alias("first_purchase_on"),
@@ -63,6 +64,8 @@ def summarise_purchases(
         F.sum("margin").cast(_MONEY).alias("historical_margin"),
         F.min_by("net_revenue", F.when(bought, F.col("day"))).alias("first_revenue"),
         F.min_by("margin", F.when(bought, F.col("day"))).alias("first_margin"),
+        # Summed as decimals, which come to the same in any order.
+        F.sum(F.col("_log_interval").cast("decimal(20,12)")).alias("_log_intervals"),
     )
     if late_refunds is not None:
         summary = _add_refunds_of_first_day(summary, known(late_refunds, "refunded_on"))
@@ -75,6 +78,7 @@ def summarise_purchases(
         "t_days": F.date_diff(last_counted, F.col("first_purchase_on")),
         "monetary_value": _mean_repeat("historical_revenue", "first_revenue"),
         "monetary_margin": _mean_repeat("historical_margin", "first_margin"),
+        "log_intervals": F.coalesce(F.col("_log_intervals").cast("double"), F.lit(0.0)),
     }
     return summary.where("purchase_days > 0").withColumns(columns).select(*CLV_SUMMARY.names)
 
@@ -91,6 +95,18 @@ def _add_refunds_of_first_day(summary: DataFrame, refunds: DataFrame) -> DataFra
     return summary.join(sums, on=key, how="left").withColumns(
         {name: F.col(name) + F.coalesce(part, F.lit(0)) for name, part in parts.items()}
     )
+
+
+def _log_interval(bought: Column) -> Column:
+    """Logarithm of the days since the purchase day before, of a purchase day that has one; a refund is none.
+
+    The days before are the same as of any date, so it is taken once for all lags.
+    """
+    before = (
+        Window.partitionBy("person_id").orderBy("day").rowsBetween(Window.unboundedPreceding, -1)
+    )
+    previous = F.last(F.when(bought, F.col("day")), ignorenulls=True).over(before)
+    return F.when(bought, F.log(F.date_diff("day", previous)))
 
 
 def _mean_repeat(total: str, first: str) -> Column:

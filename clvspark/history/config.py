@@ -1,6 +1,7 @@
 """Configuration of the histories."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -14,6 +15,12 @@ class HistoryConfig(StrictModel):
         0.3, ge=0, le=1, description="margin / net revenue of lines whose product has no cost"
     )
     summary_lags_days: list[Annotated[int, Field(ge=0)]] = Field(
-        [0, 91, 182],
-        description="CLV summaries are kept of what was known so many days before `as_of`",
+        [0],
+        description="CLV summaries are kept of what was known so many days before `as_of`; those that the section clv "
+        "asks for are kept anyway",
     )
+
+    def keeping(self, lags_days: Iterable[int]) -> Self:
+        """The same, with summaries of these lags too."""
+        lags = sorted({*self.summary_lags_days, *lags_days})
+        return self.model_copy(update={"summary_lags_days": lags})

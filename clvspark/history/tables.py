@@ -93,6 +93,12 @@ CLV_SUMMARY = Table(
             "mean margin of a repeat purchase day; 0 without one",
             unit=_MONEY,
         ),
+        Column(
+            "log_intervals",
+            "double",
+            "sum of the natural logarithms of the days between successive purchase days; 0 without a repeat",
+            check="log_intervals >= 0",
+        ),
         Column("first_purchase_on", "date", required=True),
         Column("last_purchase_on", "date", required=True),
         Column("orders", "int", check="orders >= 1"),

@@ -32,6 +32,11 @@ from clvspark.clv.models.units import TimeUnit
 if TYPE_CHECKING:
     from clvspark.clv.logs.compare import Contender
 
+_OF_OTHER_THINGS = {
+    "bg_bb": "time units with a purchase",
+    "sbg": "customers who stay",
+    "gamma_gamma": "spend a purchase",
+}
 _SHOWN = ("bias", "mae", "rmse", "normalised_gini", "decile_mape", "top_decile_share")
 
 
@@ -93,13 +98,20 @@ def compare(
 
 
 def print_comparison(found: Sequence[Contender]) -> None:
-    """One row a model; below, why some could not be fitted."""
-    rows = []
-    for one in found:
-        told = one.to_dict()
-        holdout = told["holdout"] or {}
-        likelihood = (told["log_likelihood"], told["bic"])
-        rows.append((one.name, *likelihood, *(holdout.get(name) for name in _SHOWN)))
-    titles = [name.replace("_", " ") for name in _SHOWN]
-    console.table("Models and baselines", ["model", "log-likelihood", "BIC", *titles], rows)
+    """One row a model, in a table of the fits and one of the holdout; below, why some could not be fitted."""
+    told = [one.to_dict() for one in found]
+    fits = [(one["model"], one["log_likelihood"], one["bic"]) for one in told]
+    console.table("Fits", ["model", "log-likelihood", "BIC"], fits)
+    held = [one for one in told if one["holdout"]]
+    if held:
+        titles = [name.replace("_", " ") for name in _SHOWN]
+        rows = [(one["model"], *(one["holdout"].get(name) for name in _SHOWN)) for one in held]
+        console.table("Holdout", ["model", *titles], rows)
+        apart = [one["model"] for one in held if one["model"] in _OF_OTHER_THINGS]
+        say(
+            *(
+                f"{name} predicts {_OF_OTHER_THINGS[name]}: compare it with no other."
+                for name in apart
+            )
+        )
     say(*(f"{one.name} could not be fitted: {one.reason}" for one in found if one.reason))

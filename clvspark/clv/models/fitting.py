@@ -167,6 +167,7 @@ def negative_hessian(together: ManyObjective, log_params: FloatArray) -> FloatAr
 def one_by_one(
     objective: Objective, points: Sequence[FloatArray]
 ) -> list[tuple[float, FloatArray]]:
+    """The objective at each of several points: what `together` comes to where nothing is gained."""
     return [objective(point) for point in points]
 
 

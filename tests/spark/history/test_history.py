@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
@@ -293,6 +294,24 @@ def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
     assert (row["orders"], row["historical_revenue"]) == (3, Decimal("140.00"))
     assert row["monetary_value"] == pytest.approx(60 - 20)
     assert row["monetary_margin"] == pytest.approx(20)
+
+
+def test_log_intervals_are_of_the_purchase_days_known_and_of_no_refund(
+    spark: SparkSession,
+) -> None:
+    days = [
+        day("p1", date(2026, 3, 1), 1, 100), day("p1", date(2026, 3, 5), 0, -20, refunds=1),
+        day("p1", date(2026, 3, 11), 2, 60), day("p1", date(2026, 3, 31), 1, 30),
+        day("p2", date(2026, 3, 2), 1, 10),
+    ]  # fmt: skip
+    found = summarise_purchases(PERSON_DAY.rows(spark, days), as_of=APRIL, lags_days=[0, 7])
+    sums = {(row["person_id"], row["lag_days"]): row["log_intervals"] for row in found.collect()}
+    assert sums == {
+        ("p1", 0): pytest.approx(math.log(10) + math.log(20)),
+        ("p1", 7): pytest.approx(math.log(10)),
+        ("p2", 0): 0.0,
+        ("p2", 7): 0.0,
+    }
 
 
 def test_what_is_refunded_of_the_first_day_is_no_spend_of_the_later_ones(
