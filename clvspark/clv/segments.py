@@ -7,10 +7,7 @@ A large segment keeps its own estimate, a small one is drawn towards the mean, a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -22,114 +19,15 @@ from clvspark.clv.models.errors import (
     DegenerateDataError,
     InvalidArgumentError,
     InvalidSummaryError,
-    TooManyGroupsError,
 )
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.pooling import NormalPrior, estimate_prior
-from clvspark.clv.models.spark_frames import append_prediction, is_spark_frame
 from clvspark.clv.models.summary import WEIGHT
+from clvspark.clv.segment_models import FitStatus, Segment, SegmentFit, SegmentModels
+from clvspark.clv.segment_rows import RESULT_NAMES, SegmentRows
 
 MIN_SEGMENTS = 3
 """Segments that must have been fitted alone before it is estimated how segments differ."""
-
-_RESULT = "customers double, status string, reason string, document string"
-
-Segment = tuple[str | None, ...]
-
-
-class FitStatus(StrEnum):
-    """Where the parameters of a segment come from."""
-
-    FITTED = "fitted"
-    """Its customers suffice to fit it alone; under a prior, if one could be estimated."""
-    POOLED = "pooled"
-    """It could not be fitted alone: the prior decides what its customers leave open."""
-    PRIOR_ONLY = "prior_only"
-    """Its parameters are those of the whole."""
-
-
-@dataclass(frozen=True)
-class SegmentFit:
-    """The model of one segment, and how it came about."""
-
-    segment: Segment
-    model: MemorylessModel
-    status: FitStatus
-    reason: str
-    customers: float
-
-
-@dataclass(frozen=True)
-class SegmentModels:
-    """A model for each segment, and the one of the whole for segments that were not seen.
-
-    Predictions have the names, arguments and results of those of the models; the summary has the segment columns
-    besides. Segments are compared as text, NULL being one of them.
-    """
-
-    segment_columns: tuple[str, ...]
-    fits: dict[Segment, SegmentFit]
-    whole: MemorylessModel
-    prior: NormalPrior | None
-
-    def model_of(self, segment: Segment) -> MemorylessModel:
-        """The model of a segment; of one that was not seen, the whole's."""
-        fit = self.fits.get(segment)
-        return self.whole if fit is None else fit.model
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a segment: its columns, status, reason, customers, and the estimates of its model."""
-        rows = [
-            dict(zip(self.segment_columns, fit.segment, strict=True))
-            | {"status": fit.status.value, "reason": fit.reason, "customers": fit.customers}
-            | {name: fit.model.to_dict()[name] for name in _ESTIMATES}
-            for fit in self.fits.values()
-        ]
-        return pd.DataFrame(rows)
-
-    def expected_probability_alive(self, summary: Any) -> Any:
-        """See `TransactionModel.expected_probability_alive`."""
-        return self._predict(summary, "p_alive", _ask("expected_probability_alive"))
-
-    def expected_purchases(self, summary: Any, *, future_t: float) -> Any:
-        """See `TransactionModel.expected_purchases`."""
-        return self._predict(
-            summary, "expected_purchases", _ask("expected_purchases", future_t=future_t)
-        )
-
-    def discounted_expected_residual_transactions(
-        self, summary: Any, *, annual_discount_rate: float, horizon: float | None = None
-    ) -> Any:
-        """See `TransactionModel.discounted_expected_residual_transactions`."""
-        ask = _ask(
-            "discounted_expected_residual_transactions",
-            annual_discount_rate=annual_discount_rate,
-            horizon=horizon,
-        )
-        return self._predict(summary, "discounted_expected_transactions", ask)
-
-    def _predict(self, summary: Any, output: str, ask: Callable[..., Any]) -> Any:
-        # Asked of nobody: wrong arguments fail here, not on an executor.
-        names = self.whole.summary_columns
-        ask(self.whole, pd.DataFrame({name: np.empty(0) for name in names}))
-
-        def predict(columns: Any) -> np.ndarray:
-            rows = pd.DataFrame({name: columns[name] for name in names})
-            labels = zip(*(columns[name] for name in self.segment_columns), strict=True)
-            segments = pd.Series(list(labels), index=rows.index, dtype=object)
-            result = pd.Series(np.nan, index=rows.index)
-            for segment, members in rows.groupby(segments, sort=False):
-                result.loc[members.index] = np.asarray(ask(self.model_of(segment), members))
-            return result.to_numpy()
-
-        if is_spark_frame(summary):
-            return append_prediction(summary, names, output, predict, labels=self.segment_columns)
-        _require_columns(summary.columns, [*names, *self.segment_columns])
-        values = predict(_with_labels(summary, self.segment_columns).reset_index(drop=True))
-        return pd.Series(values, index=summary.index, name=output)
-
-
-_ESTIMATES = ("params", "standard_errors", "log_covariance", "log_likelihood")
 
 
 def fit_by_segment(
@@ -150,7 +48,7 @@ def fit_by_segment(
     can be fitted.
     """
     _check_segment_columns(segment_columns, model)
-    rows = _Rows(summary, tuple(segment_columns), model, max_segments)
+    rows = SegmentRows(summary, tuple(segment_columns), model, max_segments)
     try:
         alone = rows.fit_each(partial(_fit_alone, model=model, min_customers=min_customers))
         _refuse_invalid(alone)
@@ -171,7 +69,9 @@ def fit_by_segment(
     return SegmentModels(rows.segment_columns, _by_segment(pooled), whole, prior)
 
 
-def _without_prior(alone: list[SegmentFit], rows: _Rows, model: MemorylessModel) -> SegmentModels:
+def _without_prior(
+    alone: list[SegmentFit], rows: SegmentRows, model: MemorylessModel
+) -> SegmentModels:
     """Segments that were fitted keep their estimates, the others take those of the whole."""
     if len(alone) == 1 and alone[0].status is FitStatus.FITTED:
         return SegmentModels(rows.segment_columns, _by_segment(alone), alone[0].model, None)
@@ -240,133 +140,11 @@ def _fit_pooled(
     return SegmentFit(segment, own, status, reason, customers)
 
 
-class _Rows:
-    """Distinct rows of each segment, in Spark or in pandas, and the way to fit them one by one."""
-
-    def __init__(
-        self,
-        summary: Any,
-        segment_columns: tuple[str, ...],
-        model: MemorylessModel,
-        max_segments: int,
-    ) -> None:
-        self.segment_columns = segment_columns
-        self._model = model
-        self._on_spark = is_spark_frame(summary)
-        names = model.summary_columns
-        _require_columns(summary.columns, [*names, *segment_columns])
-        if self._on_spark:
-            self.condensed = _condense_on_spark(summary, names, segment_columns).persist()
-            segments = (
-                self.condensed.select(*segment_columns).distinct().limit(max_segments + 1).count()
-            )
-        else:
-            self.condensed = _condense_in_pandas(summary, names, segment_columns)
-            segments = len(self.condensed[[*segment_columns]].drop_duplicates())
-        if segments > max_segments:
-            self.release()
-            raise TooManyGroupsError(
-                f"summary: more than {max_segments} segments by {', '.join(segment_columns)}; each has a model that "
-                "every executor holds; choose coarser segments, or raise max_segments"
-            )
-
-    def fit_each(self, fit: Callable[[Segment, pd.DataFrame], SegmentFit]) -> list[SegmentFit]:
-        """Apply `fit(segment, rows)` to every segment."""
-        columns = [*self.segment_columns]
-        if not self._on_spark:
-            groups = self.condensed.groupby(columns, dropna=False, sort=False)
-            return [fit(_segment(rows, columns), rows) for _, rows in groups]
-
-        def fit_one(rows: pd.DataFrame) -> pd.DataFrame:
-            found = fit(_segment(rows, columns), rows)
-            known = found.model.is_fitted
-            document = json.dumps(found.model.to_dict()) if known else None
-            row = (*found.segment, found.customers, found.status.value, found.reason, document)
-            return pd.DataFrame([row], columns=[*columns, *_RESULT_NAMES])
-
-        schema = ", ".join([*(f"`{name}` string" for name in columns), _RESULT])
-        found = self.condensed.groupBy(*columns).applyInPandas(fit_one, schema).collect()
-        return [self._read(tuple(row)) for row in found]
-
-    def release(self) -> None:
-        """Give back what Spark keeps of the rows."""
-        if self._on_spark:
-            self.condensed.unpersist()
-
-    def _read(self, row: tuple[Any, ...]) -> SegmentFit:
-        segment, (customers, status, reason, document) = (
-            row[: -len(_RESULT_NAMES)],
-            row[-len(_RESULT_NAMES) :],
-        )
-        kind = type(self._model)
-        model = kind.from_dict(json.loads(document)) if document else kind(**self._model.settings())
-        return SegmentFit(segment, model, FitStatus(status), reason, customers)
-
-
-_RESULT_NAMES = tuple(part.split()[0] for part in _RESULT.split(", "))
-
-
-def _condense_on_spark(summary: Any, names: Sequence[str], segment_columns: Sequence[str]) -> Any:
-    from pyspark.sql import functions as F
-
-    weight = F.col(WEIGHT).cast("double") if WEIGHT in summary.columns else F.lit(1.0)
-    rows = summary.select(
-        *(F.col(name).cast("string").alias(name) for name in segment_columns),
-        *(F.col(name).cast("double").alias(name) for name in names),
-        weight.alias(WEIGHT),
-    )
-    return rows.groupBy(*segment_columns, *names).agg(F.sum(WEIGHT).alias(WEIGHT))
-
-
-def _condense_in_pandas(
-    summary: pd.DataFrame, names: Sequence[str], segment_columns: Sequence[str]
-) -> pd.DataFrame:
-    weight = summary.get(WEIGHT, 1.0)
-    rows = _with_labels(summary, segment_columns)[[*segment_columns, *names]].assign(
-        **{WEIGHT: weight}
-    )
-    keys = [*segment_columns, *names]
-    return rows.groupby(keys, dropna=False, as_index=False, sort=False)[WEIGHT].sum()
-
-
-def _with_labels(summary: pd.DataFrame, segment_columns: Sequence[str]) -> pd.DataFrame:
-    """The frame with segment columns as text or None."""
-    texts = {
-        name: summary[name]
-        .astype(object)
-        .map(str, na_action="ignore")
-        .where(summary[name].notna(), None)
-        for name in segment_columns
-    }
-    return summary.assign(**texts)
-
-
-def _segment(rows: pd.DataFrame, columns: Sequence[str]) -> Segment:
-    labels = rows[[*columns]].iloc[0]
-    return tuple(None if pd.isna(label) else str(label) for label in labels)
-
-
-def _ask(method: str, **arguments: Any) -> Callable[..., Any]:
-    def ask(model: MemorylessModel, rows: pd.DataFrame) -> Any:
-        return getattr(model, method)(rows, **arguments)
-
-    return ask
-
-
 def _check_segment_columns(segment_columns: Sequence[str], model: MemorylessModel) -> None:
-    reserved = {*model.summary_columns, WEIGHT, *_RESULT_NAMES}
+    reserved = {*model.summary_columns, WEIGHT, *RESULT_NAMES}
     distinct = set(segment_columns)
     valid = not isinstance(segment_columns, str) and 0 < len(distinct) == len(segment_columns)
     if not valid or distinct & reserved:
         raise InvalidArgumentError(
             f"segment_columns: must be one or more different columns, none of them {', '.join(sorted(reserved))}"
-        )
-
-
-def _require_columns(columns: Any, names: Sequence[str]) -> None:
-    missing = [name for name in names if name not in columns]
-    if missing:
-        raise InvalidSummaryError(
-            f"summary: column(s) {', '.join(missing)} missing; a summary by segment has {', '.join(names)}; rename or "
-            "add the columns"
         )

@@ -118,6 +118,7 @@ class LifetimeModel(ABC):
         self, sample: Groups, *, together: ManyObjective, n_customers: float
     ) -> Maximum:
         """Maximum of a likelihood that is summed elsewhere, from the best start for a sample of the rows."""
+        sample = self._select_groups(sample)
         return maximise(
             lambda point: together([point])[0],
             self._working_starts(sample),

@@ -196,7 +196,7 @@ class CovariateModel(MemorylessModel):
     def sum_log_likelihood(
         self, working: FloatArray, groups: Groups, weight: FloatArray
     ) -> tuple[float, FloatArray]:
-        """See `LifetimeModel.sum_log_likelihood`; with the coefficients."""
+        """See `LifetimeModel.sum_log_likelihood`; with the coefficients after the parameters."""
         if not self.covariates:
             return super().sum_log_likelihood(working, groups, weight)
         n = len(self.parameter_names)

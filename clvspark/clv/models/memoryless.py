@@ -37,7 +37,7 @@ class MemorylessModel(TransactionModel):
 
         def penalised(u: FloatArray) -> tuple[float, FloatArray]:
             value, gradient = objective(prior.mean + root @ u)
-            return value - u @ u / (2.0 * n), root.T @ gradient - u / n
+            return value - float(u @ u) / (2.0 * n), root.T @ gradient - u / n
 
         u, spread, n_iterations = np.zeros(root.shape[1]), np.zeros((root.shape[1],) * 2), 0
         if len(u):

@@ -55,8 +55,13 @@ def estimate_prior(estimates: FloatArray, covariances: FloatArray) -> NormalPrio
         return -value, -(2.0 * slope @ factor)[lower]
 
     start = np.diag(np.sqrt(between))[lower]
-    options = {"maxiter": 2000, "maxfun": 5000, "ftol": 1e-14, "gtol": 1e-9}
-    found = minimize(negative, start, jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        negative,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 2000, "maxfun": 5000, "ftol": 1e-14, "gtol": 1e-9},
+    )
     factor = np.zeros((size, size))
     factor[lower] = found.x
     covariance = factor @ factor.T
@@ -70,7 +75,8 @@ def _mean(
     precisions = np.linalg.inv(tau + covariances)
     total = precisions.sum(axis=0)
     weighted = np.einsum("jik,jk->i", precisions, estimates)
-    return np.linalg.solve(total, weighted), precisions, total
+    mean = np.asarray(np.linalg.solve(total, weighted), dtype=np.float64)
+    return mean, np.asarray(precisions, dtype=np.float64), np.asarray(total, dtype=np.float64)
 
 
 def _restricted_log_likelihood(

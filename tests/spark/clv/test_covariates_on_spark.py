@@ -64,6 +64,8 @@ def test_distributed_rows_are_checked(frame: DataFrame) -> None:
         model.fit(frame.selectExpr("* except (age)", "nullif(age, age) AS age"), max_groups=1)
     with pytest.raises(DegenerateDataError, match=r"covariate\(s\) web are the same"):
         model.fit(frame.where("web = 1"), max_groups=1)
+    with pytest.raises(DegenerateDataError, match="frequency: 0 for every customer"):
+        model.fit(frame.where("frequency = 0"), max_groups=1)
 
 
 def test_scores_on_spark_are_those_in_pandas(customers: pd.DataFrame, frame: DataFrame) -> None:

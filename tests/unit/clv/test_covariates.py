@@ -71,6 +71,12 @@ def test_a_customer_is_one_of_the_plain_model_with_his_parameters(
             rows, annual_discount_rate=0.1, horizon=52
         ),
     ]
+    repeaters = KNOWN[KNOWN["frequency"] > 0]
+    alone = [
+        kind.from_params(own.loc[i].to_dict(), time_unit="week").log_likelihood(KNOWN.loc[[i]])
+        for i in repeaters.index
+    ]
+    assert model.log_likelihood(repeaters) == pytest.approx(sum(alone), rel=1e-12)
     for ask in asked:
         together = ask(model, KNOWN)
         for i in KNOWN.index:

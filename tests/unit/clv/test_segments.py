@@ -15,7 +15,8 @@ from clvspark.clv.models.errors import (
     TooManyGroupsError,
 )
 from clvspark.clv.models.pooling import NormalPrior, estimate_prior
-from clvspark.clv.segments import FitStatus, SegmentModels, fit_by_segment
+from clvspark.clv.segment_models import FitStatus, SegmentModels
+from clvspark.clv.segments import fit_by_segment
 
 TRUTH = {"r": 0.8, "alpha": 6.0, "s": 0.7, "beta": 12.0}
 PARETO = ParetoNBDModel(time_unit="week")
