@@ -9,7 +9,8 @@ _NO_COLON = "instr(source_system, ':') = 0"
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True, check=_NO_COLON)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
 _EVENT_TYPES = (
-    *SALES,
+    "order",
+    "refund",
     # In a shop on the web or in an app. A visit is one as a whole, where its system tells no more of it.
     "visit",
     "view",
@@ -31,6 +32,9 @@ _EVENT_TYPES = (
     "call",
     "chat",
     "service_contact",
+    # An order's later life, beside refunds.
+    "order_updated",
+    "order_cancelled",
 )
 # Sales that say what something costs; a cancellation annuls whatever its order has come to.
 PRICED = tuple(kind for kind in SALES if kind != "order_cancelled")

@@ -17,7 +17,7 @@ from clvspark.sources.values import map_field
 DAY = "2026-03-01"
 FILLED = {
     "event_type": "order", "channel": "email", "occurred_at": DAY, "net_revenue": 1, "purpose": "news", "val": "y",
-    "recorded_at": DAY, "answered_at": DAY, "score": 9, "starts_on": DAY, "ends_on": DAY,
+    "recorded_at": DAY, "answered_at": DAY, "score": 9, "starts_on": DAY, "ends_on": DAY, "valid_on": DAY, "rate": 1,
 }  # fmt: skip
 
 
