@@ -110,6 +110,8 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
     for column in table.columns:
         if column.allowed and column.name in values:
             values[column.name] = F.lower(F.trim(values[column.name]))
+    if "currency" in values:
+        values["currency"] = F.upper(F.trim(values["currency"]))
     values["source_system"] = values.get("source_system", F.lit(system))
     for name in QUALIFIED.get(output.to, ()):
         if name in values:
@@ -147,13 +149,10 @@ def _complete_event(values: dict[str, Column]) -> list[Column]:
     if said:
         values |= complete_amounts(said)
         faults.append(contradiction_of(said))
-    if "currency" in values:
-        code = F.upper(F.trim(values["currency"]))
-        values["currency"] = code
-        if said:
-            # An amount of an unknown currency is not one of the lakehouse's.
-            unnamed = values["net_revenue"].isNotNull() & code.isNull()
-            faults.append(F.when(unnamed, F.lit("missing:currency")))
+    if said and "currency" in values:
+        # An amount of an unknown currency is not one of the lakehouse's.
+        unnamed = values["net_revenue"].isNotNull() & values["currency"].isNull()
+        faults.append(F.when(unnamed, F.lit("missing:currency")))
     return faults
 
 

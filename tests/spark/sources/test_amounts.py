@@ -54,7 +54,7 @@ SALES = [
     "pound,order,2026-03-02,,,,10.00,,,GBP",
     "visit,visit,2026-03-02,,,,,,,GBP",
 ]
-RATES = ["currency,day,rate", "EUR,2026-03-01,1.1", "EUR,2026-03-03,1.25", "EUR,2026-03-09,3"]
+RATES = ["currency,day,rate", "EUR,2026-03-01,1.1", "eur,2026-03-03,1.25", "EUR,2026-03-09,3"]
 
 
 @pytest.fixture(scope="module")
