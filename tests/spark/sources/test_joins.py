@@ -12,10 +12,10 @@ from clvspark.lakehouse.table import Table
 from clvspark.sources.config import FieldRule, LandingFile
 from clvspark.sources.map_rows import map_rows
 from clvspark.sources.tables import (
-    EXCHANGE_RATE,
     CONSENT,
     CUSTOMER_RECORD,
     EVENT,
+    EXCHANGE_RATE,
     SURVEY_RESPONSE,
     TARGETS,
 )
