@@ -14,6 +14,11 @@ class HistoryConfig(StrictModel):
     default_margin_rate: float = Field(
         0.3, ge=0, le=1, description="margin / net revenue of lines whose product has no cost"
     )
+    session_gap_minutes: int = Field(
+        30,
+        ge=1,
+        description="pause that ends a session, where systems do not name sessions themselves",
+    )
     summary_lags_days: list[Annotated[int, Field(ge=0)]] = Field(
         [0],
         description="CLV summaries are kept of what was known so many days before `as_of`; those that the section clv "

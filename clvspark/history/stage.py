@@ -7,24 +7,27 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
+from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
-from clvspark.history.orders import attach_person, build_interactions, build_orders
+from clvspark.history.interactions import build_interactions
+from clvspark.history.orders import attach_person, build_orders
 from clvspark.history.person_day import summarise_person_days
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
+from clvspark.history.reconcile import sum_annulled_revenue
+from clvspark.history.sessions import assign_sessions, build_sessions
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, SESSION, TABLES
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.side_by_side import keep_all, side_by_side
-from clvspark.sources.tables import EVENT, PRODUCT
+from clvspark.sources.tables import EVENT, PRODUCT, SURVEY_RESPONSE
 
 STAGE = "history"
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
     """Bring history.* up to the events and identities; summaries of other dates stay as they are."""
-    reads = (EVENT, PRODUCT, PERSON_LINK)
+    reads = (EVENT, SURVEY_RESPONSE, PRODUCT, PERSON_LINK)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
             _build(run, lake, config, as_of)
@@ -36,16 +39,21 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     events = attach_person(lake.read(EVENT), current)
     rate = config.default_margin_rate
     orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
-    # Kept, as orders are held against the events before anything is written.
-    orders, interactions = keep_all(orders, build_interactions(events), eager=False)
+    touches = assign_sessions(events, gap_minutes=config.session_gap_minutes)
+    # Kept, as orders are held against the events before anything is written, and touches are read twice.
+    orders, touches = keep_all(orders, touches, eager=False)
     _reconcile(run, lake.read(EVENT), orders)
-    run.overwrite_all({ORDER: orders, INTERACTION: interactions}, cached=True)
+    answers = attach_person(lake.read_or_empty(SURVEY_RESPONSE), current)
+    interactions = build_interactions(touches, answers)
+    run.overwrite_all(
+        {ORDER: orders, INTERACTION: interactions, SESSION: build_sessions(touches)}, cached=True
+    )
     run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
     summary = summarise_purchases(
         lake.read(PERSON_DAY),
         as_of=as_of,
         lags_days=config.summary_lags_days,
-        late_refunds=list_late_refunds(lake.read(ORDER)),
+        late_changes=list_late_changes(lake.read(ORDER)),
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
 
@@ -54,9 +62,10 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
-    sums = (events.agg(revenue), orders.agg(revenue, anonymous))
+    sums = (events.agg(revenue), sum_annulled_revenue(events), orders.agg(revenue, anonymous))
     found = side_by_side(lambda df: df.collect()[0], sums)
-    (landed,), (total, unknown) = ([value or 0 for value in row] for row in found)
+    (written,), (annulled,), (total, unknown) = ([value or 0 for value in row] for row in found)
+    landed = written - annulled
     if landed != total:
         raise ContractError(
             f"{ORDER.name}: net_revenue is {total}, the events have {landed}. Lines were lost or counted twice, or "
@@ -66,3 +75,5 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     run.metric("revenue", float(total))
     run.metric("revenue_of_persons", float(total - unknown))
     run.metric("revenue_anonymous", float(unknown))
+    if annulled:
+        run.metric("revenue_annulled", float(annulled))
