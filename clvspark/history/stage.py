@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.attribution.stage import attribute_orders
 from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
@@ -48,6 +49,7 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
         late_refunds=list_late_refunds(lake.read(ORDER)),
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
+    attribute_orders(run, lake, config.attribution)
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

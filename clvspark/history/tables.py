@@ -3,6 +3,7 @@
 from clvspark.lakehouse.table import Column, Table
 
 _MONEY = "lakehouse currency"
+ATTRIBUTION_METHODS = ("first", "last", "linear", "position", "time_decay", "markov", "shapley")
 
 ORDER = Table(
     "history.order",
@@ -105,4 +106,46 @@ CLV_SUMMARY = Table(
     },
     cluster_by=("as_of_date", "person_id"),
 )
-TABLES = (ORDER, INTERACTION, PERSON_DAY, CLV_SUMMARY)
+ATTRIBUTION = Table(
+    "history.attribution",
+    "Credit of one touchpoint for one order of a person by one method; refunds are taken off their order.",
+    (
+        Column("order_id", "string", key=True, references="history.order"),
+        Column(
+            "event_id",
+            "string",
+            "the touchpoint, of history.interaction; none: no touchpoint led to the order",
+            key=True,
+        ),
+        Column("method", "string", key=True, allowed=ATTRIBUTION_METHODS),
+        Column("person_id", "string", required=True, references="identity.person"),
+        Column("ordered_at", "timestamp", required=True),
+        Column("touched_at", "timestamp", "NULL: no touchpoint", check="touched_at <= ordered_at"),
+        Column("channel", "string", "direct: no touchpoint led to the order", required=True),
+        Column("campaign_id", "string", references="sources.campaign"),
+        Column(
+            "credit",
+            "decimal(9,8)",
+            "share of the order; sums to 1 by order and method",
+            required=True,
+            check="credit BETWEEN 0 AND 1",
+        ),
+        Column(
+            "attributed_revenue",
+            "decimal(18,2)",
+            "sums to the net revenue of the order, by method",
+            required=True,
+            unit=_MONEY,
+        ),
+        Column(
+            "attributed_margin",
+            "decimal(18,2)",
+            "sums to the margin of the order, by method",
+            required=True,
+            unit=_MONEY,
+        ),
+    ),
+    checks={"touchpoint_has_an_instant": "(event_id = 'none') = (touched_at IS NULL)"},
+    cluster_by=("person_id",),
+)
+TABLES = (ORDER, INTERACTION, PERSON_DAY, CLV_SUMMARY, ATTRIBUTION)
