@@ -1,4 +1,4 @@
-"""History: `sources.event` and `identity.person_link` -> `history.*`."""
+"""History: `sources.event`, `sources.survey_response` and `identity.person_link` -> `history.*`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,33 @@ from pyspark.sql import functions as F
 from clvspark.history.attribution.stage import attribute_orders
 from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
+from clvspark.history.kpis import tabulate_kpis
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
+from clvspark.history.relationship import describe_relationships
+from clvspark.history.surveys import name_answers, summarise_answers
+from clvspark.history.tables import (
+    CLV_SUMMARY,
+    INTERACTION,
+    KPI,
+    ORDER,
+    PERSON_DAY,
+    RELATIONSHIP,
+    TABLES,
+)
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.side_by_side import keep_all, side_by_side
-from clvspark.sources.tables import EVENT, PRODUCT
+from clvspark.sources.tables import EVENT, PRODUCT, SURVEY_RESPONSE
 
 STAGE = "history"
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
-    """Bring history.* up to the events and identities; summaries of other dates stay as they are."""
-    reads = (EVENT, PRODUCT, PERSON_LINK)
+    """Bring history.* up to the events and identities; what is of other dates stays as it is."""
+    reads = (EVENT, PRODUCT, PERSON_LINK, SURVEY_RESPONSE)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
             _build(run, lake, config, as_of)
@@ -50,6 +61,23 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
     attribute_orders(run, lake, config.attribution)
+    _describe(run, lake, config, as_of)
+
+
+def _describe(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
+    """Relationships and key figures of the date, from what is written already."""
+    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
+    found = {
+        RELATIONSHIP: describe_relationships(
+            lake.read(PERSON_DAY),
+            summarise_answers(answers, as_of=as_of),
+            as_of=as_of,
+            config=config.relationship,
+        ),
+        KPI: tabulate_kpis(lake.read(ORDER), answers, as_of=as_of, config=config.kpi),
+    }
+    run.overwrite_all(found, where=rows_of(as_of))
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

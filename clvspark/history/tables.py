@@ -106,6 +106,16 @@ CLV_SUMMARY = Table(
     },
     cluster_by=("as_of_date", "person_id"),
 )
+SEGMENTS = (
+    "champions",
+    "loyal",
+    "promising",
+    "needs_attention",
+    "cannot_lose",
+    "at_risk",
+    "hibernating",
+)
+EVERY_CHANNEL = "all"
 ATTRIBUTION = Table(
     "history.attribution",
     "Credit of one touchpoint for one order of a person by one method; refunds are taken off their order.",
@@ -148,4 +158,63 @@ ATTRIBUTION = Table(
     checks={"touchpoint_has_an_instant": "(event_id = 'none') = (touched_at IS NULL)"},
     cluster_by=("person_id",),
 )
-TABLES = (ORDER, INTERACTION, PERSON_DAY, CLV_SUMMARY, ATTRIBUTION)
+_STAGES = ("new", "growing", "core", "slipping", "lapsed")
+_SCORE = "BETWEEN 1 AND 5"
+RELATIONSHIP = Table(
+    "history.relationship",
+    "How things stand with a person who has bought, on a date, by past facts alone; no model is asked.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("as_of_date", "date", key=True),
+        Column(
+            "recency_days",
+            "int",
+            "of RFM, from the last purchase to the last day counted; t_x of the models is in history.clv_summary",
+            unit="day",
+            required=True,
+            check="recency_days >= 0",
+        ),
+        Column("frequency", "int", "of RFM: purchase days, the first included", required=True),
+        Column("monetary", "decimal(18,2)", "of RFM: net revenue so far", unit=_MONEY),
+        Column("r_score", "int", "5: bought most recently", check=f"r_score {_SCORE}"),
+        Column("f_score", "int", "5: most often", check=f"f_score {_SCORE}"),
+        Column("m_score", "int", "5: most revenue", check=f"m_score {_SCORE}"),
+        Column("segment", "string", "by r_score and f_score", required=True, allowed=SEGMENTS),
+        Column(
+            "usual_gap_days",
+            "double",
+            "usual time between purchase days",
+            unit="day",
+            required=True,
+        ),
+        Column(
+            "spend_trend",
+            "double",
+            "revenue a day lately / before; NULL: too short a history",
+        ),
+        Column("stage", "string", required=True, allowed=_STAGES),
+        Column(
+            "previous_stage",
+            "string",
+            "history.relationship.compare_days before; NULL: had not bought then",
+            allowed=_STAGES,
+        ),
+        Column("answers", "int", "to surveys so far", required=True, check="answers >= 0"),
+        Column("last_score", "int", "0 to 10; NULL: none", check="last_score BETWEEN 0 AND 10"),
+        Column("last_answered_on", "date"),
+    ),
+    checks={"answered": "(answers = 0) = (last_score IS NULL)"},
+    cluster_by=("as_of_date", "person_id"),
+)
+KPI = Table(
+    "history.kpi",
+    "One key figure of one month, over all channels or of one; clvspark/history/kpis.py defines each.",
+    (
+        Column("as_of_date", "date", key=True),
+        Column("period_starts_on", "date", "first day of the month", key=True),
+        Column("kpi", "string", key=True),
+        Column("channel", "string", "all: over all channels", key=True),
+        Column("value", "double", required=True),
+    ),
+)
+TABLES = (ORDER, INTERACTION, PERSON_DAY, CLV_SUMMARY, ATTRIBUTION, RELATIONSHIP, KPI)
