@@ -27,32 +27,52 @@ def share_orders(
     Credits of an order sum to 1, attributed revenue and margin to those of the order, for each method.
     Touchpoints that a method gives nothing have no row.
     """
-    led = paths.where("order_id IS NOT NULL")
-    weights = [
-        F.struct(
-            F.lit(method).alias("method"),
-            _count_units(_weigh(method, config, channel_values.get(method, {}))).alias("_units"),
-        )
-        for method in config.methods
-    ]
-    # Weights look at the whole path, so they are there before the rows are multiplied.
-    weighed = led.withColumn("_weights", F.array(*weights))
-    by_method = weighed.select(*paths.columns, F.inline("_weights"))
-    whole = Window.partitionBy(*_SHARE)
-    # Channels that are worth nothing share alike, or the order would be lost.
-    by_method = by_method.withColumn(
-        "_units",
-        F.when(F.sum("_units").over(whole) == 0, F.lit(_UNITS)).otherwise(F.col("_units")),
-    )
     amounts = {
         "credit": F.lit(1).cast("decimal(9,8)"),
         "attributed_revenue": F.col("net_revenue"),
         "attributed_margin": F.col("margin"),
     }
-    shared = by_method.where("_units > 0").withColumns(amounts)
+    led = paths.where("order_id IS NOT NULL").withColumns(amounts)
+    shared = weigh_touchpoints(
+        led.where("path_length > 1"), config=config, channel_values=channel_values
+    )
     for name in amounts:
         shared = share_exactly(shared, name)
-    return shared.select(*ATTRIBUTION.names)
+    # Most orders have one touchpoint or none: it gets the whole by every method, without being sorted.
+    methods = F.explode(F.array(*(F.lit(method) for method in config.methods))).alias("method")
+    whole = led.where("path_length = 1").select("*", methods)
+    return shared.select(*ATTRIBUTION.names).unionByName(whole.select(*ATTRIBUTION.names))
+
+
+def weigh_touchpoints(
+    led: DataFrame, *, config: AttributionConfig, channel_values: ChannelValues
+) -> DataFrame:
+    """Touchpoints once for each method, with ``method``, the weight ``_units`` by it and its sum ``_total``.
+
+    In: rows of `build_paths` that led to an order. Touchpoints of no weight are left out; where all of an order have
+    none, as those of channels that are worth nothing, they weigh alike, or the order would be lost.
+    """
+    units = {
+        f"_units_{method}": _count_units(_weigh(method, config, channel_values.get(method, {})))
+        for method in config.methods
+    }
+    path = Window.partitionBy("person_id", "path")
+    # Summed before the rows are multiplied.
+    totals = {name.replace("units", "total"): F.sum(name).over(path) for name in units}
+    weighed = led.withColumns(units).withColumns(totals)
+    by_method = [
+        F.struct(
+            F.lit(method).alias("method"),
+            F.when(F.col(f"_total_{method}") > 0, F.col(f"_units_{method}"))
+            .otherwise(F.lit(_UNITS).cast("bigint"))
+            .alias("_units"),
+            F.when(F.col(f"_total_{method}") > 0, F.col(f"_total_{method}"))
+            .otherwise(F.col("path_length") * _UNITS)
+            .alias("_total"),
+        )
+        for method in config.methods
+    ]
+    return weighed.select(*led.columns, F.inline(F.array(*by_method))).where("_units > 0")
 
 
 def _count_units(weight: Column) -> Column:
@@ -103,7 +123,7 @@ def _weigh_channel(values: Mapping[str, float]) -> Column:
 def share_exactly(shares: DataFrame, amount: str) -> DataFrame:
     """The amount of the whole, on each of its rows, replaced by the part of the row; the parts sum to the whole.
 
-    In: ``person_id, order_id, method, position, _units`` and the amount, a decimal. Parts are rounded down in the
+    In: rows of `weigh_touchpoints` with the amount, a decimal. Parts are rounded down in the
     smallest unit of the decimal, and what is left goes, one unit each, to the largest remainders (Hamilton's
     method), of equal ones to the earliest touchpoint. A negative amount is shared as the positive one.
     """
@@ -111,21 +131,17 @@ def share_exactly(shares: DataFrame, amount: str) -> DataFrame:
     scale = 10**kind.scale  # type: ignore[attr-defined]
     whole = Window.partitionBy(*_SHARE)
     cents = (F.abs(F.col(amount)) * scale).cast("decimal(18,0)")
-    of_units = shares.withColumns(
-        {
-            "_total": F.sum("_units").over(whole).cast("decimal(18,0)"),
-            "_due": cents * F.col("_units").cast("decimal(10,0)"),
-        }
-    )
+    due = cents * F.col("_units").cast("decimal(10,0)")
+    of_units = shares.withColumns({"_due": due, "_of": F.col("_total").cast("decimal(18,0)")})
     parts = of_units.withColumns(
-        {"_part": F.expr("_due div _total"), "_remainder": F.col("_due") % F.col("_total")}
+        {"_part": F.expr("_due div _of"), "_remainder": F.col("_due") % F.col("_of")}
     )
     largest = whole.orderBy(F.desc("_remainder"), "position")
     left = cents - F.sum("_part").over(whole)
     part = F.col("_part") + (F.row_number().over(largest) <= left).cast("int")
     exact = (part.cast("decimal(18,0)") / F.lit(scale)).cast(kind) * F.signum(amount).cast("int")
     shared = parts.withColumn(amount, exact.cast(kind))
-    return shared.drop("_total", "_due", "_part", "_remainder")
+    return shared.drop("_due", "_of", "_part", "_remainder")
 
 
 def sum_by_method(attribution: DataFrame) -> DataFrame:
