@@ -196,4 +196,4 @@ def _share(part: str, whole: str) -> Column:
 
 def _by_kpi(figures: DataFrame, names: list[str]) -> DataFrame:
     doubles = figures.select(*_CELL, *(F.col(name).cast("double").alias(name) for name in names))
-    return doubles.unpivot(_CELL, names, "kpi", "value")
+    return doubles.unpivot([*_CELL], [*names], "kpi", "value")

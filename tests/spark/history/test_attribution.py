@@ -11,12 +11,18 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from clvspark.history.attribution import stage
 from clvspark.history.attribution.channels import count_coalitions, count_transitions
 from clvspark.history.attribution.config import AttributionConfig
 from clvspark.history.attribution.paths import build_paths, list_touchpoints, net_refunds
 from clvspark.history.attribution.shares import share_orders
-from clvspark.history.attribution.stage import refuse_unequal_sums, value_channels
+from clvspark.history.attribution.stage import (
+    attribute_orders,
+    refuse_unequal_sums,
+    value_channels,
+)
 from clvspark.history.tables import ATTRIBUTION, INTERACTION, ORDER
+from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.lakehouse.errors import ContractError
 
@@ -163,6 +169,27 @@ def test_what_does_not_add_up_is_refused(spark: SparkSession, shared: DataFrame)
         refuse_unequal_sums(orders, shared.where("method <> 'markov' OR order_id <> 'o1'"), CONFIG)
     with pytest.raises(ContractError, match="by last are 0 and 0"):
         refuse_unequal_sums(orders, shared.where("method <> 'last'"), CONFIG)
+
+
+def test_what_the_stage_writes_adds_up_or_is_not_written(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.overwrite(ORDER, ORDER.rows(lake.spark, ORDERS))
+    lake.overwrite(INTERACTION, INTERACTION.rows(lake.spark, TOUCHES))
+    config = AttributionConfig(methods=["last"])  # type: ignore[call-arg]
+    runs = {"as_of": None, "config": config, "reads": (), "writes": (ATTRIBUTION,)}
+    with lake.writing("history"), lake.run("attribution", **runs) as run:
+        attribute_orders(run, lake, config)
+    written = lake.read(ATTRIBUTION).collect()
+    assert sorted(row["order_id"] for row in written) == ["lost", "o1", "o2", "o3"]
+    monkeypatch.setattr(stage, "share_orders", lambda *a, **k: share_orders(*a, **k).limit(1))
+    with (
+        lake.writing("history"),
+        pytest.raises(ContractError, match="The table was left as it was"),
+        lake.run("attribution", **runs) as run,
+    ):
+        attribute_orders(run, lake, config)
+    assert sorted(lake.read(ATTRIBUTION).collect()) == sorted(written)
 
 
 def test_without_touchpoints_every_order_is_direct(spark: SparkSession) -> None:
