@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.sources.tables import EVENT
 
 Method = Literal["first", "last", "linear", "position", "time_decay", "markov", "shapley"]
-_ALL: list[Method] = ["first", "last", "linear", "position", "time_decay", "markov", "shapley"]
+_ALL: list[Method] = [*get_args(Method)]
 _SALES = ("order", "refund")
 
 
@@ -30,7 +30,7 @@ class PositionConfig(StrictModel):
 class AttributionConfig(StrictModel):
     """Which interactions are touchpoints, and the methods that share an order among them."""
 
-    methods: list[Method] = Field(_ALL, description="an empty list: nothing is attributed")
+    methods: list[Method] = Field(_ALL, min_length=1)
     window_days: int = Field(
         30, ge=1, le=3650, description="a touchpoint counts for an order at most so many days later"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import combinations, pairwise
 from math import factorial
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,8 @@ from clvspark.history.attribution.channels import (
     removal_effects,
     shapley_values,
 )
-from clvspark.history.attribution.config import AttributionConfig
+from clvspark.history.attribution.config import AttributionConfig, Method
+from clvspark.history.tables import ATTRIBUTION_METHODS
 from clvspark.lakehouse.errors import ContractError
 
 
@@ -139,9 +141,15 @@ def test_more_channels_than_a_chain_may_have_are_refused() -> None:
         shapley_values((channel, 1, 1) for channel, *_ in many)
 
 
+def test_the_table_allows_every_method_and_no_other() -> None:
+    assert AttributionConfig().methods == list(ATTRIBUTION_METHODS)  # type: ignore[call-arg]
+    assert get_args(Method) == ATTRIBUTION_METHODS
+
+
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
+        ({"methods": []}, "at least 1 item"),
         ({"methods": ["last", "last"]}, "'methods' names last more than once"),
         ({"touchpoints": ["tv"]}, "tv is no type of interaction; a touchpoint is one of call, "),
         ({"touchpoints": ["order"]}, "order is no type of interaction"),
