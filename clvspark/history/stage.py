@@ -1,4 +1,4 @@
-"""History: `sources.event` and `identity.person_link` -> `history.*`."""
+"""History: `sources.event`, `sources.survey_response` and `identity.person_link` -> `history.*`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.attribution.stage import attribute_orders
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.interactions import build_interactions
+from clvspark.history.kpis import tabulate_kpis
 from clvspark.history.orders import attach_person, build_orders
 from clvspark.history.person_day import summarise_person_days
 from clvspark.history.reconcile import sum_annulled_revenue
+from clvspark.history.relationship import describe_relationships
 from clvspark.history.sessions import assign_sessions, build_sessions
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, SESSION, TABLES
+from clvspark.history.surveys import name_answers, summarise_answers
+from clvspark.history.tables import (
+    CLV_SUMMARY,
+    INTERACTION,
+    KPI,
+    ORDER,
+    PERSON_DAY,
+    RELATIONSHIP,
+    SESSION,
+    TABLES,
+)
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
@@ -26,7 +39,7 @@ STAGE = "history"
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
-    """Bring history.* up to the events and identities; summaries of other dates stay as they are."""
+    """Bring history.* up to the events and identities; what is of other dates stays as it is."""
     reads = (EVENT, SURVEY_RESPONSE, PRODUCT, PERSON_LINK)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
@@ -56,6 +69,24 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
         late_changes=list_late_changes(lake.read(ORDER)),
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
+    attribute_orders(run, lake, config.attribution)
+    _describe(run, lake, config, as_of)
+
+
+def _describe(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
+    """Relationships and key figures of the date, from what is written already."""
+    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
+    found = {
+        RELATIONSHIP: describe_relationships(
+            lake.read(PERSON_DAY),
+            summarise_answers(answers, as_of=as_of),
+            as_of=as_of,
+            config=config.relationship,
+        ),
+        KPI: tabulate_kpis(lake.read(ORDER), answers, as_of=as_of, config=config.kpi),
+    }
+    run.overwrite_all(found, where=rows_of(as_of))
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

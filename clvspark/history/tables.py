@@ -5,6 +5,7 @@ from clvspark.lakehouse.table import Column, Table
 _MONEY = "lakehouse currency"
 ROW_TYPES = ("purchase", "refund", "adjustment", "cancellation")
 STATUSES = ("completed", "updated", "cancelled", "partly_refunded", "refunded")
+ATTRIBUTION_METHODS = ("first", "last", "linear", "position", "time_decay", "markov", "shapley")
 
 ORDER = Table(
     "history.order",
@@ -199,4 +200,124 @@ CLV_SUMMARY = Table(
     },
     cluster_by=("as_of_date", "person_id"),
 )
-TABLES = (ORDER, INTERACTION, SESSION, PERSON_DAY, CLV_SUMMARY)
+SEGMENTS = (
+    "champions",
+    "loyal",
+    "promising",
+    "needs_attention",
+    "cannot_lose",
+    "at_risk",
+    "hibernating",
+)
+EVERY_CHANNEL = "all"
+ATTRIBUTION = Table(
+    "history.attribution",
+    "Credit of one touchpoint for one order of a person by one method; refunds are taken off their order.",
+    (
+        Column("order_id", "string", key=True, references="history.order"),
+        Column(
+            "event_id",
+            "string",
+            "the touchpoint, of history.interaction; none: no touchpoint led to the order",
+            key=True,
+        ),
+        Column("method", "string", key=True, allowed=ATTRIBUTION_METHODS),
+        Column("person_id", "string", required=True, references="identity.person"),
+        Column("ordered_at", "timestamp", required=True),
+        Column("touched_at", "timestamp", "NULL: no touchpoint", check="touched_at <= ordered_at"),
+        Column("channel", "string", "direct: no touchpoint led to the order", required=True),
+        Column("campaign_id", "string", references="sources.campaign"),
+        Column(
+            "credit",
+            "decimal(9,8)",
+            "share of the order; sums to 1 by order and method",
+            required=True,
+            check="credit BETWEEN 0 AND 1",
+        ),
+        Column(
+            "attributed_revenue",
+            "decimal(18,2)",
+            "sums to the net revenue of the order, by method",
+            required=True,
+            unit=_MONEY,
+        ),
+        Column(
+            "attributed_margin",
+            "decimal(18,2)",
+            "sums to the margin of the order, by method",
+            required=True,
+            unit=_MONEY,
+        ),
+    ),
+    checks={"touchpoint_has_an_instant": "(event_id = 'none') = (touched_at IS NULL)"},
+    cluster_by=("person_id",),
+)
+_STAGES = ("new", "growing", "core", "slipping", "lapsed")
+_SCORE = "BETWEEN 1 AND 5"
+RELATIONSHIP = Table(
+    "history.relationship",
+    "How things stand with a person who has bought, on a date, by past facts alone; no model is asked.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("as_of_date", "date", key=True),
+        Column(
+            "recency_days",
+            "int",
+            "of RFM, from the last purchase to the last day counted; t_x of the models is in history.clv_summary",
+            unit="day",
+            required=True,
+            check="recency_days >= 0",
+        ),
+        Column("frequency", "int", "of RFM: purchase days, the first included", required=True),
+        Column("monetary", "decimal(18,2)", "of RFM: net revenue so far", unit=_MONEY),
+        Column("r_score", "int", "5: bought most recently", check=f"r_score {_SCORE}"),
+        Column("f_score", "int", "5: most often", check=f"f_score {_SCORE}"),
+        Column("m_score", "int", "5: most revenue", check=f"m_score {_SCORE}"),
+        Column("segment", "string", "by r_score and f_score", required=True, allowed=SEGMENTS),
+        Column(
+            "usual_gap_days",
+            "double",
+            "usual time between purchase days",
+            unit="day",
+            required=True,
+        ),
+        Column(
+            "spend_trend",
+            "double",
+            "revenue a day lately / before; NULL: too short a history",
+        ),
+        Column("stage", "string", required=True, allowed=_STAGES),
+        Column(
+            "previous_stage",
+            "string",
+            "history.relationship.compare_days before; NULL: had not bought then",
+            allowed=_STAGES,
+        ),
+        Column("answers", "int", "to surveys so far", required=True, check="answers >= 0"),
+        Column("last_score", "int", "0 to 10; NULL: none", check="last_score BETWEEN 0 AND 10"),
+        Column("last_answered_on", "date"),
+    ),
+    checks={"answered": "(answers = 0) = (last_score IS NULL)"},
+    cluster_by=("as_of_date", "person_id"),
+)
+KPI = Table(
+    "history.kpi",
+    "One key figure of one month, over all channels or of one; clvspark/history/kpis.py defines each.",
+    (
+        Column("as_of_date", "date", key=True),
+        Column("period_starts_on", "date", "first day of the month", key=True),
+        Column("kpi", "string", key=True),
+        Column("channel", "string", "all: over all channels", key=True),
+        Column("value", "double", required=True),
+    ),
+)
+TABLES = (
+    ORDER,
+    INTERACTION,
+    SESSION,
+    PERSON_DAY,
+    CLV_SUMMARY,
+    ATTRIBUTION,
+    RELATIONSHIP,
+    KPI,
+)
