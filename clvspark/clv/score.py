@@ -13,13 +13,14 @@ from pyspark.sql import functions as F
 from clvspark.clv.config import ClvConfig, LifecycleConfig
 from clvspark.clv.decline import chance_of_so_few, expect_residual_transactions
 from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
+from clvspark.clv.intervals import BOUNDS, bound_values, in_chunks, priceable
 from clvspark.clv.models.units import DAYS_PER_YEAR
 from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.clv.uncertainty import ValueUncertainty
 
 DIGITS = 8
 """Significant digits of what is scored: cents up to a million."""
 
-_CENT = 0.01
 _KEYS = ["frequency", "recency", "T"]
 _HISTORY = [*_KEYS, "spend_days", "monetary_value"]
 _NUMBERS = (
@@ -29,25 +30,40 @@ _NUMBERS = (
     "residual_value",
     "expected_residual_value",
     "chance_of_so_few",
+    *BOUNDS,
 )
 
 
 def score_customers(
-    now: DataFrame, then: DataFrame, models: ValueModels, *, config: ClvConfig, model_id: str
+    now: DataFrame,
+    then: DataFrame,
+    doubts: DataFrame,
+    models: ValueModels,
+    *,
+    config: ClvConfig,
+    model_id: str,
+    known: ValueUncertainty | None,
 ) -> DataFrame:
     """Value of every person of history.clv_summary on one date.
 
     In: summaries of the date with the columns of `model_columns`, all that was known and what was known
-    `decline_days` before. Out: clv.customer_value.
+    `decline_days` before; rows of `doubt_links`; what `learn_uncertainty` found. Out: clv.customer_value.
     """
-    schema = "person_id string, " + ", ".join(f"{name} double" for name in _NUMBERS)
+    names = (*_NUMBERS, "link_doubt")
+    schema = "person_id string, " + ", ".join(f"{name} double" for name in names)
 
     def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            yield score_batch(batch, models, config)
+        for batch in in_chunks(batches):
+            yield score_batch(batch, models, config, known)
 
     before = then.select("person_id", *(F.col(name).alias(_then(name)) for name in _HISTORY))
-    both = now.select("person_id", *_HISTORY).join(before, on="person_id", how="left")
+    doubt = F.coalesce("link_doubt", F.lit(0.0)).alias("link_doubt")
+    both = (
+        now.select("person_id", *_HISTORY)
+        .join(before, on="person_id", how="left")
+        .join(doubts, on="person_id", how="left")
+        .select("person_id", *_HISTORY, *(_then(name) for name in _HISTORY), doubt)
+    )
     scored = both.mapInPandas(score, schema)
     historical = F.col(
         "historical_margin" if config.value == "margin" else "historical_revenue"
@@ -72,7 +88,12 @@ def score_customers(
     return valued.select(*CUSTOMER_VALUE.names)
 
 
-def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> pd.DataFrame:
+def score_batch(
+    batch: pd.DataFrame,
+    models: ValueModels,
+    config: ClvConfig,
+    known: ValueUncertainty | None = None,
+) -> pd.DataFrame:
     """Score one batch; equal histories are scored once, and alike in whatever batch they are."""
     unique, position = np.unique(batch[_KEYS].to_numpy(float), axis=0, return_inverse=True)
     histories, at = pd.DataFrame(unique, columns=_KEYS), position.ravel()
@@ -84,16 +105,19 @@ def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> 
     expected, chance = _compare(batch, models, config)
     alive = np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)
     purchases = np.asarray(model.expected_purchases(histories, future_t=horizon))
+    residual = np.asarray(discounted)[at] * spend
     found = {
         "p_alive": alive[at],
         "expected_purchases": purchases[at],
         "expected_spend": spend,
-        "residual_value": np.asarray(discounted)[at] * spend,
+        "residual_value": residual,
         "expected_residual_value": expected,
         "chance_of_so_few": chance,
+        **bound_values(batch, residual, known),
     }
-    settled = {name: round_to_digits(values) for name, values in found.items()}
-    return pd.DataFrame({"person_id": batch["person_id"], **settled})
+    settled = {name: round_to_digits(found[name]) for name in _NUMBERS}
+    doubt = batch["link_doubt"]
+    return pd.DataFrame({"person_id": batch["person_id"], **settled, "link_doubt": doubt})
 
 
 def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
@@ -107,15 +131,6 @@ def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
     # What is smaller than a scale can say is nothing.
     scale = 10.0 ** (digits - 1 - np.clip(np.where(np.isfinite(place), place, 0.0), -290, None))
     return np.round(values * scale) / scale
-
-
-def priceable(batch: pd.DataFrame) -> pd.DataFrame:
-    """Purchase days and mean of the spend that is known.
-
-    The spend model is for positive amounts, so less than a cent counts as a cent.
-    """
-    spend = batch["monetary_value"].clip(lower=_CENT).where(batch["spend_days"] > 0, 0.0)
-    return pd.DataFrame({"frequency": batch["spend_days"], "monetary_value": spend})
 
 
 def _then(name: str) -> str:

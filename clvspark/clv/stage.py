@@ -22,6 +22,7 @@ from clvspark.clv.fit import (
     restore_transaction_model,
 )
 from clvspark.clv.folds import Fold, count_windows, join_windows, list_folds
+from clvspark.clv.intervals import doubt_links, learn_uncertainty
 from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.pictures import draw_champion
 from clvspark.clv.registry import register_fit
@@ -60,7 +61,7 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 
 def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Value every person with the champion, as of `as_of`; values of other dates stay as they are."""
-    reads = (CLV_SUMMARY, MODEL)
+    reads = (CLV_SUMMARY, MODEL, PERSON_LINK)
     with lake.run(
         SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE,)
     ) as run:
@@ -86,7 +87,22 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
     model_id, models = _read_champions(lake, config, as_of)
     run.step("scoring persons")
     now, then = (_lagged(summary, days) for days in (0, config.decline_days))
-    return score_customers(now, then, models, config=config, model_id=model_id)
+    known = learn_uncertainty(now, models, config)
+    if known is None:
+        run.warn(
+            "values have no intervals: nobody is valued, or the mean spend is close to infinite. Next step: look at "
+            "'q' of GammaGammaModel in clv.model, and at the highest net_revenue of history.order."
+        )
+    links = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
+    return score_customers(
+        now,
+        then,
+        doubt_links(links),
+        models,
+        config=config,
+        model_id=model_id,
+        known=known,
+    )
 
 
 def _was_nothing_to_fit(lake: Lakehouse, as_of: date) -> bool:

@@ -4,6 +4,15 @@ from clvspark.lakehouse.table import Column, Table
 
 _MONEY = "lakehouse currency"
 
+
+def _interval(name: str, comment: str, unit: str | None = None) -> tuple[Column, Column]:
+    """Both ends of a central interval of 80 %."""
+    return tuple(  # type: ignore[return-value]
+        Column(f"{name}_{end}", "double", f"{which} end of 80 % {comment}", unit=unit)
+        for end, which in (("low", "lower"), ("high", "upper"))
+    )
+
+
 MODEL = Table(
     "clv.model",
     "Fitted models with their parameters, enough to score without unpickling anything.",
@@ -124,6 +133,34 @@ CUSTOMER_VALUE = Table(
             "how likely at most so many purchase days within clv.decline_days were, by what was known before them, of "
             "a customer who has not left; small: no accident",
             check="chance_of_so_few BETWEEN 0 AND 1",
+        ),
+        *_interval("p_alive", "of p_alive, as far as the parameters are known"),
+        *_interval(
+            "expected_purchases", "of expected_purchases, as far as the parameters are known"
+        ),
+        *_interval(
+            "residual_value",
+            "of residual_value, as far as parameters and identity are known",
+            unit=_MONEY,
+        ),
+        *_interval("outcome_purchases", "of the purchase days that the horizon will hold"),
+        *_interval(
+            "outcome_value",
+            "of what the person will bring within the horizon, discounted, own chance and doubt about identity "
+            "included; NULL where the model cannot say",
+            unit=_MONEY,
+        ),
+        Column(
+            "p_top_decile",
+            "double",
+            "probability that the person will be of the tenth that brings most within the horizon",
+            check="p_top_decile BETWEEN 0 AND 1",
+        ),
+        Column(
+            "link_doubt",
+            "double",
+            "1 - probability of the weakest link between records of the person",
+            check="link_doubt BETWEEN 0 AND 1",
         ),
         Column("historical_value", "double", "value of all purchases so far", unit=_MONEY),
         Column("clv", "double", "historical_value + residual_value", unit=_MONEY),

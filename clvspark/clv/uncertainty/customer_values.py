@@ -9,14 +9,15 @@ import pandas as pd
 
 from clvspark.clv.models.gamma_gamma import GammaGammaModel
 from clvspark.clv.models.memoryless import MemorylessModel
-from clvspark.clv.models.summary import FloatArray, read_columns, read_weight
-from clvspark.clv.models.transactions import TRIPLE
+from clvspark.clv.models.summary import FloatArray, read_weight
+from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 from clvspark.clv.uncertainty.delta_method import Kind, Linearised, linearise
-from clvspark.clv.uncertainty.outcomes import OutcomeModel, Outcomes
+from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, OutcomeModel, Outcomes, read_histories
 from clvspark.clv.uncertainty.parameters import tails
 from clvspark.clv.uncertainty.top_share import find_outcome_threshold, find_threshold
 
-_HISTORY = [*TRIPLE, "monetary_value"]
+OUTCOMES = ("purchases_low", "purchases_high", "value_low", "value_high", "p_top_outcome")
+"""Columns that say what a customer will do, own chance included."""
 
 
 class ValueUncertainty:
@@ -24,7 +25,8 @@ class ValueUncertainty:
 
     Parameters
     ----------
-    transaction, spend : fitted models, with the covariance of their parameters.
+    transaction, spend : fitted models, with the covariance of their parameters. Of a model with memory (BG/CNBD-k) what
+        a customer will do is not known: its outcomes are NaN.
     horizon : in the time unit of `transaction`.
     annual_discount_rate : effective, as of `discounted_expected_residual_transactions`.
     sample : histories that stand for all customers, optionally with `weight`: all of them
@@ -37,7 +39,7 @@ class ValueUncertainty:
 
     def __init__(
         self,
-        transaction: MemorylessModel,
+        transaction: TransactionModel,
         spend: GammaGammaModel,
         *,
         horizon: float,
@@ -52,19 +54,22 @@ class ValueUncertainty:
         self._horizon, self._rate = horizon, annual_discount_rate
         self._level = level
         self._covariances = (transaction_covariance, spend_covariance)
-        self._outcomes = OutcomeModel(
-            transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
-        )
-        columns = read_columns(sample, _HISTORY)
+        self._outcomes = None
+        if isinstance(transaction, MemorylessModel):
+            self._outcomes = OutcomeModel(
+                transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
+            )
+        columns = read_histories(sample)
         weight = read_weight(sample, len(columns["T"]))
         values = self._expectations(columns)["residual_value"]
         self._top = find_threshold(values, share=share, weight=weight)
-        self._top_outcome = find_outcome_threshold(
-            self._outcomes.predict(columns), share=share, weight=weight
-        )
+        if self._outcomes is not None:
+            self._top_outcome = find_outcome_threshold(
+                self._outcomes.predict(columns), share=share, weight=weight
+            )
 
     def describe(self, histories: pd.DataFrame) -> pd.DataFrame:
-        """Bounds and chances of customers with ``frequency, recency, T, monetary_value``.
+        """Bounds and chances of customers with histories as `read_histories` takes them.
 
         Of `p_alive`, `expected_purchases`, `expected_spend` and `residual_value`, columns `_low`
         and `_high`: where the expectation lies, as far as the parameters are known.
@@ -73,10 +78,12 @@ class ValueUncertainty:
         `p_top_expected`: that the expectation is in the top share; `p_top_outcome`: that what
         the customer does will be. Index of `histories`; equal histories get equal rows.
         """
-        columns = read_columns(histories, _HISTORY)
-        found = self._expectation_bounds(columns) | self._outcome_bounds(
-            self._outcomes.predict(columns)
-        )
+        columns = read_histories(histories)
+        found = self._expectation_bounds(columns)
+        if self._outcomes is None:
+            found |= dict.fromkeys(OUTCOMES, np.full(len(histories), np.nan))
+        else:
+            found |= self._outcome_bounds(self._outcomes.predict(columns))
         return pd.DataFrame(found, index=histories.index)
 
     def _expectation_bounds(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
@@ -106,7 +113,7 @@ class ValueUncertainty:
         )
         triples, rows = dict(zip(TRIPLE, unique.T, strict=True)), position.ravel()
 
-        def ask(model: MemorylessModel) -> FloatArray:
+        def ask(model: TransactionModel) -> FloatArray:
             return np.concatenate(
                 [
                     model.expected_probability_alive(triples),
@@ -121,8 +128,9 @@ class ValueUncertainty:
         together = linearise(self._transaction, ask, covariance=of_transactions)
         size = len(unique)
         alive, purchases, discounted = (together.take(rows + size * i) for i in range(3))
+        spent = {"frequency": columns[SPEND_DAYS], "monetary_value": columns["monetary_value"]}
         spend = linearise(
-            self._spend, lambda model: model.expected_customer_spend(columns), covariance=of_spend
+            self._spend, lambda model: model.expected_customer_spend(spent), covariance=of_spend
         )
         return {
             "p_alive": alive,

@@ -27,8 +27,17 @@ from clvspark.clv.models.summary import FloatArray, read_columns
 from clvspark.clv.models.transactions import TRIPLE
 from clvspark.clv.uncertainty.steps import Distributions, IntArray
 
+SPEND_DAYS = "spend_days"
+
 GRID = 256
 """Values at which a distribution is tabulated, evenly in their logarithm."""
+
+
+def read_histories(histories: Any) -> dict[str, FloatArray]:
+    """``frequency, recency, T, monetary_value`` and ``spend_days``, which are those of `frequency` if not given."""
+    columns = read_columns(histories, [*TRIPLE, "monetary_value"])
+    given = read_columns(histories, [SPEND_DAYS]) if SPEND_DAYS in histories else {}
+    return {**columns, SPEND_DAYS: columns["frequency"], **given}
 
 
 @dataclass(frozen=True)
@@ -109,14 +118,16 @@ class OutcomeModel:
     def predict(self, histories: Any) -> Outcomes:
         """Distributions of customers with ``frequency, recency, T, monetary_value``.
 
-        Equal histories have equal distributions, in whatever batch they are.
+        ``spend_days``, if it is there, counts the purchase days of which `monetary_value` is the mean; otherwise they
+        are those of `frequency`. Equal histories have equal distributions, in whatever batch they are.
         """
-        columns = read_columns(histories, [*TRIPLE, "monetary_value"])
-        pairs, position = np.unique(
-            np.column_stack([columns["frequency"], columns["T"]]), axis=0, return_inverse=True
+        columns = read_histories(histories)
+        groups, position = np.unique(
+            np.column_stack([columns[name] for name in ("frequency", "T", SPEND_DAYS)]),
+            axis=0,
+            return_inverse=True,
         )
-        x, age = pairs.T
-        counts, values, log_low, log_step = self._tabulate(x, age)
+        counts, values, log_low, log_step = self._tabulate(*groups.T)
         return Outcomes(
             p_alive=np.asarray(self._transaction.expected_probability_alive(columns)),
             unit=self._unit(columns),
@@ -129,8 +140,9 @@ class OutcomeModel:
 
     def _unit(self, columns: Mapping[str, FloatArray]) -> FloatArray:
         """The amount v + x z, discounted as the customer's expected purchases are."""
-        x = columns["frequency"]
-        unit = self._spend.params_["v"] + x * np.where(x > 0, columns["monetary_value"], 0.0)
+        days = columns[SPEND_DAYS]
+        spent = days * np.where(days > 0, columns["monetary_value"], 0.0)
+        unit = self._spend.params_["v"] + spent
         if self._rate == 0:
             return unit
         model = self._transaction
@@ -143,23 +155,24 @@ class OutcomeModel:
         return unit * np.where(plain > 0, worth / np.where(plain > 0, plain, 1.0), 1.0)
 
     def _tabulate(
-        self, x: FloatArray, age: FloatArray
+        self, x: FloatArray, age: FloatArray, days: FloatArray
     ) -> tuple[Distributions, Distributions, FloatArray, FloatArray]:
-        """Cumulative distributions of purchases and value of a living customer of each (x, T)."""
+        """Cumulative distributions of purchases and value of a living customer of each (x, T, spend days)."""
         r, alpha = self._transaction.params_["r"], self._transaction.params_["alpha"]
         most = most_purchases(r + x, alpha + age, self._horizon)
-        order = np.lexsort((x, most))
-        new = np.flatnonzero((np.diff(x[order]) != 0) | (np.diff(most[order]) != 0)) + 1
+        order = np.lexsort((days, x, most))
+        same = np.stack([x, most, days])[:, order]
+        new = np.flatnonzero(np.any(np.diff(same) != 0, axis=0)) + 1
         counts, values = [], []
         log_low, log_step = np.empty(len(x)), np.empty(len(x))
         for rows in np.split(order, new):
             if len(rows) == 0:
                 continue
-            limit, frequency = int(most[rows[0]]), float(x[rows[0]])
+            limit = int(most[rows[0]])
             pmf = self._transaction.future_purchase_counts(
                 x[rows], age[rows], future_t=self._horizon, most=limit
             )
-            log_values, spent = self._spend_table(frequency, limit)
+            log_values, spent = self._spend_table(float(days[rows[0]]), limit)
             counts.append(np.cumsum(pmf, axis=1))
             values.append(pmf @ spent)
             log_low[rows], log_step[rows] = log_values[0], log_values[1] - log_values[0]

@@ -41,6 +41,7 @@ CONFIG = ClvConfig(value="revenue")  # type: ignore[call-arg]
 NBD = CONFIG.model_copy(
     update={"models": ["NBDModel"], "challenger": ChallengerConfig(enabled=False)}  # type: ignore[call-arg]
 )
+DAY = ("person_id", "day", "orders", "refunds", "net_revenue", "margin", "interactions")
 
 
 def purchases(
@@ -71,7 +72,7 @@ def scored(
 ) -> SimpleNamespace:
     """Both stages run once."""
     lake = open_lake(tmp_path_factory.mktemp("clv"))
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases()]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases()]
     write_summary(lake, rows, AS_OF)
     with lake.writing("fit"):
         stage.run_fit(lake, CONFIG, AS_OF)
@@ -302,7 +303,7 @@ def test_a_date_that_history_has_not_made_is_named_with_the_next_command(
 
 def summarised(lake: Lakehouse, first: date, *lags: int) -> None:
     """Summaries of one person who bought once, kept for these lags."""
-    days = [dict(zip(PERSON_DAY.names, ("p1", first, 1, 0, 10.0, 5.0, 0), strict=True))]
+    days = [dict(zip(DAY, ("p1", first, 1, 0, 10.0, 5.0, 0), strict=True))]
     found = summarise_purchases(PERSON_DAY.rows(lake.spark, days), as_of=AS_OF, lags_days=lags)
     lake.overwrite(PERSON_DAY, PERSON_DAY.rows(lake.spark, days))
     lake.overwrite(CLV_SUMMARY, found)
@@ -326,7 +327,7 @@ def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lak
 def test_a_fit_that_finds_nothing_takes_back_what_an_earlier_one_of_the_date_found(
     lake: Lakehouse,
 ) -> None:
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     config = NBD
     with lake.writing("fit"):
         write_summary(lake, rows, AS_OF)
@@ -359,7 +360,7 @@ def rows_of(lake: Lakehouse, as_of: date) -> dict[str, list[str]]:
 
 @pytest.mark.slow
 def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     config = NBD
     before = {}
     with lake.writing("fit"):
@@ -391,7 +392,7 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
         return fit_transaction_model(name, summary)
 
     monkeypatch.setattr(competition, "fit_transaction_model", refuse)
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     write_summary(lake, rows, AS_OF)
     config = NBD.model_copy(update={"models": ["NBDModel", "ParetoNBDModel"]})
     with lake.writing("fit"):
@@ -438,7 +439,7 @@ def test_where_no_model_can_be_fitted_the_run_says_why_and_goes_on(
 
 
 def test_a_spend_model_of_another_value_prices_nothing(lake: Lakehouse) -> None:
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     revenue, margin = NBD, NBD.model_copy(update={"value": "margin"})
     write_summary(lake, rows, AS_OF)
     with lake.writing("fit"):
@@ -456,7 +457,7 @@ def test_a_spend_model_of_another_value_prices_nothing(lake: Lakehouse) -> None:
 
 
 def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakehouse) -> None:
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     times = Counter(row["person_id"] for row in rows)
     worthless = set(sorted(times)[::5])
     for row in rows:  # the more often, the dearer; every fifth brings back more than it keeps
@@ -482,7 +483,7 @@ def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakeho
 def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_values(
     lake: Lakehouse,
 ) -> None:
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     config = NBD
     with lake.writing("fit"):
         write_summary(lake, rows, AS_OF)
@@ -502,7 +503,7 @@ def test_the_champion_gets_its_alias_once_the_tables_have_it(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = NBD
-    rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
+    rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     write_summary(lake, rows, AS_OF)
 
     def refuse(*_: object, **__: object) -> None:
@@ -529,7 +530,7 @@ def test_the_champion_gets_its_alias_once_the_tables_have_it(
 def bought(person: str, days_before: int) -> dict[str, object]:
     """One purchase of 10.00, so many days before the date."""
     day = (person, AS_OF - timedelta(days=days_before), 1, 0, 10.0, 5.0, 0)
-    return dict(zip(PERSON_DAY.names, day, strict=True))
+    return dict(zip(DAY, day, strict=True))
 
 
 def test_spend_is_condensed_for_the_driver_without_moving_the_estimates(

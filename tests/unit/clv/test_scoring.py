@@ -10,6 +10,7 @@ from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import TRANSACTION_MODELS, ValueModels
 from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.score import round_to_digits, score_batch
+from clvspark.clv.uncertainty import ValueUncertainty
 
 CONFIG = ClvConfig(value="revenue")  # type: ignore[call-arg]
 
@@ -23,16 +24,27 @@ def test_equal_histories_are_worth_the_same_in_whatever_batch_they_are(
         model, GammaGammaModel(time_unit="week").fit(cdnow[cdnow["frequency"] > 0])
     )
     columns = ["frequency", "recency", "T", "monetary_value"]
-    history = cdnow[columns].assign(spend_days=cdnow["frequency"]).reset_index(drop=True)
+    history = (
+        cdnow[columns]
+        .assign(spend_days=cdnow["frequency"])[:: 40 if "Condensed" in name else 4]
+        .reset_index(drop=True)
+    )
     before = history.assign(frequency=0, recency=0.0, spend_days=0, monetary_value=0.0).add_prefix(
         "then_"
     )
-    persons = pd.concat([history, before], axis=1).assign(person_id=history.index.astype(str))
+    persons = pd.concat([history, before], axis=1).assign(
+        person_id=history.index.astype(str), link_doubt=0.1
+    )
+    known = ValueUncertainty(
+        model, models.spend, horizon=52, annual_discount_rate=0.1, sample=history
+    )
     mixed = persons.sample(frac=1, random_state=7)
-    whole = score_batch(persons, models, CONFIG).set_index("person_id")
-    for size in (13, 97, 1_000):
+    whole = score_batch(persons, models, CONFIG, known).set_index("person_id")
+    assert (whole["residual_value_low"] <= whole["residual_value"]).all()
+    assert (whole["residual_value_high"] >= whole["residual_value"]).all()
+    for size in (13, 97, 400):
         parts = [mixed[at : at + size] for at in range(0, len(mixed), size)]
-        scored = pd.concat([score_batch(part, models, CONFIG) for part in parts])
+        scored = pd.concat([score_batch(part, models, CONFIG, known) for part in parts])
         pd.testing.assert_frame_equal(
             scored.set_index("person_id").loc[whole.index], whole, check_exact=True
         )

@@ -151,7 +151,10 @@ def test_the_table_allows_every_method_and_no_other() -> None:
     [
         ({"methods": []}, "at least 1 item"),
         ({"methods": ["last", "last"]}, "'methods' names last more than once"),
-        ({"touchpoints": ["tv"]}, "tv is no type of interaction; a touchpoint is one of call, "),
+        (
+            {"touchpoints": ["tv"]},
+            "tv is no type of interaction; a touchpoint is one of app_open, ",
+        ),
         ({"touchpoints": ["order"]}, "order is no type of interaction"),
         ({"touchpoints": ["visit"]}, "visit is named as a touchpoint more than once"),
         ({"position": {"first": 0.6, "last": 0.5}}, "at most 1"),

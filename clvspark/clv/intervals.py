@@ -1,0 +1,126 @@
+"""How far a person's value is known: intervals, the chance of the top decile, and doubt about who the person is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.clv.config import ClvConfig
+from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
+from clvspark.clv.models.errors import InfiniteMeanError
+from clvspark.clv.uncertainty import ValueUncertainty, widen_interval
+from clvspark.clv.uncertainty.outcomes import SPEND_DAYS
+
+LEVEL = 0.8
+TOP_SHARE = 0.1
+BOUNDS = (
+    *(f"{name}_{end}" for name in ("p_alive", "expected_purchases") for end in ("low", "high")),
+    *(f"{name}_{end}" for name in ("residual_value", "outcome_value") for end in ("low", "high")),
+    "outcome_purchases_low",
+    "outcome_purchases_high",
+    "p_top_decile",
+)
+"""Columns of clv.customer_value that `bound_values` fills."""
+
+_CENT = 0.01
+_SAMPLE = 20_000
+_CHUNK = 100_000
+_HISTORY = ["frequency", "recency", "T", SPEND_DAYS, "monetary_value"]
+
+
+def learn_uncertainty(
+    now: DataFrame, models: ValueModels, config: ClvConfig
+) -> ValueUncertainty | None:
+    """What bounds the values of everybody, the value of the top decile among it.
+
+    In: summaries of one date with `model_columns`. That value is taken from some 20,000 persons, chosen by a digest of
+    their ids. None where there is nobody, or where the mean spend is so close to infinite that it has no interval.
+    """
+    step = max(1, math.ceil(now.count() / _SAMPLE))
+    drawn = F.pmod(F.xxhash64("person_id"), F.lit(step)) == 0
+    sample = now.where(drawn).select(*_HISTORY).toPandas()
+    if sample.empty:
+        return None
+    spend = priceable(sample)
+    sample["monetary_value"] = spend["monetary_value"]
+    try:
+        return ValueUncertainty(
+            models.transaction,
+            models.spend,
+            horizon=config.horizon_days / DAYS_PER_UNIT,
+            annual_discount_rate=config.annual_discount_rate,
+            sample=sample,
+            level=LEVEL,
+            share=TOP_SHARE,
+        )
+    except InfiniteMeanError:
+        return None
+
+
+def bound_values(
+    batch: pd.DataFrame, residual_value: np.ndarray, known: ValueUncertainty | None
+) -> dict[str, np.ndarray]:
+    """`BOUNDS` of each person of a batch; NaN (NULL) where nothing is known of them.
+
+    In: columns of the history, and ``link_doubt``, which widens the intervals of value.
+    """
+    if known is None:
+        return dict.fromkeys(BOUNDS, np.full(len(batch), np.nan))
+    spent = priceable(batch)["monetary_value"]
+    found = known.describe(batch[_HISTORY].assign(monetary_value=spent))
+    doubt = batch["link_doubt"].to_numpy(float)
+    bounds = {
+        f"{name}_{end}": found[f"{name}_{end}"].to_numpy()
+        for name in ("p_alive", "expected_purchases")
+        for end in ("low", "high")
+    }
+    for name, value in (("residual_value", "residual_value"), ("outcome_value", "value")):
+        low, high = (found[f"{value}_{end}"].to_numpy() for end in ("low", "high"))
+        # What lies beyond an end is not its business: an interval may leave out the mean of a skewed outcome.
+        middle = np.clip(residual_value, low, high)
+        bounds[f"{name}_low"], bounds[f"{name}_high"] = widen_interval(
+            middle, low, high, doubt, level=LEVEL
+        )
+    for end in ("low", "high"):
+        bounds[f"outcome_purchases_{end}"] = found[f"purchases_{end}"].to_numpy()
+    outcome, expected = (found[name].to_numpy() for name in ("p_top_outcome", "p_top_expected"))
+    # A chance of one in a billion is none; its digits would depend on who is scored together.
+    bounds["p_top_decile"] = np.round(np.where(np.isnan(outcome), expected, outcome), 6)
+    return bounds
+
+
+def doubt_links(links: DataFrame) -> DataFrame:
+    """``person_id, link_doubt``: how likely it is that the weakest link of a person is wrong.
+
+    In: identity.person_link, current links only. A person of one record is not doubted.
+    """
+    weakest = F.min("probability")
+    return links.groupBy("person_id").agg(
+        F.greatest(F.lit(0.0), 1 - F.coalesce(weakest, F.lit(1.0))).alias("link_doubt")
+    )
+
+
+def priceable(batch: pd.DataFrame) -> pd.DataFrame:
+    """Purchase days and mean of the spend that is known.
+
+    The spend model is for positive amounts, so less than a cent counts as a cent.
+    """
+    spend = batch["monetary_value"].clip(lower=_CENT).where(batch[SPEND_DAYS] > 0, 0.0)
+    return pd.DataFrame({"frequency": batch[SPEND_DAYS], "monetary_value": spend})
+
+
+def in_chunks(batches: Iterable[pd.DataFrame], rows: int = _CHUNK) -> Iterator[pd.DataFrame]:
+    """Batches joined until they have so many rows: equal histories of all of them are worked out once."""
+    held: list[pd.DataFrame] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) >= rows:
+            yield pd.concat(held, ignore_index=True)
+            held = []
+    if held:
+        yield pd.concat(held, ignore_index=True)
