@@ -43,6 +43,23 @@ class LifecycleConfig(StrictModel):
     core_from_purchases: int = Field(4, ge=1, description="purchase days")
 
 
+class DeclineConfig(StrictModel):
+    """When the value of a person is declining: what it takes to begin, and to end."""
+
+    below: float = Field(0.7, gt=0, lt=1, description="value / expectation that begins a decline")
+    chance: float = Field(
+        0.2, gt=0, le=1, description="of so few purchases by accident, at most, to begin one"
+    )
+    recovered_from: float = Field(
+        0.85, gt=0, le=1, description="value / expectation that ends a decline"
+    )
+
+    @check
+    def _ends_above_its_beginning(self) -> Iterator[str]:
+        if self.recovered_from < self.below:
+            yield "'recovered_from' must not lie below 'below'"
+
+
 class BacktestConfig(StrictModel):
     """Rolling origins: the newest holdout ends at `as_of`, each other one `step_days` before the next."""
 
@@ -87,6 +104,7 @@ class ClvConfig(StrictModel):
     decline_days: int = Field(
         91, ge=7, description="values are compared with what was expected so many days before"
     )
+    decline: DeclineConfig = DeclineConfig()  # type: ignore[call-arg]
     simple_relationship_years: float = Field(3.0, gt=0)
     lifecycle: LifecycleConfig = LifecycleConfig()  # type: ignore[call-arg]
     mlflow_uri: str | None = Field(

@@ -27,7 +27,8 @@ from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.pictures import draw_champion
 from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
-from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL
+from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL, VALUE_CHANGE
+from clvspark.clv.value_change import compare_values, read_last_state
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
@@ -63,11 +64,15 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Value every person with the champion, as of `as_of`; values of other dates stay as they are."""
     reads = (CLV_SUMMARY, MODEL, PERSON_LINK)
     with lake.run(
-        SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE,)
+        SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE, VALUE_CHANGE)
     ) as run:
         if not run.is_current:
             values = _value_persons(run, lake, config, as_of)
             run.overwrite(CUSTOMER_VALUE, values, where=rows_of(as_of))
+            before = read_last_state(lake.read_or_empty(VALUE_CHANGE), as_of)
+            values = lake.read(CUSTOMER_VALUE).where(rows_of(as_of))
+            changes = compare_values(values, before, config=config)
+            run.overwrite(VALUE_CHANGE, changes, where=rows_of(as_of))
     return run.report
 
 

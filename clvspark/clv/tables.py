@@ -179,4 +179,34 @@ CUSTOMER_VALUE = Table(
     cluster_by=("as_of_date", "person_id"),
     change_feed=True,
 )
-TABLES = (MODEL, BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE)
+VALUE_CHANGE = Table(
+    "clv.value_change",
+    "The value of a person on a date against the value that was expected to be then, some days before.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("as_of_date", "date", key=True),
+        Column("expected_on", "date", "by what was known before this day", required=True),
+        Column("residual_value", "double", "of clv.customer_value", unit=_MONEY),
+        Column("expected_residual_value", "double", "of clv.customer_value", unit=_MONEY),
+        Column("value_change", "double", "residual_value - expected_residual_value", unit=_MONEY),
+        *_interval("value_change", "as far as parameters and identity are known", unit=_MONEY),
+        Column("value_to_expected", "double", "residual_value / expected_residual_value"),
+        Column(
+            "chance_of_so_few",
+            "double",
+            "how likely so few purchases since were by accident",
+            check="chance_of_so_few BETWEEN 0 AND 1",
+        ),
+        Column(
+            "is_declining",
+            "boolean",
+            "begins by clv.decline.below and clv.decline.chance, ends at clv.decline.recovered_from",
+            required=True,
+        ),
+        Column("declining_since", "date", "first date on which it was seen; NULL: not declining"),
+    ),
+    checks={"since_when": "is_declining = (declining_since IS NOT NULL)"},
+    cluster_by=("as_of_date", "person_id"),
+    change_feed=True,
+)
+TABLES = (MODEL, BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, VALUE_CHANGE)

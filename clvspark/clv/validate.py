@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.baselines import BASELINES, PURCHASES, VALUE, Predicted
 from clvspark.clv.fit import DAYS_PER_UNIT, FoldModels
+from clvspark.clv.intervals import priceable
 from clvspark.clv.metrics import decile_table, measure_predictions
 from clvspark.clv.models.transactions import TRIPLE
-from clvspark.clv.intervals import priceable
 
 PREDICTIONS = "lag_days int, model string, outcome string, predicted double, actual double"
 """Columns of predictions: one row a person, fold, model and outcome. Bounds of intervals would stand beside them."""

@@ -33,7 +33,8 @@ def order(number: str, person: str | None, at: str, amount: object, **more: obje
     row_type = "purchase" if more.get("is_purchase", True) else "refund"
     return {
         "order_id": number, "person_id": person, "ordered_at": at, "channel": "web", "is_purchase": True,
-        "row_type": row_type, "status": "completed", "gross_revenue": amount, "discount": 0, "tax": 0, "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount, **more,
+        "row_type": row_type, "status": "completed", "gross_revenue": amount, "discount": 0, "tax": 0,
+        "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount, **more,
     }  # fmt: skip
 
 
