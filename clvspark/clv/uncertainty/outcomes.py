@@ -115,6 +115,14 @@ class OutcomeModel:
         # Frequencies are few, and batches many.
         self._spend_table = lru_cache(maxsize=256)(self._tabulate_spend)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tables, which are made anew where it is sent to."""
+        return {name: value for name, value in vars(self).items() if name != "_spend_table"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with no tables."""
+        vars(self).update(state, _spend_table=lru_cache(maxsize=256)(self._tabulate_spend))
+
     def predict(self, histories: Any) -> Outcomes:
         """Distributions of customers with ``frequency, recency, T, monetary_value``.
 
