@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.change import History, Renewal, renew_history
 from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_interactions, build_orders
@@ -20,6 +21,8 @@ from clvspark.lakehouse.side_by_side import keep_all, side_by_side
 from clvspark.sources.tables import EVENT, PRODUCT
 
 STAGE = "history"
+# Beyond this share of changed events it is cheaper to build everything anew.
+_RENEWED_SHARE = 0.2
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
@@ -32,15 +35,12 @@ def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
 
 
 def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
-    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    events = attach_person(lake.read(EVENT), current)
-    rate = config.default_margin_rate
-    orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
-    # Kept, as orders are held against the events before anything is written.
-    orders, interactions = keep_all(orders, build_interactions(events), eager=False)
-    _reconcile(run, lake.read(EVENT), orders)
-    run.overwrite_all({ORDER: orders, INTERACTION: interactions}, cached=True)
-    run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
+    renewal = _find_renewal(run, lake, config)
+    if renewal is None:
+        _build_everything(run, lake, config)
+    else:
+        _write_renewal(run, lake, renewal)
+    run.step("summaries")
     summary = summarise_purchases(
         lake.read(PERSON_DAY),
         as_of=as_of,
@@ -48,6 +48,65 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
         late_refunds=list_late_refunds(lake.read(ORDER)),
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
+
+
+def _build_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
+    events = attach_person(lake.read(EVENT), _current_links(lake))
+    rate = config.default_margin_rate
+    orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
+    # Kept, as orders are held against the events before anything is written.
+    orders, interactions = keep_all(orders, build_interactions(events), eager=False)
+    _reconcile(run, lake.read(EVENT), orders)
+    run.overwrite_all({ORDER: orders, INTERACTION: interactions}, cached=True)
+    run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
+
+
+def _current_links(lake: Lakehouse) -> DataFrame:
+    return lake.read(PERSON_LINK).where("valid_to IS NULL")
+
+
+def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
+    """What the changes since the last run can reach; None where everything is to be built."""
+    last = run.predecessor
+    if last is None or lake.log.version(PRODUCT) != last.input_versions.get(PRODUCT.name):
+        return None
+    feeds = [
+        lake.changes(table, since=last.input_versions[table.name]) for table in (EVENT, PERSON_LINK)
+    ]
+    if any(feed is None for feed in feeds):
+        return None
+    changed, relinked = feeds
+    total = lake.read(EVENT).count()
+    if changed.count() + relinked.count() > _RENEWED_SHARE * total:
+        return None
+    run.step("what has changed")
+    before = History(lake.read(ORDER), lake.read(INTERACTION), lake.read(PERSON_DAY))
+    return renew_history(
+        lake.read(EVENT),
+        _current_links(lake),
+        lake.read(PRODUCT),
+        changed,
+        relinked,
+        before,
+        default_margin_rate=config.default_margin_rate,
+    )
+
+
+def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> None:
+    """Replace what was by what is; orders are held against the events before anything is written."""
+    now, before = renewal.now, renewal.before
+    kept = lake.read(ORDER).join(
+        F.broadcast(before.orders.select("order_id").distinct()), on="order_id", how="left_anti"
+    )
+    days = now.days.localCheckpoint()
+    _reconcile(run, lake.read(EVENT), kept.unionByName(now.orders))
+    run.merge_all(
+        {
+            ORDER: (now.orders, before.orders),
+            INTERACTION: (now.interactions, before.interactions),
+            PERSON_DAY: (days, before.days.localCheckpoint()),
+        }
+    )
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

@@ -30,6 +30,7 @@ ORDER = Table(
     ),
     cluster_by=("person_id",),
     change_feed=True,
+    deletion_vectors=True,
 )
 INTERACTION = Table(
     "history.interaction",
@@ -43,6 +44,7 @@ INTERACTION = Table(
         Column("campaign_id", "string", references="sources.campaign"),
     ),
     cluster_by=("person_id",),
+    deletion_vectors=True,
 )
 PERSON_DAY = Table(
     "history.person_day",
@@ -58,6 +60,7 @@ PERSON_DAY = Table(
     ),
     cluster_by=("person_id",),
     change_feed=True,
+    deletion_vectors=True,
 )
 CLV_SUMMARY = Table(
     "history.clv_summary",

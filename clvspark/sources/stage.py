@@ -185,7 +185,12 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     doubts = count_by_system(tables[CONSENT], kept[UNREAD_CONSENT]).collect()
     for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)
-    run.overwrite_all({**tables, **kept}, cached=True)
+    events = tables.pop(EVENT)
+    all_of(
+        lambda: run.overwrite_all({**tables, **kept}, cached=True),
+        # Most events are those of the last ingest: histories are renewed by what the change feed tells.
+        lambda: run.renew(EVENT, events),
+    )
 
 
 def _collect_all(frames: list[DataFrame]) -> list[Row]:

@@ -87,6 +87,7 @@ EVENT = Table(
     },
     cluster_by=("source_system", "source_record_id"),
     change_feed=True,
+    deletion_vectors=True,
 )
 SURVEY_RESPONSE = Table(
     "sources.survey_response",

@@ -1,0 +1,136 @@
+"""A history that was renewed step by step is the one that is built at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clvspark.history import stage
+from clvspark.history.config import HistoryConfig
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
+from clvspark.identity.tables import PERSON_LINK
+from clvspark.lakehouse import Lakehouse
+from clvspark.sources.tables import EVENT, PRODUCT
+
+AS_OF = date(2026, 4, 1)
+CONFIG = HistoryConfig(summary_lags_days=[0, 30])  # type: ignore[call-arg]
+RECORDS = ("1", "2", "3")
+
+
+def event(
+    number: int, kind: str, order: int, day: int, cents: int, record: str | None
+) -> dict[str, Any]:
+    is_sale = kind in ("order", "refund")
+    amount = Decimal(-cents if kind == "refund" else cents) / 100
+    return {
+        "event_id": f"shop:{number}", "event_type": kind, "source_system": "shop", "source_record_id": record,
+        "occurred_at": f"2026-03-{day:02d} 10:00:00", "channel": "shop", "quantity": 1,
+        "order_id": f"shop:{order}" if is_sale else None, "net_revenue": str(amount) if is_sale else None,
+    }  # fmt: skip
+
+
+def link(record: str, person: str) -> dict[str, Any]:
+    return {
+        "source_system": "shop", "source_record_id": record, "valid_from": "2026-01-01", "person_id": person,
+        "reason": "match", "probability": 1, "recorded_at": "2026-01-01 06:00:00",
+    }  # fmt: skip
+
+
+events = st.lists(
+    st.builds(
+        event,
+        st.integers(1, 12),
+        st.sampled_from(["order", "order", "refund", "visit"]),
+        st.integers(1, 4),
+        st.integers(1, 5),
+        st.integers(0, 5_000),
+        st.sampled_from([None, *RECORDS]),
+    ),
+    max_size=10,
+    unique_by=lambda row: row["event_id"],
+)
+people = st.fixed_dictionaries({record: st.sampled_from(["p1", "p2"]) for record in RECORDS})
+steps = st.lists(st.tuples(events, people), min_size=2, max_size=3)
+
+
+def contents(lake: Lakehouse) -> dict[str, list[Any]]:
+    return {table.name: sorted(map(str, lake.read(table).collect())) for table in TABLES}
+
+
+def arrive(lake: Lakehouse, rows: list[dict[str, Any]], persons: dict[str, str]) -> None:
+    lake.renew(EVENT, EVENT.rows(lake.spark, rows))
+    links = [link(record, person) for record, person in persons.items()]
+    lake.renew(PERSON_LINK, PERSON_LINK.rows(lake.spark, links))
+    lake.log.forget_everything()
+
+
+@pytest.mark.slow
+@settings(max_examples=6)
+@given(steps)
+def test_any_sequence_of_changes_ends_in_the_history_that_is_built_at_once(
+    open_lake: Callable[[Path], Lakehouse],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[tuple[list[dict[str, Any]], dict[str, str]]],
+) -> None:
+    monkeypatch.setattr(stage, "_RENEWED_SHARE", 1_000)
+    lakes = [open_lake(tmp_path_factory.mktemp(name)) for name in ("in_turn", "at_once")]
+    for lake, arrivals in zip(lakes, (steps, steps[-1:]), strict=True):
+        lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+        with lake.writing("history"):
+            for rows, persons in arrivals:
+                arrive(lake, rows, persons)
+                stage.run(lake, CONFIG, AS_OF)
+    assert contents(lakes[0]) == contents(lakes[1])
+
+
+def many_events() -> list[dict[str, Any]]:
+    return [event(n, "order", n, 1 + n % 20, 100 * n, RECORDS[n % 3]) for n in range(1, 40)]
+
+
+def test_a_day_with_few_new_events_writes_few_rows(lake: Lakehouse) -> None:
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+    persons = dict.fromkeys(RECORDS, "p1") | {"3": "p3"}
+    rows = many_events()
+    with lake.writing("history"):
+        arrive(lake, rows, persons)
+        stage.run(lake, CONFIG, AS_OF)
+        new = [event(50, "order", 50, 28, 999, "3"), event(51, "visit", 0, 28, 0, "3")]
+        arrive(lake, [*rows, *new, event(52, "refund", 1, 28, 100, None)], persons)
+        report = stage.run(lake, CONFIG, AS_OF + timedelta(days=1))
+    written = {name: count for name, count in report.rows.items() if name != CLV_SUMMARY.name}
+    # Order 1 is built anew for its refund, on the day of which its person did nothing else.
+    assert written == {ORDER.name: 3, INTERACTION.name: 1, PERSON_DAY.name: 3}
+    assert lake.read(ORDER).count() == len(rows) + 2
+
+
+def test_the_history_moves_with_a_record_to_another_person(lake: Lakehouse) -> None:
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+    with lake.writing("history"):
+        arrive(lake, many_events(), {"1": "p1", "2": "p2", "3": "p3"})
+        stage.run(lake, CONFIG, AS_OF)
+        arrive(lake, many_events(), {"1": "p1", "2": "p1", "3": "p3"})
+        stage.run(lake, CONFIG, AS_OF)
+    for table in (ORDER, PERSON_DAY, CLV_SUMMARY):
+        assert {row[0] for row in lake.read(table).select("person_id").collect()} == {"p1", "p3"}
+
+
+def test_where_the_feed_does_not_reach_back_everything_is_built(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+    persons = dict.fromkeys(RECORDS, "p1")
+    with lake.writing("history"):
+        arrive(lake, many_events(), persons)
+        stage.run(lake, CONFIG, AS_OF)
+        arrive(lake, many_events()[:-1], persons)
+        monkeypatch.setattr(lake, "changes", lambda table, since: None)
+        report = stage.run(lake, CONFIG, AS_OF)
+    assert report.rows[ORDER.name] == len(many_events()) - 1
