@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from clvspark.history.change import History, Renewal, renew_history
 from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
 from clvspark.history.config import HistoryConfig
+from clvspark.history.links import is_of_the_past, links_on
 from clvspark.history.orders import attach_person, build_interactions, build_orders
 from clvspark.history.person_day import summarise_person_days
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
@@ -35,30 +36,47 @@ def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
 
 
 def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
+    """Bring the histories up to today; sum them up as of a day, of the past with the identities of then."""
     renewal = _find_renewal(run, lake, config)
     if renewal is None:
         _build_everything(run, lake, config)
     else:
         _write_renewal(run, lake, renewal)
-    run.step("summaries")
+    links = lake.read(PERSON_LINK)
+    if is_of_the_past(links, as_of):
+        run.step("rebuilding the past")
+        history = _list_history(lake, links_on(links, as_of), config)
+    else:
+        history = _read_history(lake)
     summary = summarise_purchases(
-        lake.read(PERSON_DAY),
+        history.days,
         as_of=as_of,
         lags_days=config.summary_lags_days,
-        late_refunds=list_late_refunds(lake.read(ORDER)),
+        late_refunds=list_late_refunds(history.orders),
     )
     run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
 
 
-def _build_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
-    events = attach_person(lake.read(EVENT), _current_links(lake))
+def _list_history(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> History:
+    """All histories, each record being of the person that `links` say."""
+    events = attach_person(lake.read(EVENT), links)
     rate = config.default_margin_rate
     orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
     # Kept, as orders are held against the events before anything is written.
     orders, interactions = keep_all(orders, build_interactions(events), eager=False)
-    _reconcile(run, lake.read(EVENT), orders)
-    run.overwrite_all({ORDER: orders, INTERACTION: interactions}, cached=True)
-    run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
+    return History(orders, interactions, summarise_person_days(orders, interactions))
+
+
+def _read_history(lake: Lakehouse) -> History:
+    return History(*(lake.read(table) for table in (ORDER, INTERACTION, PERSON_DAY)))
+
+
+def _build_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
+    history = _list_history(lake, _current_links(lake), config)
+    _reconcile(run, lake.read(EVENT), history.orders)
+    tables = {ORDER: history.orders, INTERACTION: history.interactions}
+    run.overwrite_all(tables, cached=True)
+    run.overwrite(PERSON_DAY, history.days)
 
 
 def _current_links(lake: Lakehouse) -> DataFrame:
@@ -68,26 +86,27 @@ def _current_links(lake: Lakehouse) -> DataFrame:
 def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
     """What the changes since the last run can reach; None where everything is to be built."""
     last = run.predecessor
-    if last is None or lake.log.version(PRODUCT) != last.input_versions.get(PRODUCT.name):
+    if last is None:
         return None
-    feeds = [
-        lake.changes(table, since=last.input_versions[table.name]) for table in (EVENT, PERSON_LINK)
-    ]
-    if any(feed is None for feed in feeds):
+    feeds = (
+        lake.changes(table, since=last.input_versions[table.name])
+        for table in (EVENT, PERSON_LINK, PRODUCT)
+    )
+    changed, relinked, priced = feeds
+    if changed is None or relinked is None or priced is None:
         return None
-    changed, relinked = feeds
-    total = lake.read(EVENT).count()
-    if changed.count() + relinked.count() > _RENEWED_SHARE * total:
+    # A product that costs something else now changes the margin of all its orders.
+    limit = _RENEWED_SHARE * lake.read(EVENT).count()
+    if not priced.isEmpty() or changed.count() + relinked.count() > limit:
         return None
     run.step("what has changed")
-    before = History(lake.read(ORDER), lake.read(INTERACTION), lake.read(PERSON_DAY))
     return renew_history(
         lake.read(EVENT),
         _current_links(lake),
         lake.read(PRODUCT),
         changed,
         relinked,
-        before,
+        _read_history(lake),
         default_margin_rate=config.default_margin_rate,
     )
 

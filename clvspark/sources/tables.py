@@ -179,6 +179,7 @@ PRODUCT = Table(
             check=f"unit_cost BETWEEN 0 AND {MOST_COST}",
         ),
     ),
+    change_feed=True,
 )
 CAMPAIGN = Table(
     "sources.campaign",

@@ -17,6 +17,7 @@ from clvspark.history.config import HistoryConfig
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.dates import rows_of
 from clvspark.sources.tables import EVENT, PRODUCT
 
 AS_OF = date(2026, 4, 1)
@@ -120,6 +121,40 @@ def test_the_history_moves_with_a_record_to_another_person(lake: Lakehouse) -> N
         stage.run(lake, CONFIG, AS_OF)
     for table in (ORDER, PERSON_DAY, CLV_SUMMARY):
         assert {row[0] for row in lake.read(table).select("person_id").collect()} == {"p1", "p3"}
+
+
+def test_the_past_is_rebuilt_as_it_was_published_with_the_identities_of_then(
+    lake: Lakehouse,
+) -> None:
+    """The day after, a third record turns out to be of the first person, and the first two to be different people."""
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+    tomorrow = AS_OF + timedelta(days=1)
+    then = [link("1", "p1"), link("2", "p1"), link("3", "p3")]
+    closed = {"valid_to": tomorrow, "closed_at": "2026-04-02 06:00:00"}
+    now = [
+        then[0], {**then[1], **closed}, {**then[2], **closed},
+        {**link("2", "p2"), "valid_from": tomorrow}, {**link("3", "p1"), "valid_from": tomorrow},
+    ]  # fmt: skip
+
+    def summary() -> list[str]:
+        return sorted(map(str, lake.read(CLV_SUMMARY).where(rows_of(AS_OF)).collect()))
+
+    with lake.writing("history"):
+        lake.renew(EVENT, EVENT.rows(lake.spark, many_events()))
+        lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, then))
+        stage.run(lake, CONFIG, AS_OF)
+        published = summary()
+        late = {**event(50, "order", 50, 1, 999, "3"), "occurred_at": f"{AS_OF} 12:00:00"}
+        lake.renew(EVENT, EVENT.rows(lake.spark, [*many_events(), late]))
+        lake.renew(PERSON_LINK, PERSON_LINK.rows(lake.spark, now))
+        lake.log.forget_everything()
+        stage.run(lake, CONFIG, tomorrow)
+        histories = contents(lake)[ORDER.name]
+        lake.overwrite(CLV_SUMMARY, lake.read(CLV_SUMMARY).where(rows_of(tomorrow)))
+        lake.log.forget_everything()
+        stage.run(lake, CONFIG, AS_OF)
+    assert summary() == published
+    assert contents(lake)[ORDER.name] == histories, "orders stay those of today"
 
 
 def test_where_the_feed_does_not_reach_back_everything_is_built(
