@@ -47,22 +47,6 @@ class Config(StrictModel):
     stream: StreamConfig = StreamConfig()  # type: ignore[call-arg]
 
     @check
-    def _summaries_as_of(self) -> Iterator[str]:
-        yield from self._unless_kept(0, "as_of itself")
-
-    @check
-    def _summaries_before_the_holdout(self) -> Iterator[str]:
-        yield from self._unless_kept(self.clv.holdout_days, "clv.holdout_days")
-
-    @check
-    def _summaries_before_the_decline(self) -> Iterator[str]:
-        yield from self._unless_kept(self.clv.decline_days, "clv.decline_days")
-
-    def _unless_kept(self, lag: int, asked_by: str) -> Iterator[str]:
-        if lag not in self.history.summary_lags_days:
-            yield f"history.summary_lags_days must hold {lag} ({asked_by})"
-
-    @check
     def _destinations_of_audiences_that_are(self) -> Iterator[str]:
         named = {name for d in self.activation.destinations for name in d.audiences}
         if unknown := sorted(named - {definition.id for definition in self.audiences.definitions}):

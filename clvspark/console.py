@@ -118,7 +118,9 @@ def table(
     """Print a table; the first `left` columns and those at the places `texts` are texts, the others numbers."""
     grid = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for number, name in enumerate(columns):
-        grid.add_column(name, justify="left" if number < left or number in texts else "right")
+        is_text = number < left or number in texts
+        # What a row is of is never cut off; numbers give way first.
+        grid.add_column(name, justify="left" if is_text else "right", no_wrap=number < left)
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
     to.print(grid)

@@ -29,7 +29,8 @@ class Findings:
     Parameters
     ----------
     metrics : what the stages reported, by stage and name.
-    revenue : sums ``events``, ``quarantine``, ``persons``, ``anonymous``.
+    revenue : sums ``events``, ``quarantine``, ``persons``, ``anonymous``, and ``annulled``, what of the events was
+        cancelled or replaced.
     planted_rows : broken rows that the simulation planted, None where the input is not simulated.
     planted_further_rows : rows to which it gave a column that no mapping names.
     """
@@ -43,8 +44,7 @@ class Findings:
     def landed_revenue(self) -> Decimal | None:
         """Revenue of the landing files, None where no ingest is on record."""
         received = self.metrics.get(("ingest", "revenue_received"))
-        # The run log keeps doubles; they hold sums below 10 trillion exactly to the cent.
-        return None if received is None else Decimal(repr(received)).quantize(CENT)
+        return None if received is None else _exact(received)
 
     @property
     def warnings(self) -> dict[str, list[str]]:
@@ -65,9 +65,11 @@ class Findings:
 def find(lake: Lakehouse, config: Config, as_of: date) -> Findings:
     """Read the numbers of `as_of`, whether or not the stages had work this time."""
     planted = _read_planted(config)
+    metrics = read_metrics(lake, as_of)
+    annulled = _exact(metrics.get(("history", "revenue_annulled"), 0.0))
     return Findings(
-        read_metrics(lake, as_of),
-        _sum_revenue(lake),
+        metrics,
+        {**_sum_revenue(lake), "annulled": annulled},
         sum(int(entry["rows"]) for entry in planted["by_file"]) if planted else None,
         int(planted["further_column"]["rows"]) if planted else None,
     )
@@ -96,11 +98,13 @@ def reconcile(
 
     In: revenue received; the sums of `Findings.revenue`.
     """
+    annulled = sums.get("annulled", Decimal(0))
+    events = "sources.event less what was annulled" if annulled else "sources.event"
     return [
         ("landing = sources.event + quarantine", landing, sums["events"] + sums["quarantine"]),
         (
-            "sources.event = history: persons + anonymous",
-            sums["events"],
+            f"{events} = history: persons + anonymous",
+            sums["events"] - annulled,
             sums["persons"] + sums["anonymous"],
         ),
     ]
@@ -119,6 +123,11 @@ def _sum_revenue(lake: Lakehouse) -> dict[str, Decimal]:
         )
     )
     return {name: value or Decimal(0) for name, value in {**events, **quarantine, **orders}.items()}
+
+
+def _exact(metric: float) -> Decimal:
+    """A sum of money of the run log, which keeps doubles: they hold sums below 10 trillion exactly to the cent."""
+    return Decimal(repr(metric)).quantize(CENT)
 
 
 def _first(df: DataFrame) -> dict[str, Any]:

@@ -24,7 +24,9 @@ StageFunction = Callable[[Lakehouse, Config, date], RunReport]
 STAGES: dict[str, StageFunction] = {
     "ingest": lambda lake, config, as_of: sources.run(lake, config.sources, as_of),
     "resolve": lambda lake, config, as_of: identity.run(lake, config.identity, as_of),
-    "history": lambda lake, config, as_of: history.run(lake, config.history, as_of),
+    "history": lambda lake, config, as_of: history.run(
+        lake, config.history.keeping(config.clv.lags_days), as_of
+    ),
     "fit": lambda lake, config, as_of: clv.run_fit(lake, config.clv, as_of),
     "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
     "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),

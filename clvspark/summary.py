@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from rich.markup import escape
 
 from clvspark import console
-from clvspark.clv.tables import BACKTEST, MODEL
+from clvspark.clv.tables import BACKTEST, MODEL, NEWEST_FOLD
 from clvspark.config import Config
 from clvspark.findings import Findings, Metrics, is_date
 from clvspark.lakehouse import Lakehouse, RunReport
@@ -125,6 +125,7 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
         (row["model"], f"left out: {escape(row['reason'])}", "-")
         for row in lake.read_or_empty(BACKTEST)
         .where(is_date(as_of))
+        .where(NEWEST_FOLD)
         .where("reason IS NOT NULL")
         .orderBy("model")
         .collect()
@@ -133,7 +134,8 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
         "Models (* champion)", ["model", "parameters", "log-likelihood"], parameters, left=2
     )
     measures: dict[str, dict[str, float]] = {}
-    judged = lake.read_or_empty(BACKTEST).where(is_date(as_of)).where("reason IS NULL")
+    judged = lake.read_or_empty(BACKTEST).where(is_date(as_of)).where(NEWEST_FOLD)
+    judged = judged.where("reason IS NULL")
     for row in judged.orderBy("model").collect():
         measures.setdefault(row["model"], {})[row["measure"]] = row["value"]
     rows = [

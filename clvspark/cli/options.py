@@ -21,6 +21,7 @@ app = Application(
 )
 PIPELINE, STAGE, DATA, CARE = "Pipeline", "Stages, in their order", "Data", "Care"
 IDENTITY = "Identity, looked at closely"
+CLV = "Lifetime value of any transaction log"
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="configuration file", envvar="CLVSPARK_CONFIG")

@@ -10,6 +10,7 @@ from clvspark.clv.models.condensed_beta_geo import CondensedBetaGeoModel
 from clvspark.clv.models.gamma_gamma import GammaGammaModel
 from clvspark.clv.models.modified_beta_geo import ModifiedBetaGeoModel
 from clvspark.clv.models.nbd import NBDModel
+from clvspark.clv.models.normal_normal import NormalNormalModel
 from clvspark.clv.models.pareto_nbd import ParetoNBDModel
 from clvspark.clv.models.shifted_beta_geo import ShiftedBetaGeoModel
 from clvspark.clv.models.units import TimeUnit
@@ -21,6 +22,7 @@ __all__ = [
     "GammaGammaModel",
     "ModifiedBetaGeoModel",
     "NBDModel",
+    "NormalNormalModel",
     "ParetoNBDModel",
     "ShiftedBetaGeoModel",
     "TimeUnit",

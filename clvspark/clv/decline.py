@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.stats import nbinom
 
 from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import DAYS_PER_UNIT, TransactionModel
+from clvspark.clv.fit import DAYS_PER_UNIT
+from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.models.units import DAYS_PER_YEAR
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -15,8 +16,9 @@ def register_fit(
     measures: dict[str, float],
     *,
     as_of: date,
+    plots: Mapping[str, dict[str, Any]],
 ) -> str:
-    """Log one fitted model with its measures, register a version, return the version."""
+    """Log one fitted model with its measures and plots, register a version, return the version."""
     return tracker.register(
         name,
         run_name=f"{name} {as_of}",
@@ -26,5 +28,5 @@ def register_fit(
             "log_likelihood": document["log_likelihood"],
             **measures,
         },
-        documents={"model.json": document},
+        documents={"model.json": document, **plots},
     )

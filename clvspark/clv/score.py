@@ -21,7 +21,7 @@ DIGITS = 8
 
 _CENT = 0.01
 _KEYS = ["frequency", "recency", "T"]
-_HISTORY = [*_KEYS, "monetary_value"]
+_HISTORY = [*_KEYS, "spend_days", "monetary_value"]
 _NUMBERS = (
     "p_alive",
     "expected_purchases",
@@ -80,7 +80,7 @@ def score_batch(batch: pd.DataFrame, models: ValueModels, config: ClvConfig) -> 
     discounted = model.discounted_expected_residual_transactions(
         histories, annual_discount_rate=config.annual_discount_rate, horizon=horizon
     )
-    spend = np.asarray(models.spend.expected_customer_spend(_priceable(batch)))
+    spend = np.asarray(models.spend.expected_customer_spend(priceable(batch)))
     expected, chance = _compare(batch, models, config)
     alive = np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)
     purchases = np.asarray(model.expected_purchases(histories, future_t=horizon))
@@ -109,6 +109,15 @@ def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
     return np.round(values * scale) / scale
 
 
+def priceable(batch: pd.DataFrame) -> pd.DataFrame:
+    """Purchase days and mean of the spend that is known.
+
+    The spend model is for positive amounts, so less than a cent counts as a cent.
+    """
+    spend = batch["monetary_value"].clip(lower=_CENT).where(batch["spend_days"] > 0, 0.0)
+    return pd.DataFrame({"frequency": batch["spend_days"], "monetary_value": spend})
+
+
 def _then(name: str) -> str:
     return f"then_{name}"
 
@@ -124,17 +133,11 @@ def _compare(
         unique, position = np.unique(then[_KEYS].to_numpy(float), axis=0, return_inverse=True)
         histories, at = pd.DataFrame(unique, columns=_KEYS), position.ravel()
         purchases = expect_residual_transactions(models.transaction, histories, config)[at]
-        spend = np.asarray(models.spend.expected_customer_spend(_priceable(then)))
+        spend = np.asarray(models.spend.expected_customer_spend(priceable(then)))
         bought = (batch.loc[known, "frequency"] - then["frequency"]).to_numpy(float)
         expected[known] = purchases * spend
         chance[known] = chance_of_so_few(models.transaction, then, bought, config)
     return expected, chance
-
-
-def _priceable(batch: pd.DataFrame) -> pd.DataFrame:
-    """Frequency and spend; the spend model is for positive amounts, so less than a cent counts as a cent."""
-    spend = batch["monetary_value"].clip(lower=_CENT).where(batch["frequency"] > 0, 0.0)
-    return pd.DataFrame({"frequency": batch["frequency"], "monetary_value": spend})
 
 
 def simple_value(*, relationship_years: float) -> Column:

@@ -1,4 +1,4 @@
-"""Fit: `history.clv_summary` -> `clv.model`, `clv.backtest`. Score: -> `clv.customer_value`."""
+"""Fit: `history.*` -> `clv.model`, `clv.backtest`, `clv.backtest_decile`. Score: -> `clv.customer_value`."""
 
 from __future__ import annotations
 
@@ -10,34 +10,48 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles
+from clvspark.clv.challenger.challenge import build_examples
+from clvspark.clv.challenger.two_part import NAME as CHALLENGER
 from clvspark.clv.competition import SPEND_MODEL, Competition, hold_competition
 from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import TRANSACTION_MODELS, ValueModels, model_columns
+from clvspark.clv.fit import (
+    TRANSACTION_MODELS,
+    ValueModels,
+    model_columns,
+    restore_transaction_model,
+)
+from clvspark.clv.folds import Fold, count_windows, join_windows, list_folds
 from clvspark.clv.models import GammaGammaModel
+from clvspark.clv.pictures import draw_champion
 from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
-from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
-from clvspark.history.tables import CLV_SUMMARY
+from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
+from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.tracking import open_tracker
+from clvspark.sources.tables import SURVEY_RESPONSE
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
+_FIT_READS = (CLV_SUMMARY, PERSON_DAY, ORDER, INTERACTION, PERSON_LINK, SURVEY_RESPONSE)
+_FIT_WRITES = (MODEL, BACKTEST, BACKTEST_DECILE)
 _SHORTEST_HOLDOUT_DAYS = 7
 # Share of the repeat buyers from which it is told that the spend model does not see them.
 _MANY_WORTHLESS = 0.02
 
 
 def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
-    """Backtest every model on the holdout, choose the champion, fit all on everything before `as_of`.
+    """Backtest every model on rolling origins, choose the champion, fit all on everything before `as_of`.
 
     A model that cannot be fitted is left out with its reason. Where none can, or nobody had bought before the holdout,
     the run warns and the champion of an earlier date stays, if there is one: what needs no model still runs.
     """
     with lake.run(
-        FIT_STAGE, as_of=as_of, config=config, reads=(CLV_SUMMARY,), writes=(MODEL, BACKTEST)
+        FIT_STAGE, as_of=as_of, config=config, reads=_FIT_READS, writes=_FIT_WRITES
     ) as run:
         if not run.is_current:
             _fit(run, lake, config, as_of)
@@ -84,28 +98,80 @@ def _was_nothing_to_fit(lake: Lakehouse, as_of: date) -> bool:
 
 
 def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
-    start = as_of - timedelta(days=config.holdout_days)
     summary = _summaries(lake, config, as_of)
     first = _first_purchase(summary)
-    if first is None or first >= start:
+    folds = [] if first is None else list_folds(config, as_of, first)
+    if not folds:
         run.warn(_say_too_young(first, config, as_of))
-        _leave_nothing(run, lake, as_of, BACKTEST, MODEL)
+        _leave_nothing(run, lake, as_of, *_FIT_WRITES)
         return
-    now, before = keep_all(_lagged(summary, 0), _lagged(summary, config.holdout_days))
-    _refuse_no_lag(before, config, as_of)
-    found = hold_competition(config, before, now, run.step)
-    for name, reason in found.refused.items():
+    if len(folds) < config.backtest.folds:
+        run.step(f"{len(folds)} of {config.backtest.folds} folds have purchases before them")
+    now, cases, *examples = keep_all(
+        _lagged(summary, 0),
+        _cases(lake, summary, folds, config, as_of),
+        *([_examples(lake, folds, config)] if config.challenger.enabled else []),
+    )
+    _refuse_no_lag(cases, folds, as_of)
+    found = hold_competition(config, folds, cases, now, examples[0] if examples else None, run.step)
+    for (name, origin), reason in found.refused.items():
         run.metric(f"not fitted: {name}", 1)
-        run.step(reason)
+        run.step(reason if origin is None else f"fold from {origin}: {reason}")
     for warning in [*found.warnings, *_say_worthless(run, now)]:
         run.warn(warning)
-    backtest = _backtest_rows(lake, found, as_of, config.holdout_days)
+    backtest = {
+        table: lake.spark.createDataFrame(rows, table.schema)
+        for table, rows in (
+            (BACKTEST, list_backtest(found, folds, config, as_of)),
+            (BACKTEST_DECILE, list_backtest_deciles(found, as_of)),
+        )
+    }
     if not found.can_value:
         run.warn(_say_unfitted(found))
         _leave_nothing(run, lake, as_of, MODEL)
-        run.overwrite(BACKTEST, backtest, where=rows_of(as_of))
+        run.overwrite_all(backtest, where=rows_of(as_of))
         return
-    _publish_models(run, lake, config, found, backtest, as_of)
+    champion = found.champion(config.champion_by)
+    if found.beats(CHALLENGER, champion, config.champion_by):
+        run.warn(_say_beaten(found, champion, config.champion_by))
+    plots = {}
+    if champion in found.newest:
+        run.step("drawing the champion")
+        days, fold = lake.read(PERSON_DAY), folds[0]
+        plots = draw_champion(found, champion, cases, days, fold=fold, config=config, as_of=as_of)
+    _publish_models(run, lake, config, found, backtest, {champion: plots}, as_of)
+
+
+def _cases(
+    lake: Lakehouse, summary: DataFrame, folds: list[Fold], config: ClvConfig, as_of: date
+) -> DataFrame:
+    """Purchase histories at the origins of the folds, with what came before and after: rows of `join_windows`."""
+    windows = count_windows(
+        lake.read(PERSON_DAY),
+        origins=[fold.origin for fold in folds],
+        window_days=config.holdout_days,
+        value=config.value,
+    )
+    known = summary.where(F.col("lag_days").isin([fold.lag_days for fold in folds]))
+    return join_windows(known, windows, as_of=as_of)
+
+
+def _examples(lake: Lakehouse, folds: list[Fold], config: ClvConfig) -> DataFrame:
+    """What the challenger learns from and is judged on: rows of `build_examples`."""
+    current = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
+    answers = lake.read_or_empty(SURVEY_RESPONSE).join(
+        current.select("source_system", "source_record_id", "person_id"),
+        on=["source_system", "source_record_id"],
+        how="inner",
+    )
+    return build_examples(
+        lake.read(PERSON_DAY),
+        lake.read_or_empty(ORDER),
+        lake.read_or_empty(INTERACTION),
+        answers.select("person_id", "answered_at", "score"),
+        folds=folds,
+        config=config,
+    )
 
 
 def _leave_nothing(run: Run, lake: Lakehouse, as_of: date, *tables: Table) -> None:
@@ -122,20 +188,26 @@ def _publish_models(
     lake: Lakehouse,
     config: ClvConfig,
     found: Competition,
-    backtest: DataFrame,
+    backtest: dict[Table, DataFrame],
+    plots: dict[str, dict[str, Any]],
     as_of: date,
 ) -> None:
-    """Register the fitted models in MLflow, write clv.model and clv.backtest, then give the champions their alias."""
+    """Register the fitted models in MLflow, write all tables of the fit, then give the champions their alias.
+
+    `plots` are of the transaction model that is the champion, by its name.
+    """
     run.step("registering the models")
     tracker = open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root)
-    champions = {found.champion(config.champion_by), SPEND_MODEL}
+    champions = {*plots, SPEND_MODEL}
     versions, rows = {}, []
     for name, model in found.fitted.items():
-        document, measures = model.to_dict(), found.measures.get(name, {})
-        versions[name] = register_fit(tracker, name, document, measures, as_of=as_of)
+        document, measures = model.to_dict(), found.averages(name)
+        versions[name] = register_fit(
+            tracker, name, document, measures, as_of=as_of, plots=plots.get(name, {})
+        )
         rows.append(_model_row(name, document, config, as_of, name in champions, versions[name]))
     models = lake.spark.createDataFrame(rows, MODEL.schema)
-    run.overwrite_all({BACKTEST: backtest, MODEL: models}, where=rows_of(as_of))
+    run.overwrite_all({**backtest, MODEL: models}, where=rows_of(as_of))
     # Last, so that the alias names no model that the table does not have.
     for name in champions:
         rivals = TRANSACTION_MODELS if name in TRANSACTION_MODELS else ()
@@ -144,21 +216,25 @@ def _publish_models(
 
 def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     """Summaries of the date with the models' columns; MissingInputError where history has not made them."""
-    return model_columns(lake.read_of(CLV_SUMMARY, as_of, stage="history"), config.value)
+    return model_columns(
+        lake.read_of(CLV_SUMMARY, as_of, stage="history"), config.value, config.spend_of
+    )
 
 
 def _lagged(summary: DataFrame, days: int) -> DataFrame:
     return summary.where(F.col("lag_days") == days)
 
 
-def _refuse_no_lag(before: DataFrame, config: ClvConfig, as_of: date) -> None:
-    """MissingInputError where history was run without the lag of the holdout."""
-    if before.isEmpty():
-        days = config.holdout_days
+def _refuse_no_lag(cases: DataFrame, folds: list[Fold], as_of: date) -> None:
+    """MissingInputError where history was run without the lag of a fold."""
+    kept = {row[0] for row in cases.select("lag_days").distinct().collect()}
+    missing = sorted({fold.lag_days for fold in folds} - kept)
+    if missing:
+        days = ", ".join(map(str, missing))
         raise MissingInputError(
-            f"{CLV_SUMMARY.name} as of {as_of} has no rows of lag_days {days} (clv.holdout_days), although somebody "
-            f"had bought by then. 'history.summary_lags_days' must hold {days}; then run, with the same --config: "
-            f"clvspark history --as-of {as_of}"
+            f"{CLV_SUMMARY.name} as of {as_of} has no rows of lag_days {days} (clv.holdout_days, clv.backtest), "
+            "although somebody had bought by then: 'history' was run with other settings of 'clv'. Run, with the same "
+            f"--config: clvspark history --as-of {as_of}"
         )
 
 
@@ -179,7 +255,7 @@ def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
     ready = first + timedelta(days=config.holdout_days + 1)
     age = (as_of - first).days
     shorter = (
-        f" or set 'clv.holdout_days' below {age}, add it to 'history.summary_lags_days' and run again"
+        f" or set 'clv.holdout_days' below {age} and run again"
         if age > _SHORTEST_HOLDOUT_DAYS
         else ""
     )
@@ -193,8 +269,8 @@ def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
 def _say_worthless(run: Run, now: DataFrame) -> list[str]:
     """Count repeat buyers whose mean spend is not positive, which no spend model knows; a sentence where many are."""
     repeaters, worthless = now.agg(
-        F.count_if(F.col("frequency") > 0),
-        F.count_if((F.col("frequency") > 0) & (F.col("monetary_value") <= 0)),
+        F.count_if(F.col("spend_days") > 0),
+        F.count_if((F.col("spend_days") > 0) & (F.col("monetary_value") <= 0)),
     ).collect()[0]
     run.metric("repeat buyers without positive spend", worthless)
     warning = (
@@ -206,9 +282,19 @@ def _say_worthless(run: Run, now: DataFrame) -> list[str]:
     return [warning] if worthless > _MANY_WORTHLESS * repeaters else []
 
 
+def _say_beaten(found: Competition, champion: str, by: str) -> str:
+    """That features tell more than purchase histories do."""
+    theirs, ours = (found.average(name, by) for name in (CHALLENGER, champion))
+    return (
+        f"{CHALLENGER} predicts better than the champion {champion}: {by} {theirs:.4g} against {ours:.4g} on average "
+        "over the folds. It tells neither P(alive) nor values at other horizons, so the champion stays. Next step: see "
+        "which channels or contacts tell more than purchases do, e.g. as covariates of the model."
+    )
+
+
 def _say_unfitted(found: Competition) -> str:
     """Why no persons can be valued by a model of this date, and what to do."""
-    reasons = "; ".join(found.refused.values())
+    reasons = "; ".join(dict.fromkeys(found.refused.values()))
     return (
         f"no model was fitted, and the champion of an earlier date stays, if there is one: {reasons}. Revenue, its "
         "deciles and the audiences that ask for no predicted value are there all the same. Next step: run again when "
@@ -242,16 +328,6 @@ def _model_row(
     )
 
 
-def _backtest_rows(lake: Lakehouse, found: Competition, as_of: date, days: int) -> DataFrame:
-    rows: list[tuple[date, str, str, float, int, str | None]] = [
-        (as_of, model, name, value, days, None)
-        for model, measures in found.measures.items()
-        for name, value in {"fitted": 1.0, **measures}.items()
-    ]
-    rows += [(as_of, model, "fitted", 0.0, days, reason) for model, reason in found.refused.items()]
-    return lake.spark.createDataFrame(rows, BACKTEST.schema)
-
-
 def _champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     """Champions of fits that knew no more than what was before `as_of`; spend models of the configured value."""
     known = lake.read(MODEL).where(F.col("as_of_date") <= F.lit(as_of))
@@ -270,9 +346,8 @@ def _read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[st
             f"clv.model has no champion for 'clv.value: {config.value}' as of {as_of} or before. Run first, with the "
             f"same --config: clvspark fit --as-of {as_of}"
         )
-    transaction = TRANSACTION_MODELS[found["transaction"]["name"]]
     models = ValueModels(
-        transaction.from_dict(json.loads(found["transaction"]["document"])),
+        restore_transaction_model(json.loads(found["transaction"]["document"])),
         GammaGammaModel.from_dict(json.loads(found["spend"]["document"])),
     )
     return found["transaction"]["model_id"], models

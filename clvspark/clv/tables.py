@@ -11,7 +11,7 @@ MODEL = Table(
         Column("model_id", "string", "digest of the document", key=True),
         Column("as_of_date", "date", "first day not seen by the fit", key=True),
         Column("kind", "string", required=True, check="kind IN ('transaction', 'spend')"),
-        Column("name", "string", "class of clvspark.clv", required=True),
+        Column("name", "string", "as in clv.models; else the class", required=True),
         Column("is_champion", "boolean", "scores; chosen on the holdout", required=True),
         Column("parameters", "map<string,double>", required=True),
         Column("standard_errors", "map<string,double>", "Wald, delta method"),
@@ -28,14 +28,34 @@ MODEL = Table(
     ),
     checks={"spend_is_of_something": "(priced IS NOT NULL) = (kind = 'spend')"},
 )
+_MODEL = Column(
+    "model", "string", "model, baseline (LastPeriod, SimpleFormula) or challenger", key=True
+)
+_ORIGIN = Column(
+    "fold_origin", "date", "first day of the holdout, not seen by the fit; newest first", key=True
+)
 BACKTEST = Table(
     "clv.backtest",
-    "How well a model fitted before a date predicted what came after it; which models could not be fitted, and why.",
+    "How well a model fitted before a date predicted what came after it, by fold; which models could not be fitted, "
+    "and why.",
     (
-        Column("as_of_date", "date", "end of the holdout", key=True),
-        Column("model", "string", key=True),
-        Column("measure", "string", key=True),
+        Column("as_of_date", "date", "end of the newest holdout", key=True),
+        _MODEL,
+        _ORIGIN,
+        Column(
+            "measure",
+            "string",
+            "of purchase days; of value with the prefix value_; `fitted`: whether the model was",
+            key=True,
+        ),
         Column("value", "double", "of the measure `fitted`: 1 in the competition, 0 left out"),
+        Column(
+            "role",
+            "string",
+            "candidate: may become the champion; baseline and challenger are judged beside them",
+            required=True,
+            allowed=("candidate", "baseline", "challenger"),
+        ),
         Column("holdout_days", "int", unit="day", required=True),
         Column(
             "reason", "string", "why the model could not be fitted; NULL of every other measure"
@@ -43,6 +63,33 @@ BACKTEST = Table(
     ),
     checks={"left_out_for_a_reason": "(measure = 'fitted' AND value = 0) = (reason IS NOT NULL)"},
 )
+BACKTEST_DECILE = Table(
+    "clv.backtest_decile",
+    "Tenths of the customers by what was predicted of them, and what came.",
+    (
+        Column("as_of_date", "date", "end of the newest holdout", key=True),
+        _MODEL,
+        _ORIGIN,
+        Column(
+            "outcome",
+            "string",
+            "purchases: purchase days; value: net revenue or margin, as clv.value says",
+            key=True,
+            allowed=("purchases", "value"),
+        ),
+        Column("decile", "int", "1: predicted highest", key=True, check="decile BETWEEN 1 AND 10"),
+        Column("customers", "bigint", required=True, check="customers >= 1"),
+        Column("mean_predicted", "double", "of a customer", required=True),
+        Column("mean_actual", "double", "of a customer", required=True),
+        Column(
+            "cumulative_share",
+            "double",
+            "of all that was actual, held by this decile and those before it; NULL where nothing was",
+        ),
+    ),
+)
+NEWEST_FOLD = "fold_origin = date_sub(as_of_date, holdout_days)"
+"""SQL predicate of the rows of clv.backtest of the newest holdout, which ends at `as_of_date`."""
 CUSTOMER_VALUE = Table(
     "clv.customer_value",
     "What a person has been worth and is expected to be worth, on a date.",
@@ -95,4 +142,4 @@ CUSTOMER_VALUE = Table(
     cluster_by=("as_of_date", "person_id"),
     change_feed=True,
 )
-TABLES = (MODEL, BACKTEST, CUSTOMER_VALUE)
+TABLES = (MODEL, BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE)

@@ -1,75 +1,138 @@
-"""Judge a fitted model on the holdout: purchases predicted against purchases made."""
+"""Judge predictions on holdouts: purchases and value predicted against what came."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.clv.fit import TransactionModel
+from clvspark.clv.baselines import BASELINES, PURCHASES, VALUE, Predicted
+from clvspark.clv.fit import DAYS_PER_UNIT, FoldModels
+from clvspark.clv.metrics import decile_table, measure_predictions
+from clvspark.clv.models.transactions import TRIPLE
+from clvspark.clv.score import priceable
+
+PREDICTIONS = "lag_days int, model string, outcome string, predicted double, actual double"
+"""Columns of predictions: one row a person, fold, model and outcome. Bounds of intervals would stand beside them."""
+
+# Natural logarithm of the ratio within which predictions, and amounts, are one to the measures.
+_STEP = 0.01
+# What is smaller is nothing.
+_LEAST = 1e-4
+_COLUMNS = (
+    *("lag_days", *TRIPLE, "spend_days", "monetary_value", "t_days", "historical_value"),
+    *("purchases_before", "value_before", "purchases_after", "value_after"),
+)
 
 
-def join_holdout(calibration: DataFrame, end: DataFrame) -> DataFrame:
-    """Calibration summaries with ``actual``: purchase days between the two dates.
+def predict_holdouts(
+    cases: DataFrame, models: Mapping[int, FoldModels], *, holdout_days: int
+) -> DataFrame:
+    """What the models of each fold and the baselines predicted for its holdout: `PREDICTIONS`.
 
-    In: history.clv_summary as of the end of the calibration and of the holdout. Persons first seen in the
-    holdout are left out: no model fitted before could have known them.
-    """
-    later = end.select("person_id", F.col("frequency").alias("_later"))
-    joined = calibration.join(later, on="person_id", how="inner")
-    return joined.withColumn("actual", (F.col("_later") - F.col("frequency")).cast("double"))
-
-
-def backtest_model(
-    model: TransactionModel, holdout: DataFrame, *, holdout_weeks: float
-) -> dict[str, float]:
-    """Measures of one model on the holdout.
-
-    In: rows of `join_holdout` with the model's columns. Out: customers, predicted and actual purchases,
-    ``total_error`` (absolute share of the actual), ``mae`` and ``rmse`` a customer, ``top_decile_share`` (share
-    of the actual purchases made by the tenth of the customers with the highest prediction). Shares of the actual are
-    left out where nobody bought.
+    In: rows of `join_windows` with the models' columns and ``historical_value``. A fold without a spend model
+    has no value by the transaction models.
     """
 
     def predict(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            batch["predicted"] = model.expected_purchases(batch, future_t=holdout_weeks)
-            yield batch
+            for lag, persons in batch.groupby("lag_days"):
+                yield from _predict_fold(persons, models[int(str(lag))], holdout_days)
 
-    columns = holdout.select("person_id", "frequency", "recency", "T", "actual")
-    predicted = columns.mapInPandas(
-        predict,
-        "person_id string, frequency int, recency double, T double, actual double, predicted double",
-    ).localCheckpoint()
-    error = F.col("predicted") - F.col("actual")
-    found = (
-        predicted.agg(
-            F.count(F.lit(1)).alias("customers"),
-            F.sum("predicted").alias("predicted_purchases"),
-            F.sum("actual").alias("actual_purchases"),
-            F.avg(F.abs(error)).alias("mae"),
-            F.sqrt(F.avg(error * error)).alias("rmse"),
-            F.percentile_approx("predicted", 0.9, 100_000).alias("_bar"),
-        )
-        .collect()[0]
-        .asDict()
-    )
-    measures = {
-        name: float(value or 0) for name, value in found.items() if not name.startswith("_")
-    }
-    actual = measures["actual_purchases"]
-    top = _actual_of_top(predicted, int(measures["customers"]) // 10, found["_bar"])
-    if actual:
-        measures["total_error"] = abs(measures["predicted_purchases"] / actual - 1)
-        measures["top_decile_share"] = top / actual
-    return measures
+    return cases.select(*_COLUMNS).mapInPandas(predict, PREDICTIONS)
 
 
-def _actual_of_top(predicted: DataFrame, count: int, bar: float) -> float:
-    """Actual purchases of the `count` highest predictions, ties by person; only rows near the bar are ranked."""
-    near = predicted.where(F.col("predicted") >= F.lit(bar) * 0.999)
-    order = Window.orderBy(F.desc("predicted"), "person_id")
-    top = near.withColumn("_rank", F.row_number().over(order)).where(F.col("_rank") <= count)
-    return float(top.agg(F.sum("actual")).first()[0] or 0)  # type: ignore[index]
+def _predict_fold(
+    persons: pd.DataFrame, models: FoldModels, holdout_days: int
+) -> Iterator[pd.DataFrame]:
+    """Long rows of one fold, model after model."""
+    actual = {PURCHASES: persons["purchases_after"], VALUE: persons["value_after"]}
+    for name, predicted in _predict_all(persons, models, holdout_days):
+        for outcome, values in predicted.items():
+            yield pd.DataFrame(
+                {
+                    "lag_days": persons["lag_days"],
+                    "model": name,
+                    "outcome": outcome,
+                    "predicted": values,
+                    "actual": actual[outcome],
+                }
+            )
+
+
+def _predict_all(
+    persons: pd.DataFrame, models: FoldModels, holdout_days: int
+) -> Iterator[tuple[str, Predicted]]:
+    unique, position = np.unique(persons[list(TRIPLE)].to_numpy(float), axis=0, return_inverse=True)
+    histories, at = pd.DataFrame(unique, columns=list(TRIPLE)), position.ravel()
+    spend = None
+    if models.spend is not None:
+        spend = np.asarray(models.spend.expected_customer_spend(priceable(persons)))
+    for name, model in models.transaction.items():
+        future = model.expected_purchases(histories, future_t=holdout_days / DAYS_PER_UNIT)
+        purchases = np.asarray(future)[at]
+        yield name, {PURCHASES: purchases} | ({} if spend is None else {VALUE: purchases * spend})
+    for name, baseline in BASELINES.items():
+        yield name, baseline(persons, holdout_days)
+
+
+def condense_predictions(predictions: DataFrame, *, is_exact: bool) -> DataFrame:
+    """Customers with like predictions and like outcomes: the columns of `PREDICTIONS` and ``weight``.
+
+    Exact: those with equal ones. Otherwise those within a hundredth, with their mean: then the rows that go to the
+    driver are bounded by the range of the amounts, not by the number of customers.
+    """
+    cells = [
+        (F.col(name) if is_exact else _cell(name)).alias(f"_{name}")
+        for name in ("predicted", "actual")
+    ]
+    mean = [
+        # Summed as decimals, which come to the same in any order.
+        (F.sum(F.col(name).cast("decimal(38,12)")).cast("double") / F.count(F.lit(1))).alias(name)
+        for name in ("predicted", "actual")
+    ]
+    if is_exact:
+        mean = [F.first(name).alias(name) for name in ("predicted", "actual")]
+    groups = predictions.groupBy("lag_days", "model", "outcome", *cells)
+    found = groups.agg(*mean, F.count(F.lit(1)).alias("weight"))
+    return found.select("lag_days", "model", "outcome", "predicted", "actual", "weight")
+
+
+def _cell(name: str) -> Column:
+    """Sign and hundredth of a logarithm."""
+    size = F.floor(F.log(F.greatest(F.abs(F.col(name)), F.lit(_LEAST))) / F.lit(_STEP))
+    return F.struct(F.signum(name), size)
+
+
+def measure_outcome(groups: pd.DataFrame, outcome: str) -> dict[str, float]:
+    """Measures of one model in one fold, those that are not defined left out.
+
+    In: rows of `condense_predictions` of one outcome. Out: as `measure_predictions` names them; those of value with
+    the prefix ``value_``. ``total_error`` is the bias without its sign.
+    """
+    given = (groups["actual"], groups["predicted"], groups["weight"])
+    found = measure_predictions(*given)
+    totals = {f"{when}_{outcome}": found.pop(f"{when}_total") for when in ("predicted", "actual")}
+    measures = {**found, "total_error": abs(found["bias"])}
+    prefix = "value_" if outcome == VALUE else ""
+    named = {**totals, **{f"{prefix}{name}": value for name, value in measures.items()}}
+    if outcome == PURCHASES:
+        named["customers"] = float(groups["weight"].sum())
+    return {name: value for name, value in named.items() if math.isfinite(value)}
+
+
+def list_deciles(groups: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of `decile_table`; a share that is not defined is None."""
+    deciles = decile_table(groups["actual"], groups["predicted"], groups["weight"])
+    rows = [asdict(one) for one in deciles]
+    for row in rows:
+        row["customers"] = round(row["customers"])
+        if not math.isfinite(row["cumulative_share"]):
+            row["cumulative_share"] = None
+    return rows

@@ -1,16 +1,13 @@
-"""Order lines become orders with revenue, cost and margin."""
+"""Order lines become orders with revenue, cost and margin, and what became of each order later."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
-from clvspark.history.tables import INTERACTION, ORDER
-
-_MONEY = "decimal(18,2)"
-_ORDER_TYPES = ("order", "refund")
+from clvspark.history.order_lines import AMOUNTS, MONEY, ROW_TYPES, attach_costs, measure_changes
+from clvspark.history.tables import ORDER
 
 
 def attach_person(events: DataFrame, links: DataFrame) -> DataFrame:
@@ -25,42 +22,53 @@ def attach_person(events: DataFrame, links: DataFrame) -> DataFrame:
 def build_orders(
     events: DataFrame, products: DataFrame, *, default_margin_rate: float
 ) -> DataFrame:
-    """Add up the lines of each order, and apart from them the refunds of each day.
+    """Add up the lines of each order, and apart from them, by UTC day, what changed it afterwards.
 
-    In: sources.event with person_id; sources.product. Out: history.order, one row an order, and one row an order and
-    UTC day on which something of it was refunded. A refund that names nobody is of the person who ordered.
-    The cost of a product is the one that is known today, for lines of any day; a line without one costs
-    ``net_revenue * (1 - default_margin_rate)``.
+    In: sources.event with person_id; sources.product. Out: history.order, one row an order, and one row an order, day
+    and kind of change: refund, adjustment (lines that were replaced) or cancellation, which takes back all that the
+    order has come to. Nothing changes a row of a past day, so that the rows up to a day are the orders as they were
+    known then. What is changed is of the person who ordered; a refund may name somebody else.
     """
-    is_purchase = F.col("event_type") == "order"
-    lines = events.where(F.col("event_type").isin(*_ORDER_TYPES)).join(
-        F.broadcast(products.select("product_id", "unit_cost")), on="product_id", how="left"
-    )
-    assumed = F.col("net_revenue") * F.lit(1 - Decimal(str(default_margin_rate)))
-    known = F.col("unit_cost") * F.col("quantity") * F.when(is_purchase, 1).otherwise(-1)
-    cost = F.coalesce(known.cast(_MONEY), assumed.cast(_MONEY))
-    refunded_on = F.when(~is_purchase, F.to_date("occurred_at")).alias("_refunded_on")
-    orders = lines.groupBy("order_id", is_purchase.alias("is_purchase"), refunded_on).agg(
+    lines = events.where(F.col("event_type").isin(*ROW_TYPES))
+    costed = attach_costs(lines, products, default_margin_rate=default_margin_rate)
+    changes = measure_changes(costed)
+    is_purchase = F.col("row_type") == "purchase"
+    changed_on = F.when(~is_purchase, F.to_date("ordered_at")).alias("_changed_on")
+    orders = changes.groupBy("order_id", "row_type", changed_on).agg(
         F.min("person_id").alias("_named"),
-        F.min("occurred_at").alias("ordered_at"),
+        F.min("ordered_at").alias("ordered_at"),
+        F.min("purchased_at").alias("purchased_at"),
         F.min("channel").alias("channel"),
         F.min("store_id").alias("store_id"),
         F.count(F.lit(1)).cast("int").alias("lines"),
-        F.sum("quantity").alias("units"),
-        F.sum("net_revenue").cast(_MONEY).alias("net_revenue"),
-        F.sum(cost).cast(_MONEY).alias("cost"),
+        F.sum("change_quantity").alias("_pieces"),
+        *(F.sum(f"change_{name}").cast(MONEY).alias(name) for name in AMOUNTS),
     )
-    buyer = F.min(F.when(F.col("is_purchase"), F.col("_named"))).over(
-        Window.partitionBy("order_id")
-    )
+    order = Window.partitionBy("order_id")
+    buyer = F.min(F.when(is_purchase, F.col("_named"))).over(order)
+    is_own = F.col("row_type").isin("purchase", "refund") | F.col("purchased_at").isNull()
+    is_refund = F.col("row_type") == "refund"
     columns = {
-        "person_id": F.coalesce("_named", buyer),
-        "margin": (F.col("net_revenue") - F.col("cost")).cast(_MONEY),
+        "person_id": F.when(is_own, F.coalesce("_named", buyer)).otherwise(buyer),
+        "is_purchase": is_purchase,
+        "status": _judge_status(order),
+        "units": F.when(is_refund, -F.col("_pieces")).otherwise(F.col("_pieces")),
+        "margin": (F.col("net_revenue") - F.col("cost")).cast(MONEY),
     }
     return orders.withColumns(columns).select(*ORDER.names)
 
 
-def build_interactions(events: DataFrame) -> DataFrame:
-    """Events of known persons that are not orders, as history.interaction."""
-    known = events.where(~F.col("event_type").isin(*_ORDER_TYPES) & F.col("person_id").isNotNull())
-    return known.withColumnRenamed("event_type", "interaction_type").select(*INTERACTION.names)
+def _judge_status(order: WindowSpec) -> Column:
+    """What became of the order, by all of its rows."""
+
+    def has(row_type: str) -> Column:
+        return F.max(F.col("row_type") == row_type).over(order)
+
+    rest = F.sum("net_revenue").over(order)
+    return (
+        F.when(has("cancellation"), "cancelled")
+        .when(has("refund") & (rest <= 0), "refunded")
+        .when(has("refund"), "partly_refunded")
+        .when(has("adjustment"), "updated")
+        .otherwise("completed")
+    )

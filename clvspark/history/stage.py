@@ -1,4 +1,4 @@
-"""History: `sources.event` and `identity.person_link` -> `history.*`."""
+"""History: `sources.event`, `sources.survey_response` and `identity.person_link` -> `history.*`."""
 
 from __future__ import annotations
 
@@ -7,28 +7,46 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.history.change import History, Renewal, renew_history
-from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
+from clvspark.history.attribution.stage import attribute_orders
+from clvspark.history.change import Changes, Renewal, renew_histories
+from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
+from clvspark.history.histories import Histories, Sources, build_histories
+from clvspark.history.kpis import tabulate_kpis
 from clvspark.history.links import is_of_the_past, links_on
-from clvspark.history.orders import attach_person, build_interactions, build_orders
-from clvspark.history.person_day import summarise_person_days
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
+from clvspark.history.reconcile import sum_annulled_revenue
+from clvspark.history.relationship import describe_relationships
+from clvspark.history.surveys import name_answers, summarise_answers
+from clvspark.history.tables import (
+    CLV_SUMMARY,
+    INTERACTION,
+    KPI,
+    ORDER,
+    PERSON_DAY,
+    RELATIONSHIP,
+    SESSION,
+    TABLES,
+)
 from clvspark.identity.tables import PERSON_LINK
-from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
+from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.side_by_side import keep_all, side_by_side
-from clvspark.sources.tables import EVENT, PRODUCT
+from clvspark.sources.tables import EVENT, PRODUCT, SURVEY_RESPONSE
 
 STAGE = "history"
 # Beyond this share of changed events it is cheaper to build everything anew.
-_RENEWED_SHARE = 0.2
+RENEWED_SHARE = 0.2
+_HISTORIES = (ORDER, INTERACTION, SESSION, PERSON_DAY)
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
-    """Bring history.* up to the events and identities; summaries of other dates stay as they are."""
-    reads = (EVENT, PRODUCT, PERSON_LINK)
+    """Bring history.* up to the events and identities; what is of other dates stays as it is.
+
+    Only what a change can reach is built; everything, where configuration or code have changed, or too much else.
+    """
+    reads = (EVENT, SURVEY_RESPONSE, PRODUCT, PERSON_LINK)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
             _build(run, lake, config, as_of)
@@ -39,48 +57,76 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
     """Bring the histories up to today; sum them up as of a day, of the past with the identities of then."""
     renewal = _find_renewal(run, lake, config)
     if renewal is None:
-        _build_everything(run, lake, config)
+        _write_everything(run, lake, config)
     else:
         _write_renewal(run, lake, renewal)
+    attribute_orders(run, lake, config.attribution)
     links = lake.read(PERSON_LINK)
     if is_of_the_past(links, as_of):
         run.step("rebuilding the past")
-        history = _list_history(lake, links_on(links, as_of), config)
+        links = links_on(links, as_of)
+        _sum_up(run, lake, config, as_of, _list_histories(lake, links, config), links)
     else:
-        history = _read_history(lake)
-    summary = summarise_purchases(
-        history.days,
-        as_of=as_of,
-        lags_days=config.summary_lags_days,
-        late_refunds=list_late_refunds(history.orders),
-    )
-    run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
+        _sum_up(run, lake, config, as_of, _read_histories(lake), _current_links(lake))
 
 
-def _list_history(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> History:
+def _sum_up(
+    run: Run,
+    lake: Lakehouse,
+    config: HistoryConfig,
+    as_of: date,
+    histories: Histories,
+    links: DataFrame,
+) -> None:
+    """Summaries, relationships and key figures of a date."""
+    days, orders = histories.days, histories.orders
+    answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
+    found = {
+        CLV_SUMMARY: summarise_purchases(
+            days,
+            as_of=as_of,
+            lags_days=config.summary_lags_days,
+            late_changes=list_late_changes(orders),
+        ),
+        RELATIONSHIP: describe_relationships(
+            days,
+            summarise_answers(answers, as_of=as_of),
+            as_of=as_of,
+            config=config.relationship,
+        ),
+        KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
+    }
+    run.overwrite_all(found, where=rows_of(as_of))
+
+
+def _list_histories(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> Histories:
     """All histories, each record being of the person that `links` say."""
-    events = attach_person(lake.read(EVENT), links)
-    rate = config.default_margin_rate
-    orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
-    # Kept, as orders are held against the events before anything is written.
-    orders, interactions = keep_all(orders, build_interactions(events), eager=False)
-    return History(orders, interactions, summarise_person_days(orders, interactions))
+    return build_histories(
+        _read_sources(lake, links),
+        default_margin_rate=config.default_margin_rate,
+        gap_minutes=config.session_gap_minutes,
+    )
 
 
-def _read_history(lake: Lakehouse) -> History:
-    return History(*(lake.read(table) for table in (ORDER, INTERACTION, PERSON_DAY)))
+def _read_sources(lake: Lakehouse, links: DataFrame) -> Sources:
+    answers = lake.read_or_empty(SURVEY_RESPONSE)
+    return Sources(lake.read(EVENT), answers, lake.read(PRODUCT), links)
 
 
-def _build_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
-    history = _list_history(lake, _current_links(lake), config)
-    _reconcile(run, lake.read(EVENT), history.orders)
-    tables = {ORDER: history.orders, INTERACTION: history.interactions}
-    run.overwrite_all(tables, cached=True)
-    run.overwrite(PERSON_DAY, history.days)
+def _read_histories(lake: Lakehouse) -> Histories:
+    return Histories(*(lake.read(table) for table in _HISTORIES))
 
 
 def _current_links(lake: Lakehouse) -> DataFrame:
     return lake.read(PERSON_LINK).where("valid_to IS NULL")
+
+
+def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
+    built = _list_histories(lake, _current_links(lake), config)
+    _reconcile(run, lake.read(EVENT), built.orders)
+    tables = {ORDER: built.orders, INTERACTION: built.interactions, SESSION: built.sessions}
+    run.overwrite_all(tables, cached=True)
+    run.overwrite(PERSON_DAY, built.days)
 
 
 def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
@@ -88,53 +134,59 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
     last = run.predecessor
     if last is None:
         return None
-    feeds = (
-        lake.changes(table, since=last.input_versions[table.name])
-        for table in (EVENT, PERSON_LINK, PRODUCT)
-    )
-    changed, relinked, priced = feeds
-    if changed is None or relinked is None or priced is None:
+    feeds = [
+        lake.changes(table, since=last.input_versions.get(table.name))
+        for table in (EVENT, PERSON_LINK, SURVEY_RESPONSE, PRODUCT)
+    ]
+    found = [feed for feed in feeds if feed is not None]
+    if len(found) < len(feeds):
         return None
+    events, links, answers, products = found
     # A product that costs something else now changes the margin of all its orders.
-    limit = _RENEWED_SHARE * lake.read(EVENT).count()
-    if not priced.isEmpty() or changed.count() + relinked.count() > limit:
+    if not products.isEmpty():
+        return None
+    if events.count() + links.count() > RENEWED_SHARE * lake.read(EVENT).count():
         return None
     run.step("what has changed")
-    return renew_history(
-        lake.read(EVENT),
-        _current_links(lake),
-        lake.read(PRODUCT),
-        changed,
-        relinked,
-        _read_history(lake),
+    return renew_histories(
+        _read_sources(lake, _current_links(lake)),
+        Changes(events, links, answers),
+        _read_histories(lake),
         default_margin_rate=config.default_margin_rate,
+        gap_minutes=config.session_gap_minutes,
     )
 
 
 def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> None:
     """Replace what was by what is; orders are held against the events before anything is written."""
     now, before = renewal.now, renewal.before
-    kept = lake.read(ORDER).join(
-        F.broadcast(before.orders.select("order_id").distinct()), on="order_id", how="left_anti"
-    )
-    days = now.days.localCheckpoint()
-    _reconcile(run, lake.read(EVENT), kept.unionByName(now.orders))
-    run.merge_all(
-        {
-            ORDER: (now.orders, before.orders),
-            INTERACTION: (now.interactions, before.interactions),
-            PERSON_DAY: (days, before.days.localCheckpoint()),
-        }
-    )
+    rebuilt = F.broadcast(before.orders.select("order_id").distinct())
+    kept = lake.read(ORDER).join(rebuilt, on="order_id", how="left_anti")
+    _reconcile(run, lake.read(EVENT), kept.select(*ORDER.names).unionByName(now.orders))
+    pairs = {
+        ORDER: (now.orders, before.orders),
+        INTERACTION: (now.interactions, before.interactions),
+        SESSION: (now.sessions, before.sessions),
+        PERSON_DAY: (now.days, before.days),
+    }
+
+    def differ(table: Table) -> tuple[Table, tuple[DataFrame, DataFrame]]:
+        # Kept before anything is written: a table that is read later is read as it is then.
+        rows, stored = keep_all(*pairs[table])
+        changed, gone, _ = compare_rows(rows, stored, table)
+        return table, (changed, gone)
+
+    run.merge_all(dict(side_by_side(differ, pairs)))
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
-    sums = (events.agg(revenue), orders.agg(revenue, anonymous))
+    sums = (events.agg(revenue), sum_annulled_revenue(events), orders.agg(revenue, anonymous))
     found = side_by_side(lambda df: df.collect()[0], sums)
-    (landed,), (total, unknown) = ([value or 0 for value in row] for row in found)
+    (written,), (annulled,), (total, unknown) = ([value or 0 for value in row] for row in found)
+    landed = written - annulled
     if landed != total:
         raise ContractError(
             f"{ORDER.name}: net_revenue is {total}, the events have {landed}. Lines were lost or counted twice, or "
@@ -144,3 +196,5 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     run.metric("revenue", float(total))
     run.metric("revenue_of_persons", float(total - unknown))
     run.metric("revenue_anonymous", float(unknown))
+    if annulled:
+        run.metric("revenue_annulled", float(annulled))

@@ -3,31 +3,63 @@
 from clvspark.lakehouse.table import Column, Table
 
 _MONEY = "lakehouse currency"
+ROW_TYPES = ("purchase", "refund", "adjustment", "cancellation")
+STATUSES = ("completed", "updated", "cancelled", "partly_refunded", "refunded")
+ATTRIBUTION_METHODS = ("first", "last", "linear", "position", "time_decay", "markov", "shapley")
 
 ORDER = Table(
     "history.order",
-    "One order, or what was refunded of one on a day, its lines added up; person_id is NULL for an anonymous sale.",
+    "One order, or what changed one on a day, its lines added up; person_id is NULL for an anonymous sale.",
     (
         Column(
-            "order_id", "string", "system and its number; of a refund that of the order", key=True
+            "order_id", "string", "system and its number; of a change that of the order", key=True
         ),
         Column("person_id", "string", references="identity.person"),
-        Column("ordered_at", "timestamp", "first line; of a refund when it happened", key=True),
+        Column("ordered_at", "timestamp", "first line; of a change when it happened", key=True),
         Column("channel", "string", required=True),
         Column("store_id", "string"),
-        Column("is_purchase", "boolean", "false: a refund", key=True),
+        Column("is_purchase", "boolean", "false: a change of an order", required=True),
         Column("lines", "int", check="lines >= 1"),
-        Column("units", "bigint"),
+        Column(
+            "units",
+            "bigint",
+            "pieces; of a refund those that came back, of another change the difference",
+        ),
         Column(
             "net_revenue",
             "decimal(18,2)",
-            "after discounts; negative for a refund",
+            "gross_revenue - discount, without tax; negative for a refund or a cancellation",
             required=True,
             unit=_MONEY,
         ),
         Column("cost", "decimal(18,2)", "cost of goods", required=True, unit=_MONEY),
         Column("margin", "decimal(18,2)", "net_revenue - cost", required=True, unit=_MONEY),
+        Column(
+            "row_type",
+            "string",
+            "adjustment: lines were replaced; cancellation: all that the order had come to is taken back",
+            key=True,
+            allowed=ROW_TYPES,
+        ),
+        Column(
+            "status",
+            "string",
+            "of the order, by all that is known at the run; of an earlier day: by its rows until then",
+            allowed=STATUSES,
+        ),
+        Column(
+            "purchased_at",
+            "timestamp",
+            "ordered_at of the purchase that the row belongs to; NULL where it did not land",
+        ),
+        Column("gross_revenue", "decimal(18,2)", "before discounts, without tax", unit=_MONEY),
+        Column("discount", "decimal(18,2)", unit=_MONEY),
+        Column("tax", "decimal(18,2)", "on top of net_revenue", unit=_MONEY),
     ),
+    checks={
+        "purchases_are_purchases": "is_purchase = (row_type = 'purchase')",
+        "gross_less_discount": "gross_revenue - discount = net_revenue",
+    },
     cluster_by=("person_id",),
     change_feed=True,
     deletion_vectors=True,
@@ -36,13 +68,60 @@ INTERACTION = Table(
     "history.interaction",
     "Anything a known person did or received that is not an order.",
     (
-        Column("event_id", "string", key=True, references="sources.event"),
+        Column(
+            "event_id",
+            "string",
+            "of sources.event; of an answer to a survey 'survey:' and its response_id",
+            key=True,
+        ),
         Column("person_id", "string", required=True, references="identity.person"),
         Column("occurred_at", "timestamp", required=True),
         Column("interaction_type", "string", required=True),
         Column("channel", "string", required=True),
         Column("campaign_id", "string", references="sources.campaign"),
+        Column("session_id", "string", references="history.session"),
+        Column("product_id", "string", "that was looked at", references="sources.product"),
+        Column("source_system", "string", "system of the record"),
+        Column("score", "int", "of an answer to a survey", check="score BETWEEN 0 AND 10"),
     ),
+    cluster_by=("person_id",),
+    deletion_vectors=True,
+)
+SESSION = Table(
+    "history.session",
+    "One visit on one channel, of a person or of somebody unknown: events that a system calls one, or that follow "
+    "each other without a long gap.",
+    (
+        Column(
+            "session_id",
+            "string",
+            "the system that sent it, a colon, its id there; 'gap:' and the first event where systems name none",
+            key=True,
+        ),
+        Column(
+            "person_id",
+            "string",
+            "NULL: not known yet; a run after their record is resolved fills it",
+            references="identity.person",
+        ),
+        Column("channel", "string", "of the first event", required=True),
+        Column("started_at", "timestamp", "first event", required=True),
+        Column("ended_at", "timestamp", "last event", required=True),
+        Column("events", "int", "lines of an order counted one by one", check="events >= 1"),
+        Column("has_cart", "boolean", "something was put into the cart", required=True),
+        Column("has_checkout", "boolean", "the checkout was begun", required=True),
+        Column("has_order", "boolean", "it led to an order", required=True),
+        Column(
+            "is_cart_abandoned",
+            "boolean",
+            "a cart or a checkout without an order in the session",
+            required=True,
+        ),
+    ),
+    checks={
+        "ends_after_start": "ended_at >= started_at",
+        "abandoned_without_order": "NOT (is_cart_abandoned AND has_order)",
+    },
     cluster_by=("person_id",),
     deletion_vectors=True,
 )
@@ -52,11 +131,22 @@ PERSON_DAY = Table(
     (
         Column("person_id", "string", key=True, references="identity.person"),
         Column("day", "date", key=True),
-        Column("orders", "int", "purchases, refunds not counted", check="orders >= 0"),
+        Column(
+            "orders",
+            "int",
+            "purchases of the day, without those that were cancelled before it ended",
+            check="orders >= 0",
+        ),
         Column("refunds", "int", check="refunds >= 0"),
         Column("net_revenue", "decimal(18,2)", unit=_MONEY),
         Column("margin", "decimal(18,2)", unit=_MONEY),
         Column("interactions", "int", check="interactions >= 0"),
+        Column(
+            "cancellations",
+            "int",
+            "orders of earlier days that were cancelled on this one",
+            check="cancellations >= 0",
+        ),
     ),
     cluster_by=("person_id",),
     change_feed=True,
@@ -79,7 +169,7 @@ CLV_SUMMARY = Table(
         Column(
             "frequency",
             "int",
-            "x: days with a purchase after the first such day",
+            "x: days with a purchase, not cancelled by then, after the first such day",
             check="frequency >= 0",
         ),
         Column("recency_days", "int", "t_x: last purchase day - first purchase day", unit="day"),
@@ -96,9 +186,15 @@ CLV_SUMMARY = Table(
             "mean margin of a repeat purchase day; 0 without one",
             unit=_MONEY,
         ),
+        Column(
+            "log_intervals",
+            "double",
+            "sum of the natural logarithms of the days between successive purchase days; 0 without a repeat",
+            check="log_intervals >= 0",
+        ),
         Column("first_purchase_on", "date", required=True),
         Column("last_purchase_on", "date", required=True),
-        Column("orders", "int", check="orders >= 1"),
+        Column("orders", "int", "purchases that were not cancelled by then", check="orders >= 1"),
         Column("historical_revenue", "decimal(18,2)", unit=_MONEY),
         Column("historical_margin", "decimal(18,2)", unit=_MONEY),
     ),
@@ -108,4 +204,124 @@ CLV_SUMMARY = Table(
     },
     cluster_by=("as_of_date", "person_id"),
 )
-TABLES = (ORDER, INTERACTION, PERSON_DAY, CLV_SUMMARY)
+SEGMENTS = (
+    "champions",
+    "loyal",
+    "promising",
+    "needs_attention",
+    "cannot_lose",
+    "at_risk",
+    "hibernating",
+)
+EVERY_CHANNEL = "all"
+ATTRIBUTION = Table(
+    "history.attribution",
+    "Credit of one touchpoint for one order of a person by one method; refunds are taken off their order.",
+    (
+        Column("order_id", "string", key=True, references="history.order"),
+        Column(
+            "event_id",
+            "string",
+            "the touchpoint, of history.interaction; none: no touchpoint led to the order",
+            key=True,
+        ),
+        Column("method", "string", key=True, allowed=ATTRIBUTION_METHODS),
+        Column("person_id", "string", required=True, references="identity.person"),
+        Column("ordered_at", "timestamp", required=True),
+        Column("touched_at", "timestamp", "NULL: no touchpoint", check="touched_at <= ordered_at"),
+        Column("channel", "string", "direct: no touchpoint led to the order", required=True),
+        Column("campaign_id", "string", references="sources.campaign"),
+        Column(
+            "credit",
+            "decimal(9,8)",
+            "share of the order; sums to 1 by order and method",
+            required=True,
+            check="credit BETWEEN 0 AND 1",
+        ),
+        Column(
+            "attributed_revenue",
+            "decimal(18,2)",
+            "sums to the net revenue of the order, by method",
+            required=True,
+            unit=_MONEY,
+        ),
+        Column(
+            "attributed_margin",
+            "decimal(18,2)",
+            "sums to the margin of the order, by method",
+            required=True,
+            unit=_MONEY,
+        ),
+    ),
+    checks={"touchpoint_has_an_instant": "(event_id = 'none') = (touched_at IS NULL)"},
+    cluster_by=("person_id",),
+)
+_STAGES = ("new", "growing", "core", "slipping", "lapsed")
+_SCORE = "BETWEEN 1 AND 5"
+RELATIONSHIP = Table(
+    "history.relationship",
+    "How things stand with a person who has bought, on a date, by past facts alone; no model is asked.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("as_of_date", "date", key=True),
+        Column(
+            "recency_days",
+            "int",
+            "of RFM, from the last purchase to the last day counted; t_x of the models is in history.clv_summary",
+            unit="day",
+            required=True,
+            check="recency_days >= 0",
+        ),
+        Column("frequency", "int", "of RFM: purchase days, the first included", required=True),
+        Column("monetary", "decimal(18,2)", "of RFM: net revenue so far", unit=_MONEY),
+        Column("r_score", "int", "5: bought most recently", check=f"r_score {_SCORE}"),
+        Column("f_score", "int", "5: most often", check=f"f_score {_SCORE}"),
+        Column("m_score", "int", "5: most revenue", check=f"m_score {_SCORE}"),
+        Column("segment", "string", "by r_score and f_score", required=True, allowed=SEGMENTS),
+        Column(
+            "usual_gap_days",
+            "double",
+            "usual time between purchase days",
+            unit="day",
+            required=True,
+        ),
+        Column(
+            "spend_trend",
+            "double",
+            "revenue a day lately / before; NULL: too short a history",
+        ),
+        Column("stage", "string", required=True, allowed=_STAGES),
+        Column(
+            "previous_stage",
+            "string",
+            "history.relationship.compare_days before; NULL: had not bought then",
+            allowed=_STAGES,
+        ),
+        Column("answers", "int", "to surveys so far", required=True, check="answers >= 0"),
+        Column("last_score", "int", "0 to 10; NULL: none", check="last_score BETWEEN 0 AND 10"),
+        Column("last_answered_on", "date"),
+    ),
+    checks={"answered": "(answers = 0) = (last_score IS NULL)"},
+    cluster_by=("as_of_date", "person_id"),
+)
+KPI = Table(
+    "history.kpi",
+    "One key figure of one month, over all channels or of one; clvspark/history/kpis.py defines each.",
+    (
+        Column("as_of_date", "date", key=True),
+        Column("period_starts_on", "date", "first day of the month", key=True),
+        Column("kpi", "string", key=True),
+        Column("channel", "string", "all: over all channels", key=True),
+        Column("value", "double", required=True),
+    ),
+)
+TABLES = (
+    ORDER,
+    INTERACTION,
+    SESSION,
+    PERSON_DAY,
+    CLV_SUMMARY,
+    ATTRIBUTION,
+    RELATIONSHIP,
+    KPI,
+)

@@ -207,18 +207,19 @@ class Lakehouse:
         stored = self.storage.read(table.name)
         return stored if stored.schema.simpleString() == table.schema.simpleString() else None
 
-    def changes(self, table: Table, *, since: int) -> DataFrame | None:
+    def changes(self, table: Table, *, since: int | None) -> DataFrame | None:
         """Rows that were inserted, deleted or updated after version `since`, with Delta's ``_change_type``.
 
         Of an update both the row before and the row after. None where the feed does not reach back so far: the
-        table had other columns then, or the files of the feed were vacuumed. In: a table with `change_feed`.
+        table had other columns then, or the files of the feed were vacuumed. In: a table with `change_feed`; `since`
+        is None where it was not there then.
         """
         newest = self.version(table)
-        if newest is None or newest < since:
-            return None
         if newest == since:
             nothing = self.spark.createDataFrame([], table.schema)
             return nothing.withColumn("_change_type", F.lit(None).cast("string"))
+        if newest is None or since is None or newest < since:
+            return None
         try:
             feed = self.storage.read_changes(table.name, since=since + 1, until=newest)
             # Read now, as only reading shows whether all files are still there.

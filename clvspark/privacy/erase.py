@@ -17,6 +17,7 @@ from clvspark.privacy.removals import leave_removals
 from clvspark.privacy.tables import TOMBSTONE
 from clvspark.privacy.tombstones import (
     RECORD,
+    SALES,
     digest_of,
     record_digest,
     row_digest,
@@ -40,7 +41,10 @@ _EMAILS = (
     r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+",
     r"(?U)[\w.!#$&'*+/=?^{}~%-]+@[\w-]+(?:\.[\w-]+)+",
 )
-_SALE = {"sources.event": "event_type IN ('order', 'refund')", "history.order": "true"}
+_SALE = {
+    "sources.event": f"event_type IN ({', '.join(map(repr, SALES))})",
+    "history.order": "true",
+}
 
 
 def erase_persons(lake: Lakehouse, records: Sequence[str], *, requested_on: date) -> dict[str, int]:

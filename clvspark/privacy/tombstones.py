@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse.table import Table
 
 RECORD = ["source_system", "source_record_id"]
-_SALES = ("order", "refund")
+# Types of events that are part of an order.
+SALES = ("order", "refund", "order_updated", "order_cancelled")
 
 
 def record_digest(system: Column, record: Column) -> Column:
@@ -43,7 +44,7 @@ def mark_erased(rows: DataFrame, table: Table, tombstones: DataFrame | None) -> 
         return shown.withColumn("_erased", F.lit(False))
     marked = _match(shown, record_digest(*(F.col(name) for name in RECORD)), tombstones)
     gone, bad = F.col("_gone"), F.size("_reasons") > 0
-    sale = F.col("event_type").isin(*_SALES) if "event_type" in table.names else F.lit(False)
+    sale = F.col("event_type").isin(*SALES) if "event_type" in table.names else F.lit(False)
     changes = {
         "_erased": gone & ~sale & ~bad,
         "_raw": F.when(~gone, F.col("_raw")),

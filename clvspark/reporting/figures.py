@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
+from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL, NEWEST_FOLD
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.identity.tables import MODEL as IDENTITY_MODEL
 from clvspark.identity.tables import PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
@@ -127,7 +127,7 @@ def read_figures(source: Source, as_of: date) -> Figures:
         "responses": _responses(source, as_of),
         "responses_by_audience": source.read_of(tables.FACT_RESPONSE_BY_AUDIENCE, as_of),
         "models": source.read_of(MODEL, as_of).drop("document").orderBy("kind", "name"),
-        "backtest": source.read_of(BACKTEST, as_of).orderBy("model", "measure"),
+        "backtest": source.read_of(BACKTEST, as_of).where(NEWEST_FOLD).orderBy("model", "measure"),
         "window": source.read_of(WINDOW, as_of),
         "experiments": source.read_of(EXPERIMENT, as_of).orderBy("audience_id", "outcome"),
         "incremental": source.read_of(INCREMENTAL_VALUE, as_of).orderBy("audience_id"),

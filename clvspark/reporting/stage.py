@@ -20,7 +20,7 @@ from clvspark.audiences.tables import (
     members_on,
     ranks_of_today,
 )
-from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
+from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL, NEWEST_FOLD
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, links_as_of
 from clvspark.lakehouse import Lakehouse, RunReport
@@ -194,7 +194,8 @@ def _contacts(lake: Lakehouse, window: Window) -> DataFrame:
 def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
     """Backtest measures, fitted parameters, and metrics of the newest resolution for the date."""
     now = F.col("as_of_date") == F.lit(as_of)
-    backtest = lake.read(BACKTEST).where(now).select("model", "measure", "value")
+    backtest = lake.read(BACKTEST).where(now).where(NEWEST_FOLD)
+    backtest = backtest.select("model", "measure", "value")
     fitted = lake.read(MODEL).where(now)
     parameters = fitted.select(
         F.col("name").alias("model"), F.explode("parameters").alias("measure", "value")

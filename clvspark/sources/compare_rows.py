@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import hash_columns
-from clvspark.sources.tables import EVENT, MEANT_BY, NEWEST
+from clvspark.sources.quarantine import refuse_rows
+from clvspark.sources.tables import EVENT, MEANT_BY, NEWEST, PRICED
 
 SHARED_ORDER = "order_of_several_records"
 DUPLICATE = "duplicate_key"
@@ -39,7 +40,7 @@ def quarantine_repeats(mapped: DataFrame, table: Table) -> DataFrame:
         is_older &= F.first("event_type").over(window) == F.col("event_type")
     differs = F.first(content).over(window) != content
     reason = F.when(~differs, COPY).when(is_older, SUPERSEDED).otherwise(DUPLICATE)
-    return _refuse(mapped, table, repeated, reason)
+    return refuse_rows(mapped, table, repeated, reason)
 
 
 def is_lost() -> Column:
@@ -64,12 +65,12 @@ def is_not_meant(table: Table) -> Column:
 
 
 def find_shared_orders(events: DataFrame) -> DataFrame:
-    """``order_id, event_type, has_records, has_stores`` of orders, and of refunds, that may be several.
+    """``order_id, event_type, has_records, has_stores`` of orders, of their updates and refunds, that may be several.
 
     Their good lines name more than one customer record, or more than one store. Two shops that count their receipts
     from 1 under the name of one system look like this.
     """
-    sales = events.where((F.size("_reasons") == 0) & F.col("event_type").isin("order", "refund"))
+    sales = events.where((F.size("_reasons") == 0) & F.col("event_type").isin(*PRICED))
     named = F.col("source_record_id").isNotNull()
     record = F.when(named, F.struct("source_system", "source_record_id"))
     ends = sales.groupBy(*_ORDER).agg(
@@ -98,7 +99,7 @@ def quarantine_shared_orders(events: DataFrame, shared: DataFrame) -> DataFrame:
     several = shared.where("has_records").select(*_ORDER, F.lit(True).alias("_shared"))
     marked = events.join(several, on=_ORDER, how="left")
     refused = F.col("_shared").isNotNull() & (F.size("_reasons") == 0)
-    return _refuse(marked, EVENT, refused, F.lit(SHARED_ORDER)).select(*events.columns)
+    return refuse_rows(marked, EVENT, refused, F.lit(SHARED_ORDER)).select(*events.columns)
 
 
 def keep_newest_of_key(mapped: DataFrame, table: Table) -> DataFrame:
@@ -142,14 +143,3 @@ def _content(table: Table) -> Column:
         if column.type.startswith("map")
     }
     return hash_columns([texts.get(name, F.col(name)) for name in table.names])
-
-
-def _refuse(rows: DataFrame, table: Table, refused: Column, reason: Column) -> DataFrame:
-    """Put good rows into quarantine; they are shown as what they had become."""
-    payload = F.to_json(F.struct(*table.names))
-    return rows.withColumns(
-        {
-            "_raw": F.when(refused, payload).otherwise(F.col("_raw")),
-            "_reasons": F.when(refused, F.array(reason)).otherwise(F.col("_reasons")),
-        }
-    )

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.lakehouse.table import Column
 from clvspark.sources.constants import faults_of_constants, faults_of_pattern, is_numeric
-from clvspark.sources.tables import TARGETS
+from clvspark.sources.tables import MADE, TARGETS
 
 # Listing them reads folders, and every field of every mapping has a zone.
 _zone_names = cache(available_timezones)
@@ -174,6 +174,16 @@ class Output(StrictModel):
             yield f"{self.to} has no column {', '.join(unknown)}; it has {', '.join(table.names)}"
         if absent := sorted(set(table.required) - set(self.fields) - {"source_system"}):
             yield f"{self.to} requires {', '.join(absent)}; map them under 'fields'"
+
+    @check
+    def _columns_that_are_read(self) -> Iterator[str]:
+        if made := sorted(self.fields.keys() & set(MADE.get(self.to, ()))):
+            yield f"{', '.join(made)} of {self.to} is made by ingest; map 'currency' and 'net_revenue' instead"
+
+    @check
+    def _currencies_of_rows_that_land(self) -> Iterator[str]:
+        if self.derived and self.to == "event" and "currency" in self.fields:
+            yield "amounts of a derived event are not converted; map its 'currency' in an output that is not derived"
 
     @check
     def _rows_that_may_make_none(self) -> Iterator[str]:

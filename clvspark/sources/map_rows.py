@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType
 from clvspark.lakehouse.contract import broken_rules
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.texts import as_text
+from clvspark.sources.amounts import complete_amounts, contradiction_of
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.landing import REPLACEMENT_CHARACTER
 from clvspark.sources.tables import CONDITION, QUALIFIED, TARGETS
@@ -19,6 +20,7 @@ from clvspark.sources.values import is_filled, text_of, typed
 BOOKKEEPING = ("_system", "_drop", "_file", "_raw")
 DERIVED = "_derived_"
 LOST = "of_row_in_quarantine"
+_AMOUNTS = ("gross_revenue", "discount", "tax", "net_revenue", "cost", "margin")
 
 
 def map_rows(
@@ -108,6 +110,8 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
     for column in table.columns:
         if column.allowed and column.name in values:
             values[column.name] = F.lower(F.trim(values[column.name]))
+    if "currency" in values:
+        values["currency"] = F.upper(F.trim(values["currency"]))
     values["source_system"] = values.get("source_system", F.lit(system))
     for name in QUALIFIED.get(output.to, ()):
         if name in values:
@@ -130,10 +134,26 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
         for name, rule in output.fields.items()
         if output.derived and rule.map and rule.from_ and name in table.required
     ]
+    if output.to == "event":
+        bad_values += _complete_event(values)
     if output.if_filled:
         bad_values.append(F.when(~is_filled(output.if_filled), F.lit(f"missing:{CONDITION}")))
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
     return columns, bad_values
+
+
+def _complete_event(values: dict[str, Column]) -> list[Column]:
+    """Put the amounts that follow from what is said beside it; the reasons for which they cannot be believed."""
+    said = {name: values[name] for name in _AMOUNTS if name in values}
+    faults = []
+    if said:
+        values |= complete_amounts(said)
+        faults.append(contradiction_of(said))
+    if said and "currency" in values:
+        # An amount of an unknown currency is not one of the lakehouse's.
+        unnamed = values["net_revenue"].isNotNull() & values["currency"].isNull()
+        faults.append(F.when(unnamed, F.lit("missing:currency")))
+    return faults
 
 
 def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:

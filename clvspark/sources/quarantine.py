@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Table
@@ -32,3 +32,14 @@ def build_quarantine(mapped: DataFrame, table: Table) -> DataFrame:
         record.cast("string").alias("source_record_id"),
         F.col("_raw").alias("raw"),
     ).select(*QUARANTINE.names)
+
+
+def refuse_rows(rows: DataFrame, table: Table, refused: Column, reason: Column) -> DataFrame:
+    """Put good rows into quarantine with a reason; they are shown as what they had become."""
+    payload = F.to_json(F.struct(*table.names))
+    return rows.withColumns(
+        {
+            "_raw": F.when(refused, payload).otherwise(F.col("_raw")),
+            "_reasons": F.when(refused, F.array(reason)).otherwise(F.col("_reasons")),
+        }
+    )

@@ -14,6 +14,7 @@ from pyspark.sql.types import DecimalType
 from clvspark.lakehouse import Run
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.table import Table
+from clvspark.sources.amounts import SAID, net_revenue_of
 from clvspark.sources.compare_rows import COPY, DUPLICATE, SUPERSEDED
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.map_rows import name_drop
@@ -26,8 +27,9 @@ MONEY = DecimalType(18, 2)
 
 def measure_received(raw: DataFrame, system: str, file: LandingFile, output: Output) -> DataFrame:
     """Rows and revenue of one kind of landing file, before rows are judged; one row."""
-    rule = output.fields.get("net_revenue")
-    amount = map_field(raw, rule, MONEY) if rule else F.lit(None)
+    rules = output.fields if TARGETS[output.to] is EVENT else {}
+    said = {name: map_field(raw, rules[name], MONEY) for name in SAID if name in rules}
+    amount = net_revenue_of(said) if said else F.lit(None)
     return raw.agg(
         F.lit(name_drop(system, file)).alias("drop"),
         F.count(F.lit(1)).alias("rows"),
@@ -46,42 +48,54 @@ def _name_columns_without_value(file: LandingFile, output: Output) -> Column:
 
 
 def _measure_fates(df: DataFrame, table: Table) -> DataFrame:
-    """Rows and revenue of a judged frame by drop, fate (kept, quarantined or erased) and first reason."""
+    """Rows and revenue of a judged frame by drop, fate (kept, quarantined or erased) and first reason.
+
+    ``revenue`` in the currency of the lakehouse, ``written`` in whatever currency each row was written.
+    """
     fate = (
         F.when(F.col("_erased"), "erased")
         .when(F.size("_reasons") > 0, "quarantined")
         .otherwise("kept")
     )
-    revenue = F.col("net_revenue") if "net_revenue" in table.names else F.lit(None)
+    is_priced = table is EVENT
+    revenue = F.col("net_revenue") if is_priced else F.lit(None)
+    written = F.col("original_net_revenue") if is_priced else F.lit(None)
     groups = df.where("NOT _derived").groupBy(
         F.lit(table.name).alias("target"),
         F.col("_drop").alias("drop"),
         fate.alias("fate"),
         F.get("_reasons", F.lit(0)).alias("reason"),
     )
-    return groups.agg(F.count(F.lit(1)).alias("rows"), F.sum(revenue.cast(MONEY)).alias("revenue"))
+    return groups.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.sum(revenue.cast(MONEY)).alias("revenue"),
+        F.sum(written.cast(MONEY)).alias("written"),
+    )
 
 
 def reconcile(run: Run, drops: Sequence[Row], frames: Mapping[str, DataFrame]) -> None:
     """Record rows and revenue received, kept, quarantined and erased; ContractError if they do not add up.
 
-    In: rows of `measure_received`; judged frames by target.
+    In: rows of `measure_received`; judged frames by target. Amounts are held against each other as they were written,
+    whatever their currency, and recorded in that of the lakehouse.
     """
     measured = [_measure_fates(df, TARGETS[name]) for name, df in frames.items()]
     found = reduce(DataFrame.unionByName, measured).collect()
     rows, revenue = dict.fromkeys(FATES, 0), dict.fromkeys(FATES, Decimal(0))
+    written = dict.fromkeys(FATES, Decimal(0))
     for row in found:
         rows[row["fate"]] += row["rows"]
         revenue[row["fate"]] += row["revenue"] or 0
+        written[row["fate"]] += row["written"] or 0
     landed_rows = sum(drop["rows"] for drop in drops)
     landed_revenue = sum((drop["revenue"] or Decimal(0) for drop in drops), Decimal(0))
-    if landed_rows != sum(rows.values()) or landed_revenue != sum(revenue.values()):
+    if landed_rows != sum(rows.values()) or landed_revenue != sum(written.values()):
         raise ContractError(
-            f"{EVENT.name}: {landed_rows} landing rows with revenue {landed_revenue} became {rows} with {revenue}. "
+            f"{EVENT.name}: {landed_rows} landing rows with revenue {landed_revenue} became {rows} with {written}. "
             "Rows were lost or counted twice: please report this. Nothing was written."
         )
     run.metric("rows_received", landed_rows)
-    run.metric("revenue_received", float(landed_revenue))
+    run.metric("revenue_received", float(sum(revenue.values())))
     for fate in FATES:
         run.metric(f"rows_{fate}", rows[fate])
         run.metric(f"revenue_{fate}", float(revenue[fate]))

@@ -28,6 +28,7 @@ from clvspark.sources.compare_rows import (
     warn_of_shared_orders,
 )
 from clvspark.sources.config import LandingFile, SourcesConfig
+from clvspark.sources.currencies import convert_amounts
 from clvspark.sources.landing import find_files, read_landing, resolve_landing
 from clvspark.sources.map_rows import (
     BOOKKEEPING,
@@ -44,6 +45,7 @@ from clvspark.sources.tables import (
     CONSENT,
     CUSTOMER_RECORD,
     EVENT,
+    EXCHANGE_RATE,
     FILE,
     QUARANTINE,
     SURVEY_RESPONSE,
@@ -75,10 +77,12 @@ class Mapped:
     ----------
     rows : of outputs that are not derived; those of the first one of a file carry what is derived of them.
     alone : derived rows of files that become nothing else.
+    names_currency : whether a mapping reads the currency of events.
     """
 
     rows: dict[str, list[DataFrame]] = field(default_factory=_lists)
     alone: dict[str, list[DataFrame]] = field(default_factory=_lists)
+    names_currency: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,9 @@ def _count_strangers(tables: dict[Table, DataFrame]) -> DataFrame:
 
 def _map_drops(lake: Lakehouse, drops: list[Drop]) -> tuple[Mapped, list[DataFrame]]:
     """Mapped rows of all drops, and what was received in each."""
-    every, received = Mapped(), []
+    outputs = [output for drop in drops for output in drop.spec.outputs]
+    names_currency = any(output.to == "event" and "currency" in output.fields for output in outputs)
+    every, received = Mapped(names_currency=names_currency), []
     for mapped, measured in side_by_side(lambda drop: _map_drop(lake, drop), drops):
         for name, rows in mapped.rows.items():
             every.rows[name] += rows
@@ -249,16 +255,11 @@ def _map_drop(lake: Lakehouse, drop: Drop) -> tuple[Mapped, list[DataFrame]]:
 def _judge_together(run: Run, lake: Lakehouse, name: str, mapped: Mapped) -> DataFrame:
     """All rows of one target over all systems, with the reasons that show only between rows."""
     table = TARGETS[name]
-    nothing = lake.spark.createDataFrame([], table.schema).select(
-        "*",
-        *(F.lit(None).cast("string").alias(column) for column in BOOKKEEPING),
-        F.array().cast("array<string>").alias("_reasons"),
-    )
-    united = reduce(
-        lambda left, right: left.unionByName(right, allowMissingColumns=True),
-        mapped.rows[name],
-        nothing,
-    )
+    united = _gather(lake, table, mapped)
+    if name == "event" and mapped.names_currency:
+        quoted = quarantine_repeats(_gather(lake, EXCHANGE_RATE, mapped), EXCHANGE_RATE)
+        rates = quoted.where(F.size("_reasons") == 0).select(*EXCHANGE_RATE.names)
+        united = convert_amounts(united, rates, currency=lake.config.currency)
     rows = quarantine_repeats(united, table).localCheckpoint()
     if name != "event":
         return rows
@@ -268,6 +269,20 @@ def _judge_together(run: Run, lake: Lakehouse, name: str, mapped: Mapped) -> Dat
     for warning in warn_of_shared_orders(shared):
         run.warn(warning)
     return quarantine_shared_orders(rows, shared).localCheckpoint()
+
+
+def _gather(lake: Lakehouse, table: Table, mapped: Mapped) -> DataFrame:
+    """Mapped rows of one target over all systems."""
+    nothing = lake.spark.createDataFrame([], table.schema).select(
+        "*",
+        *(F.lit(None).cast("string").alias(column) for column in BOOKKEEPING),
+        F.array().cast("array<string>").alias("_reasons"),
+    )
+    return reduce(
+        lambda left, right: left.unionByName(right, allowMissingColumns=True),
+        mapped.rows[table.name.split(".")[1]],
+        nothing,
+    )
 
 
 def _unite(

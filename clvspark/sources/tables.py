@@ -2,6 +2,7 @@
 
 from clvspark.lakehouse.table import Column, Table
 from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
+from clvspark.privacy.tombstones import SALES
 
 # Ids of records are written system:id.
 _NO_COLON = "instr(source_system, ':') = 0"
@@ -10,18 +11,38 @@ _RECORD = Column("source_record_id", "string", "id of the customer record in its
 _EVENT_TYPES = (
     "order",
     "refund",
+    # In a shop on the web or in an app. A visit is one as a whole, where its system tells no more of it.
     "visit",
+    "view",
+    "cart",
+    "checkout",
+    "app_open",
+    "app_view",
     "email_sent",
     "email_delivered",
     "email_opened",
     "email_clicked",
     "email_bounced",
     "email_unsubscribed",
+    "push_sent",
+    "push_delivered",
+    "push_opened",
     "coupon_redeemed",
+    "store_visit",
     "call",
+    "chat",
+    "service_contact",
+    # An order's later life, beside refunds.
+    "order_updated",
+    "order_cancelled",
 )
+# Sales that say what something costs; a cancellation annuls whatever its order has come to.
+PRICED = tuple(kind for kind in SALES if kind != "order_cancelled")
+_IS_PRICED = f"event_type IN ({', '.join(map(repr, PRICED))})"
 # Of one line. What is beyond is a slip of the sender, and sums of it would not fit into their columns.
 MOST_PIECES, MOST_REVENUE, MOST_COST = 100_000, 100_000_000_000, 1_000_000_000
+_MONEY = "lakehouse currency"
+_CODE = "RLIKE '^[A-Z]{3}$'"
 _INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
 
 CUSTOMER_RECORD = Table(
@@ -71,19 +92,89 @@ EVENT = Table(
         Column(
             "net_revenue",
             "decimal(18,2)",
-            "after discounts",
-            unit="lakehouse currency",
+            "gross_revenue - discount, without tax",
+            unit=_MONEY,
             check=f"abs(net_revenue) <= {MOST_REVENUE}",
         ),
         Column("campaign_id", "string", references="sources.campaign"),
         Column("store_id", "string", identifier=True),
-        Column("session_id", "string", identifier=True),
+        Column(
+            "session_id",
+            "string",
+            "visit that it belongs to, unique in the system that sent it",
+            identifier=True,
+        ),
+        Column(
+            "line_id",
+            "string",
+            "line of its order; what an update replaces, and what it adds where the order has none such",
+            identifier=True,
+        ),
+        Column(
+            "gross_revenue",
+            "decimal(18,2)",
+            "before discounts, without tax",
+            unit=_MONEY,
+            check=f"abs(gross_revenue) <= {MOST_REVENUE}",
+        ),
+        Column(
+            "discount",
+            "decimal(18,2)",
+            "what was taken off; of a refund negative or 0, as its revenue is",
+            unit=_MONEY,
+            check=f"abs(discount) <= {MOST_REVENUE}",
+        ),
+        Column(
+            "tax",
+            "decimal(18,2)",
+            "on top of net_revenue; 0 where nobody said",
+            unit=_MONEY,
+            check=f"abs(tax) <= {MOST_REVENUE}",
+        ),
+        Column(
+            "cost",
+            "decimal(18,2)",
+            "cost of goods of the line, where its system knows it",
+            unit=_MONEY,
+            check=f"abs(cost) <= {MOST_REVENUE}",
+        ),
+        Column(
+            "margin",
+            "decimal(18,2)",
+            "net_revenue - cost, where the cost is known",
+            unit=_MONEY,
+            check=f"abs(margin) <= 2 * {MOST_REVENUE}",
+        ),
+        Column(
+            "currency",
+            "string",
+            "ISO 4217 code of what its system wrote; NULL: that of the lakehouse",
+            check=f"currency {_CODE}",
+        ),
+        Column(
+            "exchange_rate",
+            "decimal(18,10)",
+            "by which the amounts were converted; NULL: they were not",
+            unit="lakehouse currency / currency",
+            check="exchange_rate > 0",
+        ),
+        Column(
+            "original_net_revenue",
+            "decimal(18,2)",
+            "net_revenue before it was converted",
+            unit="currency",
+        ),
     ),
     checks={
-        "order_is_complete": "event_type NOT IN ('order', 'refund') "
-        "OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
-        "revenue_of_sales": "event_type IN ('order', 'refund') OR coalesce(net_revenue, 0) = 0",
-        "revenue_sign": "net_revenue IS NULL OR if(event_type = 'refund', net_revenue <= 0, net_revenue >= 0)",
+        "order_is_complete": f"NOT {_IS_PRICED} OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
+        "order_is_named": "event_type <> 'order_cancelled' OR order_id IS NOT NULL",
+        "line_is_named": "event_type <> 'order_updated' OR line_id IS NOT NULL",
+        # What a cancellation says of amounts is kept and counts for nothing.
+        "revenue_of_sales": f"{_IS_PRICED} OR event_type = 'order_cancelled' OR coalesce(net_revenue, 0) = 0",
+        "revenue_sign": "net_revenue IS NULL OR event_type = 'order_cancelled' "
+        "OR if(event_type = 'refund', net_revenue <= 0, net_revenue >= 0)",
+        "discount_sign": "discount IS NULL OR event_type = 'order_cancelled' "
+        "OR if(event_type = 'refund', discount <= 0, discount >= 0)",
     },
     cluster_by=("source_system", "source_record_id"),
     change_feed=True,
@@ -109,6 +200,7 @@ SURVEY_RESPONSE = Table(
         ),
         Column("comment", "string", pii="free_text"),
     ),
+    change_feed=True,
 )
 CONSENT = Table(
     "sources.consent",
@@ -205,6 +297,21 @@ CAMPAIGN_MEMBER = Table(
     "A record that a campaign was addressed to, where the sending system says so without an event.",
     (Column("campaign_id", "string", key=True, references="sources.campaign"), _SYSTEM, _RECORD),
 )
+EXCHANGE_RATE = Table(
+    "sources.exchange_rate",
+    "What one unit of a currency was worth from a day on, until the next day that has a rate.",
+    (
+        Column("currency", "string", "ISO 4217 code", key=True, check=f"currency {_CODE}"),
+        Column("valid_on", "date", "UTC day", key=True),
+        Column(
+            "rate",
+            "decimal(18,10)",
+            required=True,
+            unit="lakehouse currency / currency",
+            check="rate > 0",
+        ),
+    ),
+)
 QUARANTINE = Table(
     "sources.quarantine",
     "One landing row that could not become what it should, with the reasons.",
@@ -218,7 +325,7 @@ QUARANTINE = Table(
         Column(
             "net_revenue",
             "decimal(18,2)",
-            "amount of the row where readable",
+            "amount of the row where readable and convertible",
             unit="lakehouse currency",
         ),
         Column("record_system", "string", "system of the record that the row names"),
@@ -250,6 +357,7 @@ TARGETS = {
         PRODUCT,
         CAMPAIGN,
         CAMPAIGN_MEMBER,
+        EXCHANGE_RATE,
     )
 }
 TABLES = (*TARGETS.values(), UNREAD_CONSENT, UNREAD_ADDRESS, QUARANTINE, FILE)
@@ -265,6 +373,8 @@ NAMES_RECORD = f"source_record_id IS NOT NULL AND source_system IS NOT NULL AND 
 # Columns by target without which a derived row was not meant to become one; of others any that is required.
 CONDITION = "if_filled"
 MEANT_BY = {"consent": ("source_record_id", "val", CONDITION)}
+# Columns by target that no mapping fills, as ingest makes them of others.
+MADE = {"event": ("exchange_rate", "original_net_revenue")}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),

@@ -34,9 +34,9 @@ identity.pair:
 - {unique_id_l: crm:C1, unique_id_r: web:W1, match_weight: 12.5, match_probability: 0.9998}
 - {unique_id_l: crm:C1, unique_id_r: web:W9, match_weight: 2.25, match_probability: 0.8}
 history.order:
-- {order_id: o1, person_id: p1, ordered_at: 2026-01-05, channel: shop, is_purchase: true}
-- {order_id: o2, person_id: p1, ordered_at: 2026-03-07, channel: web, is_purchase: true}
-- {order_id: o3, person_id: p2, ordered_at: 2026-03-08, channel: web, is_purchase: true}
+- {order_id: o1, person_id: p1, ordered_at: 2026-01-05, channel: shop, is_purchase: true, row_type: purchase}
+- {order_id: o2, person_id: p1, ordered_at: 2026-03-07, channel: web, is_purchase: true, row_type: purchase}
+- {order_id: o3, person_id: p2, ordered_at: 2026-03-08, channel: web, is_purchase: true, row_type: purchase}
 history.interaction:
 - {event_id: e1, person_id: p1, occurred_at: 2026-02-01, interaction_type: visit, channel: app}
 clv.customer_value:

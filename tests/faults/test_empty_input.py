@@ -18,8 +18,8 @@ WHY = {
     "header only": "no model was fitted: history.clv_summary is empty, nobody bought anything before 2026-04-01. Next "
     "step: see whether orders landed (sources.event, sources.quarantine) and whether 'as_of' is after them.",
     "young shop": "no model was fitted: the first purchase is of 2026-01-05, and a backtest over 182 days needs "
-    "purchases before 2025-10-01. Next step: run again as of 2026-07-07 or later or set 'clv.holdout_days' below 86, "
-    "add it to 'history.summary_lags_days' and run again.",
+    "purchases before 2025-10-01. Next step: run again as of 2026-07-07 or later or set 'clv.holdout_days' below 86 "
+    "and run again.",
 }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from clvspark.clv.models import spark_frames
 from clvspark.clv.models.errors import (
@@ -17,7 +19,8 @@ from clvspark.clv.models.errors import (
     InvalidModelDocumentError,
     NotFittedError,
 )
-from clvspark.clv.models.fitting import Objective, maximise
+from clvspark.clv.models.fitting import ManyObjective, Maximum, Objective, maximise
+from clvspark.clv.models.resampling import resample_maxima
 from clvspark.clv.models.summary import FloatArray, Groups, condense, read_columns, read_weight
 from clvspark.clv.models.units import TimeUnit
 
@@ -42,7 +45,8 @@ class LifetimeModel(ABC):
     ----------------------
     params_ : estimates by name.
     standard_errors_ : Wald standard errors by name (delta method from log-parameters).
-    log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`.
+    log_covariance_ : covariance of the logarithms of the parameters, in the order of `params_`;
+        of `signed_parameters`, and of coefficients of covariates, themselves.
     log_likelihood_ : total log-likelihood, in the time unit of the data.
     n_customers_, n_triples_ : customers fitted, and distinct rows they were condensed to.
     n_iterations_, converged_ : optimiser steps; always true after a `fit` that did not raise.
@@ -51,6 +55,8 @@ class LifetimeModel(ABC):
     parameter_names: ClassVar[tuple[str, ...]]
     fit_columns: ClassVar[tuple[str, ...]]
     setting_names: ClassVar[tuple[str, ...]] = ()
+    signed_parameters: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that may be negative, which are estimated as they are and not in logarithms."""
 
     def __init__(self, *, time_unit: TimeUnit | str) -> None:
         self.time_unit = TimeUnit.parse(time_unit)
@@ -85,34 +91,92 @@ class LifetimeModel(ABC):
         self._estimate(self._select_groups(self._read_groups(summary, max_groups)))
         return self
 
+    def check_summary(self, summary: Any) -> None:
+        """Raise `InvalidSummaryError` for rows that contradict their definition."""
+        columns = read_columns(summary, self.summary_columns)
+        read_weight(summary, len(columns[self.summary_columns[0]]))
+        self._check_columns(columns)
+
     def _estimate(self, groups: Groups) -> None:
-        starts = [np.log(start) for start in self._starts(groups)]
+        maximum = self._maximise(groups)
+        self._keep(maximum, n_customers=groups.n_customers, n_triples=len(groups))
+
+    def _maximise(self, groups: Groups) -> Maximum:
         screening = None
         if len(groups) > 2 * SCREENING_GROUPS:
             screening = self._objective(groups.every(len(groups) // SCREENING_GROUPS))
-        maximum = maximise(
+        return maximise(
             self._objective(groups),
-            starts,
-            names=self.parameter_names,
+            self._working_starts(groups),
+            names=self._names(),
             n_customers=groups.n_customers,
+            n_coefficients=self._n_coefficients,
             screening=screening,
         )
-        values = np.exp(maximum.log_params)
-        errors = values * np.sqrt(np.diag(maximum.log_covariance))
-        self._params = _named(self.parameter_names, values)
-        self.standard_errors_ = _named(self.parameter_names, errors)
+
+    def maximise_from(
+        self, sample: Groups, *, together: ManyObjective, n_customers: float
+    ) -> Maximum:
+        """Maximum of a likelihood that is summed elsewhere, from the best start for a sample of the rows."""
+        sample = self._select_groups(sample)
+        return maximise(
+            lambda point: together([point])[0],
+            self._working_starts(sample),
+            names=self._names(),
+            n_customers=n_customers,
+            n_coefficients=self._n_coefficients,
+            screening=self._objective(sample),
+            together=together,
+        )
+
+    def _keep(self, maximum: Maximum, *, n_customers: float, n_triples: int) -> None:
+        values = self._from_working(maximum.log_params)
+        errors = self._slopes(values) * np.sqrt(np.diag(maximum.log_covariance))
+        self._params = _named(self._names(), values)
+        self.standard_errors_ = _named(self._names(), errors)
         self.log_covariance_ = maximum.log_covariance
-        self.log_likelihood_ = maximum.mean_log_likelihood * groups.n_customers
-        self.n_customers_ = groups.n_customers
-        self.n_triples_ = len(groups)
+        self.log_likelihood_ = maximum.mean_log_likelihood * n_customers
+        self.n_customers_ = n_customers
+        self.n_triples_ = n_triples
         self.n_iterations_ = maximum.n_iterations
         self.converged_ = True
 
     def log_likelihood(self, summary: Any, *, max_groups: int = MAX_GROUPS) -> float:
         """Total log-likelihood of a summary under the fitted parameters (e.g. of a holdout)."""
         groups = self._select_groups(self._read_groups(summary, max_groups))
-        values, _ = self._log_likelihood_and_gradient(self._theta(), groups)
+        values, _ = self._log_likelihood_and_gradient(self._theta_of(groups.columns), groups)
         return float(groups.weight @ values)
+
+    def bootstrap(
+        self, summary: Any, *, n_draws: int, seed: int, max_groups: int = MAX_GROUPS
+    ) -> FloatArray:
+        """Estimates refitted to resampled customers (draw x parameter), as in `unconstrained`.
+
+        Each draw counts the customers of a distinct row anew, Poisson distributed around their
+        number. The same rows and seed give the same draws, in whatever order the rows come.
+        Raises `ConvergenceError` where most resamples do not identify the model.
+        """
+        groups = self._select_groups(self._read_groups(summary, max_groups))
+        return resample_maxima(
+            self._objective,
+            groups,
+            self.unconstrained(),
+            names=self._names(),
+            n_coefficients=self._n_coefficients,
+            n_draws=n_draws,
+            seed=seed,
+        )
+
+    def unconstrained(self) -> FloatArray:
+        """Estimates on the scale of `log_covariance_`, in the order of `params_`."""
+        return self._to_working(np.array(list(self.params_.values())))
+
+    def with_unconstrained(self, values: FloatArray) -> Self:
+        """A copy, settings and all, with other parameters on that scale, e.g. a draw or a mean of them."""
+        other = copy(self)
+        estimates = self._from_working(np.asarray(values, dtype=np.float64))
+        vars(other).update(_params=self._checked(_named(self._names(), estimates)))
+        return other
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted model as JSON-able values, enough to score without unpickling."""
@@ -140,7 +204,7 @@ class LifetimeModel(ABC):
                 "use the class it names, or fit again"
             )
         try:
-            settings = {name: document[name] for name in cls.setting_names}
+            settings = cls._settings_of(document)
             model = cls.from_params(document["params"], time_unit=document["time_unit"], **settings)
             cls._restore_diagnostics(model, document)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -158,8 +222,16 @@ class LifetimeModel(ABC):
         `settings` are further arguments of the constructor.
         """
         model = cls(time_unit=time_unit, **settings)
-        model._params = cls._checked(params)
+        model._params = model._checked(params)
         return model
+
+    @classmethod
+    def _settings_of(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: document[name] for name in cls.setting_names}
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments with which the constructor makes such a model anew."""
+        return {"time_unit": self.time_unit} | {n: getattr(self, n) for n in self.setting_names}
 
     def _restore_diagnostics(self, document: Mapping[str, Any]) -> None:
         self.standard_errors_ = _floats(document["standard_errors"])
@@ -170,37 +242,93 @@ class LifetimeModel(ABC):
         self.n_iterations_ = int(document["n_iterations"])
         self.converged_ = bool(document["converged"])
 
-    @classmethod
-    def _checked(cls, params: Mapping[str, float]) -> dict[str, float]:
-        values = {name: float(params[name]) for name in cls.parameter_names if name in params}
-        allowed = all(math.isfinite(value) and value > 0 for value in values.values())
-        if not allowed or set(params) != set(cls.parameter_names):
+    def _checked(self, params: Mapping[str, float]) -> dict[str, float]:
+        names, logarithms = self._names(), self._is_logarithm()
+        values = {name: float(params[name]) for name in names if name in params}
+        positive = {name for name, is_one in zip(names, logarithms, strict=True) if is_one}
+        finite = all(math.isfinite(value) for value in values.values())
+        allowed = finite and all(value > 0 for name, value in values.items() if name in positive)
+        if not allowed or set(params) != set(names):
+            signed = ", ".join(name for name in names if name not in positive)
             raise InvalidArgumentError(
-                f"params: {cls.__name__} has exactly {', '.join(cls.parameter_names)}, each a "
-                "finite number > 0"
+                f"params: {type(self).__name__} has exactly {', '.join(names)}, each a finite "
+                "number > 0" + (f" ({signed}: of either sign)" if signed else "")
             )
         return values
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are parameters to predict with."""
+        return self._params is not None
+
+    @property
+    def summary_columns(self) -> tuple[str, ...]:
+        """Columns of a summary on which the likelihood depends."""
+        return self.fit_columns
+
+    def _names(self) -> tuple[str, ...]:
+        """Names of what is estimated: the parameters, then the coefficients of covariates."""
+        return self.parameter_names
+
     def _theta(self) -> FloatArray:
-        return np.array(list(self.params_.values()))
+        return np.array([self.params_[name] for name in self.parameter_names])
+
+    def _theta_of(self, columns: Mapping[str, FloatArray]) -> Any:
+        """Parameters of these customers: one value each, or one array of a value a row."""
+        del columns
+        return self._theta()
+
+    @property
+    def _n_coefficients(self) -> int:
+        return len(self._names()) - len(self.parameter_names)
+
+    def _is_logarithm(self) -> NDArray[np.bool_]:
+        """Which of the estimated are positive, and therefore estimated as logarithms."""
+        positive = {*self.parameter_names} - self.signed_parameters
+        return np.array([name in positive for name in self._names()])
+
+    def _from_working(self, working: FloatArray) -> FloatArray:
+        """Values as they are, of what the optimiser sees: any number is allowed there."""
+        is_logarithm = self._is_logarithm()[: len(working)]
+        with np.errstate(over="ignore"):
+            return np.where(is_logarithm, np.exp(np.where(is_logarithm, working, 0.0)), working)
+
+    def _to_working(self, values: FloatArray) -> FloatArray:
+        """The inverse of `_from_working`; of the parameters alone where there are no coefficients."""
+        is_logarithm = self._is_logarithm()[: len(values)]
+        return np.where(is_logarithm, np.log(np.where(is_logarithm, values, 1.0)), values)
+
+    def _slopes(self, values: FloatArray) -> FloatArray:
+        """Derivative of the values by what the optimiser sees."""
+        return np.where(self._is_logarithm(), values, 1.0)
+
+    def _working_starts(self, groups: Groups) -> list[FloatArray]:
+        return [self._to_working(np.array(start)) for start in self._starts(groups)]
 
     def _objective(self, groups: Groups) -> Objective:
         share = groups.weight / groups.n_customers
 
-        def objective(log_params: FloatArray) -> tuple[float, FloatArray]:
-            theta = np.exp(log_params)
+        def objective(working: FloatArray) -> tuple[float, FloatArray]:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                values, gradient = self._log_likelihood_and_gradient(theta, groups)
-                # The chain rule of theta = exp(log_params) multiplies by theta.
-                return float(share @ values), theta * (gradient @ share)
+                return self.sum_log_likelihood(working, groups, share)
 
         return objective
 
+    def sum_log_likelihood(
+        self, working: FloatArray, groups: Groups, weight: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """Weighted sum of the log-likelihood, and its gradient by what is estimated."""
+        theta = self._from_working(working)
+        values, gradient = self._log_likelihood_and_gradient(theta, groups)
+        # The chain rule of theta = exp(working) multiplies by theta.
+        return float(weight @ values), self._slopes(theta) * (gradient @ weight)
+
     def _read_groups(self, summary: Any, max_groups: int) -> Groups:
+        names = self.summary_columns
         if spark_frames.is_spark_frame(summary):
-            summary = spark_frames.collect_groups(summary, self.fit_columns, max_groups=max_groups)
-        columns = read_columns(summary, self.fit_columns)
-        n_rows = len(columns[self.fit_columns[0]])
+            summary = spark_frames.collect_groups(summary, names, max_groups=max_groups)
+        columns = read_columns(summary, names)
+        n_rows = len(columns[names[0]])
         weight = read_weight(summary, n_rows)
         self._check_columns(columns)
         groups = condense(columns, weight)
@@ -245,7 +373,10 @@ class LifetimeModel(ABC):
     def _log_likelihood_and_gradient(
         self, theta: FloatArray, groups: Groups
     ) -> tuple[FloatArray, FloatArray]:
-        """Log-likelihood of one customer of each group, and its gradient (parameter x group)."""
+        """Log-likelihood of one customer of each group, and its gradient (parameter x group).
+
+        `theta` holds the parameters; of models with covariates some are arrays of a value a group.
+        """
 
 
 def _named(names: Sequence[str], values: FloatArray) -> dict[str, float]:

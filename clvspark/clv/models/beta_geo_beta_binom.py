@@ -11,6 +11,7 @@ from scipy.special import betaln, digamma, gammaln, logsumexp
 
 from clvspark.clv.models.beta_geometric import discounted_survival, log_survival
 from clvspark.clv.models.errors import InvalidArgumentError
+from clvspark.clv.models.future_counts import beta_binomial_counts
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.quadrature import CHUNK_ROWS
 from clvspark.clv.models.summary import FloatArray, Groups, check_transaction_columns, require
@@ -112,6 +113,12 @@ class BetaGeoBetaBinomModel(MemorylessModel):
             alive = np.take_along_axis(terms, age[rows].astype(np.intp)[:, None], axis=1)[:, 0]
             result[rows] = np.exp(alive - logsumexp(terms, axis=1))
         return result
+
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        alpha, beta, gamma, lived = self._theta()
+        opportunities = int(_whole("future_t", t))
+        missed = beta + age - x
+        return beta_binomial_counts(alpha + x, missed, gamma, lived + age, opportunities, most)
 
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         """Eq. 13 without P(alive): a sum over opportunities, so that gamma = 1 needs no care."""

@@ -1,5 +1,8 @@
 """Maximum likelihood in log-parameters: several starts, L-BFGS-B, Newton, and a verdict.
 
+Coefficients of standardised covariates follow the log-parameters. They are logarithms of a ratio too, between
+customers one standard deviation apart, and cannot plausibly be as large.
+
 The verdict is the Newton decrement: how much log-likelihood a quadratic model of the surface
 still promises. It does not depend on the units of the data or on the number of customers.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
@@ -18,11 +22,23 @@ from clvspark.clv.models.summary import FloatArray
 Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 """log-parameters -> (log-likelihood per customer, its gradient)."""
 
+ManyObjective = Callable[[Sequence[FloatArray]], list[tuple[float, FloatArray]]]
+"""The same at several points, which may be cheaper together than one by one."""
+
 MAX_LOG_DISTANCE = 14.0
 """A parameter further than e**14 from its natural scale has run off to zero or infinity."""
 
 MAX_LOG_STANDARD_ERROR = 10.0
 """Beyond this a parameter is not known to within e**20: the data do not identify it."""
+
+MAX_COEFFICIENT = 8.0
+"""A coefficient beyond this has run off to infinity: e**8 for each standard deviation."""
+
+MAX_COEFFICIENT_STANDARD_ERROR = 3.0
+"""Beyond this the data do not say whether a coefficient is -6 or 6."""
+
+FLAT_SHARE = 0.1
+"""Part of a flat direction that a parameter has at least to be named for it."""
 
 MAX_PROMISED_GAIN = 1e-4
 """Total log-likelihood that may be left on the table."""
@@ -46,14 +62,21 @@ def maximise(
     *,
     names: Sequence[str],
     n_customers: float,
+    n_coefficients: int = 0,
     screening: Objective | None = None,
+    together: ManyObjective | None = None,
 ) -> Maximum:
     """Find the parameters that maximise the likelihood, or raise `ConvergenceError`.
 
     `starts[0]` also sets the natural scale of each parameter, from which the bounds are counted.
-    `screening` (the same likelihood on fewer rows) chooses the best start cheaply.
+    The last `n_coefficients` of `names` are coefficients of standardised covariates.
+    `screening` (the same likelihood on fewer rows) chooses the best start cheaply. `together`
+    evaluates the objective at several points, for the Hessian.
     """
-    bounds = [(v - MAX_LOG_DISTANCE, v + MAX_LOG_DISTANCE) for v in starts[0]]
+    n_logs = len(names) - n_coefficients
+    distance = [MAX_LOG_DISTANCE] * n_logs + [MAX_COEFFICIENT] * n_coefficients
+    vague = [MAX_LOG_STANDARD_ERROR] * n_logs + [MAX_COEFFICIENT_STANDARD_ERROR] * n_coefficients
+    bounds = [(v - d, v + d) for v, d in zip(starts[0], distance, strict=True)]
     n_iterations = 0
     if screening is not None:
         screened = [_climb(screening, start, bounds) for start in starts]
@@ -62,10 +85,12 @@ def maximise(
     runs = [_climb(objective, start, bounds) for start in starts]
     n_iterations += sum(run[2] for run in runs)
     best = max(runs, key=lambda run: run[1])[0]
-    _refuse_runaways(best, bounds, names)
-    log_params, value, hessian, steps = _polish(objective, best, n_customers, names)
+    _refuse_runaways(best, bounds, names, n_logs)
+    log_params, value, hessian, steps = _polish(
+        objective, together or partial(one_by_one, objective), best, n_customers, names
+    )
     covariance: FloatArray = np.linalg.inv(hessian * n_customers).astype(np.float64)
-    _refuse_unidentified(covariance, names)
+    _refuse_unidentified(covariance, names, vague)
     return Maximum(log_params, value, covariance, n_iterations + steps)
 
 
@@ -92,17 +117,24 @@ def _climb(
 
 
 def _polish(
-    objective: Objective, log_params: FloatArray, n_customers: float, names: Sequence[str]
+    objective: Objective,
+    together: ManyObjective,
+    log_params: FloatArray,
+    n_customers: float,
+    names: Sequence[str],
 ) -> tuple[FloatArray, float, FloatArray, int]:
     """Newton steps from the optimiser's answer until no gain is promised."""
     value, gradient = objective(log_params)
     promised, steps = np.inf, 0
     while steps < NEWTON_STEPS:
         steps += 1
-        hessian = negative_hessian(objective, log_params)
-        if np.linalg.eigvalsh(hessian)[0] <= 0:
+        hessian = negative_hessian(together, log_params)
+        curvature, directions = np.linalg.eigh(hessian)
+        if curvature[0] <= 0:
+            shares = np.abs(directions[:, 0])
+            flat = [name for name, s in zip(names, shares, strict=True) if s > FLAT_SHARE]
             raise ConvergenceError(
-                f"the likelihood is flat or saddle-shaped in ({', '.join(names)}); these data do "
+                f"the likelihood is flat or saddle-shaped in ({', '.join(flat)}); these data do "
                 "not identify the model: add customers or a longer history, or fit another model"
             )
         direction = np.linalg.solve(hessian, gradient)
@@ -122,24 +154,41 @@ def _polish(
     return log_params, value, hessian, steps
 
 
-def negative_hessian(objective: Objective, log_params: FloatArray) -> FloatArray:
+def negative_hessian(together: ManyObjective, log_params: FloatArray) -> FloatArray:
     """Negative Hessian per customer, by central differences of the analytic gradient."""
     width = 1e-4
-    columns = []
-    for unit in np.eye(len(log_params)):
-        ahead = objective(log_params + width * unit)[1]
-        behind = objective(log_params - width * unit)[1]
-        columns.append((behind - ahead) / (2 * width))
-    hessian = np.array(columns)
+    steps = width * np.eye(len(log_params))
+    gradients = [g for _, g in together([*(log_params + steps), *(log_params - steps)])]
+    ahead, behind = np.array(gradients[: len(steps)]), np.array(gradients[len(steps) :])
+    hessian = (behind - ahead) / (2 * width)
     return np.asarray(0.5 * (hessian + hessian.T), dtype=np.float64)
 
 
+def one_by_one(
+    objective: Objective, points: Sequence[FloatArray]
+) -> list[tuple[float, FloatArray]]:
+    """The objective at each of several points: what `together` comes to where nothing is gained."""
+    return [objective(point) for point in points]
+
+
 def _refuse_runaways(
-    log_params: FloatArray, bounds: list[tuple[float, float]], names: Sequence[str]
+    log_params: FloatArray, bounds: list[tuple[float, float]], names: Sequence[str], n_logs: int
 ) -> None:
-    for name, value, (low, high) in zip(names, log_params, bounds, strict=True):
-        if value < low + 0.5 or value > high - 0.5:
-            where = "zero" if value < low + 0.5 else "infinity"
+    ends = [
+        "below" if value < low + 0.5 else "above" if value > high - 0.5 else ""
+        for value, (low, high) in zip(log_params, bounds, strict=True)
+    ]
+    # Where a coefficient runs off, parameters go with it; the coefficient is what to change.
+    for name, end in zip(names[n_logs:], ends[n_logs:], strict=True):
+        if end:
+            raise ConvergenceError(
+                f"coefficient {name} runs off to {'minus ' if end == 'below' else ''}infinity: its "
+                "covariate separates customers that bought or left from all others; leave the "
+                "covariate out, or merge its category with another"
+            )
+    for name, end in zip(names[:n_logs], ends[:n_logs], strict=True):
+        if end:
+            where = "zero" if end == "below" else "infinity"
             raise ConvergenceError(
                 f"parameter {name} runs off to {where}: the likelihood has no interior maximum; "
                 "the data show too little variety between customers for this model; add "
@@ -147,12 +196,15 @@ def _refuse_runaways(
             )
 
 
-def _refuse_unidentified(covariance: FloatArray, names: Sequence[str]) -> None:
+def _refuse_unidentified(
+    covariance: FloatArray, names: Sequence[str], limits: Sequence[float]
+) -> None:
     errors = np.sqrt(np.diag(covariance))
-    vague = [n for n, e in zip(names, errors, strict=True) if not e < MAX_LOG_STANDARD_ERROR]
+    named = zip(names, errors, limits, strict=True)
+    vague = [(name, limit) for name, error, limit in named if not error < limit]
     if vague:
         raise ConvergenceError(
-            f"parameter(s) {', '.join(vague)} not identified: the standard error of the logarithm "
-            f"exceeds {MAX_LOG_STANDARD_ERROR:g}; add customers or a longer history, or fit "
-            "another model"
+            f"parameter(s) {', '.join(name for name, _ in vague)} not identified: the standard "
+            f"error of the logarithm exceeds {min(limit for _, limit in vague):g}; add customers "
+            "or a longer history, leave out covariates, or fit another model"
         )

@@ -15,18 +15,21 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import betainc, betaln, digamma, expit, gammaln
 
+from clvspark.clv.models.covariate_model import CovariateModel
+from clvspark.clv.models.future_counts import geometric_dropout_counts
 from clvspark.clv.models.hypergeometric import gauss_2f1
 from clvspark.clv.models.interpolation import interpolate_within_groups
-from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.negative_binomial import log_count_pmf
 from clvspark.clv.models.quadrature import integrate_log_time
-from clvspark.clv.models.summary import FloatArray, Groups
+from clvspark.clv.models.summary import FloatArray, Groups, distinct_rows
 
 
-class GeometricDropoutModel(MemorylessModel):
+class GeometricDropoutModel(CovariateModel):
     """lambda ~ Gamma(r, alpha), dropout probability p ~ Beta(a, b) at each chance."""
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
+    purchase_effects: ClassVar[dict[str, float]] = {"alpha": -1.0}
+    dropout_effects: ClassVar[dict[str, float]] = {"a": 1.0, "b": 1.0}
     initial_chances: ClassVar[int]
 
     def _starts(self, groups: Groups) -> list[tuple[float, ...]]:
@@ -73,6 +76,11 @@ class GeometricDropoutModel(MemorylessModel):
         log_odds = log_dropout_odds(a, b, x + self.initial_chances) + (r + x) * silence
         return np.asarray(expit(-log_odds))
 
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        r, alpha, a, b = self._theta()
+        survived = b + x + self.initial_chances
+        return geometric_dropout_counts(r + x, alpha + age, a, survived, t, most)
+
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         r, alpha, a, b = self._theta()
         return residual_purchases(r + x, alpha + age, a, b + x + self.initial_chances, t)
@@ -81,15 +89,19 @@ class GeometricDropoutModel(MemorylessModel):
         self, x: FloatArray, age: FloatArray, delta: float, horizon: float
     ) -> FloatArray:
         r, alpha, a, b = self._theta()
+        shapes = [np.broadcast_to(shape, x.shape) for shape in (a, b) if np.ndim(shape)]
+        first, group = distinct_rows(x, *shapes)
+        k, survived = r + x[first], (b + x + self.initial_chances)[first]
+        leaving = np.broadcast_to(a, x.shape)[first]
 
-        def value(count: FloatArray, log_c: FloatArray) -> FloatArray:
-            survived = b + count + self.initial_chances
+        def value(one: FloatArray, log_c: FloatArray) -> FloatArray:
+            at = one.astype(np.intp)
             return discounted_residual_purchases(
-                r + count, np.exp(log_c), a, survived, delta, horizon
+                k[at], np.exp(log_c), leaving[at], survived[at], delta, horizon
             )
 
-        # For equal x the value is smooth in log(alpha + T), which spares most quadratures.
-        return interpolate_within_groups(value, x, np.log(alpha + age))
+        # For equal x, a and b the value is smooth in log(alpha + T), which spares most quadratures.
+        return interpolate_within_groups(value, group.astype(np.float64), np.log(alpha + age))
 
     def _purchases_new_customer(self, t: float) -> float:
         r, alpha, a, b = self._theta()
@@ -108,7 +120,9 @@ class GeometricDropoutModel(MemorylessModel):
         return np.asarray(np.exp(log_survive + log_count_pmf(n, r, alpha, t)) + dropped)
 
 
-def log_dropout_odds(a: float, b: float, chances: FloatArray) -> FloatArray:
+def log_dropout_odds(
+    a: FloatArray | float, b: FloatArray | float, chances: FloatArray
+) -> FloatArray:
     """Log odds of having dropped out at the last chance against surviving it, before silence.
 
     log of B(a + 1, b + chances - 1) / B(a, b + chances) = a / (b + chances - 1); -inf where there
@@ -119,7 +133,7 @@ def log_dropout_odds(a: float, b: float, chances: FloatArray) -> FloatArray:
 
 
 def residual_rate(
-    k: FloatArray, c: FloatArray, a: float, b: FloatArray, u: FloatArray
+    k: FloatArray, c: FloatArray, a: FloatArray | float, b: FloatArray, u: FloatArray
 ) -> FloatArray:
     """Expected purchase rate a time u ahead, for lambda ~ Gamma(k, c), p ~ Beta(a, b), alive now.
 
@@ -131,22 +145,29 @@ def residual_rate(
 
 
 def discounted_residual_purchases(
-    k: FloatArray, c: FloatArray, a: float, b: FloatArray, delta: float, horizon: float
+    k: FloatArray,
+    c: FloatArray,
+    a: FloatArray | float,
+    b: FloatArray,
+    delta: float,
+    horizon: float,
 ) -> FloatArray:
     """Integrate the discounted `residual_rate` over the horizon (Gauss-Legendre in log time).
 
     Equals E[lambda / (lambda p + delta)] for an infinite horizon. No published closed form.
     """
+    leaving = np.broadcast_to(a, k.shape)
 
     def rate(u: FloatArray, rows: slice) -> FloatArray:
-        return residual_rate(k[rows, None], c[rows, None], a, b[rows, None], u)
+        column = (rows, None)
+        return residual_rate(k[column], c[column], leaving[column], b[column], u)
 
     limit = np.full(len(k), horizon)
     return integrate_log_time(rate, c / np.maximum(k, 1.0), limit, discount=delta)
 
 
 def residual_purchases(
-    k: FloatArray, c: FloatArray, a: float, b: FloatArray, t: float
+    k: FloatArray, c: FloatArray, a: FloatArray | float, b: FloatArray, t: float
 ) -> FloatArray:
     """E[(1 - exp(-lambda p t)) / p] for lambda ~ Gamma(k, c), p ~ Beta(a, b).
 
@@ -155,16 +176,17 @@ def residual_purchases(
     that cancels) the integral of the rate takes its place.
     """
     z = t / (c + t)
+    a = np.broadcast_to(a, k.shape)
     order = a - 1.0
     third = a + b - 1.0
     # Where the difference below cancels, or its terms have a pole, integrate instead.
-    smooth = (abs(order) * z > 1e-4) & (third > 0.5)
+    smooth = (np.abs(order) * z > 1e-4) & (third > 0.5)
     result = np.empty(len(k))
     if np.any(smooth):
-        kk, zz, d = k[smooth], z[smooth], third[smooth]
-        unspent = (1.0 - zz) ** order * gauss_2f1(d - kk, order, d, zz)
-        result[smooth] = d / order * (1.0 - unspent)
+        kk, zz, d, o = k[smooth], z[smooth], third[smooth], order[smooth]
+        unspent = (1.0 - zz) ** o * gauss_2f1(d - kk, o, d, zz)
+        result[smooth] = d / o * (1.0 - unspent)
     rest = ~smooth
     if np.any(rest):
-        result[rest] = discounted_residual_purchases(k[rest], c[rest], a, b[rest], 0.0, t)
+        result[rest] = discounted_residual_purchases(k[rest], c[rest], a[rest], b[rest], 0.0, t)
     return result

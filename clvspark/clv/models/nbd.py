@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from clvspark.clv.models.future_counts import gamma_poisson_counts
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.negative_binomial import log_count_pmf
 from clvspark.clv.models.summary import FloatArray, Groups
@@ -46,6 +47,10 @@ class NBDModel(MemorylessModel):
     def _probability_alive(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
         del t_x, age
         return np.ones(len(x))
+
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        r, alpha = self._theta()
+        return gamma_poisson_counts(r + x, alpha + age, t, most)
 
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         r, alpha = self._theta()

@@ -9,6 +9,7 @@ log time 32 nodes give it to about 1e-13. The tests compare it with the hypergeo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,17 +42,25 @@ def death_integral(
     for first in range(0, len(x), CHUNK_ROWS):
         rows = slice(first, first + CHUNK_ROWS)
         log_integral[rows] = _integrate(
-            theta, x[rows], t_x[rows], age[rows], moments[:, rows] if with_moments else None
+            [value[rows] if np.ndim(value) else value for value in theta],
+            x[rows],
+            t_x[rows],
+            age[rows],
+            moments[:, rows] if with_moments else None,
         )
     return log_integral, DeathMoments(*moments)
 
 
 def _integrate(
-    theta: FloatArray, x: FloatArray, t_x: FloatArray, age: FloatArray, moments: FloatArray | None
+    theta: Sequence[FloatArray],
+    x: FloatArray,
+    t_x: FloatArray,
+    age: FloatArray,
+    moments: FloatArray | None,
 ) -> FloatArray:
     r, alpha, s, beta = theta
     k = (r + x)[:, None]
-    nearest = min(alpha, beta)
+    nearest = np.minimum(alpha, beta)
     start = nearest + t_x
     nodes, weights = unit_rule(N_NODES)
     # u = start e^v - nearest turns the nearer pole into an exponential.

@@ -7,13 +7,14 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import digamma, expit, exprel, gammaln
 
-from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.covariate_model import CovariateModel
+from clvspark.clv.models.future_counts import exponential_lifetime_counts
 from clvspark.clv.models.pareto_integral import death_integral
 from clvspark.clv.models.quadrature import integrate_log_time
 from clvspark.clv.models.summary import FloatArray, Groups
 
 
-class ParetoNBDModel(MemorylessModel):
+class ParetoNBDModel(CovariateModel):
     """Pareto/NBD: Poisson purchases until an exponential lifetime ends, unobserved.
 
     Parameters r, alpha: purchase rates lambda ~ Gamma(r, alpha); s, beta: death rates
@@ -25,6 +26,8 @@ class ParetoNBDModel(MemorylessModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
+    purchase_effects: ClassVar[dict[str, float]] = {"alpha": -1.0}
+    dropout_effects: ClassVar[dict[str, float]] = {"beta": -1.0}
 
     def _starts(self, groups: Groups) -> list[tuple[float, ...]]:
         rate, span = self._purchase_rate(groups), groups.mean("T")
@@ -70,6 +73,10 @@ class ParetoNBDModel(MemorylessModel):
         log_alive = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
         return np.asarray(expit(log_alive - np.log(s) - log_integral))
 
+    def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        r, alpha, s, beta = self._theta()
+        return exponential_lifetime_counts(r + x, alpha + age, s, beta + age, t, most)
+
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         """Fader and Hardie (2005), eq. 41 without P(alive).
 
@@ -92,14 +99,13 @@ class ParetoNBDModel(MemorylessModel):
         versions of Tricomi's U lose digits.
         """
         r, alpha, s, beta = self._theta()
-        ages, where = np.unique(age, return_inverse=True)
-        scale = beta + ages
+        scale, where = np.unique(beta + age, return_inverse=True)
 
         def survival(u: FloatArray, rows: slice) -> FloatArray:
             return np.asarray(np.exp(-s * np.log1p(u / scale[rows, None])))
 
         unit = scale / max(s, 1.0)
-        left = integrate_log_time(survival, unit, np.full(len(ages), horizon), discount=delta)
+        left = integrate_log_time(survival, unit, np.full(len(scale), horizon), discount=delta)
         return np.asarray((r + x) / (alpha + age) * left[where])
 
     def _purchases_new_customer(self, t: float) -> float:

@@ -14,7 +14,7 @@ from clvspark.clv.models.base import LifetimeModel
 from clvspark.clv.models.beta_geometric import discounted_survival, log_survival
 from clvspark.clv.models.errors import DegenerateDataError, InvalidArgumentError
 from clvspark.clv.models.summary import FloatArray, Groups, require
-from clvspark.clv.models.units import continuous_discount_rate
+from clvspark.clv.models.units import choose_discount_rate
 
 CONTRACT = ("recency", "T")
 
@@ -56,16 +56,23 @@ class ShiftedBetaGeoModel(LifetimeModel):
 
         return self._predict(summary, "p_alive", CONTRACT, score)
 
-    def expected_residual_lifetime(self, summary: Any, *, annual_discount_rate: float) -> Any:
+    def expected_residual_lifetime(
+        self,
+        summary: Any,
+        *,
+        annual_discount_rate: float | None = None,
+        discount_rate_per_unit: float | None = None,
+    ) -> Any:
         """Discounted expected renewals still to come (`expected_residual_lifetime`); DERL.
 
         The next renewal lies one period ahead and is discounted by it; just before a renewal, as
-        in Fader and Hardie (2010), multiply by one plus the rate of a period.
+        in Fader and Hardie (2010), multiply by one plus the rate of a period. Exactly one rate is
+        given: effective a year, or compounded continuously in each period.
         """
-        rate = continuous_discount_rate(annual_discount_rate, self.time_unit)
+        rate = choose_discount_rate(annual_discount_rate, discount_rate_per_unit, self.time_unit)
         if rate == 0:
             raise InvalidArgumentError(
-                "annual_discount_rate: must be > 0, as the undiscounted sum may be infinite"
+                "discount rate: must be > 0, as the undiscounted sum may be infinite"
             )
 
         def score(recency: FloatArray, due: FloatArray) -> FloatArray:

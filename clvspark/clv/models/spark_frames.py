@@ -36,7 +36,7 @@ def collect_groups(
     """
     from pyspark.sql import functions as F
 
-    _require_columns(summary, names)
+    require_columns(summary, names)
     customers = F.sum(F.col(WEIGHT).cast("double")) if WEIGHT in summary.columns else F.count("*")
     groups = (
         summary.groupBy(*[F.col(name).cast("double").alias(name) for name in names])
@@ -61,7 +61,7 @@ def collect_total(summary: DataFrame, name: str) -> float:
     """Sum of a column over all customers, each row counting `weight` times where there is one."""
     from pyspark.sql import functions as F
 
-    _require_columns(summary, [name])
+    require_columns(summary, [name])
     weight = F.col(WEIGHT).cast("double") if WEIGHT in summary.columns else F.lit(1.0)
     total = summary.agg(F.sum(F.col(name).cast("double") * weight)).first()
     return float("nan") if total is None or total[0] is None else float(total[0])
@@ -72,11 +72,16 @@ def append_prediction(
     names: Sequence[str],
     output: str,
     predict: Callable[[Mapping[str, Any]], FloatArray],
+    *,
+    labels: Sequence[str] = (),
 ) -> DataFrame:
-    """Return `summary` with the column `output` (double), computed batch by batch on executors."""
+    """Return `summary` with the column `output` (double), computed batch by batch on executors.
+
+    `predict` is given the columns `names` as numbers, and `labels` as text or None.
+    """
     from pyspark.sql import functions as F
 
-    _require_columns(summary, names)
+    require_columns(summary, [*names, *labels])
     if output in summary.columns:
         raise InvalidSummaryError(
             f"summary: already has a column {output}; drop or rename it before scoring"
@@ -89,6 +94,9 @@ def append_prediction(
             values = {
                 name: batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
                 for name in names
+            } | {
+                name: np.array(batch.column(name).cast(pa.string()).to_pylist(), dtype=object)
+                for name in labels
             }
             column = pa.array(predict(values), type=pa.float64())
             yield pa.RecordBatch.from_arrays(
@@ -99,7 +107,8 @@ def append_prediction(
     return summary.mapInArrow(score, schema)
 
 
-def _require_columns(summary: DataFrame, names: Sequence[str]) -> None:
+def require_columns(summary: DataFrame, names: Sequence[str]) -> None:
+    """Raise `InvalidSummaryError` that names the columns a Spark summary lacks."""
     missing = [name for name in names if name not in summary.columns]
     if missing:
         raise InvalidSummaryError(

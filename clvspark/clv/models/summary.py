@@ -108,6 +108,19 @@ def condense(columns: Mapping[str, FloatArray], weight: FloatArray) -> Groups:
     return Groups({name: column[first] for name, column in named}, total)
 
 
+def distinct_rows(*columns: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Index of one row of each distinct combination of values, and of each row's among these."""
+    order = np.lexsort(columns[::-1])
+    new = np.zeros(len(order), dtype=bool)
+    new[:1] = True
+    for column in columns:
+        ordered = column[order]
+        new[1:] |= ordered[1:] != ordered[:-1]
+    where = np.empty(len(order), dtype=np.intp)
+    where[order] = np.cumsum(new) - 1
+    return order[new], where
+
+
 def require(valid: NDArray[np.bool_], column: str, problem: str, allowed: str) -> None:
     """Raise `InvalidSummaryError` that counts the rows which are not `valid`."""
     n_bad = int(np.size(valid) - np.count_nonzero(valid))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from clvspark.clv.models.base import LifetimeModel
 from clvspark.clv.models.errors import DegenerateDataError, InvalidArgumentError
 from clvspark.clv.models.summary import FloatArray, Groups, check_transaction_columns
-from clvspark.clv.models.units import continuous_discount_rate
+from clvspark.clv.models.units import choose_discount_rate
 
 TRIPLE = ("frequency", "recency", "T")
 
@@ -31,16 +32,24 @@ class TransactionModel(LifetimeModel):
 
     def expected_probability_alive(self, summary: Any) -> Any:
         """Probability that each customer is still active at T (column `p_alive`)."""
-        return self._predict(summary, "p_alive", TRIPLE, self._probability_alive)
+
+        def score(
+            model: TransactionModel, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            return model._probability_alive(x, t_x, age)
+
+        return self._predict_customers(summary, "p_alive", score)
 
     def expected_purchases(self, summary: Any, *, future_t: float) -> Any:
         """Expected purchases of each customer in (T, T + future_t] (`expected_purchases`)."""
         future_t = _duration("future_t", future_t)
 
-        def score(x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
-            return self._expected_purchases(x, t_x, age, future_t)
+        def score(
+            model: TransactionModel, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            return model._expected_purchases(x, t_x, age, future_t)
 
-        return self._predict(summary, "expected_purchases", TRIPLE, score)
+        return self._predict_customers(summary, "expected_purchases", score)
 
     def expected_purchases_new_customer(self, *, t: ArrayLike) -> Any:
         """Expected repeat purchases of a new customer in the first `t` time units, E[X(t)].
@@ -55,27 +64,35 @@ class TransactionModel(LifetimeModel):
         return values[0] if durations.ndim == 0 else np.array(values).reshape(durations.shape)
 
     def discounted_expected_residual_transactions(
-        self, summary: Any, *, annual_discount_rate: float, horizon: float | None = None
+        self,
+        summary: Any,
+        *,
+        annual_discount_rate: float | None = None,
+        discount_rate_per_unit: float | None = None,
+        horizon: float | None = None,
     ) -> Any:
         """Present value at T of the expected future purchases of each customer (DERT).
 
-        The effective annual rate is converted to the model's time unit and compounded
-        continuously. Without `horizon` (in time units) the whole future counts, and the rate must
-        be > 0, because the undiscounted sum may be infinite. Column
+        Exactly one rate is given: `annual_discount_rate`, effective a year and converted to the
+        model's time unit, or `discount_rate_per_unit`, the delta of the literature, which is
+        compounded continuously. Without `horizon` (in time units) the whole future counts, and
+        the rate must be > 0, because the undiscounted sum may be infinite. Column
         `discounted_expected_transactions`.
         """
-        delta = continuous_discount_rate(annual_discount_rate, self.time_unit)
+        delta = choose_discount_rate(annual_discount_rate, discount_rate_per_unit, self.time_unit)
         limit = math.inf if horizon is None else _duration("horizon", horizon)
         if delta == 0 and math.isinf(limit):
             raise InvalidArgumentError(
-                "annual_discount_rate: must be > 0 for an unlimited future; give a positive rate "
+                "discount rate: must be > 0 for an unlimited future; give a positive rate "
                 "or a finite horizon"
             )
 
-        def score(x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
-            return self._discounted_purchases(x, t_x, age, delta, limit)
+        def score(
+            model: TransactionModel, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            return model._discounted_purchases(x, t_x, age, delta, limit)
 
-        return self._predict(summary, "discounted_expected_transactions", TRIPLE, score)
+        return self._predict_customers(summary, "discounted_expected_transactions", score)
 
     def probability_of_n_purchases(self, *, n: ArrayLike, t: float) -> FloatArray:
         """P(X(t) = n) that a new customer makes n repeat purchases in the first t time units."""
@@ -84,6 +101,12 @@ class TransactionModel(LifetimeModel):
         if not np.all((counts >= 0) & (counts == np.floor(counts)) & np.isfinite(counts)):
             raise InvalidArgumentError("n: must be whole numbers >= 0")
         return self._count_pmf(counts, _duration("t", t))
+
+    def _predict_customers(
+        self, summary: Any, output: str, score: Callable[..., FloatArray]
+    ) -> Any:
+        """Apply `score(model, x, t_x, T)`, where `model` has the parameters of these customers."""
+        return self._predict(summary, output, TRIPLE, partial(score, self))
 
     def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:
         check_transaction_columns(columns)

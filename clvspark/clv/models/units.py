@@ -28,6 +28,11 @@ class TimeUnit(StrEnum):
             TimeUnit.YEAR: 1.0,
         }[self]
 
+    @property
+    def days(self) -> float:
+        """How many days one of these units has; a month is a twelfth of a (Julian) year."""
+        return 7.0 if self is TimeUnit.WEEK else DAYS_PER_YEAR / self.periods_per_year
+
     @classmethod
     def parse(cls, value: TimeUnit | str) -> TimeUnit:
         """Return the unit named by `value`; raise `InvalidArgumentError` for any other name."""
@@ -47,9 +52,31 @@ def continuous_discount_rate(annual_discount_rate: float, time_unit: TimeUnit) -
     delta = ln(1 + d) / (periods per year). Fader, Hardie and Lee (2005), "RFM and CLV", section
     "Discounted expected transactions": 15 % a year is about .0027 a week.
     """
-    if not (math.isfinite(annual_discount_rate) and annual_discount_rate >= 0.0):
-        raise InvalidArgumentError(
-            "annual_discount_rate: must be a finite number >= 0 (0.1 means 10 % a year); "
-            f"got {annual_discount_rate!r}"
-        )
+    _require_rate("annual_discount_rate", annual_discount_rate, "0.1 means 10 % a year")
     return math.log1p(annual_discount_rate) / time_unit.periods_per_year
+
+
+def choose_discount_rate(
+    annual_discount_rate: float | None, discount_rate_per_unit: float | None, time_unit: TimeUnit
+) -> float:
+    """Continuously compounded rate delta of one time unit, of the one of the two that is given.
+
+    `discount_rate_per_unit` is delta itself: a purchase t units ahead is worth exp(-delta t).
+    """
+    if (annual_discount_rate is None) == (discount_rate_per_unit is None):
+        raise InvalidArgumentError(
+            "annual_discount_rate, discount_rate_per_unit: give exactly one of them; the first is "
+            "effective a year, the second compounded continuously in each time unit of the model"
+        )
+    if annual_discount_rate is not None:
+        return continuous_discount_rate(annual_discount_rate, time_unit)
+    rate = float(discount_rate_per_unit)  # type: ignore[arg-type]
+    _require_rate("discount_rate_per_unit", rate, f"0.0027 means about 0.27 % a {time_unit.value}")
+    return rate
+
+
+def _require_rate(name: str, rate: float, meaning: str) -> None:
+    if not (math.isfinite(rate) and rate >= 0.0):
+        raise InvalidArgumentError(
+            f"{name}: must be a finite number >= 0 ({meaning}); got {rate!r}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -15,11 +16,19 @@ from pyspark.sql import SparkSession
 
 from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, competition, stage
 from clvspark.clv.competition import Competition
-from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import condense_spend, fit_transaction_model, model_columns
+from clvspark.clv.config import ChallengerConfig, ClvConfig
+from clvspark.clv.fit import (
+    FoldModels,
+    condense_spend,
+    fit_spend_model,
+    fit_transaction_model,
+    model_columns,
+    restore_transaction_model,
+)
+from clvspark.clv.folds import count_windows, join_windows
 from clvspark.clv.score import DIGITS, round_to_digits
-from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL
-from clvspark.clv.validate import backtest_model, join_holdout
+from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL
+from clvspark.clv.validate import condense_predictions, measure_outcome, predict_holdouts
 from clvspark.history.clv_summary import summarise_purchases
 from clvspark.history.tables import CLV_SUMMARY, PERSON_DAY
 from clvspark.lakehouse import Lakehouse, Run
@@ -28,8 +37,10 @@ from clvspark.lakehouse.tracking import open_tracker
 
 AS_OF = date(2026, 4, 1)
 MAY = date(2026, 5, 1)
-LAGS = (0, 91, 182)
 CONFIG = ClvConfig(value="revenue")  # type: ignore[call-arg]
+NBD = CONFIG.model_copy(
+    update={"models": ["NBDModel"], "challenger": ChallengerConfig(enabled=False)}  # type: ignore[call-arg]
+)
 
 
 def purchases(
@@ -74,7 +85,8 @@ def scored(
 
 def write_summary(lake: Lakehouse, rows: list[dict[str, object]], as_of: date) -> None:
     days = PERSON_DAY.rows(lake.spark, rows)
-    summary = summarise_purchases(days, as_of=as_of, lags_days=LAGS)
+    lake.overwrite(PERSON_DAY, days)
+    summary = summarise_purchases(days, as_of=as_of, lags_days=CONFIG.lags_days)
     lake.overwrite(CLV_SUMMARY, summary, where=f"as_of_date = DATE'{as_of}'")
 
 
@@ -95,11 +107,15 @@ def test_the_spend_model_sees_repeat_buyers_only(scored: SimpleNamespace) -> Non
 
 
 def test_the_champion_is_best_on_the_holdout(scored: SimpleNamespace) -> None:
+    rows = (
+        scored.lake.read(BACKTEST).where("measure = 'value_mae' AND role = 'candidate'").collect()
+    )
+    assert {row["model"] for row in rows} == set(CONFIG.models)
+    assert len({row["fold_origin"] for row in rows}) == CONFIG.backtest.folds
     errors = {
-        row["model"]: row["value"]
-        for row in scored.lake.read(BACKTEST).where("measure = 'mae'").collect()
+        name: np.mean([row["value"] for row in rows if row["model"] == name])
+        for name in CONFIG.models
     }
-    assert set(errors) == {"BetaGeoModel", "ParetoNBDModel"}
     champions = [
         n for n, row in scored.models.items() if row["is_champion"] and row["kind"] == "transaction"
     ]
@@ -119,42 +135,97 @@ def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
         stage._read_champions(scored.lake, CONFIG, AS_OF - timedelta(days=1))
 
 
+def competition_of(**averages: dict[str, float]) -> Competition:
+    """Models judged on one fold."""
+    measures = {name: {AS_OF: measures} for name, measures in averages.items()}
+    return Competition(fitted=dict.fromkeys(averages), measures=measures)  # type: ignore[arg-type]
+
+
 def test_the_champion_measure_can_be_chosen() -> None:
-    measures = {
-        "A": {"mae": 1.0, "log_likelihood": -9.0},
-        "B": {"mae": 2.0, "log_likelihood": -5.0},
-    }
+    found = competition_of(
+        A={"mae": 1.0, "log_likelihood": -9.0}, B={"mae": 2.0, "log_likelihood": -5.0}
+    )
     for by, best in (("mae", "A"), ("log_likelihood", "B")):
-        assert Competition(measures=measures).champion(by) == best
+        assert found.champion(by) == best
     # Nobody bought in the holdout: there is no share of the total.
-    assert Competition(measures=measures).champion("total_error") == "A"
+    assert found.champion("total_error") == "A"
+
+
+def test_a_champion_is_best_on_average_and_judged_on_every_fold() -> None:
+    found = competition_of(A={"mae": 1.0}, B={"mae": 2.0}, LastPeriod={"mae": 0.1}, C={"mae": 0.1})
+    for name, error in (("A", 3.0), ("B", 1.0), ("LastPeriod", 0.1)):
+        found.measures[name][MAY] = {"mae": error}
+    del found.fitted["LastPeriod"]
+    assert found.candidates == ["A", "B"], "C was not judged on the second fold"
+    assert found.champion("mae") == "B"
+
+
+def test_a_challenger_beats_on_the_same_folds_only() -> None:
+    found = competition_of(A={"mae": 1.0, "normalised_gini": 0.6}, TwoPartModel={"mae": 0.9})
+    assert found.beats("TwoPartModel", "A", "mae")
+    assert not found.beats("TwoPartModel", "A", "normalised_gini"), "it has none"
+    found.measures["TwoPartModel"][AS_OF]["normalised_gini"] = 0.5
+    assert not found.beats("TwoPartModel", "A", "normalised_gini")
+    found.measures["A"][MAY] = {"mae": 1.0}
+    assert not found.beats("TwoPartModel", "A", "mae")
 
 
 def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
-    summary = model_columns(scored.lake.read(CLV_SUMMARY), "revenue")
-    before = summary.where("lag_days = 182")
-    model = fit_transaction_model("BetaGeoModel", before)
-    holdout = join_holdout(before, summary.where("lag_days = 0"))
-    found = backtest_model(model, holdout, holdout_weeks=26)
+    lake, start = scored.lake, AS_OF - timedelta(days=182)
+    before = model_columns(lake.read(CLV_SUMMARY), "revenue").where("lag_days = 182")
+    windows = count_windows(
+        lake.read(PERSON_DAY), origins=[start], window_days=182, value="revenue"
+    )
+    cases = join_windows(before, windows, as_of=AS_OF)
+    model, spend = fit_transaction_model("BetaGeoModel", before), fit_spend_model(before)
+    models = {182: FoldModels({"BetaGeoModel": model}, spend)}
+    predictions = predict_holdouts(cases, models, holdout_days=182)
+    groups = condense_predictions(predictions, is_exact=True).toPandas()
+    rows = groups[(groups["model"] == "BetaGeoModel") & (groups["outcome"] == "value")]
+    found = measure_outcome(rows, "value")
+
     calibration = scored.summary[scored.summary["lag_days"] == 182].set_index("person_id")
-    actual = (
-        scored.now.set_index("person_id")["frequency"].reindex(calibration.index)
-        - calibration["frequency"]
+    now = scored.now.set_index("person_id").reindex(calibration.index)
+    actual = (now["historical_revenue"] - calibration["historical_revenue"]).astype(float)
+    purchases = model.expected_purchases(calibration, future_t=26.0)
+    predicted = purchases * spend.expected_customer_spend(calibration)
+    assert found["actual_value"] == pytest.approx(actual.sum())
+    assert found["value_bias"] == pytest.approx(predicted.sum() / actual.sum() - 1)
+    assert found["value_mae"] == pytest.approx((predicted - actual).abs().mean())
+    assert found["value_rmse"] == pytest.approx(float(np.sqrt(((predicted - actual) ** 2).mean())))
+    top = actual[predicted.sort_values(ascending=False).index].head(len(actual) // 10)
+    assert found["value_top_decile_share"] == pytest.approx(top.sum() / actual.sum(), abs=0.01)
+    stored = lake.read(BACKTEST).where(f"model = 'BetaGeoModel' AND fold_origin = DATE'{start}'")
+    stored = {row["measure"]: row["value"] for row in stored.collect()}
+    assert {name: stored[name] for name in found} == pytest.approx(found, rel=1e-4)
+
+
+def test_deciles_of_every_model_hold_all_customers_and_all_value(scored: SimpleNamespace) -> None:
+    table = scored.lake.read(BACKTEST_DECILE).toPandas()
+    rows = table[table["fold_origin"] == AS_OF - timedelta(days=182)]
+    judged = {*CONFIG.models, "LastPeriod", "SimpleFormula", "TwoPartModel"}
+    assert set(rows["model"]) == judged
+    for outcome in ("purchases", "value"):
+        one = rows[rows["outcome"] == outcome]
+        totals = one.assign(actual=one["mean_actual"] * one["customers"]).groupby("model")["actual"]
+        assert totals.sum().to_numpy() == pytest.approx(totals.sum().iloc[0])
+        assert one.loc[one["decile"] == 10, "cumulative_share"].to_numpy() == pytest.approx(1.0)
+    assert rows.groupby(["model", "outcome"])["customers"].sum().nunique() == 1
+
+
+def test_like_predictions_are_condensed_without_moving_the_measures(spark: SparkSession) -> None:
+    chance = np.random.default_rng(5)
+    predicted = chance.gamma(1.0, 40.0, 20_000)
+    actual = np.round(chance.poisson(0.6, 20_000) * chance.gamma(2.0, predicted / 2), 2)
+    frame = pd.DataFrame({"lag_days": 182, "model": "A", "outcome": "value"}, index=range(20_000))
+    rows = spark.createDataFrame(frame.assign(predicted=predicted, actual=actual))
+    exact, condensed = (
+        condense_predictions(rows, is_exact=is_exact).toPandas() for is_exact in (True, False)
     )
-    predicted = pd.Series(
-        np.asarray(model.expected_purchases(calibration, future_t=26.0)), index=calibration.index
-    )
-    assert found["customers"] == len(calibration)
-    assert found["actual_purchases"] == actual.sum()
-    assert found["predicted_purchases"] == pytest.approx(predicted.sum())
-    assert found["mae"] == pytest.approx((predicted - actual).abs().mean())
-    assert found["rmse"] == pytest.approx(float(np.sqrt(((predicted - actual) ** 2).mean())))
-    assert found["total_error"] == pytest.approx(abs(predicted.sum() / actual.sum() - 1))
-    order = pd.DataFrame({"p": -predicted, "id": predicted.index, "a": actual}).sort_values(
-        ["p", "id"]
-    )
-    assert found["top_decile_share"] == pytest.approx(
-        order["a"].head(len(order) // 10).sum() / actual.sum()
+    assert len(condensed) < len(exact) / 2
+    assert condensed["weight"].sum() == 20_000
+    assert measure_outcome(condensed, "value") == pytest.approx(
+        measure_outcome(exact, "value"), rel=2e-3
     )
 
 
@@ -166,7 +237,7 @@ def test_values_are_those_of_the_champion(scored: SimpleNamespace) -> None:
         n for n, row in scored.models.items() if row["is_champion"] and row["kind"] == "transaction"
     )
     row = scored.models[name]
-    model = stage.TRANSACTION_MODELS[name].from_dict(stage.json.loads(row["document"]))
+    model = restore_transaction_model(json.loads(row["document"]))
     summary = scored.now.set_index("person_id").loc[now.index]
     assert (now["model_id"] == row["model_id"]).all()
     alive, purchases = (
@@ -233,11 +304,12 @@ def summarised(lake: Lakehouse, first: date, *lags: int) -> None:
     """Summaries of one person who bought once, kept for these lags."""
     days = [dict(zip(PERSON_DAY.names, ("p1", first, 1, 0, 10.0, 5.0, 0), strict=True))]
     found = summarise_purchases(PERSON_DAY.rows(lake.spark, days), as_of=AS_OF, lags_days=lags)
+    lake.overwrite(PERSON_DAY, PERSON_DAY.rows(lake.spark, days))
     lake.overwrite(CLV_SUMMARY, found)
 
 
 def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lakehouse) -> None:
-    summarised(lake, AS_OF - timedelta(days=182), *LAGS)
+    summarised(lake, AS_OF - timedelta(days=182), *CONFIG.lags_days)
     with lake.writing("fit"):
         fitted = stage.run_fit(lake, CONFIG, AS_OF)
         scored = stage.run_score(lake, CONFIG, AS_OF)
@@ -245,7 +317,7 @@ def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lak
 
     (why,) = fitted.warnings
     assert "the first purchase is of 2025-10-01" in why
-    assert "run again as of 2026-04-02 or later or set 'clv.holdout_days' below 182" in why
+    assert "run again as of 2026-04-02 or later or set 'clv.holdout_days' below 182 and run" in why
     assert "nobody is valued" in scored.warnings[0]
     assert [lake.read(table).count() for table in (MODEL, BACKTEST, CUSTOMER_VALUE)] == [0, 0, 0]
     assert again.status == "unchanged"
@@ -255,7 +327,7 @@ def test_a_fit_that_finds_nothing_takes_back_what_an_earlier_one_of_the_date_fou
     lake: Lakehouse,
 ) -> None:
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
-    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    config = NBD
     with lake.writing("fit"):
         write_summary(lake, rows, AS_OF)
         stage.run_fit(lake, config, AS_OF)
@@ -264,7 +336,7 @@ def test_a_fit_that_finds_nothing_takes_back_what_an_earlier_one_of_the_date_fou
         stage.run_fit(lake, config, AS_OF)
         stage.run_score(lake, config, AS_OF)
         left = [lake.read(table).count() for table in (MODEL, CUSTOMER_VALUE)]
-        summarised(lake, AS_OF - timedelta(days=182), *LAGS)
+        summarised(lake, AS_OF - timedelta(days=182), *CONFIG.lags_days)
         lake.log.forget_everything()
         stage.run_fit(lake, config, AS_OF)
     assert left == [0, 0]
@@ -288,7 +360,7 @@ def rows_of(lake: Lakehouse, as_of: date) -> dict[str, list[str]]:
 @pytest.mark.slow
 def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
-    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    config = NBD
     before = {}
     with lake.writing("fit"):
         for day in (AS_OF, MAY):
@@ -321,10 +393,11 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
     monkeypatch.setattr(competition, "fit_transaction_model", refuse)
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
     write_summary(lake, rows, AS_OF)
-    config = ClvConfig(value="revenue", models=["NBDModel", "ParetoNBDModel"])  # type: ignore[call-arg]
+    config = NBD.model_copy(update={"models": ["NBDModel", "ParetoNBDModel"]})
     with lake.writing("fit"):
         stage.run_fit(lake, config, AS_OF)
-    found = {r["model"]: r for r in lake.read(BACKTEST).where("measure = 'fitted'").collect()}
+    rows = lake.read(BACKTEST).where("measure = 'fitted' AND role = 'candidate'").collect()
+    found = {row["model"]: row for row in rows}
     assert {name: row["value"] for name, row in found.items()} == {
         "NBDModel": 1.0,
         "ParetoNBDModel": 0.0,
@@ -366,7 +439,7 @@ def test_where_no_model_can_be_fitted_the_run_says_why_and_goes_on(
 
 def test_a_spend_model_of_another_value_prices_nothing(lake: Lakehouse) -> None:
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
-    revenue, margin = (ClvConfig(value=name, models=["NBDModel"]) for name in ("revenue", "margin"))  # type: ignore[call-arg, arg-type]
+    revenue, margin = NBD, NBD.model_copy(update={"value": "margin"})
     write_summary(lake, rows, AS_OF)
     with lake.writing("fit"):
         stage.run_fit(lake, revenue, AS_OF)
@@ -392,7 +465,7 @@ def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakeho
             -5.0 if person in worthless else row["net_revenue"] * times[person] ** 2
         )
     write_summary(lake, rows, AS_OF)
-    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    config = NBD
     with lake.writing("fit"):
         report = stage.run_fit(lake, config, AS_OF)
 
@@ -410,7 +483,7 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
     lake: Lakehouse,
 ) -> None:
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
-    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    config = NBD
     with lake.writing("fit"):
         write_summary(lake, rows, AS_OF)
         stage.run_fit(lake, config, AS_OF)
@@ -428,7 +501,7 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
 def test_the_champion_gets_its_alias_once_the_tables_have_it(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = ClvConfig(value="revenue", models=["NBDModel"])  # type: ignore[call-arg]
+    config = NBD
     rows = [dict(zip(PERSON_DAY.names, row, strict=True)) for row in purchases(150)]
     write_summary(lake, rows, AS_OF)
 

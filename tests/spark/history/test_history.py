@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.history import stage
-from clvspark.history.clv_summary import list_late_refunds, summarise_purchases
+from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
-from clvspark.history.orders import attach_person, build_interactions, build_orders
+from clvspark.history.interactions import build_interactions
+from clvspark.history.orders import attach_person, build_orders
 from clvspark.history.person_day import summarise_person_days
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
 from clvspark.identity.tables import PERSON_LINK
@@ -295,16 +297,37 @@ def test_refunds_lower_spend_but_are_no_purchase(spark: SparkSession) -> None:
     assert row["monetary_margin"] == pytest.approx(20)
 
 
+def test_log_intervals_are_of_the_purchase_days_known_and_of_no_refund(
+    spark: SparkSession,
+) -> None:
+    days = [
+        day("p1", date(2026, 3, 1), 1, 100), day("p1", date(2026, 3, 5), 0, -20, refunds=1),
+        day("p1", date(2026, 3, 11), 2, 60), day("p1", date(2026, 3, 31), 1, 30),
+        day("p2", date(2026, 3, 2), 1, 10),
+    ]  # fmt: skip
+    found = summarise_purchases(PERSON_DAY.rows(spark, days), as_of=APRIL, lags_days=[0, 7])
+    sums = {(row["person_id"], row["lag_days"]): row["log_intervals"] for row in found.collect()}
+    assert sums == {
+        ("p1", 0): pytest.approx(math.log(10) + math.log(20)),
+        ("p1", 7): pytest.approx(math.log(10)),
+        ("p2", 0): 0.0,
+        ("p2", 7): 0.0,
+    }
+
+
 def test_what_is_refunded_of_the_first_day_is_no_spend_of_the_later_ones(
     spark: SparkSession,
 ) -> None:
+    first, third = date(2026, 3, 1), date(2026, 3, 3)
+    bought = {"o1": f"{first} 12:00:00", "o2": "2026-03-20 12:00:00"}
+
     def order(number: str, on: date, amount: int, *, refund: bool = False) -> dict[str, object]:
         return {
             "order_id": number, "person_id": "p1", "ordered_at": f"{on} 12:00:00", "channel": "web",
-            "is_purchase": not refund, "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount,
+            "is_purchase": not refund, "row_type": "refund" if refund else "purchase", "lines": 1,
+            "purchased_at": bought.get(number), "net_revenue": amount, "cost": 0, "margin": amount,
         }  # fmt: skip
 
-    first, third = date(2026, 3, 1), date(2026, 3, 3)
     orders = [
         order("o1", first, 1000), order("o1", third, -900, refund=True),
         order("o1", date(2026, 3, 25), -100, refund=True), order("o2", date(2026, 3, 20), 24),
@@ -313,7 +336,7 @@ def test_what_is_refunded_of_the_first_day_is_no_spend_of_the_later_ones(
     table = ORDER.rows(spark, orders)
     days = summarise_person_days(table, spark.createDataFrame([], INTERACTION.schema))
     found = summarise_purchases(
-        days, as_of=APRIL, lags_days=[0, 10], late_refunds=list_late_refunds(table)
+        days, as_of=APRIL, lags_days=[0, 10], late_changes=list_late_changes(table)
     )
     spend = {row["lag_days"]: row["monetary_value"] for row in found.collect()}
     assert spend[0] == pytest.approx(24 - 4 - 1)

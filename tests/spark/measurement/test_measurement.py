@@ -190,8 +190,8 @@ def write(lake: Lakehouse, *, last_day: date) -> None:
     bought = {(name, APRIL): 20 + n for n, name in enumerate(TREATED)} | {("gone", APRIL): 9999}
     lake.overwrite(PERSON_DAY, days(lake.spark, bought))
     order = {
-        "order_id": "o", "ordered_at": f"{last_day} 10:00:00", "channel": "web", "is_purchase": True, "lines": 1,
-        "net_revenue": 1, "cost": 0, "margin": 1,
+        "order_id": "o", "ordered_at": f"{last_day} 10:00:00", "channel": "web", "is_purchase": True,
+        "row_type": "purchase", "lines": 1, "net_revenue": 1, "cost": 0, "margin": 1,
     }  # fmt: skip
     lake.overwrite(ORDER, ORDER.rows(lake.spark, [order]))
 
@@ -235,7 +235,10 @@ def test_a_window_that_has_not_ended_is_not_yet_observed_and_never_zero(lake: La
 
 
 def test_an_order_dated_after_today_observes_nothing(spark: SparkSession) -> None:
-    order = {"channel": "web", "is_purchase": True, "lines": 1, "net_revenue": 1, "cost": 0, "margin": 1}  # fmt: skip
+    order = {
+        "channel": "web", "is_purchase": True, "row_type": "purchase", "lines": 1, "net_revenue": 1,
+        "cost": 0, "margin": 1,
+    }  # fmt: skip
     days = ["2026-04-09 23:00:00", "2099-01-01 00:00:00"]
     rows = [{**order, "order_id": day, "ordered_at": day} for day in days]
     orders = ORDER.rows(spark, rows)

@@ -72,7 +72,7 @@ def write(lake: Lakehouse) -> None:
     orders = [
         {
             "order_id": n, "person_id": person, "ordered_at": "2026-03-01", "channel": "web", "is_purchase": True,
-            "lines": 1, "net_revenue": 10 + n, "cost": 1, "margin": 9 + n,
+            "row_type": "purchase", "lines": 1, "net_revenue": 10 + n, "cost": 1, "margin": 9 + n,
         }
         for n, (_, _, person) in enumerate(RECORDS)
     ]  # fmt: skip

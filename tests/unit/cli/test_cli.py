@@ -102,7 +102,16 @@ def help_of(*command: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [[], *([name] for name in COMMANDS), ["identity"], ["identity", "propose"]]
+    "command",
+    [
+        [],
+        *([name] for name in COMMANDS),
+        ["identity"],
+        ["identity", "propose"],
+        ["clv"],
+        ["clv", "fit"],
+        ["clv", "compare"],
+    ],
 )
 def test_a_flag_has_no_type_and_every_panel_a_name(command: list[str]) -> None:
     shown = help_of(*command)

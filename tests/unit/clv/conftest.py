@@ -1,11 +1,11 @@
-"""CDNOW, the data on which the literature prints its estimates, read from the Lifetimes wheel."""
+"""CDNOW in weeks, and the models fitted to it."""
 
 from __future__ import annotations
 
-from importlib.metadata import distribution
-
+import numpy as np
 import pandas as pd
 import pytest
+from support.cdnow import read_cdnow
 
 from clvspark.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
 
@@ -20,30 +20,29 @@ def summarise(log: pd.DataFrame) -> pd.DataFrame:
     first, last = by_customer.min(), by_customer.max()
     repeats = calibration[calibration["day"] > calibration["customer_id"].map(first)]
     later = days[days["day"] > CALIBRATION_END].groupby("customer_id").size()
+    gaps = (repeats["day"] - calibration.groupby("customer_id")["day"].shift()).dt.days
     summary = pd.DataFrame(
         {
             "frequency": by_customer.size() - 1,
             "recency": (last - first).dt.days / 7,
             "T": (CALIBRATION_END - first).dt.days / 7,
             "monetary_value": repeats.groupby("customer_id")["spend"].mean(),
+            "log_intervals": np.log(gaps / 7).groupby(repeats["customer_id"]).sum(),
             "holdout": later,
         },
         index=first.index,
     )
-    return summary.fillna({"monetary_value": 0.0, "holdout": 0})
+    return summary.fillna({"monetary_value": 0.0, "log_intervals": 0.0, "holdout": 0})
 
 
 @pytest.fixture(scope="session")
-def cdnow() -> pd.DataFrame:
-    path = distribution("Lifetimes").locate_file("lifetimes/datasets/CDNOW_sample.txt")
-    log = pd.read_csv(
-        str(path),
-        sep=r"\s+",
-        header=None,
-        names=["master_id", "customer_id", "day", "quantity", "spend"],
-        dtype={"day": str},
-    )
-    return summarise(log.assign(day=pd.to_datetime(log["day"], format="%Y%m%d")))
+def cdnow_log() -> pd.DataFrame:
+    return read_cdnow()
+
+
+@pytest.fixture(scope="session")
+def cdnow(cdnow_log: pd.DataFrame) -> pd.DataFrame:
+    return summarise(cdnow_log)
 
 
 @pytest.fixture(scope="session")

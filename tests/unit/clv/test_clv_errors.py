@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvspark.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+from clvspark.clv import (
+    BetaGeoModel,
+    GammaGammaModel,
+    ModifiedBetaGeoModel,
+    ParetoNBDModel,
+    ShiftedBetaGeoModel,
+)
 from clvspark.clv.models.base import LifetimeModel
 from clvspark.clv.models.errors import (
     ConvergenceError,
@@ -130,6 +136,21 @@ def test_discount_rate_and_counts_are_checked() -> None:
             model.discounted_expected_residual_transactions(VALID, annual_discount_rate=rate)
     with pytest.raises(InvalidArgumentError, match="n: must be whole numbers"):
         model.probability_of_n_purchases(n=[1.5], t=3)
+
+
+def test_exactly_one_discount_rate_is_given() -> None:
+    model = ParetoNBDModel.from_params(PARETO, time_unit="week")
+    subscribers = ShiftedBetaGeoModel.from_params({"alpha": 0.7, "beta": 3.8}, time_unit="year")
+    both = {"annual_discount_rate": 0.1, "discount_rate_per_unit": 0.01}
+    for rates in ({}, both):
+        with pytest.raises(InvalidArgumentError, match="give exactly one of them"):
+            model.discounted_expected_residual_transactions(VALID, **rates)
+        with pytest.raises(InvalidArgumentError, match="give exactly one of them"):
+            subscribers.expected_residual_lifetime({"recency": [1], "T": [1]}, **rates)
+    with pytest.raises(InvalidArgumentError, match="discount_rate_per_unit: must be a finite"):
+        model.discounted_expected_residual_transactions(VALID, discount_rate_per_unit=-0.01)
+    with pytest.raises(InvalidArgumentError, match="must be > 0 for an unlimited future"):
+        model.discounted_expected_residual_transactions(VALID, discount_rate_per_unit=0.0)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,18 @@ def test_residual_transactions_are_the_discounted_sum_of_yearly_forecasts(
         assert value[0] == pytest.approx(expected, rel=1e-10)
 
 
+def test_a_rate_a_year_and_its_logarithm_a_period_discount_the_same(
+    donors: BetaGeoBetaBinomModel, subscribers: ShiftedBetaGeoModel
+) -> None:
+    giver = {"frequency": [4], "recency": [5], "T": [6]}
+    for ask in (
+        lambda **rate: donors.discounted_expected_residual_transactions(giver, **rate),
+        lambda **rate: subscribers.expected_residual_lifetime({"recency": [3], "T": [3]}, **rate),
+    ):
+        by_period = ask(discount_rate_per_unit=np.log(1.1))
+        assert by_period == pytest.approx(ask(annual_discount_rate=0.1), rel=1e-12)
+
+
 def test_opportunities_are_whole(donors: BetaGeoBetaBinomModel) -> None:
     giver = {"frequency": [4], "recency": [5], "T": [6]}
     with pytest.raises(InvalidArgumentError, match="future_t: must be a whole number"):

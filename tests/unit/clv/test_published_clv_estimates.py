@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel
+from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, metrics
 
 WEEKS_PER_YEAR = 365.25 / 7
 
@@ -70,14 +70,22 @@ def test_customer_1516(
 
 
 @pytest.mark.parametrize(
-    ("name", "total", "error"), [("pareto_nbd", 1665.5, 0.75452), ("beta_geo", 1653.4, 0.78545)]
+    ("name", "total", "error", "top"),
+    [("pareto_nbd", 1665.5, 0.75452, 885), ("beta_geo", 1653.4, 0.78545, 879)],
 )
 def test_holdout_of_39_weeks(
-    name: str, total: float, error: float, cdnow: pd.DataFrame, request: pytest.FixtureRequest
+    name: str,
+    total: float,
+    error: float,
+    top: int,
+    cdnow: pd.DataFrame,
+    request: pytest.FixtureRequest,
 ) -> None:
     predicted = request.getfixturevalue(name).expected_purchases(cdnow, future_t=39)
-    assert predicted.sum() == pytest.approx(total, abs=0.05)
-    assert (predicted - cdnow["holdout"]).abs().mean() == pytest.approx(error, abs=6e-6)
+    found = metrics.measure_predictions(cdnow["holdout"], predicted)
+    assert found["predicted_total"] == pytest.approx(total, abs=0.05)
+    assert found["mae"] == pytest.approx(error, abs=6e-6)
+    assert found["top_decile_share"] == pytest.approx(top / 1882, abs=1e-12)
 
 
 @pytest.mark.parametrize(("name", "mean"), [("beta_geo", 0.813), ("pareto_nbd", 0.446)])
@@ -97,11 +105,13 @@ def test_discounted_transactions_of_pareto_nbd() -> None:
         {"r": 0.5629966, "alpha": 12.559037, "s": 0.4081095, "beta": 10.5148048},
         time_unit="week",
     )
-    value = model.discounted_expected_residual_transactions(
-        {"frequency": [7], "recency": [35.0], "T": [77.86]},
-        annual_discount_rate=math.expm1(0.0027 * WEEKS_PER_YEAR),
-    )
+    customer = {"frequency": [7], "recency": [35.0], "T": [77.86]}
+    value = model.discounted_expected_residual_transactions(customer, discount_rate_per_unit=0.0027)
     assert value[0] == pytest.approx(1.8641833, abs=6e-8)
+    # The same rate, said effective a year.
+    annual = math.expm1(0.0027 * WEEKS_PER_YEAR)
+    same = model.discounted_expected_residual_transactions(customer, annual_discount_rate=annual)
+    assert same[0] == pytest.approx(value[0], rel=1e-12)
 
 
 def test_very_frequent_buyer_stays_finite() -> None:
@@ -113,3 +123,9 @@ def test_very_frequent_buyer_stays_finite() -> None:
         {"frequency": [221], "recency": [103.42857], "T": [103.57143]}
     )
     assert p_alive[0] == pytest.approx(0.99959605, abs=1e-8)
+
+
+def test_pareto_nbd_standard_errors(pareto_nbd: ParetoNBDModel) -> None:
+    """CLVTools' tests of pnbd on the same CDNOW log, from a numerical Hessian."""
+    published = {"r": 0.0476264, "alpha": 0.8427222, "s": 0.1872594, "beta": 6.2105448}
+    assert pareto_nbd.standard_errors_ == pytest.approx(published, rel=1e-3)

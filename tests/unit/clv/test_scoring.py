@@ -22,8 +22,11 @@ def test_equal_histories_are_worth_the_same_in_whatever_batch_they_are(
     models = ValueModels(
         model, GammaGammaModel(time_unit="week").fit(cdnow[cdnow["frequency"] > 0])
     )
-    history = cdnow[["frequency", "recency", "T", "monetary_value"]].reset_index(drop=True)
-    before = history.assign(frequency=0, recency=0.0, monetary_value=0.0).add_prefix("then_")
+    columns = ["frequency", "recency", "T", "monetary_value"]
+    history = cdnow[columns].assign(spend_days=cdnow["frequency"]).reset_index(drop=True)
+    before = history.assign(frequency=0, recency=0.0, spend_days=0, monetary_value=0.0).add_prefix(
+        "then_"
+    )
     persons = pd.concat([history, before], axis=1).assign(person_id=history.index.astype(str))
     mixed = persons.sample(frac=1, random_state=7)
     whole = score_batch(persons, models, CONFIG).set_index("person_id")

@@ -184,8 +184,6 @@ def demo_with(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("history: {summary_lags_days: [0]}", "must hold 182 (clv.holdout_days)"),
-        ("history: {summary_lags_days: [91, 182]}", "must hold 0 (as_of itself)"),
         ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
         (
             "lakehouse: {root: demo/landing/}",
@@ -234,7 +232,6 @@ activation: {{exports: out, destinations: [{tool}, {tool}]}}
         "audiences: audience top is defined more than once.",
         "audiences: audiences build on each other in a circle: a -> b -> a.",
         "activation: two destinations have the same id, tool.",
-        "history.summary_lags_days must hold 180 (clv.holdout_days).",
         "activation.destinations name audiences that are not defined: none.",
     ]
 

@@ -1,0 +1,1 @@
+"""A model of features, trained on what people did next, that challenges the probability models."""

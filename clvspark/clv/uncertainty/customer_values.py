@@ -1,0 +1,132 @@
+"""Everything that is uncertain about a customer's value, batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clvspark.clv.models.gamma_gamma import GammaGammaModel
+from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.summary import FloatArray, read_columns, read_weight
+from clvspark.clv.models.transactions import TRIPLE
+from clvspark.clv.uncertainty.delta_method import Kind, Linearised, linearise
+from clvspark.clv.uncertainty.outcomes import OutcomeModel, Outcomes
+from clvspark.clv.uncertainty.parameters import tails
+from clvspark.clv.uncertainty.top_share import find_outcome_threshold, find_threshold
+
+_HISTORY = [*TRIPLE, "monetary_value"]
+
+
+class ValueUncertainty:
+    """Intervals of what is expected of each customer, and of what each will do.
+
+    Parameters
+    ----------
+    transaction, spend : fitted models, with the covariance of their parameters.
+    horizon : in the time unit of `transaction`.
+    annual_discount_rate : effective, as of `discounted_expected_residual_transactions`.
+    sample : histories that stand for all customers, optionally with `weight`: all of them
+        condensed, or some thousands chosen by a digest of their keys. From them come the values
+        that the top share exceeds.
+    level : of all intervals, which are central.
+    share : what counts as the top.
+    transaction_covariance, spend_covariance : e.g. of bootstrap draws, in the place of the fit's.
+    """
+
+    def __init__(
+        self,
+        transaction: MemorylessModel,
+        spend: GammaGammaModel,
+        *,
+        horizon: float,
+        annual_discount_rate: float,
+        sample: Any,
+        level: float = 0.8,
+        share: float = 0.1,
+        transaction_covariance: FloatArray | None = None,
+        spend_covariance: FloatArray | None = None,
+    ) -> None:
+        self._transaction, self._spend = transaction, spend
+        self._horizon, self._rate = horizon, annual_discount_rate
+        self._level = level
+        self._covariances = (transaction_covariance, spend_covariance)
+        self._outcomes = OutcomeModel(
+            transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
+        )
+        columns = read_columns(sample, _HISTORY)
+        weight = read_weight(sample, len(columns["T"]))
+        values = self._expectations(columns)["residual_value"]
+        self._top = find_threshold(values, share=share, weight=weight)
+        self._top_outcome = find_outcome_threshold(
+            self._outcomes.predict(columns), share=share, weight=weight
+        )
+
+    def describe(self, histories: pd.DataFrame) -> pd.DataFrame:
+        """Bounds and chances of customers with ``frequency, recency, T, monetary_value``.
+
+        Of `p_alive`, `expected_purchases`, `expected_spend` and `residual_value`, columns `_low`
+        and `_high`: where the expectation lies, as far as the parameters are known.
+        `purchases_low`, `purchases_high`, `value_low`, `value_high`: where what the customer does
+        within the horizon will lie, own chance included (value discounted, currency).
+        `p_top_expected`: that the expectation is in the top share; `p_top_outcome`: that what
+        the customer does will be. Index of `histories`; equal histories get equal rows.
+        """
+        columns = read_columns(histories, _HISTORY)
+        found = self._expectation_bounds(columns) | self._outcome_bounds(
+            self._outcomes.predict(columns)
+        )
+        return pd.DataFrame(found, index=histories.index)
+
+    def _expectation_bounds(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
+        expectations = self._expectations(columns)
+        found = {}
+        for name, expectation in expectations.items():
+            kind: Kind = "probability" if name == "p_alive" else "positive"
+            bounds = expectation.interval(level=self._level, kind=kind)
+            found[f"{name}_low"], found[f"{name}_high"] = bounds
+        found["p_top_expected"] = self._top.probability_above(expectations["residual_value"])
+        return found
+
+    def _outcome_bounds(self, outcomes: Outcomes) -> dict[str, FloatArray]:
+        low, high = tails(self._level)
+        return {
+            "purchases_low": outcomes.purchases(low),
+            "purchases_high": outcomes.purchases(high),
+            "value_low": outcomes.value(low),
+            "value_high": outcomes.value(high),
+            "p_top_outcome": outcomes.probability_above(self._top_outcome),
+        }
+
+    def _expectations(self, columns: dict[str, FloatArray]) -> dict[str, Linearised]:
+        """Expectations with their gradients; those of purchases once for each distinct history."""
+        unique, position = np.unique(
+            np.column_stack([columns[name] for name in TRIPLE]), axis=0, return_inverse=True
+        )
+        triples, rows = dict(zip(TRIPLE, unique.T, strict=True)), position.ravel()
+
+        def ask(model: MemorylessModel) -> FloatArray:
+            return np.concatenate(
+                [
+                    model.expected_probability_alive(triples),
+                    model.expected_purchases(triples, future_t=self._horizon),
+                    model.discounted_expected_residual_transactions(
+                        triples, annual_discount_rate=self._rate, horizon=self._horizon
+                    ),
+                ]
+            )
+
+        of_transactions, of_spend = self._covariances
+        together = linearise(self._transaction, ask, covariance=of_transactions)
+        size = len(unique)
+        alive, purchases, discounted = (together.take(rows + size * i) for i in range(3))
+        spend = linearise(
+            self._spend, lambda model: model.expected_customer_spend(columns), covariance=of_spend
+        )
+        return {
+            "p_alive": alive,
+            "expected_purchases": purchases,
+            "expected_spend": spend,
+            "residual_value": discounted.times(spend),
+        }

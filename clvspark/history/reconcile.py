@@ -1,0 +1,42 @@
+"""Revenue of the orders is held against that of the events, by another way than the one the orders were made by."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.privacy.tombstones import SALES
+
+
+def sum_annulled_revenue(events: DataFrame) -> DataFrame:
+    """One row, ``annulled``: what of the events' net revenue was cancelled, or replaced by another version of its line.
+
+    In: sources.event. It reads the orders that have such an event, and no others. A cancelled order is worth nothing,
+    whatever was refunded of it; of a line that was updated the newest version counts.
+    """
+    sales = events.where(F.col("event_type").isin(*SALES))
+    is_cancellation = F.col("event_type") == "order_cancelled"
+    is_update = F.col("event_type") == "order_updated"
+    changed = (
+        sales.where(is_cancellation | is_update)
+        .groupBy("order_id")
+        .agg(F.bool_or(is_cancellation).alias("_is_cancelled"))
+    )
+    revenue = F.col("net_revenue")
+    is_order = F.col("event_type") == "order"
+    version = F.when(is_update, F.struct("occurred_at", "event_id"))
+    lines = (
+        sales.join(changed, on="order_id", how="inner")
+        .groupBy("order_id", "line_id", "_is_cancelled")
+        .agg(
+            F.sum(revenue).alias("_written"),
+            F.sum(F.when(is_order, revenue)).alias("_ordered"),
+            F.sum(F.when(F.col("event_type") == "refund", revenue)).alias("_refunded"),
+            F.max_by(F.when(is_update, revenue), version).alias("_newest"),
+        )
+    )
+    zero = F.lit(0)
+    worth = F.coalesce("_newest", "_ordered", zero) + F.coalesce("_refunded", zero)
+    standing = F.when(F.col("_is_cancelled"), zero).otherwise(worth)
+    annulled = F.coalesce("_written", zero) - standing
+    return lines.agg(F.sum(annulled).alias("annulled"))
