@@ -10,28 +10,24 @@ largest sum of the resident sets of the process and its children.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import duckdb
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.identity.prepared import CACHE, prepare_records
+from bench.identity.prepared import prepare_records
+from bench.processes import measure_process, python_with
 from bench.results import ROOT, write_result
 
 HERE = Path(__file__).parent
 SETTINGS = ROOT / "conf" / "identity.yaml"
 GOLDENMATCH = "3.22.0"
 ENGINES = ["splink-duckdb", "clvspark-local", "splink-spark", "clvspark-distributed", "goldenmatch"]
-TIME_LIMIT = 3600
 console = Console(highlight=False)
 
 
@@ -70,56 +66,12 @@ def measure(engine: str, folder: Path) -> dict[str, Any]:
     else:
         arguments += ["--model", folder / "model.json", "--settings", SETTINGS]
         command = [sys.executable, HERE / "engine.py", engine, *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = folder / f"{engine}.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-        )
-        peak, deadline = 0, time.monotonic() + TIME_LIMIT
-        while process.poll() is None and time.monotonic() < deadline:
-            peak = max(peak, _resident(process.pid))
-            time.sleep(0.2)
-    if process.poll() is None:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
-        return {"error": f"stopped after {TIME_LIMIT} s"}
-    lines = process.stdout.read().strip().splitlines()  # type: ignore[union-attr]
-    if process.returncode != 0:
-        return {"error": f"exit code {process.returncode}, see {log.name}"}
-    return {**json.loads(lines[-1]), "peak_gib": peak / 2**30}
-
-
-def _resident(pid: int) -> int:
-    try:
-        parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    total = 0
-    for process in family:
-        try:
-            total += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total
+    return measure_process(command, folder / f"{engine}.log")
 
 
 def _goldenmatch_python() -> Path:
     """GoldenMatch needs a DuckDB that Splink does not take, so it lives in an environment of its own."""
-    home = CACHE / f"goldenmatch-{GOLDENMATCH}"
-    python = home / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", f"goldenmatch=={GOLDENMATCH}"], check=True
-        )
-    return python
+    return python_with(f"goldenmatch-{GOLDENMATCH}", f"goldenmatch=={GOLDENMATCH}")
 
 
 def quality(clusters: Path, truth: Path) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import INTERACTION
@@ -26,7 +26,7 @@ def build_interactions(events: DataFrame, answers: DataFrame | None = None) -> D
     nothing = F.lit(None).cast("string")
     said = answers.where("person_id IS NOT NULL").withColumns(
         {
-            "event_id": F.concat(F.lit("survey:"), "response_id"),
+            "event_id": answer_id(),
             "occurred_at": F.col("answered_at"),
             "interaction_type": F.lit(SURVEY_ANSWER),
             "channel": F.coalesce("channel", F.lit("survey")),
@@ -34,3 +34,8 @@ def build_interactions(events: DataFrame, answers: DataFrame | None = None) -> D
         }
     )
     return happened.unionByName(said.select(*INTERACTION.names))
+
+
+def answer_id() -> Column:
+    """Id of the interaction that an answer of sources.survey_response is."""
+    return F.concat(F.lit("survey:"), "response_id")

@@ -29,11 +29,8 @@ def assign_sessions(events: DataFrame, *, gap_minutes: int) -> DataFrame:
     may_follow |= (F.col("event_type") == "order") & F.col("store_id").isNull()
     is_loose = ~named & F.col("source_record_id").isNotNull() & may_follow
     marked = events.withColumns({"_is_loose": is_loose, "_visitor": visitor})
-    sender = F.substring_index("event_id", ":", 1)
     is_part = ~F.col("event_type").isin(*SALES) | (named & (F.col("event_type") == "order"))
-    settled = marked.where(~F.col("_is_loose") & is_part).withColumn(
-        "session_id", F.when(named, F.concat_ws(":", sender, "session_id"))
-    )
+    settled = marked.where(~F.col("_is_loose") & is_part).withColumn("session_id", named_session())
     loose = _join_by_gap(marked.where("_is_loose"), seconds=gap_minutes * _SECONDS_PER_MINUTE)
     return settled.select(*events.columns).unionByName(loose.select(*events.columns))
 
@@ -44,7 +41,18 @@ def _join_by_gap(events: DataFrame, *, seconds: int) -> DataFrame:
     begins = pause.isNull() | (pause >= seconds * 1_000_000)
     begun = events.withColumn("_first", F.when(begins, F.col("event_id")))
     first = F.last("_first", ignorenulls=True).over(order)
-    return begun.withColumn("session_id", F.concat(F.lit(_GAP), first))
+    return begun.withColumn("session_id", gap_session(first))
+
+
+def named_session() -> Column:
+    """Id of the session that the system names which sent the event; NULL where it names none."""
+    sender = F.substring_index("event_id", ":", 1)
+    return F.when(F.col("session_id").isNotNull(), F.concat_ws(":", sender, "session_id"))
+
+
+def gap_session(first: Column | str) -> Column:
+    """Id of a session without a name, after its first event."""
+    return F.concat(F.lit(_GAP), first)
 
 
 def build_sessions(events: DataFrame) -> DataFrame:

@@ -8,15 +8,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.attribution.stage import attribute_orders
+from clvspark.history.change import Changes, Renewal, renew_histories
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
-from clvspark.history.interactions import build_interactions
+from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
-from clvspark.history.orders import attach_person, build_orders
-from clvspark.history.person_day import summarise_person_days
+from clvspark.history.links import is_of_the_past, links_on
 from clvspark.history.reconcile import sum_annulled_revenue
 from clvspark.history.relationship import describe_relationships
-from clvspark.history.sessions import assign_sessions, build_sessions
 from clvspark.history.surveys import name_answers, summarise_answers
 from clvspark.history.tables import (
     CLV_SUMMARY,
@@ -29,17 +28,24 @@ from clvspark.history.tables import (
     TABLES,
 )
 from clvspark.identity.tables import PERSON_LINK
-from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
+from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.side_by_side import keep_all, side_by_side
 from clvspark.sources.tables import EVENT, PRODUCT, SURVEY_RESPONSE
 
 STAGE = "history"
+# Beyond this share of changed events it is cheaper to build everything anew.
+RENEWED_SHARE = 0.2
+_HISTORIES = (ORDER, INTERACTION, SESSION, PERSON_DAY)
 
 
 def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
-    """Bring history.* up to the events and identities; what is of other dates stays as it is."""
+    """Bring history.* up to the events and identities; what is of other dates stays as it is.
+
+    Only what a change can reach is built; everything, where configuration or code have changed, or too much else.
+    """
     reads = (EVENT, SURVEY_RESPONSE, PRODUCT, PERSON_LINK)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
@@ -48,45 +54,129 @@ def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
 
 
 def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
-    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
-    events = attach_person(lake.read(EVENT), current)
-    rate = config.default_margin_rate
-    orders = build_orders(events, lake.read(PRODUCT), default_margin_rate=rate)
-    touches = assign_sessions(events, gap_minutes=config.session_gap_minutes)
-    # Kept, as orders are held against the events before anything is written, and touches are read twice.
-    orders, touches = keep_all(orders, touches, eager=False)
-    _reconcile(run, lake.read(EVENT), orders)
-    answers = attach_person(lake.read_or_empty(SURVEY_RESPONSE), current)
-    interactions = build_interactions(touches, answers)
-    run.overwrite_all(
-        {ORDER: orders, INTERACTION: interactions, SESSION: build_sessions(touches)}, cached=True
-    )
-    run.overwrite(PERSON_DAY, summarise_person_days(lake.read(ORDER), lake.read(INTERACTION)))
-    summary = summarise_purchases(
-        lake.read(PERSON_DAY),
-        as_of=as_of,
-        lags_days=config.summary_lags_days,
-        late_changes=list_late_changes(lake.read(ORDER)),
-    )
-    run.overwrite(CLV_SUMMARY, summary, where=rows_of(as_of))
+    """Bring the histories up to today; sum them up as of a day, of the past with the identities of then."""
+    renewal = _find_renewal(run, lake, config)
+    if renewal is None:
+        _write_everything(run, lake, config)
+    else:
+        _write_renewal(run, lake, renewal)
     attribute_orders(run, lake, config.attribution)
-    _describe(run, lake, config, as_of)
+    links = lake.read(PERSON_LINK)
+    if is_of_the_past(links, as_of):
+        run.step("rebuilding the past")
+        links = links_on(links, as_of)
+        _sum_up(run, lake, config, as_of, _list_histories(lake, links, config), links)
+    else:
+        _sum_up(run, lake, config, as_of, _read_histories(lake), _current_links(lake))
 
 
-def _describe(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
-    """Relationships and key figures of the date, from what is written already."""
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+def _sum_up(
+    run: Run,
+    lake: Lakehouse,
+    config: HistoryConfig,
+    as_of: date,
+    histories: Histories,
+    links: DataFrame,
+) -> None:
+    """Summaries, relationships and key figures of a date."""
+    days, orders = histories.days, histories.orders
     answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
     found = {
+        CLV_SUMMARY: summarise_purchases(
+            days,
+            as_of=as_of,
+            lags_days=config.summary_lags_days,
+            late_changes=list_late_changes(orders),
+        ),
         RELATIONSHIP: describe_relationships(
-            lake.read(PERSON_DAY),
+            days,
             summarise_answers(answers, as_of=as_of),
             as_of=as_of,
             config=config.relationship,
         ),
-        KPI: tabulate_kpis(lake.read(ORDER), answers, as_of=as_of, config=config.kpi),
+        KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
     }
     run.overwrite_all(found, where=rows_of(as_of))
+
+
+def _list_histories(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> Histories:
+    """All histories, each record being of the person that `links` say."""
+    return build_histories(
+        _read_sources(lake, links),
+        default_margin_rate=config.default_margin_rate,
+        gap_minutes=config.session_gap_minutes,
+    )
+
+
+def _read_sources(lake: Lakehouse, links: DataFrame) -> Sources:
+    answers = lake.read_or_empty(SURVEY_RESPONSE)
+    return Sources(lake.read(EVENT), answers, lake.read(PRODUCT), links)
+
+
+def _read_histories(lake: Lakehouse) -> Histories:
+    return Histories(*(lake.read(table) for table in _HISTORIES))
+
+
+def _current_links(lake: Lakehouse) -> DataFrame:
+    return lake.read(PERSON_LINK).where("valid_to IS NULL")
+
+
+def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
+    built = _list_histories(lake, _current_links(lake), config)
+    _reconcile(run, lake.read(EVENT), built.orders)
+    tables = {ORDER: built.orders, INTERACTION: built.interactions, SESSION: built.sessions}
+    run.overwrite_all(tables, cached=True)
+    run.overwrite(PERSON_DAY, built.days)
+
+
+def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
+    """What the changes since the last run can reach; None where everything is to be built."""
+    last = run.predecessor
+    if last is None:
+        return None
+    feeds = [
+        lake.changes(table, since=last.input_versions.get(table.name))
+        for table in (EVENT, PERSON_LINK, SURVEY_RESPONSE, PRODUCT)
+    ]
+    found = [feed for feed in feeds if feed is not None]
+    if len(found) < len(feeds):
+        return None
+    events, links, answers, products = found
+    # A product that costs something else now changes the margin of all its orders.
+    if not products.isEmpty():
+        return None
+    if events.count() + links.count() > RENEWED_SHARE * lake.read(EVENT).count():
+        return None
+    run.step("what has changed")
+    return renew_histories(
+        _read_sources(lake, _current_links(lake)),
+        Changes(events, links, answers),
+        _read_histories(lake),
+        default_margin_rate=config.default_margin_rate,
+        gap_minutes=config.session_gap_minutes,
+    )
+
+
+def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> None:
+    """Replace what was by what is; orders are held against the events before anything is written."""
+    now, before = renewal.now, renewal.before
+    rebuilt = F.broadcast(before.orders.select("order_id").distinct())
+    kept = lake.read(ORDER).join(rebuilt, on="order_id", how="left_anti")
+    _reconcile(run, lake.read(EVENT), kept.select(*ORDER.names).unionByName(now.orders))
+    pairs = {
+        ORDER: (now.orders, before.orders),
+        INTERACTION: (now.interactions, before.interactions),
+        SESSION: (now.sessions, before.sessions),
+        PERSON_DAY: (now.days, before.days),
+    }
+
+    def differ(table: Table) -> tuple[Table, tuple[DataFrame, DataFrame]]:
+        # Kept before anything is written: a table that is read later is read as it is then.
+        rows, stored = keep_all(*pairs[table])
+        changed, gone, _ = compare_rows(rows, stored, table)
+        return table, (changed, gone)
+
+    run.merge_all(dict(side_by_side(differ, pairs)))
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

@@ -62,6 +62,7 @@ ORDER = Table(
     },
     cluster_by=("person_id",),
     change_feed=True,
+    deletion_vectors=True,
 )
 INTERACTION = Table(
     "history.interaction",
@@ -84,6 +85,7 @@ INTERACTION = Table(
         Column("score", "int", "of an answer to a survey", check="score BETWEEN 0 AND 10"),
     ),
     cluster_by=("person_id",),
+    deletion_vectors=True,
 )
 SESSION = Table(
     "history.session",
@@ -121,6 +123,7 @@ SESSION = Table(
         "abandoned_without_order": "NOT (is_cart_abandoned AND has_order)",
     },
     cluster_by=("person_id",),
+    deletion_vectors=True,
 )
 PERSON_DAY = Table(
     "history.person_day",
@@ -147,6 +150,7 @@ PERSON_DAY = Table(
     ),
     cluster_by=("person_id",),
     change_feed=True,
+    deletion_vectors=True,
 )
 CLV_SUMMARY = Table(
     "history.clv_summary",

@@ -7,11 +7,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import Literal
 
+from py4j.protocol import Py4JJavaError
 from pydantic import BaseModel
+from pyspark.errors import PySparkException
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from clvspark.lakehouse.compare import BROADCAST_ROWS, compare_rows
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.lakehouse.errors import MissingInputError, VersionError
@@ -25,7 +28,8 @@ from clvspark.lakehouse.table import Table
 FORMAT_VERSION = 1
 _FORMAT_PROPERTY = "clvspark.format"
 
-_BROADCAST_ROWS = 100_000
+# Of a table of which more rows differ, all are written anew: that is cheaper.
+_RENEWED_SHARE = 0.2
 # Dates that a message names at most, the newest first.
 _NAMED_DATES = 5
 # Called with a stage and the step that it begins, "" for the stage itself.
@@ -178,9 +182,50 @@ class Lakehouse:
             source, condition = marked.unionByName(empty, allowMissingColumns=True), "s._gone"
         if rows:
             # Sent to every core, a small source spares a shuffle of the whole table.
-            small = rows <= _BROADCAST_ROWS
+            small = rows <= BROADCAST_ROWS
             self._merge(table, F.broadcast(source) if small else source, condition)
         return rows
+
+    def renew(self, table: Table, df: DataFrame) -> int:
+        """Bring the table to the rows of `df`, as an overwrite does; return the number of rows written and deleted.
+
+        Where little differs only that is written, so that the change feed tells what has changed.
+        """
+        conformed = table.conform(df).localCheckpoint(eager=False)
+        stored = self._read_alike(table) if self.exists(table) else None
+        if stored is None:
+            return self.overwrite(table, conformed, cached=True)
+        rows, gone, share = compare_rows(conformed, stored, table)
+        if share > _RENEWED_SHARE:
+            return self.overwrite(table, conformed, cached=True)
+        # A key that is there twice is told of all rows, not only of those that differ.
+        verify_contract(conformed, table)
+        return self.merge(table, rows, gone=gone)
+
+    def _read_alike(self, table: Table) -> DataFrame | None:
+        """The table as it is stored; None if its columns are not those of the contract."""
+        stored = self.storage.read(table.name)
+        return stored if stored.schema.simpleString() == table.schema.simpleString() else None
+
+    def changes(self, table: Table, *, since: int | None) -> DataFrame | None:
+        """Rows that were inserted, deleted or updated after version `since`, with Delta's ``_change_type``.
+
+        Of an update both the row before and the row after. None where the feed does not reach back so far: the
+        table had other columns then, or the files of the feed were vacuumed. In: a table with `change_feed`; `since`
+        is None where it was not there then.
+        """
+        newest = self.version(table)
+        if newest == since:
+            nothing = self.spark.createDataFrame([], table.schema)
+            return nothing.withColumn("_change_type", F.lit(None).cast("string"))
+        if newest is None or since is None or newest < since:
+            return None
+        try:
+            feed = self.storage.read_changes(table.name, since=since + 1, until=newest)
+            # Read now, as only reading shows whether all files are still there.
+            return feed.select(*table.names, "_change_type").localCheckpoint()
+        except (PySparkException, Py4JJavaError):
+            return None
 
     def _merge(self, table: Table, source: DataFrame, gone: str | None) -> None:
         on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)

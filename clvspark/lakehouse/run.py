@@ -23,6 +23,7 @@ from clvspark.lakehouse.table import Table
 
 if TYPE_CHECKING:
     from clvspark.lakehouse.lake import Lakehouse
+    from clvspark.lakehouse.run_log import LastRun
 
 _WARNING = "warning: "
 Status = Literal["success", "unchanged", "failed"]
@@ -72,16 +73,14 @@ class Run:
         self.run_id = str(uuid.uuid4())
         self.started_at = datetime.now(UTC)
         self.input_versions = {t.name: lake.log.version(t) for t in reads if lake.exists(t)}
-        self.fingerprint = _digest(
+        self.basis = _digest(
             stage,
-            str(as_of),
             config.model_dump(mode="json"),
             lake.config.currency,
             code_digest(),
             library_versions(),
-            self.input_versions,
-            dict(also),
         )
+        self.fingerprint = _digest(self.basis, str(as_of), self.input_versions, dict(also))
         self._writes = {table.name: table for table in writes}
         self._clock = time.monotonic()
         self._rows: dict[str, int] = {}
@@ -96,6 +95,18 @@ class Run:
         return all(
             self.lake.log.version(t) == last.output_versions.get(n) for n, t in self._writes.items()
         )
+
+    @property
+    def predecessor(self) -> LastRun | None:
+        """The newest successful run of the stage, for whatever date, if this one may build upon what it left.
+
+        None where configuration or code were other ones, or where its tables are not as it left them.
+        """
+        last = self.lake.log.newest_success(self.stage)
+        if last is None or last.basis != self.basis or self.lake.log.force:
+            return None
+        versions = {name: self.lake.log.version(table) for name, table in self._writes.items()}
+        return last if versions == last.output_versions else None
 
     def __enter__(self) -> Self:
         """Announce the stage."""
@@ -126,6 +137,11 @@ class Run:
     ) -> None:
         """Replace several tables at once; small writes wait for the driver more than for the cores."""
         side_by_side(lambda item: self.overwrite(*item, where=where, cached=cached), frames.items())
+
+    def renew(self, table: Table, df: DataFrame) -> int:
+        """Bring a table of this stage to the rows of `df`; only what differs is written."""
+        self.step(table.name)
+        return self._wrote(table, self.lake.renew(table, df))
 
     def create(self, *tables: Table) -> None:
         """Write those tables of this stage that are not there yet, without rows."""

@@ -30,6 +30,7 @@ RUN = Table(
         Column("ended_at", "timestamp", required=True),
         Column("seconds", "double", unit="s", check="seconds >= 0"),
         Column("fingerprint", "string", "digest of configuration, code, files and input versions"),
+        Column("basis", "string", "digest of configuration and code alone"),
         Column("input_versions", "string", "JSON: table name to version read"),
         Column("output_versions", "string", "JSON: table name to version left"),
         Column("rows_written", "string", "JSON: table name to rows"),
@@ -48,6 +49,7 @@ METRIC = Table(
     ),
 )
 TABLES = (RUN, METRIC)
+_REMEMBERED = ("fingerprint", "output_versions", "input_versions", "basis", "ended_at")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class LastRun:
 
     fingerprint: str
     output_versions: dict[str, int]
+    input_versions: dict[str, int]
+    basis: str | None
+    ended_at: datetime
 
 
 class RunLog:
@@ -97,6 +102,11 @@ class RunLog:
         ]
         return max((version for version in versions if version is not None), default=None)
 
+    def newest_success(self, stage: str) -> LastRun | None:
+        """The newest successful run of a stage, for whatever date."""
+        runs = [run for (name, _), run in self._known().items() if name == stage]
+        return max(runs, key=lambda run: run.ended_at, default=None)
+
     def _known(self) -> dict[tuple[str, str], LastRun]:
         if self._last is None:
             self._last = self._read_last()
@@ -117,6 +127,7 @@ class RunLog:
                 "ended_at": now,
                 "seconds": report.seconds,
                 "fingerprint": run.fingerprint,
+                "basis": run.basis,
                 "input_versions": json.dumps(run.input_versions),
                 "output_versions": json.dumps(outputs),
                 "rows_written": json.dumps(report.rows),
@@ -136,8 +147,11 @@ class RunLog:
         if report.status != "unchanged":
             self.flush()
         if report.status == "success" and self._last is not None:
-            done = LastRun(run.fingerprint, {n: v for n, v in outputs.items() if v is not None})
-            self._last[run.stage, str(run.as_of)] = done
+            known = (
+                {n: v for n, v in of.items() if v is not None}
+                for of in (outputs, run.input_versions)
+            )
+            self._last[run.stage, str(run.as_of)] = LastRun(run.fingerprint, *known, run.basis, now)
 
     def flush(self) -> None:
         """Write what is still in memory: one commit a table."""
@@ -156,12 +170,16 @@ class RunLog:
             self._lake.read(RUN)
             .where("status = 'success'")
             .groupBy("stage", "as_of_date")
-            .agg(F.max_by(F.struct("fingerprint", "output_versions"), "ended_at").alias("last"))
+            .agg(F.max_by(F.struct(*_REMEMBERED), "ended_at").alias("last"))
             .select("stage", "as_of_date", "last.*")
         )
         return {
             (row["stage"], str(row["as_of_date"])): LastRun(
-                row["fingerprint"], json.loads(row["output_versions"])
+                row["fingerprint"],
+                json.loads(row["output_versions"]),
+                json.loads(row["input_versions"]),
+                row["basis"],
+                row["ended_at"].astimezone(UTC),
             )
             for row in newest.collect()
         }

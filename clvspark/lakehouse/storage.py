@@ -48,6 +48,14 @@ class Storage:
         at = "" if version is None else f" VERSION AS OF {int(version)}"
         return self.spark.sql(f"SELECT * FROM {self.identifier(name)}{at}")  # noqa: S608 - names are contracts
 
+    def read_changes(self, name: str, *, since: int, until: int) -> DataFrame:
+        """Read the change feed from one version to another, both included."""
+        reader = self.spark.read.format("delta").option("readChangeFeed", "true")
+        reader = reader.option("startingVersion", since).option("endingVersion", until)
+        if self.catalog:
+            return reader.table(f"{self.catalog}.{name}")
+        return reader.load(f"{self.root}/{name.replace('.', '/')}")
+
     def delta(self, name: str) -> DeltaTable:
         """The table as DeltaTable, for MERGE and DELETE."""
         if self.catalog:

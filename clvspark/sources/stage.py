@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -189,7 +189,12 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
     doubts = count_by_system(tables[CONSENT], kept[UNREAD_CONSENT]).collect()
     for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)
-    run.overwrite_all({**tables, **kept}, cached=True)
+    # Most rows are those of the last ingest: who follows a change feed is told of the others only.
+    renewed = {table: tables.pop(table) for table in list(tables) if table.change_feed}
+    all_of(
+        lambda: run.overwrite_all({**tables, **kept}, cached=True),
+        *(partial(run.renew, table, df) for table, df in renewed.items()),
+    )
 
 
 def _collect_all(frames: list[DataFrame]) -> list[Row]:

@@ -178,6 +178,7 @@ EVENT = Table(
     },
     cluster_by=("source_system", "source_record_id"),
     change_feed=True,
+    deletion_vectors=True,
 )
 SURVEY_RESPONSE = Table(
     "sources.survey_response",
@@ -199,6 +200,7 @@ SURVEY_RESPONSE = Table(
         ),
         Column("comment", "string", pii="free_text"),
     ),
+    change_feed=True,
 )
 CONSENT = Table(
     "sources.consent",
@@ -269,6 +271,7 @@ PRODUCT = Table(
             check=f"unit_cost BETWEEN 0 AND {MOST_COST}",
         ),
     ),
+    change_feed=True,
 )
 CAMPAIGN = Table(
     "sources.campaign",

@@ -1,0 +1,1 @@
+"""Lifetime value beside lifetimes and PyMC-Marketing."""
