@@ -14,6 +14,7 @@ from clvspark.clv.config import ClvConfig, LifecycleConfig
 from clvspark.clv.decline import chance_of_so_few, expect_residual_transactions
 from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
 from clvspark.clv.intervals import BOUNDS, bound_values, in_chunks, priceable
+from clvspark.clv.models.summary import distinct_rows
 from clvspark.clv.models.units import DAYS_PER_YEAR
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.clv.uncertainty import ValueUncertainty
@@ -95,29 +96,51 @@ def score_batch(
     known: ValueUncertainty | None = None,
 ) -> pd.DataFrame:
     """Score one batch; equal histories are scored once, and alike in whatever batch they are."""
-    unique, position = np.unique(batch[_KEYS].to_numpy(float), axis=0, return_inverse=True)
-    histories, at = pd.DataFrame(unique, columns=_KEYS), position.ravel()
-    model, horizon = models.transaction, config.horizon_days / DAYS_PER_UNIT
-    discounted = model.discounted_expected_residual_transactions(
-        histories, annual_discount_rate=config.annual_discount_rate, horizon=horizon
+    valued = value_histories(
+        batch,
+        models,
+        horizon=config.horizon_days / DAYS_PER_UNIT,
+        annual_discount_rate=config.annual_discount_rate,
     )
-    spend = np.asarray(models.spend.expected_customer_spend(priceable(batch)))
     expected, chance = _compare(batch, models, config)
-    alive = np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)
-    purchases = np.asarray(model.expected_purchases(histories, future_t=horizon))
-    residual = np.asarray(discounted)[at] * spend
     found = {
-        "p_alive": alive[at],
-        "expected_purchases": purchases[at],
-        "expected_spend": spend,
-        "residual_value": residual,
+        **valued,
         "expected_residual_value": expected,
         "chance_of_so_few": chance,
-        **bound_values(batch, residual, known),
+        **bound_values(batch, valued["residual_value"], known),
     }
     settled = {name: round_to_digits(found[name]) for name in _NUMBERS}
     doubt = batch["link_doubt"]
     return pd.DataFrame({"person_id": batch["person_id"], **settled, "link_doubt": doubt})
+
+
+def value_histories(
+    batch: pd.DataFrame, models: ValueModels, *, horizon: float, annual_discount_rate: float
+) -> dict[str, np.ndarray]:
+    """``p_alive, expected_purchases, expected_spend, residual_value`` of histories; equal ones are worked out once.
+
+    In: ``frequency, recency, T, spend_days, monetary_value``; the horizon in the unit of the transaction model.
+    """
+    histories, at = _distinct(batch)
+    model = models.transaction
+    discounted = model.discounted_expected_residual_transactions(
+        histories, annual_discount_rate=annual_discount_rate, horizon=horizon
+    )
+    spend = np.asarray(models.spend.expected_customer_spend(priceable(batch)))
+    alive = np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)
+    purchases = np.asarray(model.expected_purchases(histories, future_t=horizon))
+    return {
+        "p_alive": alive[at],
+        "expected_purchases": purchases[at],
+        "expected_spend": spend,
+        "residual_value": np.asarray(discounted)[at] * spend,
+    }
+
+
+def _distinct(batch: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Distinct purchase histories, and where each row of the batch is among them."""
+    first, position = distinct_rows(*batch[_KEYS].to_numpy(float).T)
+    return batch[_KEYS].iloc[first].reset_index(drop=True), position
 
 
 def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
@@ -145,8 +168,7 @@ def _compare(
     known = batch[_then("frequency")].notna().to_numpy()
     if known.any():
         then = batch.loc[known, [_then(name) for name in _HISTORY]].set_axis(_HISTORY, axis=1)
-        unique, position = np.unique(then[_KEYS].to_numpy(float), axis=0, return_inverse=True)
-        histories, at = pd.DataFrame(unique, columns=_KEYS), position.ravel()
+        histories, at = _distinct(then)
         purchases = expect_residual_transactions(models.transaction, histories, config)[at]
         spend = np.asarray(models.spend.expected_customer_spend(priceable(then)))
         bought = (batch.loc[known, "frequency"] - then["frequency"]).to_numpy(float)

@@ -147,11 +147,12 @@ class RunLog:
         if report.status != "unchanged":
             self.flush()
         if report.status == "success" and self._last is not None:
-            known = (
-                {n: v for n, v in of.items() if v is not None}
+            left, read = (
+                {name: version for name, version in of.items() if version is not None}
                 for of in (outputs, run.input_versions)
             )
-            self._last[run.stage, str(run.as_of)] = LastRun(run.fingerprint, *known, run.basis, now)
+            done = LastRun(run.fingerprint, left, read, run.basis, now)
+            self._last[run.stage, str(run.as_of)] = done
 
     def flush(self) -> None:
         """Write what is still in memory: one commit a table."""
