@@ -6,6 +6,7 @@ WORKERS ?= 2
 TESTS ?=
 RECORDS ?= 1000000
 PERSONS ?= 1000000
+CUSTOMERS ?= 1000000
 CODE := clvspark jobs tools tests bench
 
 # The folders of CODE that exist: ruff refuses the others.
@@ -46,6 +47,18 @@ bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECO
 .PHONY: bench-incremental
 bench-incremental: setup ## adding 1 % to resolved records beside resolving them all (RECORDS=n)
 	@$(BIN)/python -m bench.identity.incremental --records $(RECORDS)
+
+.PHONY: bench-clv
+bench-clv: setup ## lifetime value beside lifetimes and PyMC-Marketing (CUSTOMERS=n; 1,000,000 take a quarter of an hour)
+	@$(BIN)/python -m bench.clv.compare --customers $(CUSTOMERS)
+
+.PHONY: bench-clv-scale
+bench-clv-scale: setup ## fit and score CUSTOMERS=10000000 alone: seconds and memory
+	@$(BIN)/python -m bench.clv.compare --customers $(CUSTOMERS) --engines clvspark --models pareto_nbd
+
+.PHONY: bench-history
+bench-history: setup ## a day with 1 % new events beside building the whole history (PERSONS=n)
+	@$(BIN)/python -m bench.history --persons $(PERSONS)
 
 .PHONY: bench-simulation
 bench-simulation: setup ## simulate landing files (PERSONS=n): seconds, records, bytes

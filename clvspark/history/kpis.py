@@ -23,7 +23,8 @@ def tabulate_kpis(
     In: history.order; rows of `name_answers`. Out: history.kpi. A figure that cannot be told, as the retention of
     nobody, has no row. Orders are those of persons.
     """
-    bought = list_purchases(orders, as_of=as_of)
+    # Kept: all figures are counted from it.
+    bought = list_purchases(orders, as_of=as_of).localCheckpoint(eager=False)
     figures = (
         count_new_customers(bought),
         measure_purchases(bought, as_of=as_of, config=config),

@@ -93,6 +93,8 @@ def write_config(shop: Shop, *, base: str = "demo.yaml", **sections: Any) -> Non
         "lakehouse": {"root": str(shop.lakehouse)},
         "sources": {"landing": str(shop.landing)},
         "identity": {"truth": str(shop.truth / "record_person.parquet")},
+        # One fold and no challenger: most tests ask for values, and few how they were chosen.
+        "clv": {"backtest": {"folds": 1}, "challenger": {"enabled": False}},
         "activation": {"exports": str(shop.exports)},
         "reporting": {"page": str(shop.page)},
     }

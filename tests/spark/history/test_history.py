@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.history import stage
+from clvspark.history import histories, stage
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.interactions import build_interactions
@@ -405,7 +405,7 @@ def test_revenue_that_does_not_add_up_is_refused(
 ) -> None:
     write_inputs(lake, EVENTS)
     monkeypatch.setattr(
-        stage, "build_orders", lambda *a, **k: build_orders(*a, **k).where("order_id <> 'o1'")
+        histories, "build_orders", lambda *a, **k: build_orders(*a, **k).where("order_id <> 'o1'")
     )
     with (
         lake.writing("history"),

@@ -127,6 +127,7 @@ def test_a_day_with_few_new_events_writes_few_rows(lake: Lakehouse) -> None:
     assert lake.read(ORDER).count() == len(rows) + 2
 
 
+@pytest.mark.slow
 def test_the_history_moves_with_a_record_to_another_person(lake: Lakehouse) -> None:
     lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
     with lake.writing("history"):
@@ -138,6 +139,7 @@ def test_the_history_moves_with_a_record_to_another_person(lake: Lakehouse) -> N
         assert {row[0] for row in lake.read(table).select("person_id").collect()} == {"p1", "p3"}
 
 
+@pytest.mark.slow
 def test_the_past_is_rebuilt_as_it_was_published_with_the_identities_of_then(
     lake: Lakehouse,
 ) -> None:
@@ -172,6 +174,7 @@ def test_the_past_is_rebuilt_as_it_was_published_with_the_identities_of_then(
     assert contents(lake)[ORDER.name] == histories, "orders stay those of today"
 
 
+@pytest.mark.slow
 def test_where_the_feed_does_not_reach_back_everything_is_built(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
