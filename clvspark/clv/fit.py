@@ -125,8 +125,16 @@ def fit_transaction_model(name: str, histories: pd.DataFrame | DataFrame) -> Tra
 
 
 def restore_transaction_model(document: Mapping[str, Any]) -> TransactionModel:
-    """The model that a document of clv.model describes."""
-    return _CLASSES[document["model"]].from_dict(document)
+    """The model that a document of clv.model describes.
+
+    Purchases of regularity 1 have no rhythm: then it is the plain model of the same parameters, whose formulas are
+    closed, and which can say what one customer will do.
+    """
+    name = document["model"]
+    if name == CondensedBetaGeoModel.__name__ and document["regularity"] == 1:
+        is_modified = document["dropout_at_first_purchase"]
+        name = (ModifiedBetaGeoModel if is_modified else BetaGeoModel).__name__
+    return _CLASSES[name].from_dict({**document, "model": name})
 
 
 def fit_spend_model(summary: DataFrame) -> GammaGammaModel:

@@ -67,12 +67,11 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
         SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE, VALUE_CHANGE)
     ) as run:
         if not run.is_current:
-            values = _value_persons(run, lake, config, as_of)
-            run.overwrite(CUSTOMER_VALUE, values, where=rows_of(as_of))
+            values = _value_persons(run, lake, config, as_of).localCheckpoint(eager=False)
             before = read_last_state(lake.read_or_empty(VALUE_CHANGE), as_of)
-            values = lake.read(CUSTOMER_VALUE).where(rows_of(as_of))
             changes = compare_values(values, before, config=config)
-            run.overwrite(VALUE_CHANGE, changes, where=rows_of(as_of))
+            found = {CUSTOMER_VALUE: values, VALUE_CHANGE: changes}
+            run.overwrite_all(found, where=rows_of(as_of), cached=True)
     return run.report
 
 

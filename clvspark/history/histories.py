@@ -50,5 +50,6 @@ def build_histories(sources: Sources, *, default_margin_rate: float, gap_minutes
         orders, assign_sessions(events, gap_minutes=gap_minutes), eager=False
     )
     interactions = build_interactions(touches, attach_person(sources.answers, sources.links))
+    (interactions,) = keep_all(interactions, eager=False)
     days = summarise_person_days(orders, interactions)
     return Histories(orders, interactions, build_sessions(touches), days)

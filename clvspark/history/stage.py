@@ -32,7 +32,7 @@ from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
-from clvspark.lakehouse.side_by_side import keep_all, side_by_side
+from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
 from clvspark.sources.tables import EVENT, PRODUCT, SURVEY_RESPONSE
 
 STAGE = "history"
@@ -60,25 +60,21 @@ def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> Non
         _write_everything(run, lake, config)
     else:
         _write_renewal(run, lake, renewal)
-    attribute_orders(run, lake, config.attribution)
+    all_of(
+        lambda: attribute_orders(run, lake, config.attribution),
+        lambda: _sum_up(run, lake, config, as_of),
+    )
+
+
+def _sum_up(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
+    """Summaries, relationships and key figures of a date; of the past with the identities of then."""
     links = lake.read(PERSON_LINK)
     if is_of_the_past(links, as_of):
         run.step("rebuilding the past")
         links = links_on(links, as_of)
-        _sum_up(run, lake, config, as_of, _list_histories(lake, links, config), links)
+        histories = _list_histories(lake, links, config)
     else:
-        _sum_up(run, lake, config, as_of, _read_histories(lake), _current_links(lake))
-
-
-def _sum_up(
-    run: Run,
-    lake: Lakehouse,
-    config: HistoryConfig,
-    as_of: date,
-    histories: Histories,
-    links: DataFrame,
-) -> None:
-    """Summaries, relationships and key figures of a date."""
+        links, histories = _current_links(lake), _read_histories(lake)
     days, orders = histories.days, histories.orders
     answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
     found = {
@@ -124,9 +120,13 @@ def _current_links(lake: Lakehouse) -> DataFrame:
 def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
     built = _list_histories(lake, _current_links(lake), config)
     _reconcile(run, lake.read(EVENT), built.orders)
-    tables = {ORDER: built.orders, INTERACTION: built.interactions, SESSION: built.sessions}
+    tables = {
+        ORDER: built.orders,
+        INTERACTION: built.interactions,
+        SESSION: built.sessions,
+        PERSON_DAY: built.days,
+    }
     run.overwrite_all(tables, cached=True)
-    run.overwrite(PERSON_DAY, built.days)
 
 
 def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
