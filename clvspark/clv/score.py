@@ -121,7 +121,7 @@ def value_histories(
 
     In: ``frequency, recency, T, spend_days, monetary_value``; the horizon in the unit of the transaction model.
     """
-    histories, at = _distinct(batch)
+    histories, at = distinct_histories(batch)
     model = models.transaction
     discounted = model.discounted_expected_residual_transactions(
         histories, annual_discount_rate=annual_discount_rate, horizon=horizon
@@ -137,7 +137,7 @@ def value_histories(
     }
 
 
-def _distinct(batch: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+def distinct_histories(batch: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """Distinct purchase histories, and where each row of the batch is among them."""
     first, position = distinct_rows(*batch[_KEYS].to_numpy(float).T)
     return batch[_KEYS].iloc[first].reset_index(drop=True), position
@@ -168,7 +168,7 @@ def _compare(
     known = batch[_then("frequency")].notna().to_numpy()
     if known.any():
         then = batch.loc[known, [_then(name) for name in _HISTORY]].set_axis(_HISTORY, axis=1)
-        histories, at = _distinct(then)
+        histories, at = distinct_histories(then)
         purchases = expect_residual_transactions(models.transaction, histories, config)[at]
         spend = np.asarray(models.spend.expected_customer_spend(priceable(then)))
         bought = (batch.loc[known, "frequency"] - then["frequency"]).to_numpy(float)

@@ -17,6 +17,7 @@ from clvspark.clv.fit import DAYS_PER_UNIT, FoldModels
 from clvspark.clv.intervals import priceable
 from clvspark.clv.metrics import decile_table, measure_predictions
 from clvspark.clv.models.transactions import TRIPLE
+from clvspark.clv.score import distinct_histories
 
 PREDICTIONS = "lag_days int, model string, outcome string, predicted double, actual double"
 """Columns of predictions: one row a person, fold, model and outcome. Bounds of intervals would stand beside them."""
@@ -69,8 +70,7 @@ def _predict_fold(
 def _predict_all(
     persons: pd.DataFrame, models: FoldModels, holdout_days: int
 ) -> Iterator[tuple[str, Predicted]]:
-    unique, position = np.unique(persons[list(TRIPLE)].to_numpy(float), axis=0, return_inverse=True)
-    histories, at = pd.DataFrame(unique, columns=list(TRIPLE)), position.ravel()
+    histories, at = distinct_histories(persons)
     spend = None
     if models.spend is not None:
         spend = np.asarray(models.spend.expected_customer_spend(priceable(persons)))

@@ -26,6 +26,7 @@ from clvspark.history.sessions import (
     gap_session,
     named_session,
 )
+from clvspark.lakehouse.subsets import rows_among, rows_beside
 
 _RECORD = ("source_system", "source_record_id")
 _DAY = ("person_id", "day")
@@ -65,17 +66,17 @@ def renew_histories(
 ) -> Renewal:
     """Build anew what the changes can reach. In: all that there is, and the tables as they are."""
     relinked = changes.links.select(*_RECORD).distinct()
-    moved = _among(sources.events, relinked, *_RECORD)
+    moved = rows_among(sources.events, relinked, *_RECORD)
     touched = changes.events.drop("_change_type").unionByName(moved)
     touched = touched.select(*_ids(), "order_id").localCheckpoint(eager=False)
     reached = _reach(sources, touched, changes.links).localCheckpoint(eager=False)
     ids = touched.select("event_id").distinct()
 
     orders = touched.select("order_id").where("order_id IS NOT NULL").distinct()
-    lines = _among(reached, orders, "order_id")
+    lines = rows_among(reached, orders, "order_id")
     bought = build_orders(lines, sources.products, default_margin_rate=default_margin_rate)
     bought = bought.localCheckpoint(eager=False)
-    had = _among(before.orders, orders, "order_id").localCheckpoint(eager=False)
+    had = rows_among(before.orders, orders, "order_id").localCheckpoint(eager=False)
 
     touches = assign_sessions(reached.where("_is_touch"), gap_minutes=gap_minutes)
     touches = touches.localCheckpoint(eager=False)
@@ -84,14 +85,14 @@ def renew_histories(
     done = build_interactions(touches, attach_person(asked.drop("event_id"), sources.links))
     done = done.localCheckpoint(eager=False)
     again = ids.unionByName(touches.select("event_id")).unionByName(answer_ids).distinct()
-    did = _among(before.interactions, again, "event_id").localCheckpoint(eager=False)
+    did = rows_among(before.interactions, again, "event_id").localCheckpoint(eager=False)
 
     visits = build_sessions(touches)
-    were = _among(before.sessions, _session_ids(touched, touches), "session_id")
+    were = rows_among(before.sessions, _session_ids(touched, touches), "session_id")
 
     own = ids.unionByName(answer_ids)
     days = _list_days("ordered_at", bought, had).unionByName(
-        _list_days("occurred_at", *(_among(rows, own, "event_id") for rows in (done, did)))
+        _list_days("occurred_at", *(rows_among(rows, own, "event_id") for rows in (done, did)))
     )
     days = days.distinct().localCheckpoint(eager=False)
     sales = _replace(before.orders, orders, bought, "order_id")
@@ -101,7 +102,7 @@ def renew_histories(
     )
     return Renewal(
         Histories(bought, done, visits, summed),
-        Histories(had, did, were, _among(before.days, days, *_DAY)),
+        Histories(had, did, were, rows_among(before.days, days, *_DAY)),
     )
 
 
@@ -119,9 +120,9 @@ def _reach(sources: Sources, touched: DataFrame, relinked: DataFrame) -> DataFra
     ``_is_touch`` tells that the session of the event, if it has one, is there as a whole.
     """
     records = touched.select(*_RECORD).where("source_record_id IS NOT NULL").distinct()
-    persons = _among(sources.links, records, *_RECORD).select("person_id")
+    persons = rows_among(sources.links, records, *_RECORD).select("person_id")
     persons = persons.unionByName(relinked.select("person_id")).distinct()
-    visitors = _among(sources.links, persons, "person_id").select(*_RECORD)
+    visitors = rows_among(sources.links, persons, "person_id").select(*_RECORD)
     visitors = visitors.unionByName(records).distinct()
     marks: dict[str, tuple[DataFrame, list[str]]] = {
         "_is_line": (touched.select("order_id").distinct(), ["order_id"]),
@@ -151,8 +152,8 @@ def _find_answers(sources: Sources, changed: DataFrame, relinked: DataFrame) -> 
     """Answers that changed, and those of records whose link did, with the ``event_id`` of the interaction."""
     answers = sources.answers.withColumn("event_id", answer_id())
     came = changed.select(answer_id().alias("event_id")).distinct()
-    theirs = _among(answers, relinked, *_RECORD).select("event_id")
-    return _among(answers, came.unionByName(theirs).distinct(), "event_id")
+    theirs = rows_among(answers, relinked, *_RECORD).select("event_id")
+    return rows_among(answers, came.unionByName(theirs).distinct(), "event_id")
 
 
 def _list_days(at: str, *parts: DataFrame) -> DataFrame:
@@ -162,7 +163,7 @@ def _list_days(at: str, *parts: DataFrame) -> DataFrame:
 
 def _on(rows: DataFrame, days: DataFrame, at: str) -> DataFrame:
     """Rows of the days of persons."""
-    return _among(rows.withColumn("day", _day(at)), days, *_DAY)
+    return rows_among(rows.withColumn("day", _day(at)), days, *_DAY)
 
 
 def _day(at: str) -> Column:
@@ -171,9 +172,4 @@ def _day(at: str) -> Column:
 
 def _replace(rows: DataFrame, keys: DataFrame, by: DataFrame, key: str) -> DataFrame:
     """Rows whose key is none of `keys`, and the rows `by`."""
-    return rows.join(F.broadcast(keys), on=key, how="left_anti").select(*by.columns).unionByName(by)
-
-
-def _among(rows: DataFrame, few: DataFrame, *key: str) -> DataFrame:
-    """Rows whose key is one of `few`, which are sent to every core."""
-    return rows.join(F.broadcast(few), on=list(key), how="left_semi").select(*rows.columns)
+    return rows_beside(rows, keys, key).select(*by.columns).unionByName(by)

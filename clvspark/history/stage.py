@@ -33,6 +33,7 @@ from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
+from clvspark.lakehouse.subsets import rows_beside
 from clvspark.sources.tables import EVENT, PRODUCT, SURVEY_RESPONSE
 
 STAGE = "history"
@@ -160,8 +161,7 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
 def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> None:
     """Replace what was by what is; orders are held against the events before anything is written."""
     now, before = renewal.now, renewal.before
-    rebuilt = F.broadcast(before.orders.select("order_id").distinct())
-    kept = lake.read(ORDER).join(rebuilt, on="order_id", how="left_anti")
+    kept = rows_beside(lake.read(ORDER), before.orders.select("order_id").distinct(), "order_id")
     _reconcile(run, lake.read(EVENT), kept.select(*ORDER.names).unionByName(now.orders))
     pairs = {
         ORDER: (now.orders, before.orders),

@@ -43,7 +43,6 @@ from clvspark.identity.review.cases import (
     take_first,
 )
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.subsets import rows_among
 from clvspark.identity.tables import (
     ALIAS,
     MODEL,
@@ -58,6 +57,7 @@ from clvspark.identity.tables import (
 )
 from clvspark.lakehouse import Lakehouse, Run, Table
 from clvspark.lakehouse.side_by_side import all_of
+from clvspark.lakehouse.subsets import rows_among
 
 # Rows to insert or update, and rows whose keys go.
 Change = tuple[DataFrame, DataFrame | None]

@@ -16,7 +16,7 @@ from clvspark.clv.models.errors import (
     InfiniteMeanWarning,
     SpendFrequencyCorrelationWarning,
 )
-from clvspark.clv.models.summary import FloatArray, Groups, require
+from clvspark.clv.models.summary import FloatArray, Groups, require, require_whole_frequency
 from clvspark.clv.models.units import TimeUnit
 
 SPEND = ("frequency", "monetary_value")
@@ -105,12 +105,7 @@ class GammaGammaModel(LifetimeModel):
 
     def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:
         x, z = columns["frequency"], columns["monetary_value"]
-        require(
-            np.isfinite(x) & (x >= 0) & (x == np.floor(x)),
-            "frequency",
-            "is negative, missing or not whole",
-            "a whole number of repeat purchases >= 0",
-        )
+        require_whole_frequency(x)
         require(
             (x == 0) | (np.isfinite(z) & (z > 0)),
             "monetary_value",

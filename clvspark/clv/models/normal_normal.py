@@ -11,7 +11,7 @@ import numpy as np
 from clvspark.clv.models.base import LifetimeModel
 from clvspark.clv.models.errors import DegenerateDataError
 from clvspark.clv.models.gamma_gamma import SPEND
-from clvspark.clv.models.summary import FloatArray, Groups, require
+from clvspark.clv.models.summary import FloatArray, Groups, require, require_whole_frequency
 from clvspark.clv.models.units import TimeUnit
 
 
@@ -57,12 +57,7 @@ class NormalNormalModel(LifetimeModel):
 
     def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:
         x, z = columns["frequency"], columns["monetary_value"]
-        require(
-            np.isfinite(x) & (x >= 0) & (x == np.floor(x)),
-            "frequency",
-            "is negative, missing or not whole",
-            "a whole number of repeat purchases >= 0",
-        )
+        require_whole_frequency(x)
         require(
             (x == 0) | np.isfinite(z),
             "monetary_value",

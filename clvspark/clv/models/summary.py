@@ -131,6 +131,16 @@ def require(valid: NDArray[np.bool_], column: str, problem: str, allowed: str) -
         )
 
 
+def require_whole_frequency(frequency: FloatArray) -> None:
+    """Raise `InvalidSummaryError` unless repeat purchases are counted in whole numbers."""
+    require(
+        np.isfinite(frequency) & (frequency >= 0) & (frequency == np.floor(frequency)),
+        "frequency",
+        "is negative, missing or not whole",
+        "a whole number of repeat purchases >= 0",
+    )
+
+
 def check_transaction_columns(columns: Mapping[str, FloatArray]) -> None:
     """Check frequency, recency and T against their definitions.
 

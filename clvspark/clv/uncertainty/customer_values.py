@@ -9,7 +9,7 @@ import pandas as pd
 
 from clvspark.clv.models.gamma_gamma import GammaGammaModel
 from clvspark.clv.models.memoryless import MemorylessModel
-from clvspark.clv.models.summary import FloatArray, read_weight
+from clvspark.clv.models.summary import FloatArray, distinct_rows, read_weight
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 from clvspark.clv.uncertainty.delta_method import Kind, Linearised, linearise
 from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, OutcomeModel, Outcomes, read_histories
@@ -108,10 +108,8 @@ class ValueUncertainty:
 
     def _expectations(self, columns: dict[str, FloatArray]) -> dict[str, Linearised]:
         """Expectations with their gradients; those of purchases once for each distinct history."""
-        unique, position = np.unique(
-            np.column_stack([columns[name] for name in TRIPLE]), axis=0, return_inverse=True
-        )
-        triples, rows = dict(zip(TRIPLE, unique.T, strict=True)), position.ravel()
+        first, rows = distinct_rows(*(columns[name] for name in TRIPLE))
+        triples = {name: columns[name][first] for name in TRIPLE}
 
         def ask(model: TransactionModel) -> FloatArray:
             return np.concatenate(
@@ -126,7 +124,7 @@ class ValueUncertainty:
 
         of_transactions, of_spend = self._covariances
         together = linearise(self._transaction, ask, covariance=of_transactions)
-        size = len(unique)
+        size = len(first)
         alive, purchases, discounted = (together.take(rows + size * i) for i in range(3))
         spent = {"frequency": columns[SPEND_DAYS], "monetary_value": columns["monetary_value"]}
         spend = linearise(

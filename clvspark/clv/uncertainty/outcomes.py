@@ -23,7 +23,7 @@ from scipy.stats import betaprime
 from clvspark.clv.models.future_counts import most_purchases
 from clvspark.clv.models.gamma_gamma import GammaGammaModel
 from clvspark.clv.models.memoryless import MemorylessModel
-from clvspark.clv.models.summary import FloatArray, read_columns
+from clvspark.clv.models.summary import FloatArray, distinct_rows, read_columns
 from clvspark.clv.models.transactions import TRIPLE
 from clvspark.clv.uncertainty.steps import Distributions, IntArray
 
@@ -130,16 +130,13 @@ class OutcomeModel:
         are those of `frequency`. Equal histories have equal distributions, in whatever batch they are.
         """
         columns = read_histories(histories)
-        groups, position = np.unique(
-            np.column_stack([columns[name] for name in ("frequency", "T", SPEND_DAYS)]),
-            axis=0,
-            return_inverse=True,
-        )
-        counts, values, log_low, log_step = self._tabulate(*groups.T)
+        known = [columns[name] for name in ("frequency", "T", SPEND_DAYS)]
+        first, group = distinct_rows(*known)
+        counts, values, log_low, log_step = self._tabulate(*(column[first] for column in known))
         return Outcomes(
             p_alive=np.asarray(self._transaction.expected_probability_alive(columns)),
             unit=self._unit(columns),
-            group=position.ravel().astype(np.intp),
+            group=group,
             counts=counts,
             values=values,
             log_low=log_low,

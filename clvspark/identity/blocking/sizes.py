@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from clvspark.identity.blocking.candidates import rule_keys
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.subsets import rows_among
 from clvspark.lakehouse.elements import known_elements
 from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.subsets import rows_among
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from clvspark.identity.cleaning.shared_identifiers import (
 from clvspark.identity.cleaning.standardise import standardise_records
 from clvspark.identity.incremental.neighbours import find_neighbours, widen
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.subsets import rows_among, rows_beside
 from clvspark.lakehouse.side_by_side import keep_all
+from clvspark.lakehouse.subsets import rows_among, rows_beside
 from clvspark.lakehouse.texts import hash_columns
 
 # Beyond this share of changed records it is cheaper to take all for changed.

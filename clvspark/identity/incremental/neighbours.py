@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from clvspark.identity.blocking.candidates import block_keys
 from clvspark.identity.cleaning.shared_identifiers import bounded_attributes
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.subsets import rows_among, rows_beside
+from clvspark.lakehouse.subsets import rows_among, rows_beside
 
 
 def find_neighbours(

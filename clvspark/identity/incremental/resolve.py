@@ -53,8 +53,8 @@ from clvspark.identity.model.term_frequency import adjusted_columns, value_hash
 from clvspark.identity.model.train import IdentityModel
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.subsets import rows_among, rows_beside
 from clvspark.lakehouse.side_by_side import keep_all
+from clvspark.lakehouse.subsets import rows_among, rows_beside
 
 _UNBOUNDED = 2**62
 _PAIR_SCHEMA = (

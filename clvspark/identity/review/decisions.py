@@ -8,9 +8,9 @@ import igraph
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.identity.subsets import rows_among
 from clvspark.identity.tables import DECISION
 from clvspark.lakehouse.errors import ContractError
+from clvspark.lakehouse.subsets import rows_among
 
 Pair = tuple[str, str]
 _PAIR = ["unique_id_l", "unique_id_r"]
