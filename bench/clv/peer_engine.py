@@ -79,7 +79,8 @@ def run_pymc(customers: pd.DataFrame, name: str) -> Timed:
         )
 
     _, score_seconds = timed(score)
-    params = {key: float(model.fit_result[key]) for key in model.fit_result.data_vars}
+    # One chain of one draw.
+    params = {key: model.fit_result[key].item() for key in model.fit_result.data_vars}
     return {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "params": params}
 
 

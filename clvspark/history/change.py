@@ -50,10 +50,16 @@ class Changes:
 
 @dataclass(frozen=True)
 class Renewal:
-    """`now` takes the place of `before`, the rows that the tables had of it."""
+    """`now` takes the place of `before`, the rows that the tables had of it.
+
+    Parameters
+    ----------
+    persons : ``person_id`` of those with a day among either.
+    """
 
     now: Histories
     before: Histories
+    persons: DataFrame
 
 
 def renew_histories(
@@ -103,6 +109,7 @@ def renew_histories(
     return Renewal(
         Histories(bought, done, visits, summed),
         Histories(had, did, were, rows_among(before.days, days, *_DAY)),
+        days.select("person_id").distinct(),
     )
 
 

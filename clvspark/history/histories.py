@@ -42,7 +42,7 @@ class Histories:
 
 
 def build_histories(sources: Sources, *, default_margin_rate: float, gap_minutes: int) -> Histories:
-    """Histories of everybody, each record being of the person that its link says."""
+    """Histories of everybody, each record being of the person that its link says; kept in memory once they are read."""
     events = attach_person(sources.events, sources.links)
     orders = build_orders(events, sources.products, default_margin_rate=default_margin_rate)
     # Kept, as orders are held against the events before anything is written, and touches are read twice.
@@ -51,5 +51,5 @@ def build_histories(sources: Sources, *, default_margin_rate: float, gap_minutes
     )
     interactions = build_interactions(touches, attach_person(sources.answers, sources.links))
     (interactions,) = keep_all(interactions, eager=False)
-    days = summarise_person_days(orders, interactions)
+    (days,) = keep_all(summarise_person_days(orders, interactions), eager=False)
     return Histories(orders, interactions, build_sessions(touches), days)

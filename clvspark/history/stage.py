@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.attribution.stage import attribute_orders
+from clvspark.history.carried import carry_summaries
 from clvspark.history.change import Changes, Renewal, renew_histories
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
@@ -57,34 +58,33 @@ def run(lake: Lakehouse, config: HistoryConfig, as_of: date) -> RunReport:
 def _build(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
     """Bring the histories up to today; sum them up as of a day, of the past with the identities of then."""
     renewal = _find_renewal(run, lake, config)
-    if renewal is None:
-        _write_everything(run, lake, config)
-    else:
-        _write_renewal(run, lake, renewal)
+    today = _write_renewal(run, lake, renewal) if renewal else _write_everything(run, lake, config)
     all_of(
-        lambda: attribute_orders(run, lake, config.attribution),
-        lambda: _sum_up(run, lake, config, as_of),
+        lambda: attribute_orders(run, today.orders, today.interactions, config.attribution),
+        lambda: _sum_up(run, lake, today, renewal, config, as_of),
     )
 
 
-def _sum_up(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> None:
+def _sum_up(
+    run: Run,
+    lake: Lakehouse,
+    today: Histories,
+    renewal: Renewal | None,
+    config: HistoryConfig,
+    as_of: date,
+) -> None:
     """Summaries, relationships and key figures of a date; of the past with the identities of then."""
     links = lake.read(PERSON_LINK)
     if is_of_the_past(links, as_of):
         run.step("rebuilding the past")
         links = links_on(links, as_of)
-        histories = _list_histories(lake, links, config)
+        histories, renewal = _list_histories(lake, links, config), None
     else:
-        links, histories = _current_links(lake), _read_histories(lake)
+        links, histories = _current_links(lake), today
     days, orders = histories.days, histories.orders
     answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
     found = {
-        CLV_SUMMARY: summarise_purchases(
-            days,
-            as_of=as_of,
-            lags_days=config.summary_lags_days,
-            late_changes=list_late_changes(orders),
-        ),
+        CLV_SUMMARY: _summarise(run, lake, histories, renewal, config, as_of),
         RELATIONSHIP: describe_relationships(
             days,
             summarise_answers(answers, as_of=as_of),
@@ -94,6 +94,40 @@ def _sum_up(run: Run, lake: Lakehouse, config: HistoryConfig, as_of: date) -> No
         KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
     }
     run.overwrite_all(found, where=rows_of(as_of))
+
+
+def _summarise(
+    run: Run,
+    lake: Lakehouse,
+    histories: Histories,
+    renewal: Renewal | None,
+    config: HistoryConfig,
+    as_of: date,
+) -> DataFrame:
+    """history.clv_summary of a date; carried on from the last run's where that was of this date or one before."""
+    lags, late = config.summary_lags_days, list_late_changes(histories.orders)
+    since = None if renewal is None else _find_summarised(run, lake, as_of)
+    if renewal is None or since is None:
+        return summarise_purchases(histories.days, as_of=as_of, lags_days=lags, late_changes=late)
+    before = lake.read(CLV_SUMMARY).where(rows_of(since))
+    return carry_summaries(
+        before,
+        histories.days,
+        late,
+        renewal.persons,
+        since=since,
+        as_of=as_of,
+        lags_days=lags,
+    )
+
+
+def _find_summarised(run: Run, lake: Lakehouse, as_of: date) -> date | None:
+    """The date of the last run; None if it is later, or was of the past when that run summed it up."""
+    last = run.predecessor
+    if last is None or last.as_of is None or last.as_of > as_of:
+        return None
+    links = lake.read(PERSON_LINK, version=last.input_versions[PERSON_LINK.name])
+    return None if is_of_the_past(links, last.as_of) else last.as_of
 
 
 def _list_histories(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> Histories:
@@ -118,7 +152,8 @@ def _current_links(lake: Lakehouse) -> DataFrame:
     return lake.read(PERSON_LINK).where("valid_to IS NULL")
 
 
-def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
+def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> Histories:
+    """Build and write everything; what was written is still in memory for what is made of it."""
     built = _list_histories(lake, _current_links(lake), config)
     _reconcile(run, lake.read(EVENT), built.orders)
     tables = {
@@ -128,6 +163,7 @@ def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> None:
         PERSON_DAY: built.days,
     }
     run.overwrite_all(tables, cached=True)
+    return built
 
 
 def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
@@ -158,7 +194,7 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
     )
 
 
-def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> None:
+def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> Histories:
     """Replace what was by what is; orders are held against the events before anything is written."""
     now, before = renewal.now, renewal.before
     kept = rows_beside(lake.read(ORDER), before.orders.select("order_id").distinct(), "order_id")
@@ -177,6 +213,7 @@ def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> None:
         return table, (changed, gone)
 
     run.merge_all(dict(side_by_side(differ, pairs)))
+    return _read_histories(lake)
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata, resources
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -96,11 +96,12 @@ class Run:
             self.lake.log.version(t) == last.output_versions.get(n) for n, t in self._writes.items()
         )
 
-    @property
+    @cached_property
     def predecessor(self) -> LastRun | None:
         """The newest successful run of the stage, for whatever date, if this one may build upon what it left.
 
-        None where configuration or code were other ones, or where its tables are not as it left them.
+        None where configuration or code were other ones, or where its tables were not as it left them when this was
+        first asked; ask before anything is written.
         """
         last = self.lake.log.newest_success(self.stage)
         if last is None or last.basis != self.basis or self.lake.log.force:

@@ -56,6 +56,7 @@ _REMEMBERED = ("fingerprint", "output_versions", "input_versions", "basis", "end
 class LastRun:
     """What the newest successful run of a stage left behind."""
 
+    as_of: date | None
     fingerprint: str
     output_versions: dict[str, int]
     input_versions: dict[str, int]
@@ -151,7 +152,7 @@ class RunLog:
                 {name: version for name, version in of.items() if version is not None}
                 for of in (outputs, run.input_versions)
             )
-            done = LastRun(run.fingerprint, left, read, run.basis, now)
+            done = LastRun(run.as_of, run.fingerprint, left, read, run.basis, now)
             self._last[run.stage, str(run.as_of)] = done
 
     def flush(self) -> None:
@@ -176,6 +177,7 @@ class RunLog:
         )
         return {
             (row["stage"], str(row["as_of_date"])): LastRun(
+                row["as_of_date"],
                 row["fingerprint"],
                 json.loads(row["output_versions"]),
                 json.loads(row["input_versions"]),

@@ -17,8 +17,8 @@ from clvspark.history.attribution.channels import (
 from clvspark.history.attribution.config import AttributionConfig
 from clvspark.history.attribution.paths import build_paths, list_touchpoints, net_refunds
 from clvspark.history.attribution.shares import ChannelValues, share_orders, sum_by_method
-from clvspark.history.tables import ATTRIBUTION, INTERACTION, ORDER
-from clvspark.lakehouse import Lakehouse, Run
+from clvspark.history.tables import ATTRIBUTION, ORDER
+from clvspark.lakehouse import Run
 from clvspark.lakehouse.errors import ContractError
 from clvspark.lakehouse.side_by_side import keep_all
 
@@ -26,19 +26,23 @@ from clvspark.lakehouse.side_by_side import keep_all
 _MOST_COUNTS = (MOST_CHANNELS + 2) ** 2 + 1
 
 
-def attribute_orders(run: Run, lake: Lakehouse, config: AttributionConfig) -> None:
-    """Bring history.attribution up to the orders and interactions; ContractError if it does not add up to them."""
-    orders = lake.read(ORDER)
+def attribute_orders(
+    run: Run, orders: DataFrame, interactions: DataFrame, config: AttributionConfig
+) -> None:
+    """Bring history.attribution up to the orders and interactions; ContractError if it does not add up to them.
+
+    In: history.order, history.interaction.
+    """
     touchpoints = list_touchpoints(
-        lake.read(INTERACTION),
+        interactions,
         always=config.touchpoints,
         with_campaign=config.touchpoints_with_campaign,
     )
     (paths,) = keep_all(
-        build_paths(net_refunds(orders), touchpoints, window_days=config.window_days)
+        build_paths(net_refunds(orders), touchpoints, window_days=config.window_days), eager=False
     )
     values = value_channels(paths, config)
-    (shared,) = keep_all(share_orders(paths, config=config, channel_values=values))
+    (shared,) = keep_all(share_orders(paths, config=config, channel_values=values), eager=False)
     refuse_unequal_sums(orders, shared, config)
     run.overwrite(ATTRIBUTION, shared, cached=True)
 

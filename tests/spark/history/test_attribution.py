@@ -181,7 +181,7 @@ def test_what_the_stage_writes_adds_up_or_is_not_written(
     config = AttributionConfig(methods=["last"])  # type: ignore[call-arg]
     runs = {"as_of": None, "config": config, "reads": (), "writes": (ATTRIBUTION,)}
     with lake.writing("history"), lake.run("attribution", **runs) as run:
-        attribute_orders(run, lake, config)
+        attribute_orders(run, lake.read(ORDER), lake.read(INTERACTION), config)
     written = lake.read(ATTRIBUTION).collect()
     assert sorted(row["order_id"] for row in written) == ["lost", "o1", "o2", "o3"]
     monkeypatch.setattr(stage, "share_orders", lambda *a, **k: share_orders(*a, **k).limit(1))
@@ -190,7 +190,7 @@ def test_what_the_stage_writes_adds_up_or_is_not_written(
         pytest.raises(ContractError, match="The table was left as it was"),
         lake.run("attribution", **runs) as run,
     ):
-        attribute_orders(run, lake, config)
+        attribute_orders(run, lake.read(ORDER), lake.read(INTERACTION), config)
     assert sorted(lake.read(ATTRIBUTION).collect()) == sorted(written)
 
 
