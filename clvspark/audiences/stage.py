@@ -25,7 +25,7 @@ from clvspark.audiences.tables import (
     membership_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
+from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, standing_purchases
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
@@ -112,7 +112,7 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     # Who has absorbed a member since was one.
     before = members_of_today(inside, lake.read_or_empty(ALIAS)).localCheckpoint(eager=False)
     profiles = build_profiles(
-        _gather_evidence(lake, links, before, consent), conditions, as_of=as_of
+        _gather_evidence(lake, links, before, consent, as_of), conditions, as_of=as_of
     ).localCheckpoint(eager=False)
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
     after = update_membership(then, members, as_of=as_of).localCheckpoint()
@@ -129,19 +129,10 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
 
 
 def _gather_evidence(
-    lake: Lakehouse, links: DataFrame, before: DataFrame, consent: DataFrame
+    lake: Lakehouse, links: DataFrame, before: DataFrame, consent: DataFrame, as_of: date
 ) -> Evidence:
     unread = lake.read_or_empty(UNREAD_ADDRESS)
     people = links.select("source_system", "source_record_id", "person_id")
-    orders = (
-        lake.read(ORDER)
-        .where("person_id IS NOT NULL")
-        .select(
-            "person_id",
-            F.when(F.col("is_purchase"), "order").otherwise("refund").alias("type"),
-            F.col("ordered_at").alias("at"),
-        )
-    )
     others = lake.read(INTERACTION).select(
         "person_id", F.col("interaction_type").alias("type"), F.col("occurred_at").alias("at")
     )
@@ -155,9 +146,22 @@ def _gather_evidence(
         consent=consent_by_channel(consent, CHANNELS),
         emails=judge_entries(entries, consent),
         surveys=lake.read(SURVEY_RESPONSE).join(people, on=["source_system", "source_record_id"]),
-        happenings=orders.unionByName(others),
+        happenings=list_sales(lake.read(ORDER), as_of=as_of).unionByName(others),
         memberships=before,
     )
+
+
+def list_sales(orders: DataFrame, *, as_of: date) -> DataFrame:
+    """Orders of persons that stand on a date, and refunds until then: ``person_id, type, at``.
+
+    In: history.order. An order that was cancelled is none, and neither its cancellation nor an adjustment is a refund.
+    """
+    known = orders.where("person_id IS NOT NULL")
+    known = known.where(F.col("ordered_at") < F.lit(as_of).cast("timestamp"))
+    at = F.col("ordered_at").alias("at")
+    bought = standing_purchases(known).select("person_id", F.lit("order").alias("type"), at)
+    refunds = known.where("row_type = 'refund'")
+    return bought.unionByName(refunds.select("person_id", F.lit("refund").alias("type"), at))
 
 
 def _refuse_changed_rules(lake: Lakehouse, config: AudiencesConfig) -> None:

@@ -157,8 +157,10 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     plots = {}
     if champion in found.newest:
         run.step("drawing the champion")
-        days, fold = lake.read(PERSON_DAY), folds[0]
-        plots = draw_champion(found, champion, cases, days, fold=fold, config=config, as_of=as_of)
+        days, orders, fold = lake.read(PERSON_DAY), lake.read_or_empty(ORDER), folds[0]
+        plots = draw_champion(
+            found, champion, cases, days, orders, fold=fold, config=config, as_of=as_of
+        )
     _publish_models(run, lake, config, found, backtest, {champion: plots}, as_of)
 
 
@@ -168,6 +170,7 @@ def _cases(
     """Purchase histories at the origins of the folds, with what came before and after: rows of `join_windows`."""
     windows = count_windows(
         lake.read(PERSON_DAY),
+        lake.read_or_empty(ORDER),
         origins=[fold.origin for fold in folds],
         window_days=config.holdout_days,
         value=config.value,

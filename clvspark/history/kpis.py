@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from clvspark.history.config import KpiConfig
 from clvspark.history.surveys import is_detractor, is_promoter
-from clvspark.history.tables import EVERY_CHANNEL, KPI
+from clvspark.history.tables import EVERY_CHANNEL, KPI, standing_purchases
 
 _CELL = ["channel", "month"]
 
@@ -46,11 +46,12 @@ def list_purchases(orders: DataFrame, *, as_of: date) -> DataFrame:
     """Purchase days of persons before `as_of`, in each channel and over all.
 
     In: history.order. Out: ``person_id, channel, day, month, orders, revenue``, and the channel of the day's first
-    order, ``opened_in``. Refunds change no revenue here: they are of other days.
+    order, ``opened_in``. An order that was cancelled before `as_of` is no purchase. Refunds change no revenue here:
+    they are of other days.
     """
     day = F.to_date("ordered_at").alias("day")
-    mine = orders.where("is_purchase AND person_id IS NOT NULL").select("*", day)
-    mine = mine.where(F.col("day") < F.lit(as_of))
+    known = orders.where("person_id IS NOT NULL").select("*", day)
+    mine = standing_purchases(known.where(F.col("day") < F.lit(as_of)))
     placed = mine.withColumnRenamed("channel", "opened_in").withColumn(
         "channel", F.explode(F.array("opened_in", F.lit(EVERY_CHANNEL)))
     )

@@ -61,14 +61,17 @@ def tabulate_outcomes(
     In: ``audience_id, person_id, split_group`` of everyone assigned; history.person_day. Out: ``audience_id,
     outcome, split_group, value, persons, total, squares``; `value` is the outcome to two significant digits, so
     that there are a few hundred rows a group however many persons; `total` and `squares` are exact sums.
+    Purchases are those of the window less what was cancelled in it, whenever that was bought, as revenue and margin
+    are.
     """
     end = as_of + timedelta(days=window_days)
     window = days.where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
     money = "decimal(18,2)"
+    standing = F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
     sums = window.groupBy("person_id").agg(
         F.sum("margin").cast(money).alias("margin"),
         F.sum("net_revenue").cast(money).alias("revenue"),
-        F.sum("orders").cast(money).alias("purchases"),
+        standing.cast(money).alias("purchases"),
     )
     nothing = F.lit(0).cast(money)
     judged = people.join(sums, on="person_id", how="left").select(

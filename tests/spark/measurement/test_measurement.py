@@ -136,7 +136,7 @@ def test_tables_of_outcomes_stay_small_however_many_amounts(spark: SparkSession)
     bought = spark.range(20_000).selectExpr(
         "concat('p', id) AS person_id", f"DATE'{APRIL}' AS day", "1 AS orders", "0 AS refunds",
         "CAST(id / 10 - 100 AS decimal(18,2)) AS net_revenue", "CAST(id AS decimal(18,2)) AS margin",
-        "0 AS interactions",
+        "0 AS interactions", "0 AS cancellations",
     )  # fmt: skip
     table = tabulate_outcomes(people, bought, as_of=APRIL, window_days=1).where(
         "outcome = 'revenue'"
