@@ -27,6 +27,8 @@ _EVENT_TYPES = (
     "push_sent",
     "push_delivered",
     "push_opened",
+    "push_unsubscribed",
+    "sms_unsubscribed",
     "coupon_redeemed",
     "store_visit",
     "call",
