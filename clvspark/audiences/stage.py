@@ -26,7 +26,7 @@ from clvspark.audiences.tables import (
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, standing_purchases
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
@@ -97,7 +97,7 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         return
     # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
     past = membership_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1))
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     consent = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
     (then, consent), *_ = all_of(
         lambda: keep_all(past, consent),

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import Value
 from clvspark.history.tables import days_as_known
+from clvspark.lakehouse.table import MONEY
 
-_MONEY = "decimal(18,2)"
 _SUMS = ("purchases_before", "value_before", "purchases_after", "value_after")
 
 
@@ -58,7 +58,7 @@ def count_windows(
 
     def worth(part: str, within: Column) -> Column:
         amount = F.when(within, F.col(money)).otherwise(F.lit(0))
-        return F.sum(amount).cast(_MONEY).cast("double").alias(part)
+        return F.sum(amount).cast(MONEY).cast("double").alias(part)
 
     found = stood.groupBy("person_id", "origin").agg(
         F.count_if(bought & ~after).cast("double").alias("purchases_before"),

@@ -10,8 +10,7 @@ from pyspark.sql import functions as F
 from clvspark.history.config import RelationshipConfig
 from clvspark.history.rfm import first_that_holds, score_rfm
 from clvspark.history.tables import RELATIONSHIP, days_as_known
-
-_MONEY = "decimal(18,2)"
+from clvspark.lakehouse.table import MONEY
 
 
 def describe_relationships(
@@ -69,7 +68,7 @@ def observe_purchases(known: DataFrame, *, as_of: date, config: RelationshipConf
         F.min(bought).alias("_first"),
         F.max(bought).alias("_last"),
         F.count(bought).cast("int").alias("frequency"),
-        F.sum("net_revenue").cast(_MONEY).alias("monetary"),
+        F.sum("net_revenue").cast(MONEY).alias("monetary"),
         F.coalesce(F.sum(F.when(is_recent, F.col("net_revenue"))), F.lit(0)).alias("_recent"),
     )
     columns = {

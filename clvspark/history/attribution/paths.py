@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from clvspark.lakehouse.table import MONEY
+
 UNATTRIBUTED, DIRECT = "none", "direct"
 """Event and channel of an order that no touchpoint led to."""
 
-_MONEY = "decimal(18,2)"
-_ORDER = (
-    "struct<order_id string, ordered_at timestamp, net_revenue decimal(18,2), margin decimal(18,2)>"
-)
+_ORDER = f"struct<order_id string, ordered_at timestamp, net_revenue {MONEY}, margin {MONEY}>"
 _STEP = (
     "person_id",
     "path",
@@ -59,8 +58,8 @@ def net_refunds(orders: DataFrame) -> DataFrame:
             ),
             F.min(F.when(bought, F.col("ordered_at"))).alias("bought_at"),
             F.min("ordered_at").alias("ordered_at"),
-            F.sum("net_revenue").cast(_MONEY).alias("net_revenue"),
-            F.sum("margin").cast(_MONEY).alias("margin"),
+            F.sum("net_revenue").cast(MONEY).alias("net_revenue"),
+            F.sum("margin").cast(MONEY).alias("margin"),
         )
     )
 
