@@ -94,7 +94,7 @@ EVENT = Table(
         Column(
             "net_revenue",
             "decimal(18,2)",
-            "gross_revenue - discount, without tax",
+            "gross_revenue - discount, without tax; of prices that include it the tax is taken out",
             unit=_MONEY,
             check=f"abs(net_revenue) <= {MOST_REVENUE}",
         ),
