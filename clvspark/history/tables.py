@@ -219,6 +219,7 @@ SEGMENTS = (
     "hibernating",
 )
 EVERY_CHANNEL = "all"
+ALL_CHANNELS, ONE_CHANNEL = "all_channels", "one_channel"
 ATTRIBUTION = Table(
     "history.attribution",
     "Credit of one touchpoint for one order of a person by one method; refunds are taken off their order.",
@@ -316,7 +317,14 @@ KPI = Table(
         Column("as_of_date", "date", key=True),
         Column("period_starts_on", "date", "first day of the month", key=True),
         Column("kpi", "string", key=True),
-        Column("channel", "string", "all: over all channels", key=True),
+        Column(
+            "grain",
+            "string",
+            "whether it is over all channels or of one, whatever that one is called",
+            key=True,
+            allowed=(ALL_CHANNELS, ONE_CHANNEL),
+        ),
+        Column("channel", "string", "of grain all_channels: all", key=True),
         Column("value", "double", required=True),
     ),
 )
