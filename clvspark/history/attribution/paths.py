@@ -46,9 +46,11 @@ def net_refunds(orders: DataFrame) -> DataFrame:
     """Orders of persons, what was refunded of them taken off, so that a refund is shared as its order was.
 
     In: history.order. Out: one row an order: ``order_id, person_id, bought_at, ordered_at, net_revenue, margin``.
-    ``bought_at`` is NULL where only a refund is known of the order.
+    ``bought_at`` is NULL where only a refund is known of the order. A cancelled order has come to nothing: nobody is
+    credited for it, and no path leads to it.
     """
     bought = F.col("is_purchase")
+    is_cancelled = F.coalesce(F.bool_or(F.col("row_type") == "cancellation"), F.lit(False))
     return (
         orders.where("person_id IS NOT NULL")
         .groupBy("order_id")
@@ -60,7 +62,10 @@ def net_refunds(orders: DataFrame) -> DataFrame:
             F.min("ordered_at").alias("ordered_at"),
             F.sum("net_revenue").cast(MONEY).alias("net_revenue"),
             F.sum("margin").cast(MONEY).alias("margin"),
+            is_cancelled.alias("_is_cancelled"),
         )
+        .where("NOT _is_cancelled")
+        .drop("_is_cancelled")
     )
 
 
