@@ -12,7 +12,7 @@ from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.deciles import list_values, rank_deciles, sum_look_backs
 from clvspark.audiences.evaluate import evaluate_audiences
 from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
-from clvspark.audiences.profile import Evidence, build_profiles
+from clvspark.audiences.profile import Evidence, build_profiles, list_sales
 from clvspark.audiences.tables import (
     DECILE,
     DEFINITION,
@@ -25,7 +25,7 @@ from clvspark.audiences.tables import (
     membership_on,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, standing_purchases
+from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
@@ -149,19 +149,6 @@ def _gather_evidence(
         happenings=list_sales(lake.read(ORDER), as_of=as_of).unionByName(others),
         memberships=before,
     )
-
-
-def list_sales(orders: DataFrame, *, as_of: date) -> DataFrame:
-    """Orders of persons that stand on a date, and refunds until then: ``person_id, type, at``.
-
-    In: history.order. An order that was cancelled is none, and neither its cancellation nor an adjustment is a refund.
-    """
-    known = orders.where("person_id IS NOT NULL")
-    known = known.where(F.col("ordered_at") < F.lit(as_of).cast("timestamp"))
-    at = F.col("ordered_at").alias("at")
-    bought = standing_purchases(known).select("person_id", F.lit("order").alias("type"), at)
-    refunds = known.where("row_type = 'refund'")
-    return bought.unionByName(refunds.select("person_id", F.lit("refund").alias("type"), at))
 
 
 def _refuse_changed_rules(lake: Lakehouse, config: AudiencesConfig) -> None:

@@ -50,10 +50,9 @@ def observe_purchases(known: DataFrame, *, as_of: date, config: RelationshipConf
 
     In: rows of `days_as_known`. Out: one row a person and lag: ``person_id, lag_days, age_days, recency_days,
     frequency, monetary, usual_gap_days, spend_trend``. The last day counted is the day before, and an order that was
-    cancelled by then is no purchase. ``usual_gap_days`` is the
-    mean time between the person's purchase days, ``first_gap_days`` for one purchase, and at least
-    ``shortest_gap_days``. ``spend_trend`` is net revenue a day within ``trend_days`` against that of the days
-    before them; NULL unless these are as many.
+    cancelled by then is no purchase. ``usual_gap_days`` is the mean time between the person's purchase days,
+    ``first_gap_days`` for one purchase, and at least ``shortest_gap_days``. ``spend_trend`` is net revenue a day within
+    ``trend_days`` against that of the days before them; NULL unless these are as many.
     """
     lags = F.explode(F.array(F.lit(0), F.lit(config.compare_days))).alias("lag_days")
     last_counted = F.date_sub(F.lit(as_of), F.col("lag_days") + 1)

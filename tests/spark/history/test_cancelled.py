@@ -10,7 +10,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from support import cancelled
 
-from clvspark.audiences.stage import list_sales
 from clvspark.clv.challenger.features import build_features
 from clvspark.clv.curves import count_daily
 from clvspark.clv.folds import count_windows
@@ -21,11 +20,9 @@ from clvspark.history.relationship import describe_relationships
 from clvspark.history.surveys import name_answers, summarise_answers
 from clvspark.history.tables import INTERACTION
 from clvspark.identity.tables import PERSON_LINK
-from clvspark.measurement.outcomes import tabulate_outcomes
 from clvspark.sources.tables import SURVEY_RESPONSE
 
 BEFORE, AFTER, APRIL = date(2026, 3, 15), date(2026, 3, 21), date(2026, 4, 1)
-PEOPLE = ["ann", "bob", "cid"]
 # Purchase days; bob and cid have none that stands.
 EXPECTED = {BEFORE: {"ann": 2}, AFTER: {"ann": 1}}
 
@@ -48,7 +45,6 @@ def test_all_readers_count_the_same_purchases(spark: SparkSession, on: date) -> 
     summary = summarise_purchases(
         days, as_of=on, lags_days=[0], late_changes=list_late_changes(orders)
     )
-    sales = list_sales(orders, as_of=on).where("type = 'order'").groupBy("person_id")
     related = describe_relationships(days, said, as_of=on, config=config, orders=orders)
     daily = count_daily(days, orders, origin=on, until=on)
     counted = {
@@ -56,7 +52,6 @@ def test_all_readers_count_the_same_purchases(spark: SparkSession, on: date) -> 
         "relationship": related.select("person_id", "frequency"),
         "backtest": windows.where("purchases_before > 0").select("person_id", "purchases_before"),
         "features": features.select("person_id", "purchase_days"),
-        "audiences": sales.count(),
     }
     found = {name: dict(map(tuple, rows.collect())) for name, rows in counted.items()}
     found["curves"] = {"ann": int(daily[["first", "repeats"]].to_numpy().sum())}
@@ -81,17 +76,3 @@ def test_key_figures_leave_out_what_was_cancelled_by_the_date(spark: SparkSessio
     found = tabulate_kpis(cancelled.orders(spark), answers, as_of=APRIL, config=config)
     figures = {r["kpi"]: r["value"] for r in found.where("channel = 'web'").collect()}
     assert (figures["orders"], figures["revenue"], figures["active_customers"]) == (1, 10, 1)
-
-
-def test_only_refunds_are_refunds(spark: SparkSession) -> None:
-    refunds = list_sales(cancelled.orders(spark), as_of=APRIL).where("type = 'refund'").collect()
-    assert [(row["person_id"], row["at"].day) for row in refunds] == [("ann", 5)]
-
-
-def test_purchases_of_an_experiment_are_net_of_cancellations(spark: SparkSession) -> None:
-    columns = "audience_id string, person_id string, split_group string"
-    people = spark.createDataFrame([("a", person, "treatment") for person in PEOPLE], columns)
-    table = tabulate_outcomes(
-        people, cancelled.days(spark), as_of=date(2026, 3, 1), window_days=31
-    ).where("outcome = 'purchases'")
-    assert {row["value"]: row["persons"] for row in table.collect()} == {1.0: 1, 0.0: 2}
