@@ -24,7 +24,7 @@ from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT, OUTBOX, TABLES
 from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP, later_evaluation
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
@@ -92,7 +92,7 @@ def _activate(run: Run, lake: Lakehouse, config: ActivationConfig, as_of: date) 
     identifiers: list[str] = sorted({d.identifier for d in config.destinations}) or ["email"]
     # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
     until = F.lit(as_of + timedelta(days=1)).cast("timestamp")
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     consent = read_consent(lake, links, until=until, later_refusals=True)
     listed = [_entries(lake, name) for name in identifiers]
     members, consent, *listed = keep_all(members, consent, *listed)
@@ -158,7 +158,7 @@ def _refuse_changed_identifiers(lake: Lakehouse, config: ActivationConfig) -> No
 
 
 def _entries(lake: Lakehouse, identifier: str) -> DataFrame:
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     records = lake.read_or_empty(CUSTOMER_RECORD)
     return list_entries(lake.read(PERSON), records, links, identifier)
 

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.audiences.rules import Condition, Event, ValueName
+from clvspark.history.tables import standing_purchases
 from clvspark.privacy.identifiers import normalise_identifier
 
 VALUE_COLUMNS = [*get_args(ValueName), "lifecycle_stage"]
@@ -72,6 +73,19 @@ def build_profiles(
         counts = _count_events(evidence.happenings, wanted, as_of)
         profiles = profiles.join(counts, on="person_id", how="left").fillna(0, subset=events)
     return profiles
+
+
+def list_sales(orders: DataFrame, *, as_of: date) -> DataFrame:
+    """Orders of persons that stand on a date, and refunds until then: ``person_id, type, at``.
+
+    In: history.order. An order that was cancelled is none, and neither its cancellation nor an adjustment is a refund.
+    """
+    known = orders.where("person_id IS NOT NULL")
+    known = known.where(F.col("ordered_at") < F.lit(as_of).cast("timestamp"))
+    at = F.col("ordered_at").alias("at")
+    bought = standing_purchases(known).select("person_id", F.lit("order").alias("type"), at)
+    refunds = known.where("row_type = 'refund'")
+    return bought.unionByName(refunds.select("person_id", F.lit("refund").alias("type"), at))
 
 
 def event_column(event: Event) -> str:

@@ -12,7 +12,7 @@ from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.deciles import list_values, rank_deciles, sum_look_backs
 from clvspark.audiences.evaluate import evaluate_audiences
 from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
-from clvspark.audiences.profile import Evidence, build_profiles
+from clvspark.audiences.profile import Evidence, build_profiles, list_sales
 from clvspark.audiences.tables import (
     DECILE,
     DEFINITION,
@@ -26,7 +26,7 @@ from clvspark.audiences.tables import (
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
@@ -97,7 +97,7 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
         return
     # Of the day before, not of the last evaluation: a second one of the same date comes to the same.
     past = membership_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of - timedelta(days=1))
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     consent = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
     (then, consent), *_ = all_of(
         lambda: keep_all(past, consent),
@@ -112,7 +112,7 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     # Who has absorbed a member since was one.
     before = members_of_today(inside, lake.read_or_empty(ALIAS)).localCheckpoint(eager=False)
     profiles = build_profiles(
-        _gather_evidence(lake, links, before, consent), conditions, as_of=as_of
+        _gather_evidence(lake, links, before, consent, as_of), conditions, as_of=as_of
     ).localCheckpoint(eager=False)
     members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
     after = update_membership(then, members, as_of=as_of).localCheckpoint()
@@ -129,19 +129,10 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
 
 
 def _gather_evidence(
-    lake: Lakehouse, links: DataFrame, before: DataFrame, consent: DataFrame
+    lake: Lakehouse, links: DataFrame, before: DataFrame, consent: DataFrame, as_of: date
 ) -> Evidence:
     unread = lake.read_or_empty(UNREAD_ADDRESS)
     people = links.select("source_system", "source_record_id", "person_id")
-    orders = (
-        lake.read(ORDER)
-        .where("person_id IS NOT NULL")
-        .select(
-            "person_id",
-            F.when(F.col("is_purchase"), "order").otherwise("refund").alias("type"),
-            F.col("ordered_at").alias("at"),
-        )
-    )
     others = lake.read(INTERACTION).select(
         "person_id", F.col("interaction_type").alias("type"), F.col("occurred_at").alias("at")
     )
@@ -155,7 +146,7 @@ def _gather_evidence(
         consent=consent_by_channel(consent, CHANNELS),
         emails=judge_entries(entries, consent),
         surveys=lake.read(SURVEY_RESPONSE).join(people, on=["source_system", "source_record_id"]),
-        happenings=orders.unionByName(others),
+        happenings=list_sales(lake.read(ORDER), as_of=as_of).unionByName(others),
         memberships=before,
     )
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.fit import DAYS_PER_UNIT
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
+from clvspark.history.tables import days_as_known
 
 MOST_REPEATS = 7
 """Customers with so many repeat purchases or more are one group."""
@@ -20,16 +21,21 @@ MOST_REPEATS = 7
 _GRID = 40
 
 
-def count_daily(days: DataFrame, *, origin: date, until: date) -> pd.DataFrame:
+def count_daily(
+    days: DataFrame, orders: DataFrame | None, *, origin: date, until: date
+) -> pd.DataFrame:
     """First and repeat purchase days on each day before `until`, of everybody who had bought before `origin`.
 
-    In: history.person_day. Out: ``day, first, repeats``, one row a day on which anything happened.
+    In: history.person_day; history.order. Out: ``day, first, repeats``, one row a day on which anything happened. An
+    order that was cancelled before `until` is no purchase.
     """
-    bought = days.where((F.col("orders") > 0) & (F.col("day") < F.lit(until)))
+    known = days_as_known(days, orders).where(F.col("known_on") < F.lit(until))
+    stood = known.groupBy("person_id", "day").agg(F.sum("orders").alias("orders"))
+    bought = stood.where("orders > 0")
     first = bought.groupBy("person_id").agg(F.min("day").alias("_first"))
-    known = bought.join(first.where(F.col("_first") < F.lit(origin)), on="person_id", how="inner")
+    theirs = bought.join(first.where(F.col("_first") < F.lit(origin)), on="person_id", how="inner")
     is_first = F.col("day") == F.col("_first")
-    counted = known.groupBy("day").agg(
+    counted = theirs.groupBy("day").agg(
         F.count_if(is_first).alias("first"), F.count_if(~is_first).alias("repeats")
     )
     return counted.orderBy("day").toPandas()

@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import Value
+from clvspark.history.tables import days_as_known
+from clvspark.lakehouse.table import MONEY
 
-_MONEY = "decimal(18,2)"
 _SUMS = ("purchases_before", "value_before", "purchases_after", "value_after")
 
 
@@ -31,26 +32,35 @@ def list_folds(config: ClvConfig, as_of: date, first_purchase: date) -> list[Fol
 
 
 def count_windows(
-    days: DataFrame, *, origins: Sequence[date], window_days: int, value: Value
+    days: DataFrame,
+    orders: DataFrame | None,
+    *,
+    origins: Sequence[date],
+    window_days: int,
+    value: Value,
 ) -> DataFrame:
     """Purchase days and value of each person in the window before and the window after each origin.
 
-    In: history.person_day. Out: ``person_id, origin, purchases_before, value_before, purchases_after, value_after``,
-    one row a person and origin that has any. The origin is the first day after.
+    In: history.person_day; history.order. Out: ``person_id, origin, purchases_before, value_before, purchases_after,
+    value_after``, one row a person and origin that has any. The origin is the first day after. An order that was
+    cancelled before its window ended is no purchase, as in history.clv_summary.
     """
     money = "margin" if value == "margin" else "net_revenue"
     origin = F.explode(F.array(*(F.lit(one) for one in sorted(set(origins))))).alias("origin")
     distance = F.date_diff("day", "origin")
-    near = days.select("person_id", "day", "orders", money, origin).where(
-        distance.between(-window_days, window_days - 1)
-    )
     bought, after = F.col("orders") > 0, F.col("day") >= F.col("origin")
+    ends = F.when(after, F.date_add("origin", window_days)).otherwise(F.col("origin"))
+    near = days_as_known(days, orders).select("*", origin)
+    near = near.where(distance.between(-window_days, window_days - 1) & (F.col("known_on") < ends))
+    stood = near.groupBy("person_id", "origin", "day").agg(
+        F.sum("orders").alias("orders"), F.sum(money).alias(money)
+    )
 
     def worth(part: str, within: Column) -> Column:
         amount = F.when(within, F.col(money)).otherwise(F.lit(0))
-        return F.sum(amount).cast(_MONEY).cast("double").alias(part)
+        return F.sum(amount).cast(MONEY).cast("double").alias(part)
 
-    found = near.groupBy("person_id", "origin").agg(
+    found = stood.groupBy("person_id", "origin").agg(
         F.count_if(bought & ~after).cast("double").alias("purchases_before"),
         worth("value_before", ~after),
         F.count_if(bought & after).cast("double").alias("purchases_after"),

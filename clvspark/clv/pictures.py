@@ -23,6 +23,7 @@ def draw_champion(
     champion: str,
     cases: DataFrame,
     days: DataFrame,
+    orders: DataFrame,
     *,
     fold: Fold,
     config: ClvConfig,
@@ -30,10 +31,11 @@ def draw_champion(
 ) -> dict[str, dict[str, Any]]:
     """Vega-Lite by file name: how the champion of the newest fold did, what it takes customers for.
 
-    In: rows of `join_windows`, history.person_day. Counts and means alone are in them, of no one customer.
+    In: rows of `join_windows`, history.person_day, history.order. Counts and means alone are in them, of no one
+    customer.
     """
     model = found.newest[champion]
-    daily = count_daily(days, origin=fold.origin, until=as_of)
+    daily = count_daily(days, orders, origin=fold.origin, until=as_of)
     tracked = track_purchases(model, daily, until=as_of)
     known = cases.where(F.col("lag_days") == fold.lag_days)
     averages = average_by_repeats(known, found.newest, holdout_days=config.holdout_days)

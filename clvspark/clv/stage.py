@@ -30,16 +30,15 @@ from clvspark.clv.score import score_customers
 from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL, VALUE_CHANGE
 from clvspark.clv.value_change import compare_values, read_last_state
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import PERSON_LINK
+from clvspark.identity.tables import PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.tracking import open_tracker
-from clvspark.sources.tables import SURVEY_RESPONSE
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
-_FIT_READS = (CLV_SUMMARY, PERSON_DAY, ORDER, INTERACTION, PERSON_LINK, SURVEY_RESPONSE)
+_FIT_READS = (CLV_SUMMARY, PERSON_DAY, ORDER, INTERACTION)
 _FIT_WRITES = (MODEL, BACKTEST, BACKTEST_DECILE)
 _SHORTEST_HOLDOUT_DAYS = 7
 # Share of the repeat buyers from which it is told that the spend model does not see them.
@@ -97,7 +96,7 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
             "values have no intervals: nobody is valued, or the mean spend is close to infinite. Next step: look at "
             "'q' of GammaGammaModel in clv.model, and at the highest net_revenue of history.order."
         )
-    links = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read_or_empty(PERSON_LINK))
     return score_customers(
         now,
         then,
@@ -157,8 +156,10 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     plots = {}
     if champion in found.newest:
         run.step("drawing the champion")
-        days, fold = lake.read(PERSON_DAY), folds[0]
-        plots = draw_champion(found, champion, cases, days, fold=fold, config=config, as_of=as_of)
+        days, orders, fold = lake.read(PERSON_DAY), lake.read_or_empty(ORDER), folds[0]
+        plots = draw_champion(
+            found, champion, cases, days, orders, fold=fold, config=config, as_of=as_of
+        )
     _publish_models(run, lake, config, found, backtest, {champion: plots}, as_of)
 
 
@@ -168,6 +169,7 @@ def _cases(
     """Purchase histories at the origins of the folds, with what came before and after: rows of `join_windows`."""
     windows = count_windows(
         lake.read(PERSON_DAY),
+        lake.read_or_empty(ORDER),
         origins=[fold.origin for fold in folds],
         window_days=config.holdout_days,
         value=config.value,
@@ -178,17 +180,13 @@ def _cases(
 
 def _examples(lake: Lakehouse, folds: list[Fold], config: ClvConfig) -> DataFrame:
     """What the challenger learns from and is judged on: rows of `build_examples`."""
-    current = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
-    answers = lake.read_or_empty(SURVEY_RESPONSE).join(
-        current.select("source_system", "source_record_id", "person_id"),
-        on=["source_system", "source_record_id"],
-        how="inner",
-    )
+    interactions = lake.read_or_empty(INTERACTION)
+    answers = interactions.where("score IS NOT NULL")
     return build_examples(
         lake.read(PERSON_DAY),
         lake.read_or_empty(ORDER),
-        lake.read_or_empty(INTERACTION),
-        answers.select("person_id", "answered_at", "score"),
+        interactions,
+        answers.select("person_id", F.col("occurred_at").alias("answered_at"), "score"),
         folds=folds,
         config=config,
     )

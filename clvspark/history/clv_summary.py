@@ -9,8 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import CLV_SUMMARY
-
-_MONEY = "decimal(18,2)"
+from clvspark.lakehouse.table import MONEY
 
 
 def list_late_changes(orders: DataFrame) -> DataFrame:
@@ -81,8 +80,8 @@ def summarise_purchases(
         F.max(day_bought).alias("last_purchase_on"),
         F.count_if(bought).alias("purchase_days"),
         F.sum(F.when(bought, F.col("orders"))).cast("int").alias("orders"),
-        F.sum("net_revenue").cast(_MONEY).alias("historical_revenue"),
-        F.sum("margin").cast(_MONEY).alias("historical_margin"),
+        F.sum("net_revenue").cast(MONEY).alias("historical_revenue"),
+        F.sum("margin").cast(MONEY).alias("historical_margin"),
         F.min_by("revenue_of_day", day_bought).alias("first_revenue"),
         F.min_by("margin_of_day", day_bought).alias("first_margin"),
         # Summed as decimals, which come to the same in any order.
@@ -107,7 +106,7 @@ def _as_known(changes: DataFrame) -> DataFrame:
 
     Their amounts count in the sums of their own day already; to the day of the purchase they belong beside these.
     """
-    nothing = F.lit(0).cast(_MONEY)
+    nothing = F.lit(0).cast(MONEY)
     return changes.select(
         "person_id",
         F.col("bought_on").alias("day"),

@@ -10,9 +10,17 @@ from pyspark.sql import functions as F
 
 from clvspark.history.config import KpiConfig
 from clvspark.history.surveys import is_detractor, is_promoter
-from clvspark.history.tables import EVERY_CHANNEL, KPI
+from clvspark.history.tables import (
+    ALL_CHANNELS,
+    EVERY_CHANNEL,
+    KPI,
+    ONE_CHANNEL,
+    standing_purchases,
+)
 
+# A channel of NULL is all of them: no channel can be called so.
 _CELL = ["channel", "month"]
+_IS_TOTAL = "channel IS NULL"
 
 
 def tabulate_kpis(
@@ -32,7 +40,13 @@ def tabulate_kpis(
     )
     months = list_months(as_of, config.months)
     found = reduce(DataFrame.unionByName, figures).where(F.col("month").isin(*months))
-    columns = {"as_of_date": F.lit(as_of), "period_starts_on": F.col("month")}
+    grain = F.when(F.expr(_IS_TOTAL), ALL_CHANNELS).otherwise(ONE_CHANNEL)
+    columns = {
+        "as_of_date": F.lit(as_of),
+        "period_starts_on": F.col("month"),
+        "grain": grain,
+        "channel": F.coalesce("channel", F.lit(EVERY_CHANNEL)),
+    }
     return found.where("value IS NOT NULL").withColumns(columns).select(*KPI.names)
 
 
@@ -45,15 +59,15 @@ def list_months(as_of: date, count: int) -> list[date]:
 def list_purchases(orders: DataFrame, *, as_of: date) -> DataFrame:
     """Purchase days of persons before `as_of`, in each channel and over all.
 
-    In: history.order. Out: ``person_id, channel, day, month, orders, revenue``, and the channel of the day's first
-    order, ``opened_in``. Refunds change no revenue here: they are of other days.
+    In: history.order. Out: ``person_id, channel, day, month, orders, revenue``, the channel NULL over all, and the
+    channel of the day's first order, ``opened_in``. An order that was cancelled before `as_of` is no purchase. Refunds
+    change no revenue here: they are of other days.
     """
     day = F.to_date("ordered_at").alias("day")
-    mine = orders.where("is_purchase AND person_id IS NOT NULL").select("*", day)
-    mine = mine.where(F.col("day") < F.lit(as_of))
-    placed = mine.withColumnRenamed("channel", "opened_in").withColumn(
-        "channel", F.explode(F.array("opened_in", F.lit(EVERY_CHANNEL)))
-    )
+    known = orders.where("person_id IS NOT NULL").select("*", day)
+    mine = standing_purchases(known.where(F.col("day") < F.lit(as_of)))
+    placed = mine.withColumnRenamed("channel", "opened_in")
+    placed = placed.withColumn("channel", _each_and_total("opened_in"))
     by_day = placed.groupBy("person_id", "channel", "day").agg(
         F.count(F.lit(1)).alias("orders"),
         F.sum("net_revenue").alias("revenue"),
@@ -68,11 +82,11 @@ def count_new_customers(bought: DataFrame) -> DataFrame:
     In: rows of `list_purchases`. Out: ``channel, month, kpi, value``.
     """
     first = (
-        bought.where(F.col("channel") == EVERY_CHANNEL)
+        bought.where(_IS_TOTAL)
         .groupBy("person_id")
         .agg(F.min("month").alias("month"), F.min_by("opened_in", "day").alias("_opened_in"))
     )
-    placed = first.withColumn("channel", F.explode(F.array("_opened_in", F.lit(EVERY_CHANNEL))))
+    placed = first.withColumn("channel", _each_and_total("_opened_in"))
     counts = placed.groupBy(*_CELL).agg(F.count(F.lit(1)).cast("double").alias("new_customers"))
     return _by_kpi(counts, ["new_customers"])
 
@@ -169,7 +183,7 @@ def measure_satisfaction(
     """
     known = answers.where(F.col("answered_on") < F.lit(as_of))
     known = known.withColumn("month", F.trunc("answered_on", "month"))
-    days = bought.where(F.col("channel") == EVERY_CHANNEL).select("person_id", "day")
+    days = bought.where(_IS_TOTAL).select("person_id", "day")
     ends = F.add_months("month", 1)
     is_active = F.col("day").between(F.date_sub(ends, config.active_days), F.date_sub(ends, 1))
     behaved = (
@@ -177,7 +191,7 @@ def measure_satisfaction(
         .groupBy("response_id", "month", "channel", "score")
         .agg(F.coalesce(F.max(is_active), F.lit(False)).cast("double").alias("_active"))
     )
-    placed = behaved.withColumn("channel", F.explode(F.array("channel", F.lit(EVERY_CHANNEL))))
+    placed = behaved.withColumn("channel", _each_and_total("channel"))
     promoter, detractor = is_promoter(), is_detractor()
     leaning = promoter.cast("int") - detractor.cast("int")
     sums = placed.groupBy(*_CELL).agg(
@@ -188,6 +202,11 @@ def measure_satisfaction(
         F.mean(F.when(detractor, F.col("_active"))).alias("active_share_of_detractors"),
     )
     return _by_kpi(sums, [name for name in sums.columns if name not in _CELL])
+
+
+def _each_and_total(channel: str) -> Column:
+    """Two rows: of the channel, and of all channels."""
+    return F.explode(F.array(channel, F.lit(None).cast("string")))
 
 
 def _share(part: str, whole: str) -> Column:

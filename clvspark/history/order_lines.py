@@ -7,7 +7,8 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-MONEY = "decimal(18,2)"
+from clvspark.lakehouse.table import MONEY
+
 AMOUNTS = ("gross_revenue", "discount", "tax", "net_revenue", "cost")
 ROW_TYPES = {
     "order": "purchase",

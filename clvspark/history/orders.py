@@ -6,8 +6,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
-from clvspark.history.order_lines import AMOUNTS, MONEY, ROW_TYPES, attach_costs, measure_changes
+from clvspark.history.order_lines import AMOUNTS, ROW_TYPES, attach_costs, measure_changes
 from clvspark.history.tables import ORDER
+from clvspark.lakehouse.table import MONEY
 
 
 def attach_person(events: DataFrame, links: DataFrame) -> DataFrame:

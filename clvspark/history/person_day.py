@@ -6,8 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import PERSON_DAY
-
-_MONEY = "decimal(18,2)"
+from clvspark.lakehouse.table import MONEY
 
 
 def summarise_person_days(orders: DataFrame, interactions: DataFrame) -> DataFrame:
@@ -37,13 +36,13 @@ def summarise_person_days(orders: DataFrame, interactions: DataFrame) -> DataFra
         F.to_date("occurred_at").alias("day"),
         zero.alias("orders"),
         zero.alias("refunds"),
-        zero.cast(_MONEY).alias("net_revenue"),
-        zero.cast(_MONEY).alias("margin"),
+        zero.cast(MONEY).alias("net_revenue"),
+        zero.cast(MONEY).alias("margin"),
         F.lit(1).alias("interactions"),
         zero.alias("cancellations"),
     )
     names = ("orders", "refunds", "interactions", "cancellations")
     counts = [F.coalesce(F.sum(name), zero).cast("int").alias(name) for name in names]
-    sums = [F.sum(name).cast(_MONEY).alias(name) for name in ("net_revenue", "margin")]
+    sums = [F.sum(name).cast(MONEY).alias(name) for name in ("net_revenue", "margin")]
     days = sales.unionByName(contacts).groupBy("person_id", "day").agg(*counts, *sums)
     return days.select(*PERSON_DAY.names)

@@ -9,25 +9,30 @@ from pyspark.sql import functions as F
 
 from clvspark.history.config import RelationshipConfig
 from clvspark.history.rfm import first_that_holds, score_rfm
-from clvspark.history.tables import RELATIONSHIP
-
-_MONEY = "decimal(18,2)"
+from clvspark.history.tables import RELATIONSHIP, days_as_known
+from clvspark.lakehouse.table import MONEY
 
 
 def describe_relationships(
-    days: DataFrame, answers: DataFrame, *, as_of: date, config: RelationshipConfig
+    days: DataFrame,
+    answers: DataFrame,
+    *,
+    as_of: date,
+    config: RelationshipConfig,
+    orders: DataFrame | None = None,
 ) -> DataFrame:
     """How things stand with everyone who had bought before `as_of`.
 
-    In: history.person_day; rows of `summarise_answers`. Out: history.relationship. The previous stage is the one that
-    the same rules give by what was known `compare_days` before; it is NULL of who had not bought by then.
+    In: history.person_day; rows of `summarise_answers`; history.order, without which orders that were cancelled on a
+    later day count as purchases. Out: history.relationship. The previous stage is the one that the same rules give by
+    what was known `compare_days` before; it is NULL of who had not bought by then.
 
     The stages have the names of ``clv.customer_value.lifecycle_stage``. That one asks a model how likely the person
     is still a customer, this one compares the silence with the person's own rhythm: it needs no model, can be
     checked by hand, and is there before anything is fitted. Where they differ the model has seen what rules do not,
     as that somebody who bought often and is silent is likelier gone than somebody who always bought seldom.
     """
-    standing = observe_purchases(days, as_of=as_of, config=config)
+    standing = observe_purchases(days_as_known(days, orders), as_of=as_of, config=config)
     staged = standing.withColumn("stage", relationship_stage(config))
     now, then = (staged.where(F.col("lag_days") == lag) for lag in (0, config.compare_days))
     previous = then.select("person_id", F.col("stage").alias("previous_stage"))
@@ -40,26 +45,29 @@ def describe_relationships(
     return described.withColumns(columns).select(*RELATIONSHIP.names)
 
 
-def observe_purchases(days: DataFrame, *, as_of: date, config: RelationshipConfig) -> DataFrame:
+def observe_purchases(known: DataFrame, *, as_of: date, config: RelationshipConfig) -> DataFrame:
     """What stages and scores are made from, as of `as_of` (lag 0) and as it was `compare_days` before.
 
-    In: history.person_day. Out: one row a person and lag: ``person_id, lag_days, age_days, recency_days, frequency,
-    monetary, usual_gap_days, spend_trend``. The last day counted is the day before. ``usual_gap_days`` is the
-    mean time between the person's purchase days, ``first_gap_days`` for one purchase, and at least
-    ``shortest_gap_days``. ``spend_trend`` is net revenue a day within ``trend_days`` against that of the days
-    before them; NULL unless these are as many.
+    In: rows of `days_as_known`. Out: one row a person and lag: ``person_id, lag_days, age_days, recency_days,
+    frequency, monetary, usual_gap_days, spend_trend``. The last day counted is the day before, and an order that was
+    cancelled by then is no purchase. ``usual_gap_days`` is the mean time between the person's purchase days,
+    ``first_gap_days`` for one purchase, and at least ``shortest_gap_days``. ``spend_trend`` is net revenue a day within
+    ``trend_days`` against that of the days before them; NULL unless these are as many.
     """
     lags = F.explode(F.array(F.lit(0), F.lit(config.compare_days))).alias("lag_days")
     last_counted = F.date_sub(F.lit(as_of), F.col("lag_days") + 1)
-    past = days.where("orders > 0 OR refunds > 0").select("*", lags)
-    past = past.withColumn("_last_counted", last_counted).where("day <= _last_counted")
+    past = known.where("orders <> 0 OR refunds > 0 OR net_revenue <> 0").select("*", lags)
+    past = past.withColumn("_last_counted", last_counted).where("known_on <= _last_counted")
+    stood = past.groupBy("person_id", "lag_days", "_last_counted", "day").agg(
+        F.sum("orders").alias("orders"), F.sum("net_revenue").alias("net_revenue")
+    )
     bought = F.when(F.col("orders") > 0, F.col("day"))
     is_recent = F.col("day") > F.date_sub("_last_counted", config.trend_days)
-    sums = past.groupBy("person_id", "lag_days", "_last_counted").agg(
+    sums = stood.groupBy("person_id", "lag_days", "_last_counted").agg(
         F.min(bought).alias("_first"),
         F.max(bought).alias("_last"),
         F.count(bought).cast("int").alias("frequency"),
-        F.sum("net_revenue").cast(_MONEY).alias("monetary"),
+        F.sum("net_revenue").cast(MONEY).alias("monetary"),
         F.coalesce(F.sum(F.when(is_recent, F.col("net_revenue"))), F.lit(0)).alias("_recent"),
     )
     columns = {

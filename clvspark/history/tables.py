@@ -1,5 +1,10 @@
 """Contracts of the tables `history.*`."""
 
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from clvspark.lakehouse.table import Column, Table
 
 _MONEY = "lakehouse currency"
@@ -214,6 +219,7 @@ SEGMENTS = (
     "hibernating",
 )
 EVERY_CHANNEL = "all"
+ALL_CHANNELS, ONE_CHANNEL = "all_channels", "one_channel"
 ATTRIBUTION = Table(
     "history.attribution",
     "Credit of one touchpoint for one order of a person by one method; refunds are taken off their order.",
@@ -311,7 +317,14 @@ KPI = Table(
         Column("as_of_date", "date", key=True),
         Column("period_starts_on", "date", "first day of the month", key=True),
         Column("kpi", "string", key=True),
-        Column("channel", "string", "all: over all channels", key=True),
+        Column(
+            "grain",
+            "string",
+            "whether it is over all channels or of one, whatever that one is called",
+            key=True,
+            allowed=(ALL_CHANNELS, ONE_CHANNEL),
+        ),
+        Column("channel", "string", "of grain all_channels: all", key=True),
         Column("value", "double", required=True),
     ),
 )
@@ -325,3 +338,33 @@ TABLES = (
     RELATIONSHIP,
     KPI,
 )
+
+
+def standing_purchases(known: DataFrame, *, by: Sequence[str] = ()) -> DataFrame:
+    """Purchases among `known` that none of its rows cancels.
+
+    In: rows of history.order up to an instant; where they are up to several, each with that instant in columns `by`.
+    """
+    cancelled = known.where("row_type = 'cancellation'").select("order_id", *by)
+    return known.where("is_purchase").join(cancelled, on=["order_id", *by], how="left_anti")
+
+
+def days_as_known(days: DataFrame, orders: DataFrame | None) -> DataFrame:
+    """Days of persons, and beside them the orders that were cancelled later, each with the day it is known from.
+
+    In: history.person_day; history.order, None where no order is known to have been cancelled. Out: ``person_id, day,
+    known_on, orders, refunds, net_revenue, margin``, of one person in one partition. A row of a day is known on that
+    day. Of an order that was cancelled on a later one there is a row of the day it was placed, known on the day of the
+    cancellation, that takes the order away and no amounts, as these count on the latter day already. So the sums by
+    day of what is known before a date are the days as they stood on it.
+    """
+    amounts = ("refunds", "net_revenue", "margin")
+    told = days.select("person_id", "day", F.col("day").alias("known_on"), "orders", *amounts)
+    if orders is None:
+        return told.repartition("person_id")
+    placed, cancelled = F.to_date("purchased_at"), F.to_date("ordered_at")
+    late = orders.where("row_type = 'cancellation' AND person_id IS NOT NULL")
+    taken = late.where(placed < cancelled).select(
+        "person_id", placed.alias("day"), cancelled.alias("known_on"), F.lit(-1).alias("orders")
+    )
+    return told.unionByName(taken, allowMissingColumns=True).repartition("person_id")

@@ -285,6 +285,11 @@ def evidence_table(settings: IdentitySettings) -> Table:
     )
 
 
+def current_links(links: DataFrame) -> DataFrame:
+    """Who every record is today, one row a record. In and out: identity.person_link."""
+    return links.where("valid_to IS NULL")
+
+
 def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = None) -> DataFrame:
     """Who every record was on `valid_on`, as was known at `known_at`; as is known today where it is None.
 

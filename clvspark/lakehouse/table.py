@@ -13,6 +13,9 @@ from pyspark.sql.types import StructField, StructType
 
 from clvspark.lakehouse.errors import ContractError
 
+MONEY = "decimal(18,2)"
+"""Type of amounts of money, which sum exactly; sums of it are cast back to it."""
+
 # Types of which Delta keeps the least and the greatest value.
 _ORDERED = ("string", "int", "bigint", "double", "decimal", "date", "timestamp")
 

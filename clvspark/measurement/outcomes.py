@@ -7,6 +7,9 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.tables import current_links
+from clvspark.lakehouse.table import MONEY
+
 OUTCOMES = ("margin", "revenue", "purchases")
 
 
@@ -33,7 +36,7 @@ def follow_persons(assigned: DataFrame, links: DataFrame) -> DataFrame:
     In: activation.assignment of one date; identity.person_link with its history. A person who has been absorbed
     since is the one who has most of their records now; where that one was assigned too, their own group counts.
     """
-    current = links.where("valid_to IS NULL")
+    current = current_links(links)
     alive = current.select("person_id").distinct().withColumn("_alive", F.lit(True))
     marked = assigned.join(alive, on="person_id", how="left")
     gone = marked.where("_alive IS NULL").select("person_id").distinct()
@@ -61,16 +64,18 @@ def tabulate_outcomes(
     In: ``audience_id, person_id, split_group`` of everyone assigned; history.person_day. Out: ``audience_id,
     outcome, split_group, value, persons, total, squares``; `value` is the outcome to two significant digits, so
     that there are a few hundred rows a group however many persons; `total` and `squares` are exact sums.
+    Purchases are those of the window less what was cancelled in it, whenever that was bought, as revenue and margin
+    are.
     """
     end = as_of + timedelta(days=window_days)
     window = days.where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
-    money = "decimal(18,2)"
+    standing = F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
     sums = window.groupBy("person_id").agg(
-        F.sum("margin").cast(money).alias("margin"),
-        F.sum("net_revenue").cast(money).alias("revenue"),
-        F.sum("orders").cast(money).alias("purchases"),
+        F.sum("margin").cast(MONEY).alias("margin"),
+        F.sum("net_revenue").cast(MONEY).alias("revenue"),
+        standing.cast(MONEY).alias("purchases"),
     )
-    nothing = F.lit(0).cast(money)
+    nothing = F.lit(0).cast(MONEY)
     judged = people.join(sums, on="person_id", how="left").select(
         "audience_id", "split_group", *(F.coalesce(name, nothing).alias(name) for name in OUTCOMES)
     )

@@ -8,12 +8,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.measurement.tables import RESPONSE
+from clvspark.privacy.consent import REFUSALS
 
 RESPONSE_TYPES = (
     "email_opened",
     "email_clicked",
     "email_bounced",
-    "email_unsubscribed",
+    *REFUSALS,
     "coupon_redeemed",
     "visit",
 )

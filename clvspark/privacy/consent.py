@@ -13,7 +13,11 @@ CHANNELS: list[str] = list(get_args(Channel))
 ANY = "any"
 MARKETING = "marketing"
 # Events by which somebody refuses a channel of marketing.
-REFUSALS: dict[str, Channel] = {"email_unsubscribed": "email"}
+REFUSALS: dict[str, Channel] = {
+    "email_unsubscribed": "email",
+    "push_unsubscribed": "push",
+    "sms_unsubscribed": "sms",
+}
 # From the most to the least restrictive; the first that any record says holds for the person.
 RESTRICTIVENESS = ("n", "p", "u", "y")
 # Rank of a statement by `val`, from 1 of a no.
@@ -35,9 +39,10 @@ def refused_channel() -> Column:
 def gather_statements(consent: DataFrame, events: DataFrame, unread: DataFrame) -> DataFrame:
     """What records said about being addressed: sources.consent, the refusals among the events, and what is unread.
 
-    In: sources.consent; sources.event; sources.unread_consent. Who unsubscribes has refused marketing by e-mail from
-    that instant on, whether or not the system that sent it keeps consents as well. What could not be read is a
-    refusal. Out: ``source_system, source_record_id, channel, purpose, val, recorded_at``; a time of NULL is unknown.
+    In: sources.consent; sources.event; sources.unread_consent. Who unsubscribes has refused marketing by that
+    channel from that instant on, whether or not the system that sent it keeps consents as well. What could not be read
+    is a refusal. Out: ``source_system, source_record_id, channel, purpose, val, recorded_at``; a time of NULL is
+    unknown.
     """
     refused = events.where(F.col("event_type").isin(*REFUSALS))
     refused = refused.where("source_record_id IS NOT NULL")

@@ -21,13 +21,16 @@ from clvspark.reporting.tables import (
 def build_fact_profile(
     values: DataFrame, persons: DataFrame, days: DataFrame, *, as_of: date
 ) -> DataFrame:
-    """Persons by lifecycle stage; ``prospect``: never bought; ``unvalued``: bought, but no model has valued them.
+    """Persons by lifecycle stage; ``prospect``: no order stands; ``unvalued``: bought, but no model has valued them.
 
     In: clv.customer_value of the date; ``person_id, records`` of everyone known on it; history.person_day. Every value
     is counted, also that of a person whose records are another's by then.
     """
-    bought = days.where((F.col("day") < F.lit(as_of)) & (F.col("orders") > 0))
-    buyers = bought.select("person_id", F.lit("unvalued").alias("_bought")).distinct()
+    # Of all days so far, the orders that nobody has cancelled since.
+    standing = F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
+    past = days.where(F.col("day") < F.lit(as_of)).groupBy("person_id")
+    buyers = past.agg(standing.alias("_orders")).where("_orders > 0")
+    buyers = buyers.select("person_id", F.lit("unvalued").alias("_bought"))
     joined = persons.select("person_id", "records").join(values, on="person_id", how="full_outer")
     joined = joined.join(buyers, on="person_id", how="left")
     stage = F.coalesce("lifecycle_stage", "_bought", F.lit("prospect"))

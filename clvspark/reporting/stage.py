@@ -22,7 +22,7 @@ from clvspark.audiences.tables import (
 )
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL, NEWEST_FOLD
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, links_as_of
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links, links_as_of
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
@@ -148,7 +148,7 @@ def _persons_on(lake: Lakehouse, as_of: date) -> DataFrame:
     links = lake.read(PERSON_LINK)
     known = links_as_of(links, as_of)
     if not known.limit(1).count():
-        known = links.where("valid_to IS NULL")
+        known = current_links(links)
     return known.groupBy("person_id").agg(F.count(F.lit(1)).alias("records"))
 
 
@@ -178,7 +178,7 @@ def _contacts(lake: Lakehouse, window: Window) -> DataFrame:
         & (F.col("occurred_at") < end.cast("timestamp"))
     )
     running = lake.read(CAMPAIGN).where((F.col("starts_on") < end) & (F.col("ends_on") >= start))
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     addressed = (
         lake.read(CAMPAIGN_MEMBER)
         .join(running.select("campaign_id"), on="campaign_id")

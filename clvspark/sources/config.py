@@ -20,6 +20,7 @@ from clvspark.sources.tables import MADE, TARGETS
 _zone_names = cache(available_timezones)
 CORRUPT = "_corrupt_record"
 # Columns that ingest puts beside those of a landing file.
+INCLUDES_TAX = "prices_include_tax"
 _OF_INGEST = {"_file", "_raw", "_malformed", "_unknown", "_metadata", CORRUPT}
 Encoding = Literal[
     "UTF-8",
@@ -159,6 +160,11 @@ class Output(StrictModel):
         description="landing column of a derived output; a row that has nothing there makes none, e.g. no refusal "
         "where unsubscribed_at is empty; for a flag, where 0 or false is something as well, use a map",
     )
+    prices_include_tax: bool | FieldRule = Field(
+        False,
+        description="whether gross_revenue, discount and net_revenue of events are written with tax, which is taken "
+        "out of them by the line's 'tax'; true, false, or a landing column that says so of each row",
+    )
 
     @field_validator("to")
     @classmethod
@@ -186,6 +192,23 @@ class Output(StrictModel):
             yield "amounts of a derived event are not converted; map its 'currency' in an output that is not derived"
 
     @check
+    def _taxes_of_prices(self) -> Iterator[str]:
+        rule = self.prices_include_tax
+        if rule is False:
+            return
+        if self.to != "event":
+            yield f"'{INCLUDES_TAX}' is for prices of events; remove it"
+        elif "tax" not in self.fields or not self.fields.keys() & {"gross_revenue", "net_revenue"}:
+            yield (
+                f"'{INCLUDES_TAX}' needs the tax of each line, which is taken out; map 'tax', and 'gross_revenue' or "
+                "'net_revenue', under 'fields'"
+            )
+        if isinstance(rule, FieldRule):
+            made = {*(rule.map or {}).values(), *([str(rule.value)] if rule.value else [])}
+            if wrong := sorted(made - {"true", "false"}):
+                yield f"{INCLUDES_TAX}: {', '.join(map(repr, wrong))} is not allowed; allowed are 'true', 'false'"
+
+    @check
     def _rows_that_may_make_none(self) -> Iterator[str]:
         if self.if_filled and not self.derived:
             yield "'if_filled' goes with 'derived: true'; every row of another output is kept or in quarantine"
@@ -200,6 +223,8 @@ class Output(StrictModel):
     def columns(self) -> set[str]:
         """Landing columns that the output reads."""
         read = {column for rule in self.fields.values() for column in rule.columns}
+        if isinstance(self.prices_include_tax, FieldRule):
+            read |= set(self.prices_include_tax.columns)
         return read | set(self.attributes) | ({self.if_filled} if self.if_filled else set())
 
 

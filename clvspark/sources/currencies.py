@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from clvspark.sources.amounts import MONEY
+from clvspark.lakehouse.table import MONEY
 from clvspark.sources.quarantine import refuse_rows
 from clvspark.sources.tables import EVENT, MOST_REVENUE
 

@@ -14,7 +14,8 @@ from clvspark.lakehouse.texts import as_text
 from clvspark.sources.amounts import complete_amounts, contradiction_of
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.landing import REPLACEMENT_CHARACTER
-from clvspark.sources.tables import CONDITION, QUALIFIED, TARGETS
+from clvspark.sources.tables import CONDITION, PRICED, QUALIFIED, TARGETS
+from clvspark.sources.tax import faults_of_tax, includes_tax, take_out_tax
 from clvspark.sources.values import is_filled, text_of, typed
 
 BOOKKEEPING = ("_system", "_drop", "_file", "_raw")
@@ -135,20 +136,27 @@ def _read_values(raw: DataFrame, system: str, output: Output) -> tuple[list[Colu
         if output.derived and rule.map and rule.from_ and name in table.required
     ]
     if output.to == "event":
-        bad_values += _complete_event(values)
+        bad_values += _complete_event(values, includes_tax(output, kinds))
     if output.if_filled:
         bad_values.append(F.when(~is_filled(output.if_filled), F.lit(f"missing:{CONDITION}")))
     columns = [values.get(n, F.lit(None)).cast(types[n]).alias(n) for n in table.names]
     return columns, bad_values
 
 
-def _complete_event(values: dict[str, Column]) -> list[Column]:
-    """Put the amounts that follow from what is said beside it; the reasons for which they cannot be believed."""
+def _complete_event(values: dict[str, Column], includes: Column | None) -> list[Column]:
+    """Put the amounts that follow from what is said beside it; the reasons for which they cannot be believed.
+
+    `includes` as `includes_tax` gives it.
+    """
     said = {name: values[name] for name in _AMOUNTS if name in values}
     faults = []
     if said:
-        values |= complete_amounts(said)
-        faults.append(contradiction_of(said))
+        plain = said if includes is None else take_out_tax(said, includes)
+        faults.append(contradiction_of(said, plain))
+        if includes is not None:
+            is_sale = values["event_type"].isin(*PRICED)
+            faults += faults_of_tax(said, includes, is_sale=is_sale)
+        values |= complete_amounts(plain, None if includes is None else plain["net_revenue"])
     if said and "currency" in values:
         # An amount of an unknown currency is not one of the lakehouse's.
         unnamed = values["net_revenue"].isNotNull() & values["currency"].isNull()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.table import MONEY, Table
 from clvspark.sources.tables import QUARANTINE
 
 
@@ -27,7 +27,7 @@ def build_quarantine(mapped: DataFrame, table: Table) -> DataFrame:
         F.col("_file").alias("file_name"),
         F.col("_reasons")[0].alias("reason"),
         F.col("_reasons").alias("reasons"),
-        revenue.cast("decimal(18,2)").alias("net_revenue"),
+        revenue.cast(MONEY).alias("net_revenue"),
         system.cast("string").alias("record_system"),
         record.cast("string").alias("source_record_id"),
         F.col("_raw").alias("raw"),

@@ -9,27 +9,24 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType
 
 from clvspark.lakehouse import Run
 from clvspark.lakehouse.errors import ContractError
-from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.table import MONEY, Table
 from clvspark.sources.amounts import SAID, net_revenue_of
 from clvspark.sources.compare_rows import COPY, DUPLICATE, SUPERSEDED
 from clvspark.sources.config import LandingFile, Output
 from clvspark.sources.map_rows import name_drop
 from clvspark.sources.tables import EVENT, TARGETS
+from clvspark.sources.tax import includes_tax, take_out_tax
 from clvspark.sources.values import map_field
 
 FATES = ("kept", "quarantined", "erased")
-MONEY = DecimalType(18, 2)
 
 
 def measure_received(raw: DataFrame, system: str, file: LandingFile, output: Output) -> DataFrame:
-    """Rows and revenue of one kind of landing file, before rows are judged; one row."""
-    rules = output.fields if TARGETS[output.to] is EVENT else {}
-    said = {name: map_field(raw, rules[name], MONEY) for name in SAID if name in rules}
-    amount = net_revenue_of(said) if said else F.lit(None)
+    """Rows and revenue without tax of one kind of landing file, before rows are judged; one row."""
+    amount = _net_revenue(raw, output) if TARGETS[output.to] is EVENT else F.lit(None)
     return raw.agg(
         F.lit(name_drop(system, file)).alias("drop"),
         F.count(F.lit(1)).alias("rows"),
@@ -38,6 +35,16 @@ def measure_received(raw: DataFrame, system: str, file: LandingFile, output: Out
         F.max("_unknown").alias("unknown_names"),
         _name_columns_without_value(file, output).alias("without_value"),
     )
+
+
+def _net_revenue(raw: DataFrame, output: Output) -> Column:
+    rules = output.fields
+    if not rules.keys() & set(SAID):
+        return F.lit(None)
+    money = EVENT.schema["net_revenue"].dataType
+    said = {n: map_field(raw, rules[n], money) for n in (*SAID, "tax") if n in rules}
+    includes = includes_tax(output, {spark.name: spark.dataType for spark in raw.schema.fields})
+    return net_revenue_of(said) if includes is None else take_out_tax(said, includes)["net_revenue"]
 
 
 def _name_columns_without_value(file: LandingFile, output: Output) -> Column:

@@ -27,6 +27,8 @@ _EVENT_TYPES = (
     "push_sent",
     "push_delivered",
     "push_opened",
+    "push_unsubscribed",
+    "sms_unsubscribed",
     "coupon_redeemed",
     "store_visit",
     "call",
@@ -92,7 +94,7 @@ EVENT = Table(
         Column(
             "net_revenue",
             "decimal(18,2)",
-            "gross_revenue - discount, without tax",
+            "gross_revenue - discount, without tax; of prices that include it the tax is taken out",
             unit=_MONEY,
             check=f"abs(net_revenue) <= {MOST_REVENUE}",
         ),

@@ -36,7 +36,7 @@ def build_examples(
     dates = [date for fold in folds for date in (fold.origin, fold.origin - holdout)]
     features = build_features(days, orders, interactions, answers, dates=dates, value=config.value)
     windows = count_windows(
-        days, origins=dates, window_days=config.holdout_days, value=config.value
+        days, orders, origins=dates, window_days=config.holdout_days, value=config.value
     ).withColumnRenamed("origin", "features_on")
     after = ["purchases_after", "value_after"]
     labels = windows.select("person_id", "features_on", *after)

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.clv.fit import Value
+from clvspark.history.tables import days_as_known, standing_purchases
 
 LOOK_BACKS = (30, 91, 182)
 """Days before the date in which purchases, spend and contacts are counted."""
@@ -48,10 +49,11 @@ def build_features(
 
     In: history.person_day, history.order, history.interaction, and ``person_id, answered_at, score`` of surveys. Out:
     ``person_id, features_on`` and `FEATURES` (double), one row a person and date. Times are in days, spend in the
-    lakehouse currency.
+    lakehouse currency. An order that was cancelled before the date is no purchase.
     """
+    known = days_as_known(days, orders)
     parts = [
-        _purchase_features(_before(days, F.col("day"), dates), value),
+        _purchase_features(_before(known, F.col("known_on"), dates), value),
         _channel_features(_before(orders, F.to_date("ordered_at"), dates)),
         _contact_features(_before(interactions, F.to_date("occurred_at"), dates)),
         _survey_features(_before(answers, F.to_date("answered_at"), dates)),
@@ -76,8 +78,14 @@ def _number(column: Column) -> Column:
 
 
 def _purchase_features(past: DataFrame, value: Value) -> DataFrame:
-    """Tenure, frequency and spend; `overdue`: mean intervals between purchase days since the last one."""
+    """Tenure, frequency and spend; `overdue`: mean intervals between purchase days since the last one.
+
+    In: rows of `days_as_known` that are known before each date.
+    """
     money = F.col("margin" if value == "margin" else "net_revenue")
+    sums = [F.sum(name).alias(name) for name in ("orders", "refunds", "net_revenue", "margin")]
+    stood = past.groupBy("person_id", "features_on", "day").agg(*sums)
+    stood = stood.withColumn("ago", F.date_diff("features_on", "day"))
     bought = F.col("orders") > 0
     recent = {
         name: column
@@ -87,7 +95,7 @@ def _purchase_features(past: DataFrame, value: Value) -> DataFrame:
             (f"spend_{days}", F.sum(F.when(F.col("ago") <= days, money))),
         )
     }
-    counted = past.groupBy("person_id", "features_on").agg(
+    counted = stood.groupBy("person_id", "features_on").agg(
         _number(F.max(F.when(bought, F.col("ago")))).alias("tenure"),
         _number(F.min(F.when(bought, F.col("ago")))).alias("since_purchase"),
         _number(F.count_if(bought)).alias("purchase_days"),
@@ -108,7 +116,7 @@ def _purchase_features(past: DataFrame, value: Value) -> DataFrame:
 
 def _channel_features(past: DataFrame) -> DataFrame:
     """How many channels were bought in, the share of orders in stores, and when last in a store and elsewhere."""
-    orders = past.where("is_purchase")
+    orders = standing_purchases(past, by=["features_on"])
     in_store = F.col("store_id").isNotNull()
     return orders.groupBy("person_id", "features_on").agg(
         _number(F.count_distinct("channel")).alias("channels"),

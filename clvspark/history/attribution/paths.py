@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from clvspark.lakehouse.table import MONEY
+
 UNATTRIBUTED, DIRECT = "none", "direct"
 """Event and channel of an order that no touchpoint led to."""
 
-_MONEY = "decimal(18,2)"
-_ORDER = (
-    "struct<order_id string, ordered_at timestamp, net_revenue decimal(18,2), margin decimal(18,2)>"
-)
+_ORDER = f"struct<order_id string, ordered_at timestamp, net_revenue {MONEY}, margin {MONEY}>"
 _STEP = (
     "person_id",
     "path",
@@ -47,9 +46,11 @@ def net_refunds(orders: DataFrame) -> DataFrame:
     """Orders of persons, what was refunded of them taken off, so that a refund is shared as its order was.
 
     In: history.order. Out: one row an order: ``order_id, person_id, bought_at, ordered_at, net_revenue, margin``.
-    ``bought_at`` is NULL where only a refund is known of the order.
+    ``bought_at`` is NULL where only a refund is known of the order. A cancelled order has come to nothing: nobody is
+    credited for it, and no path leads to it.
     """
     bought = F.col("is_purchase")
+    is_cancelled = F.coalesce(F.bool_or(F.col("row_type") == "cancellation"), F.lit(False))
     return (
         orders.where("person_id IS NOT NULL")
         .groupBy("order_id")
@@ -59,9 +60,12 @@ def net_refunds(orders: DataFrame) -> DataFrame:
             ),
             F.min(F.when(bought, F.col("ordered_at"))).alias("bought_at"),
             F.min("ordered_at").alias("ordered_at"),
-            F.sum("net_revenue").cast(_MONEY).alias("net_revenue"),
-            F.sum("margin").cast(_MONEY).alias("margin"),
+            F.sum("net_revenue").cast(MONEY).alias("net_revenue"),
+            F.sum("margin").cast(MONEY).alias("margin"),
+            is_cancelled.alias("_is_cancelled"),
         )
+        .where("NOT _is_cancelled")
+        .drop("_is_cancelled")
     )
 
 

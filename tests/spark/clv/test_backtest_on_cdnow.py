@@ -42,7 +42,7 @@ def cases(days: DataFrame) -> DataFrame:
     lags = [fold.lag_days for fold in FOLDS]
     summary = summarise_purchases(days, as_of=AS_OF, lags_days=lags)
     origins = [fold.origin for fold in FOLDS]
-    windows = count_windows(days, origins=origins, window_days=182, value="revenue")
+    windows = count_windows(days, None, origins=origins, window_days=182, value="revenue")
     known = model_columns(summary, "revenue", "all_purchases")
     return join_windows(known, windows, as_of=AS_OF).localCheckpoint()
 
@@ -99,7 +99,7 @@ def test_a_fold_is_fitted_to_what_was_before_its_origin(
     config = CONFIG.model_copy(update={"models": ["BetaGeoModel"]})
     summary = summarise_purchases(changed, as_of=AS_OF, lags_days=[0, fold.lag_days])
     known = model_columns(summary, "revenue", "all_purchases")
-    windows = count_windows(changed, origins=[fold.origin], window_days=182, value="revenue")
+    windows = count_windows(changed, None, origins=[fold.origin], window_days=182, value="revenue")
     moved = join_windows(known.where("lag_days > 0"), windows, as_of=AS_OF)
     other = hold_competition(
         config, [fold], moved, known.where("lag_days = 0"), None, lambda _: None
@@ -122,5 +122,5 @@ def test_plots_are_drawn_from_all_customers(
     measures = found.measures[name][fold.origin]
     assert sums["actual"] == measures["actual_purchases"]
     assert sums[name] == pytest.approx(measures["predicted_purchases"])
-    daily = count_daily(days, origin=fold.origin, until=AS_OF)
+    daily = count_daily(days, None, origin=fold.origin, until=AS_OF)
     assert daily[["first", "repeats"]].sum().tolist() == [2357, days.count() - 2357]

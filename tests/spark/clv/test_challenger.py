@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from clvspark.clv import stage
 from clvspark.clv.challenger.challenge import build_examples, predict_by_features
 from clvspark.clv.challenger.features import FEATURES, NEVER, build_features
 from clvspark.clv.challenger.two_part import train_two_part
 from clvspark.clv.config import ChallengerConfig, ClvConfig
 from clvspark.clv.folds import Fold
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
+from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import TrainingError
 
 MARCH = date(2026, 3, 1)
@@ -126,6 +128,17 @@ def random_days(spark: SparkSession, price_after: float) -> DataFrame:
     return PERSON_DAY.rows(
         spark, [day(person, ago, 10.0 if ago > 0 else price_after) for person, ago in sorted(rows)]
     )
+
+
+def test_scores_of_surveys_are_read_from_the_interactions(lake: Lakehouse) -> None:
+    said = {**contact("p1", 30, "survey_answer"), "score": 7}
+    lake.overwrite(PERSON_DAY, PERSON_DAY.rows(lake.spark, PAST))
+    contacts = [said, contact("p1", 29, "visit")]
+    lake.overwrite(INTERACTION, INTERACTION.rows(lake.spark, contacts))
+    config = ClvConfig(value="revenue", holdout_days=28)  # type: ignore[call-arg]
+    found = stage._examples(lake, [Fold(MARCH, 28)], config).where(f"features_on = DATE'{MARCH}'")
+    scores = {row["person_id"]: row["survey_score"] for row in found.collect()}
+    assert scores == {"p1": 7, "p2": NEVER}
 
 
 def test_a_fold_learns_nothing_of_its_own_holdout(spark: SparkSession) -> None:

@@ -175,7 +175,7 @@ def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
     lake, start = scored.lake, AS_OF - timedelta(days=182)
     before = model_columns(lake.read(CLV_SUMMARY), "revenue").where("lag_days = 182")
     windows = count_windows(
-        lake.read(PERSON_DAY), origins=[start], window_days=182, value="revenue"
+        lake.read(PERSON_DAY), None, origins=[start], window_days=182, value="revenue"
     )
     cases = join_windows(before, windows, as_of=AS_OF)
     model, spend = fit_transaction_model("BetaGeoModel", before), fit_spend_model(before)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from support import cancelled
 
 from clvspark.history.attribution import stage
 from clvspark.history.attribution.channels import count_coalitions, count_transitions
@@ -113,6 +114,18 @@ def test_a_path_ends_with_an_order_or_with_nothing(paths: DataFrame) -> None:
     }  # fmt: skip
     alone = paths.where("event_id = 'none'").select("order_id", "channel").collect()
     assert sorted(map(tuple, alone)) == [("lost", "direct"), ("o2", "direct"), ("o3", "direct")]
+
+
+def test_nobody_is_credited_for_an_order_that_was_cancelled(spark: SparkSession) -> None:
+    touches = [
+        touch("t1", "ann", "2026-03-01 10:00:00", "email"),
+        touch("t2", "ann", "2026-03-10 10:00:00", "ads"),
+    ]
+    orders = cancelled.orders(spark)
+    shared = attribute(orders, INTERACTION.rows(spark, touches))
+    # The order of the 12th, behind the advertisement, was cancelled; the first has come to 8.
+    assert {(row["order_id"], row["event_id"]) for row in shared.collect()} == {("stays", "t1")}
+    refuse_unequal_sums(orders, shared, CONFIG)
 
 
 def test_every_step_of_every_path_is_counted(paths: DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 
+from clvspark.catalogue import TABLES as CONTRACTS
 from clvspark.history import stage
 from clvspark.history.config import HistoryConfig
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, SESSION, TABLES
 from clvspark.identity.tables import PERSON_LINK
-from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse import Lakehouse, LakehouseConfig
 from clvspark.lakehouse.dates import rows_of
 from clvspark.sources.tables import EVENT, PRODUCT
 
@@ -116,7 +118,8 @@ def many_events() -> list[dict[str, Any]]:
     return [event(n, "order", n, 1 + n % 20, 100 * n, RECORDS[n % 3]) for n in range(1, 40)]
 
 
-def test_a_day_with_few_new_events_writes_few_rows(lake: Lakehouse) -> None:
+def write_few_rows(lake: Lakehouse) -> None:
+    """A run of a day on which little has happened, and what it writes."""
     lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
     persons = dict.fromkeys(RECORDS, "p1") | {"3": "p3"}
     rows = many_events()
@@ -132,6 +135,34 @@ def test_a_day_with_few_new_events_writes_few_rows(lake: Lakehouse) -> None:
     # Of order 1 the status, and its refund; the visit and the order after it are one session, and one day.
     assert written == {ORDER: 3, INTERACTION: 1, SESSION: 1, PERSON_DAY: 2}
     assert lake.read(ORDER).count() == len(rows) + 2
+
+
+def test_a_day_with_few_new_events_writes_few_rows(lake: Lakehouse) -> None:
+    write_few_rows(lake)
+
+
+@pytest.fixture
+def catalog(spark: SparkSession) -> Iterator[Lakehouse]:
+    """An empty lakehouse in catalog mode."""
+    lake = Lakehouse(spark, LakehouseConfig(catalog="spark_catalog"), CONTRACTS)
+    yield lake
+    for room in {table.room for table in CONTRACTS.values()}:
+        spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{room} CASCADE")
+
+
+@pytest.mark.slow
+def test_change_feeds_are_followed_in_a_catalog_too(catalog: Lakehouse) -> None:
+    write_few_rows(catalog)
+    newest = catalog.version(EVENT)
+    assert newest
+    changes = catalog.changes(EVENT, since=newest - 1)
+    assert changes
+    assert {(row["event_id"], row["_change_type"]) for row in changes.collect()} == {
+        (f"shop:{number}", "insert") for number in (50, 51, 52)
+    }
+    nothing = catalog.changes(EVENT, since=newest)
+    assert nothing
+    assert nothing.isEmpty()
 
 
 @pytest.mark.slow

@@ -62,8 +62,11 @@ def kpis(spark: SparkSession) -> DataFrame:
     return KPI.conform(found).persist()
 
 
-def by_month(kpis: DataFrame, kpi: str, channel: str = "all") -> dict[int, float]:
-    rows = kpis.where(kpis["kpi"] == kpi).where(kpis["channel"] == channel).collect()
+def by_month(kpis: DataFrame, kpi: str, channel: str | None = None) -> dict[int, float]:
+    """Of one channel, or over all."""
+    grain = "all_channels" if channel is None else "one_channel"
+    of_kpi = kpis.where((kpis["kpi"] == kpi) & (kpis["grain"] == grain))
+    rows = of_kpi.where(kpis["channel"] == (channel or "all")).collect()
     return {row["period_starts_on"].month: row["value"] for row in rows}
 
 
@@ -115,6 +118,17 @@ def test_advocacy_stands_beside_behaviour(kpis: DataFrame) -> None:
     # Ann bought within 31 days of the end of February; bob, on January 20th, did not.
     assert by_month(kpis, "active_share_of_promoters") == {2: 1.0}
     assert by_month(kpis, "active_share_of_detractors") == {2: 0.0}
+
+
+def test_a_channel_that_is_called_all_is_one_of_them(spark: SparkSession) -> None:
+    renamed = [(p, day, "all" if channel == "web" else channel, a) for p, day, channel, a in BOUGHT]
+    orders = orders_of(spark, renamed)
+    found = tabulate_kpis(orders, answers_of(spark, SAID), as_of=APRIL, config=CONFIG)
+    found = KPI.conform(found).persist()
+    verify_contract(found, KPI)
+    assert by_month(found, "revenue", "all") == {1: 50, 2: 20, 3: 60}
+    assert by_month(found, "revenue") == {1: 80, 2: 100, 3: 60}
+    assert by_month(found, "new_customers", "all") == {1: 2}
 
 
 def test_without_orders_and_answers_there_are_no_figures(spark: SparkSession) -> None:

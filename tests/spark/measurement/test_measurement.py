@@ -7,6 +7,7 @@ from statistics import mean
 
 import pytest
 from pyspark.sql import SparkSession
+from support import cancelled
 
 from clvspark.activation.tables import ASSIGNMENT
 from clvspark.audiences.tables import DECILE, ranks_of_today
@@ -129,6 +130,16 @@ def test_outcomes_are_tabulated_for_everyone_assigned(spark: SparkSession) -> No
     assert counts == {2.0: 1, 1.0: 1, 0.0: 1}
 
 
+def test_purchases_are_net_of_cancellations(spark: SparkSession) -> None:
+    columns = "audience_id string, person_id string, split_group string"
+    assigned = [("top", person, "treatment") for person in ("ann", "bob", "cid")]
+    people = spark.createDataFrame(assigned, columns)
+    table = tabulate_outcomes(
+        people, cancelled.days(spark), as_of=date(2026, 3, 1), window_days=31
+    ).where("outcome = 'purchases'")
+    assert {row["value"]: row["persons"] for row in table.collect()} == {1.0: 1, 0.0: 2}
+
+
 def test_tables_of_outcomes_stay_small_however_many_amounts(spark: SparkSession) -> None:
     people = spark.range(20_000).selectExpr(
         "'top' AS audience_id", "concat('p', id) AS person_id", "'treatment' AS split_group"
@@ -136,7 +147,7 @@ def test_tables_of_outcomes_stay_small_however_many_amounts(spark: SparkSession)
     bought = spark.range(20_000).selectExpr(
         "concat('p', id) AS person_id", f"DATE'{APRIL}' AS day", "1 AS orders", "0 AS refunds",
         "CAST(id / 10 - 100 AS decimal(18,2)) AS net_revenue", "CAST(id AS decimal(18,2)) AS margin",
-        "0 AS interactions",
+        "0 AS interactions", "0 AS cancellations",
     )  # fmt: skip
     table = tabulate_outcomes(people, bought, as_of=APRIL, window_days=1).where(
         "outcome = 'revenue'"

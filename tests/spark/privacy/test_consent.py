@@ -107,6 +107,27 @@ def test_who_unsubscribes_has_refused_marketing_by_email(spark: SparkSession) ->
     assert found["ann"]["consent_sms"], "nothing was said of other channels"
 
 
+def test_who_unsubscribes_of_a_channel_has_refused_that_one(spark: SparkSession) -> None:
+    record = {"source_system": "s", "source_record_id": "ann"}
+    said = {"channel": "any", "purpose": "marketing", "val": "y", "recorded_at": "2026-04-01 00:00:00"}  # fmt: skip
+    at = {"channel": "app", "occurred_at": "2026-04-03 00:00:00"}
+    for refused in CHANNELS:
+        event = {**record, **at, "event_id": "1", "event_type": f"{refused}_unsubscribed"}
+        statements = gather_statements(
+            CONSENT.rows(spark, [{**record, **said, "consent_id": "1"}]),
+            EVENT.rows(spark, [event]),
+            UNREAD_CONSENT.rows(spark, []),
+        )
+        resolved = resolve_consent(
+            statements,
+            PERSON_LINK.rows(spark, [{**record, "person_id": "ann"}]),
+            purpose="marketing",
+            until=F.lit(datetime(2026, 4, 10, tzinfo=UTC)),
+        )
+        (found,) = consent_by_channel(resolved, CHANNELS).collect()
+        assert [name for name in CHANNELS if not found[f"consent_{name}"]] == [refused]
+
+
 def test_what_could_not_be_read_is_a_refusal(spark: SparkSession) -> None:
     said = {"channel": "email", "purpose": "Marketing ", "val": "y", "recorded_at": "2026-04-05 00:00:00"}  # fmt: skip
     records = [{"source_system": "s", "source_record_id": name} for name in ("ann", "bob", "cat")]

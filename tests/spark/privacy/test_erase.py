@@ -14,8 +14,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import HOLDOUT
-from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.history.tables import CLV_SUMMARY, ORDER
+from clvspark.clv.tables import CUSTOMER_VALUE, VALUE_CHANGE
+from clvspark.history.tables import (
+    ATTRIBUTION,
+    CLV_SUMMARY,
+    INTERACTION,
+    ORDER,
+    PERSON_DAY,
+    RELATIONSHIP,
+    SESSION,
+)
 from clvspark.identity.tables import EVIDENCE, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.errors import MissingInputError
@@ -313,6 +321,43 @@ def test_values_and_histories_of_every_date_go(lake: Lakehouse) -> None:
     for table in (CUSTOMER_VALUE, CLV_SUMMARY):
         assert erased[table.name] == 2
         assert {row["person_id"] for row in lake.read(table).collect()} == {"bob"}
+
+
+def test_nothing_that_is_made_of_histories_is_kept_of_her(lake: Lakehouse) -> None:
+    """Nor is a trace of her left in the files of the newest version."""
+    write(lake)
+    at, day = "2026-03-01 12:00:00", {"as_of_date": APRIL}
+    made: dict[Table, dict[str, object]] = {
+        ATTRIBUTION: {
+            "order_id": "o", "event_id": "e", "method": "last", "ordered_at": at, "touched_at": at, "channel": "web",
+            "credit": 1, "attributed_revenue": 10, "attributed_margin": 9,
+        },
+        RELATIONSHIP: {
+            **day, "recency_days": 3, "frequency": 1, "segment": "loyal", "usual_gap_days": 91, "stage": "new",
+            "answers": 0,
+        },
+        SESSION: {
+            "session_id": "gap:", "channel": "web", "started_at": at, "ended_at": at, "has_cart": False,
+            "has_checkout": False, "has_order": False, "is_cart_abandoned": False,
+        },
+        PERSON_DAY: {"day": APRIL, "orders": 1, "net_revenue": 10, "margin": 9},
+        INTERACTION: {"event_id": "e", "occurred_at": at, "interaction_type": "visit", "channel": "web"},
+        VALUE_CHANGE: {**day, "expected_on": "2026-01-01", "is_declining": False},
+    }  # fmt: skip
+    ids = ("order_id", "event_id", "session_id")
+    for table, more in made.items():
+        rows = [
+            {name: f"{value}{person}" if name in ids else value for name, value in more.items()}
+            | {"person_id": person}
+            for person in ("ann", "bob")
+        ]
+        lake.overwrite(table, table.rows(lake.spark, rows).coalesce(1))
+    erased = erase_persons(lake, ["crm:1"], requested_on=APRIL)
+    assert {table.name: erased.get(table.name) for table in made} == {t.name: 1 for t in made}
+    for table in made:
+        assert {row["person_id"] for row in lake.read(table).collect()} == {"bob"}
+        left = lake.spark.read.parquet(*lake.read(table).inputFiles())
+        assert left.where("person_id = 'ann'").count() == 0, table.name
 
 
 def test_what_others_were_linked_with_is_not_named_by_them(lake: Lakehouse) -> None:

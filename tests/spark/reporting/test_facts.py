@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from pyspark.sql import SparkSession
+from support import cancelled
 
 from clvspark.audiences.tables import DECILE, DEFINITION
 from clvspark.clv.tables import CUSTOMER_VALUE
@@ -59,6 +60,16 @@ def deciles(spark: SparkSession):
 
 def bought(spark: SparkSession, *persons: str, day: str = "2026-03-01"):
     return PERSON_DAY.rows(spark, [{"person_id": p, "day": day, "orders": 1} for p in persons])
+
+
+def test_who_has_cancelled_everything_is_a_prospect(spark: SparkSession) -> None:
+    persons = spark.createDataFrame(
+        [("ann", 3), ("bob", 1), ("cid", 1)], "person_id string, records int"
+    )
+    nobody, days = values(spark).limit(0), cancelled.days(spark)
+    found = facts.build_fact_profile(nobody, persons, days, as_of=APRIL).collect()
+    counts = {row["lifecycle_stage"]: row["count_of_profiles"] for row in found}
+    assert counts == {"unvalued": 1, "prospect": 2}
 
 
 def test_who_bought_without_being_valued_is_no_prospect(spark: SparkSession) -> None:

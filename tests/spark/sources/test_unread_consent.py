@@ -67,6 +67,8 @@ FILES = {
         "id,no,what,at",
         "1,l,email_unsubscribed,2026-02-30",
         "2,m,email_opened,2026-02-30",
+        "23,q,push_unsubscribed,2026-02-30",
+        "24,q,sms_unsubscribed,2026-02-01",
     ],
 }
 
@@ -87,6 +89,8 @@ def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_
     assert {row["source_record_id"] for row in refused} == set("ahijk")
     day = datetime(2026, 2, 1)  # noqa: DTZ001 - Spark's rows name no zone
     unread = lake.read(UNREAD_CONSENT).collect()
+    taken = {row["event_id"]: row["event_type"] for row in lake.read(EVENT).collect()}
+    assert taken["crm:24"] == "sms_unsubscribed"
     assert {r["source_record_id"]: (r["channel"], r["recorded_at"]) for r in unread} == {
         "b": ("email", day),
         "c": ("email", None),
@@ -95,12 +99,13 @@ def test_what_could_not_be_read_is_told_and_kept_by_record(lake: Lakehouse, tmp_
         "l": ("email", None),
         "n": ("email", day),
         "p": ("email", day),
+        "q": ("push", None),
     }
     derived = lake.read(QUARANTINE).where("file_name = 'orders.csv'").collect()
     assert [(row["reason"], row["source_record_id"]) for row in derived] == [("bad_value:val", "p")]
     of_consent = [text for text in report.warnings if text.startswith("sources.consent")]
     assert [text.split(", ")[0].split(". ")[0] for text in of_consent] == [
-        "sources.consent: 7 statements of 7 records of the system crm could not be read",
+        "sources.consent: 8 statements of 8 records of the system crm could not be read",
         "sources.consent: 2 of 26 statements of the system crm have another purpose than 'marketing'",
     ]
 

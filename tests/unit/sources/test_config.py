@@ -209,3 +209,30 @@ def test_names_that_ingest_uses_itself_are_refused() -> None:
     fields = {"product_id": "sku", "name": "_file"}
     text = refuse(changed(outputs=[{"to": "product", "fields": fields}]))
     assert "reads columns named _file, which ingest keeps its own notes in" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fields": {"net_revenue": "paid"}}, "map 'tax', and 'gross_revenue' or 'net_revenue'"),
+        ({"fields": {"tax": "vat", "cost": "cost"}}, "needs the tax of each line"),
+        (
+            {"prices_include_tax": {"from": "mode", "map": {"gross": "yes", "net": "false"}}},
+            "prices_include_tax: 'yes' is not allowed; allowed are 'true', 'false'",
+        ),
+    ],
+)
+def test_prices_with_tax_need_the_tax_of_each_line(changes: dict[str, Any], message: str) -> None:
+    names = ("event_id", "event_type", "occurred_at", "channel")
+    amounts = {"tax": "vat", "net_revenue": "paid"}
+    output: dict[str, Any] = {"to": "event", "prices_include_tax": True, **changes}
+    output["fields"] = {**dict.fromkeys(names, "a"), **changes.get("fields", amounts)}
+    assert message in refuse(output, Output)
+
+
+def test_prices_of_events_alone_include_tax_and_a_column_may_say_so() -> None:
+    product = {"to": "product", "fields": {"product_id": "sku"}, "prices_include_tax": True}
+    assert "'prices_include_tax' is for prices of events" in refuse(product, Output)
+    names = ("event_id", "event_type", "occurred_at", "channel", "tax", "net_revenue")
+    event = {"to": "event", "fields": dict.fromkeys(names, "a"), "prices_include_tax": "taxed"}
+    assert Output.model_validate(event).columns == {"a", "taxed"}
