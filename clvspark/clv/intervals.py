@@ -88,9 +88,8 @@ def bound_values(
         )
     for end in ("low", "high"):
         bounds[f"outcome_purchases_{end}"] = found[f"purchases_{end}"].to_numpy()
-    outcome, expected = (found[name].to_numpy() for name in ("p_top_outcome", "p_top_expected"))
     # A chance of one in a billion is none; its digits would depend on who is scored together.
-    bounds["p_top_decile"] = np.round(np.where(np.isnan(outcome), expected, outcome), 6)
+    bounds["p_top_decile"] = np.round(found["p_top_outcome"].to_numpy(), 6)
     return bounds
 
 

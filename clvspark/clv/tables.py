@@ -147,7 +147,7 @@ CUSTOMER_VALUE = Table(
         *_interval(
             "outcome_value",
             "of what the person will bring within the horizon, discounted, own chance and doubt about identity "
-            "included; NULL where the model cannot say",
+            "included; NULL where the mean spend has no interval",
             unit=_MONEY,
         ),
         Column(
