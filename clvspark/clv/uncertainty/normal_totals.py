@@ -57,8 +57,9 @@ class NormalTotals:
     def quantile(self, level: float) -> FloatArray:
         """Value that is exceeded with probability at most 1 - level; 0 where nothing else is that likely."""
         zero = np.zeros_like(self.mean)
-        most = self.purchases.counts.length - 1.0
-        reach = most * np.abs(self.mean) + _REACH * np.sqrt(self._variance_of(most))
+        most = self.purchases.counts.length - 1
+        spread = np.sqrt(most * self.noise + most**2 * self.variance)
+        reach = most * np.abs(self.mean) + _REACH * spread
         reach = np.maximum(reach * self.discount, 1e-300)
         is_loss = self.probability_below(zero) >= level
         is_gain = self.probability_above(zero) > 1.0 - level
@@ -99,6 +100,3 @@ class NormalTotals:
         for length in np.unique(counts.length):
             rows, cumulative = counts.of_length(int(length))
             yield rows, np.diff(cumulative, axis=1)
-
-    def _variance_of(self, n: FloatArray) -> FloatArray:
-        return np.asarray(n * self.noise + n**2 * self.variance)
