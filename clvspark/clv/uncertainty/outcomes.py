@@ -6,7 +6,7 @@ is counted: whether alive, at which rate, how many purchases, how much each. Not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from clvspark.clv.uncertainty.purchases import FuturePurchases
 SPEND_DAYS = "spend_days"
 
 SpendModel = GammaGammaModel | NormalNormalModel
+Totals = GammaTotals | NormalTotals
 
 
 def read_histories(histories: Any, covariates: Sequence[str] = ()) -> dict[str, FloatArray]:
@@ -35,20 +36,34 @@ def read_histories(histories: Any, covariates: Sequence[str] = ()) -> dict[str, 
     return {**columns, SPEND_DAYS: columns["frequency"], **given}
 
 
+def price_purchases(
+    counts: FuturePurchases,
+    spend: SpendModel,
+    columns: Mapping[str, FloatArray],
+    *,
+    discount: FloatArray | float = 1.0,
+) -> Totals:
+    """Distributions of the value of the purchases of customers with the columns of `read_histories`.
+
+    Each value is times the customer's `discount`.
+    """
+    days, mean = columns[SPEND_DAYS], columns["monetary_value"]
+    factor = np.broadcast_to(discount, days.shape)
+    if isinstance(spend, NormalNormalModel):
+        return NormalTotals.of(counts, spend, days=days, mean=mean, discount=factor)
+    return GammaTotals.of(counts, spend, days=days, mean=mean, discount=factor)
+
+
 @dataclass(frozen=True)
 class Outcomes:
     """Distributions of purchases and value of many customers; see `OutcomeModel.predict`."""
 
     counts: FuturePurchases
-    totals: GammaTotals | NormalTotals
+    totals: Totals
 
     def purchases(self, level: float) -> FloatArray:
         """Smallest number of purchases that is exceeded with probability at most 1 - level."""
         return self.counts.quantile(level)
-
-    def purchases_at_most(self, number: FloatArray) -> FloatArray:
-        """P(purchases <= `number`) of each customer, for whole numbers; of -1 it is 0."""
-        return self.counts.at_most(number)
 
     def value(self, level: float) -> FloatArray:
         """Value that is exceeded with probability at most 1 - level; 0 where no purchase is likely."""
@@ -57,10 +72,6 @@ class Outcomes:
     def probability_above(self, value: float | FloatArray) -> FloatArray:
         """P(value > `value`) of each customer, for amounts of the currency."""
         return self.totals.probability_above(value)
-
-    def probability_below(self, value: FloatArray) -> FloatArray:
-        """P(value < `value`) of each customer; with that above, what is left of 1 is a jump."""
-        return self.totals.probability_below(value)
 
 
 class OutcomeModel:
@@ -97,16 +108,11 @@ class OutcomeModel:
         are those of `frequency`. Equal histories have equal distributions, in whatever batch they are.
         """
         columns = read_histories(histories, self._transaction.covariates)
-        days = columns[SPEND_DAYS]
-        counts = FuturePurchases.of(self._transaction, columns, horizon=self._horizon, days=days)
-        given = {
-            "days": days,
-            "mean": columns["monetary_value"],
-            "discount": self._discount(columns),
-        }
-        if isinstance(self._spend, NormalNormalModel):
-            return Outcomes(counts, NormalTotals.of(counts, self._spend, **given))
-        return Outcomes(counts, GammaTotals.of(counts, self._spend, **given))
+        counts = FuturePurchases.of(
+            self._transaction, columns, horizon=self._horizon, days=columns[SPEND_DAYS]
+        )
+        discount = self._discount(columns)
+        return Outcomes(counts, price_purchases(counts, self._spend, columns, discount=discount))
 
     def _discount(self, columns: dict[str, FloatArray]) -> FloatArray:
         """What a purchase is worth today, on average over the customer's expected ones."""

@@ -79,12 +79,16 @@ class FuturePurchases:
         wanted = self.level_if_alive(level)
         return np.where(wanted > 0, self.counts.locate(wanted), 0).astype(np.float64)
 
-    def at_most(self, number: FloatArray) -> FloatArray:
-        """P(purchases <= `number`) of each customer, for whole numbers; of -1 it is 0."""
+    def probability_above(self, number: FloatArray) -> FloatArray:
+        """P(purchases > `number`) of each customer, for whole numbers."""
         last = self.counts.length - 1
         among = self.counts.at(np.clip(number, 0, last).astype(np.intp))
-        among = np.where(number >= last, 1.0, among)
-        return np.where(number < 0, 0.0, 1.0 - self.p_alive * (1.0 - among))
+        among = np.where(number < last, np.minimum(among, 1.0), 1.0)
+        return np.where(number < 0, 1.0, self.p_alive * (1.0 - among))
+
+    def probability_below(self, number: FloatArray) -> FloatArray:
+        """P(purchases < `number`) of each customer, for whole numbers."""
+        return 1.0 - self.probability_above(number - 1.0)
 
     def none_if_alive(self) -> FloatArray:
         """P(no purchase) of each customer who lives."""

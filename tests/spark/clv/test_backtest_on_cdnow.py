@@ -86,6 +86,14 @@ def test_the_champion_ranks_better_than_a_baseline_on_average(
     assert champion > (found.average(baseline, measure) or 1.0)
 
 
+def test_intervals_are_judged_on_every_fold(found: Competition) -> None:
+    for name in CONFIG.models:
+        for origin, measures in found.measures[name].items():
+            print(name, origin, {m: round(v, 3) for m, v in measures.items() if "interval" in m})
+    for name in ("LastPeriod", "SimpleFormula"):
+        assert found.average(name, "interval_coverage") is None
+
+
 def test_a_fold_is_fitted_to_what_was_before_its_origin(
     days: DataFrame, cases: DataFrame, found: Competition
 ) -> None:

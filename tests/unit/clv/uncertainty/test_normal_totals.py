@@ -52,13 +52,19 @@ def test_the_total_of_n_purchases_shares_the_mean_of_the_customer() -> None:
 def test_quantiles_invert_probabilities_on_both_sides_of_the_jump(level: float) -> None:
     outcomes = predict(annual_discount_rate=0.1)
     value = outcomes.value(level)
-    above, below = outcomes.probability_above(value), outcomes.probability_below(value)
+    above, below = outcomes.probability_above(value), outcomes.totals.probability_below(value)
     moved = value != 0
     np.testing.assert_allclose(above[moved], 1 - level, atol=1e-6)
     assert np.all(above[~moved] <= 1 - level)
     assert np.all(below[~moved] <= level)
-    jump = 1.0 - outcomes.probability_above(np.zeros(4)) - outcomes.probability_below(np.zeros(4))
-    np.testing.assert_allclose(jump, outcomes.purchases_at_most(np.zeros(4)), atol=1e-6)
+    jump = (
+        1.0
+        - outcomes.probability_above(np.zeros(4))
+        - outcomes.totals.probability_below(np.zeros(4))
+    )
+    np.testing.assert_allclose(
+        jump, 1.0 - outcomes.counts.probability_above(np.zeros(4)), atol=1e-6
+    )
 
 
 def test_losses_and_gains_are_both_likely_of_one_about_whom_little_is_known() -> None:

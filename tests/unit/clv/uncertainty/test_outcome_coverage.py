@@ -105,10 +105,10 @@ def assert_uniform(place: np.ndarray) -> None:
 def test_eighty_percent_intervals_hold_eighty_percent_of_outcomes(truth: str, spend: str) -> None:
     outcomes, customers = fit_and_predict(truth, spend, 5_000, 7)
     value, purchases = customers["value"].to_numpy(), customers["purchases"].to_numpy()
-    below, above = outcomes.probability_below(value), outcomes.probability_above(value)
-    assert_uniform(places(below, 1.0 - above))
+    counts, totals = outcomes.counts, outcomes.totals
+    assert_uniform(places(totals.probability_below(value), 1.0 - totals.probability_above(value)))
     assert_uniform(
-        places(outcomes.purchases_at_most(purchases - 1), outcomes.purchases_at_most(purchases))
+        places(counts.probability_below(purchases), 1.0 - counts.probability_above(purchases))
     )
     for actual, low, high in (
         (value, outcomes.value(0.1), outcomes.value(0.9)),
