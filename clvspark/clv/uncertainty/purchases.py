@@ -59,7 +59,7 @@ class FuturePurchases:
         """
         alive = model.alive_by_stage(columns)
         p_alive = alive.sum(axis=0)
-        share = np.where(p_alive > 0, alive / np.where(p_alive > 0, p_alive, 1.0), 1.0 / len(alive))
+        share = share_of_stages(alive)
         names = [name for name in (*TRIPLE, *model.covariates) if name != "recency"]
         first, group = distinct_rows(days, *(columns[name] for name in names))
         known = {name: columns[name][first] for name in (*TRIPLE, *model.covariates)}
@@ -97,6 +97,12 @@ class FuturePurchases:
     def level_if_alive(self, level: float) -> FloatArray:
         """The level among the living at which the level among all is reached."""
         return np.asarray(1.0 - (1.0 - level) / np.maximum(self.p_alive, 1e-300))
+
+
+def share_of_stages(alive: FloatArray) -> FloatArray:
+    """How likely the living are in which stage, of P(alive in each), stage x customer; alike where nobody lives."""
+    total = alive.sum(axis=0)
+    return np.where(total > 0, alive / np.where(total > 0, total, 1.0), 1.0 / len(alive))
 
 
 def _blocks(
