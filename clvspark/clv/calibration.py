@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 
@@ -14,7 +15,12 @@ from clvspark.clv.intervals import LEVEL, draw_persons, priceable
 from clvspark.clv.metrics import interval_coverage, mean_interval_width, randomised_coverage
 from clvspark.clv.models.summary import FloatArray
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
-from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, price_purchases, read_histories
+from clvspark.clv.uncertainty.outcomes import (
+    SPEND_DAYS,
+    SpendModel,
+    price_purchases,
+    read_histories,
+)
 from clvspark.clv.uncertainty.parameters import tails
 from clvspark.clv.uncertainty.purchases import FuturePurchases
 
@@ -64,34 +70,46 @@ def measure_intervals(
     ``interval_coverage_closed``, of intervals as they stand; ``interval_width``; those of value with the prefix
     ``value_``. Values are not discounted, as those of the backtest. Without a spend model there are none of value.
     """
-    histories = persons.assign(monetary_value=priceable(persons)["monetary_value"])
     found = {}
     for name, model in models.transaction.items():
+        judged = _judge(persons, model, models.spend, horizon=holdout_days / DAYS_PER_UNIT)
         found[name] = {
             f"{'value_' if outcome == VALUE else ''}{measure}": value
-            for outcome, predicted in _predict(histories, model, models, holdout_days).items()
-            for measure, value in _measure(persons[_ACTUAL[outcome]], predicted).items()
+            for outcome, rows in judged.groupby("outcome")
+            for measure, value in _measure(rows).items()
         }
     return found
 
 
-def _predict(
-    histories: pd.DataFrame, model: TransactionModel, models: FoldModels, holdout_days: int
-) -> dict[str, Distribution]:
+def _judge(
+    persons: pd.DataFrame, model: TransactionModel, spend: SpendModel | None, *, horizon: float
+) -> pd.DataFrame:
+    """What came of each person and outcome, ends of its interval, P(less than what came) and P(at most it)."""
+    histories = persons.assign(monetary_value=priceable(persons)["monetary_value"])
     columns = read_histories(histories, model.covariates)
-    horizon = holdout_days / DAYS_PER_UNIT
     counts = FuturePurchases.of(model, columns, horizon=horizon, days=columns[SPEND_DAYS])
-    if models.spend is None:
-        return {PURCHASES: counts}
-    return {PURCHASES: counts, VALUE: price_purchases(counts, models.spend, columns)}
+    predicted: dict[str, Distribution] = {PURCHASES: counts}
+    if spend is not None:
+        predicted[VALUE] = price_purchases(counts, spend, columns)
+    parts = []
+    for outcome, one in predicted.items():
+        actual = np.asarray(persons[_ACTUAL[outcome]], dtype=np.float64)
+        low, high = (one.quantile(level) for level in tails(LEVEL))
+        found = {
+            "outcome": outcome,
+            "actual": actual,
+            "low": low,
+            "high": high,
+            "below": one.probability_below(actual),
+            "upto": 1.0 - one.probability_above(actual),
+        }
+        parts.append(pd.DataFrame(found))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _measure(came: pd.Series[float], predicted: Distribution) -> dict[str, float]:
-    actual = came.to_numpy(float)
-    low, high = (predicted.quantile(level) for level in tails(LEVEL))
-    below, above = predicted.probability_below(actual), predicted.probability_above(actual)
+def _measure(rows: pd.DataFrame) -> dict[str, float]:
     return {
-        "interval_coverage": randomised_coverage(below, 1.0 - above, level=LEVEL),
-        "interval_coverage_closed": interval_coverage(actual, low, high),
-        "interval_width": mean_interval_width(low, high),
+        "interval_coverage": randomised_coverage(rows["below"], rows["upto"], level=LEVEL),
+        "interval_coverage_closed": interval_coverage(rows["actual"], rows["low"], rows["high"]),
+        "interval_width": mean_interval_width(rows["low"], rows["high"]),
     }

@@ -39,8 +39,9 @@ class NormalMixtures:
 
     def take(self, some: IntArray) -> NormalMixtures:
         """Of some of the customers."""
-        parts = (self.rows, self.chances, self.means, self.spreads)
-        return NormalMixtures(*(part[some] for part in parts))
+        return NormalMixtures(
+            self.rows[some], self.chances[some], self.means[some], self.spreads[some]
+        )
 
     def beyond(self, value: FloatArray, side: float) -> FloatArray:
         """P(there are purchases that come to more than `value`; to less where `side` is -1)."""
