@@ -25,6 +25,7 @@ from clvspark.clv import (
     NormalNormalModel,
     ParetoNBDModel,
 )
+from clvspark.clv.metrics import randomised_coverage
 from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.models.units import TimeUnit
 from clvspark.clv.uncertainty import OutcomeModel, Outcomes
@@ -137,3 +138,19 @@ def test_outcomes_of_frequent_buyers_are_held_as_they_stand(truth: str) -> None:
     print(truth, busy.sum(), inside[busy].mean())
     assert busy.sum() > 300
     assert 0.75 < inside[busy].mean() < 0.85
+
+
+@pytest.mark.parametrize("truth", ["pareto", "modified_beta_geo"])
+def test_few_customers_suffice(truth: str) -> None:
+    """Distributions take the parameters for known: fitted to 500 customers, that is no matter."""
+    one = TRUTHS[truth]
+    others = one.simulate(2_000, 999, SPEND)
+    value, held = others["value"].to_numpy(), []
+    for seed in range(8):
+        past = one.simulate(500, seed, SPEND)
+        models = one.fit(past), GammaGammaModel().fit(past)
+        outcomes = OutcomeModel(*models, horizon=52.0, annual_discount_rate=RATE).predict(others)
+        below, above = outcomes.totals.probability_below(value), outcomes.probability_above(value)
+        held.append(randomised_coverage(below, 1.0 - above))
+    print(truth, held)
+    assert 0.77 < np.mean(held) < 0.83
