@@ -47,8 +47,8 @@ def chance_of_so_few(
     Purchases are Poisson at a rate that is Gamma(r + x, alpha + T) given x purchases in T, so their number within w is
     negative binomial (Fader, Hardie & Lee 2005, equation 8, and their NBD note). The same for every model that draws
     purchase rates from Gamma(r, alpha): dropout plays no part among those who stay. Of a rhythm each k-th hidden event
-    is a purchase, and of the first of them j have been, as likely as they are of the living: at most n purchases are
-    fewer than (n + 1) k - j hidden events.
+    is a purchase, and j have been since the last one, as likely as of the living: at most n purchases are fewer than
+    (n + 1) k - j hidden events.
     """
     r, alpha = model.params_["r"], model.params_["alpha"]
     window = config.decline_days / DAYS_PER_UNIT
