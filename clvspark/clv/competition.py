@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from statistics import fmean
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from pyspark.sql import DataFrame
 
+from clvspark.clv.calibration import collect_judged, measure_intervals
 from clvspark.clv.challenger.challenge import predict_by_features
 from clvspark.clv.challenger.two_part import NAME as CHALLENGER
 from clvspark.clv.config import ClvConfig
@@ -46,8 +47,8 @@ class Competition:
     Parameters
     ----------
     fitted : models fitted to all that is known, by name; the spend model among them.
-    measures : of `measure_outcome` and ``log_likelihood``, by model and origin of the fold. Baselines and the
-        challenger are judged too, but never crowned.
+    measures : of `measure_outcome`, `measure_intervals` and ``log_likelihood``, by model and origin of the fold.
+        Baselines and the challenger are judged too, but never crowned; they have no intervals.
     deciles : rows of `list_deciles`, by model, origin and outcome.
     newest : transaction models of the newest fold, by name.
     refused : why a model could not be fitted, by name and origin of the fold; None: to all that is known.
@@ -121,6 +122,11 @@ class Competition:
             measures.update(measure_outcome(ordered, outcome))
             self.deciles[name, origin, outcome] = list_deciles(ordered)
 
+    def add_measures(self, origin: date, measures: Mapping[str, dict[str, float]]) -> None:
+        """More measures of models that were judged on a fold, by model."""
+        for name, found in measures.items():
+            self.measures[name][origin].update(found)
+
 
 def hold_competition(
     config: ClvConfig,
@@ -153,9 +159,17 @@ def hold_competition(
     most = max(int(rows["weight"].sum()) for rows in histories.values())
     groups = condense_predictions(predictions, is_exact=most <= _FEW).toPandas()
     found.judge(groups, {fold.lag_days: fold.origin for fold in folds})
+    judged = collect_judged(cases, models, customers=most)
     for fold in folds:
-        for name, model in models[fold.lag_days].transaction.items():
-            found.measures[name][fold.origin]["log_likelihood"] = model.log_likelihood_
+        # Of a fold much smaller than the others maybe nobody was drawn.
+        if fold.lag_days in judged:
+            given = (judged[fold.lag_days], models[fold.lag_days])
+            intervals = measure_intervals(*given, holdout_days=config.holdout_days)
+            found.add_measures(fold.origin, intervals)
+    for fold in folds:
+        fitted = models[fold.lag_days].transaction
+        likelihoods = {name: {"log_likelihood": m.log_likelihood_} for name, m in fitted.items()}
+        found.add_measures(fold.origin, likelihoods)
     step("fitting the models to all that is known")
     _fit_now(found, config, now)
     return found

@@ -12,8 +12,10 @@ from scipy.stats import nbinom
 
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import DAYS_PER_UNIT
-from clvspark.clv.models.transactions import TransactionModel
+from clvspark.clv.models.condensed_beta_geo import CondensedBetaGeoModel
+from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 from clvspark.clv.models.units import DAYS_PER_YEAR
+from clvspark.clv.uncertainty.purchases import share_of_stages
 
 
 def expect_residual_transactions(
@@ -44,10 +46,25 @@ def chance_of_so_few(
 
     Purchases are Poisson at a rate that is Gamma(r + x, alpha + T) given x purchases in T, so their number within w is
     negative binomial (Fader, Hardie & Lee 2005, equation 8, and their NBD note). The same for every model that draws
-    purchase rates from Gamma(r, alpha): dropout plays no part among those who stay.
+    purchase rates from Gamma(r, alpha): dropout plays no part among those who stay. Of a rhythm each k-th hidden event
+    is a purchase, and j have been since the last one, as likely as of the living: at most n purchases are fewer than
+    (n + 1) k - j hidden events.
     """
     r, alpha = model.params_["r"], model.params_["alpha"]
     window = config.decline_days / DAYS_PER_UNIT
-    size = r + then["frequency"].to_numpy(float)
     since = alpha + then["T"].to_numpy(float)
-    return np.clip(nbinom.cdf(bought, size, since / (since + window)), 0.0, 1.0)
+    stages = _stages(model, then)
+    k, chance = len(stages), np.zeros(len(bought))
+    for j, share in enumerate(stages):
+        size = r + k * then["frequency"].to_numpy(float) + j
+        hidden = (bought + 1.0) * k - j - 1.0
+        chance += share * nbinom.cdf(hidden, size, since / (since + window))
+    return np.clip(chance, 0.0, 1.0)
+
+
+def _stages(model: TransactionModel, then: pd.DataFrame) -> np.ndarray:
+    """How likely the living are in which stage of their rhythm, stage x customer; without rhythm there is one."""
+    if isinstance(model, CondensedBetaGeoModel):
+        columns = {name: then[name].to_numpy(float) for name in TRIPLE}
+        return share_of_stages(model.alive_by_stage(columns))
+    return np.ones((1, len(then)))

@@ -41,9 +41,7 @@ def learn_uncertainty(
     In: summaries of one date with `model_columns`. That value is taken from some 20,000 persons, chosen by a digest of
     their ids. None where there is nobody, or where the mean spend is so close to infinite that it has no interval.
     """
-    step = max(1, math.ceil(now.count() / _SAMPLE))
-    drawn = F.pmod(F.xxhash64("person_id"), F.lit(step)) == 0
-    sample = now.where(drawn).select(*_HISTORY).toPandas()
+    sample = draw_persons(now, customers=now.count(), at_most=_SAMPLE).select(*_HISTORY).toPandas()
     if sample.empty:
         return None
     spend = priceable(sample)
@@ -60,6 +58,12 @@ def learn_uncertainty(
         )
     except InfiniteMeanError:
         return None
+
+
+def draw_persons(persons: DataFrame, *, customers: int, at_most: int) -> DataFrame:
+    """Rows of about `at_most` of so many customers, chosen by a digest of ``person_id``; all where they are fewer."""
+    step = max(1, math.ceil(customers / at_most))
+    return persons.where(F.pmod(F.xxhash64("person_id"), F.lit(step)) == 0)
 
 
 def bound_values(
@@ -88,9 +92,8 @@ def bound_values(
         )
     for end in ("low", "high"):
         bounds[f"outcome_purchases_{end}"] = found[f"purchases_{end}"].to_numpy()
-    outcome, expected = (found[name].to_numpy() for name in ("p_top_outcome", "p_top_expected"))
     # A chance of one in a billion is none; its digits would depend on who is scored together.
-    bounds["p_top_decile"] = np.round(np.where(np.isnan(outcome), expected, outcome), 6)
+    bounds["p_top_decile"] = np.round(found["p_top_outcome"].to_numpy(), 6)
     return bounds
 
 

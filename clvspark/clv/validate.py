@@ -20,7 +20,7 @@ from clvspark.clv.models.transactions import TRIPLE
 from clvspark.clv.score import distinct_histories
 
 PREDICTIONS = "lag_days int, model string, outcome string, predicted double, actual double"
-"""Columns of predictions: one row a person, fold, model and outcome. Bounds of intervals would stand beside them."""
+"""Columns of predictions: one row a person, fold, model and outcome."""
 
 # Natural logarithm of the ratio within which predictions, and amounts, are one to the measures.
 _STEP = 0.01

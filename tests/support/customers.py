@@ -10,6 +10,7 @@ import pandas as pd
 PARETO = {"r": 0.55, "alpha": 10.6, "s": 0.61, "beta": 11.7}
 BETA_GEO = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5}
 SPEND = {"p": 6.25, "q": 3.74, "v": 15.4}
+SIGNED_SPEND = {"mu": 6.0, "tau": 9.0, "sigma": 12.0}
 
 
 def simulate_customers(
@@ -20,11 +21,14 @@ def simulate_customers(
     seed: int,
     horizon: float = 52.0,
     discount: float = 0.0,
+    regularity: int = 1,
+    spend: Mapping[str, float] = SPEND,
 ) -> pd.DataFrame:
     """History up to T (20 to 80 weeks), and purchases and discounted value in the horizon after it.
 
-    `name` of the process: ParetoNBDModel, BetaGeoModel or ModifiedBetaGeoModel; `discount` is
-    continuous, per week. Spend is Gamma-Gamma with SPEND.
+    `name` of the process: ParetoNBDModel, BetaGeoModel or ModifiedBetaGeoModel, of which each
+    `regularity`-th event is a purchase; `discount` is continuous, per week. Spend is Gamma-Gamma
+    with SPEND, or Normal-Normal with SIGNED_SPEND.
     """
     rng = np.random.default_rng(seed)
     age = rng.uniform(20.0, 80.0, n)
@@ -34,19 +38,25 @@ def simulate_customers(
         end = rng.exponential(1.0 / rng.gamma(params["s"], 1.0 / params["beta"], n))
     else:
         dropout = rng.beta(params["a"], params["b"], n)
-    nu = rng.gamma(SPEND["q"], 1.0 / SPEND["v"], n)
+    is_signed = "mu" in spend
+    if is_signed:
+        mean = rng.normal(spend["mu"], spend["tau"], n)
+    else:
+        nu = rng.gamma(spend["q"], 1.0 / spend["v"], n)
     active = np.ones(n, dtype=bool)
     if name == "ModifiedBetaGeoModel":
         active = rng.random(n) > dropout
-    frequency, recency, spent, later, value = (np.zeros(n) for _ in range(5))
+    frequency, recency, log_intervals, spent, later, value = (np.zeros(n) for _ in range(6))
     clock = np.zeros(n)
     while active.any():
-        clock = clock + rng.exponential(1.0 / rate)
+        gap = rng.exponential(1.0 / rate, (regularity, n)).sum(axis=0)
+        clock = clock + gap
         active &= clock <= np.minimum(end, age + horizon)
         past, future = active & (clock <= age), active & (clock > age)
-        amount = rng.gamma(SPEND["p"], 1.0 / nu)
+        amount = rng.normal(mean, spend["sigma"]) if is_signed else rng.gamma(spend["p"], 1.0 / nu)
         frequency[past] += 1
         recency[past] = clock[past]
+        log_intervals[past] += np.log(gap[past])
         spent[past] += amount[past]
         later[future] += 1
         value[future] += (amount * np.exp(-discount * (clock - age)))[future]
@@ -56,6 +66,7 @@ def simulate_customers(
             "frequency": frequency,
             "recency": recency,
             "T": age,
+            "log_intervals": log_intervals,
             "monetary_value": spent / np.maximum(frequency, 1.0),
             "purchases": later,
             "value": value,

@@ -243,7 +243,7 @@ class LifetimeModel(ABC):
         self.converged_ = bool(document["converged"])
 
     def _checked(self, params: Mapping[str, float]) -> dict[str, float]:
-        names, logarithms = self._names(), self._is_logarithm()
+        names, logarithms = self._names(), self.is_logarithm()
         values = {name: float(params[name]) for name in names if name in params}
         positive = {name for name, is_one in zip(names, logarithms, strict=True) if is_one}
         finite = all(math.isfinite(value) for value in values.values())
@@ -282,25 +282,25 @@ class LifetimeModel(ABC):
     def _n_coefficients(self) -> int:
         return len(self._names()) - len(self.parameter_names)
 
-    def _is_logarithm(self) -> NDArray[np.bool_]:
+    def is_logarithm(self) -> NDArray[np.bool_]:
         """Which of the estimated are positive, and therefore estimated as logarithms."""
         positive = {*self.parameter_names} - self.signed_parameters
         return np.array([name in positive for name in self._names()])
 
     def _from_working(self, working: FloatArray) -> FloatArray:
         """Values as they are, of what the optimiser sees: any number is allowed there."""
-        is_logarithm = self._is_logarithm()[: len(working)]
+        is_logarithm = self.is_logarithm()[: len(working)]
         with np.errstate(over="ignore"):
             return np.where(is_logarithm, np.exp(np.where(is_logarithm, working, 0.0)), working)
 
     def _to_working(self, values: FloatArray) -> FloatArray:
         """The inverse of `_from_working`; of the parameters alone where there are no coefficients."""
-        is_logarithm = self._is_logarithm()[: len(values)]
+        is_logarithm = self.is_logarithm()[: len(values)]
         return np.where(is_logarithm, np.log(np.where(is_logarithm, values, 1.0)), values)
 
     def _slopes(self, values: FloatArray) -> FloatArray:
         """Derivative of the values by what the optimiser sees."""
-        return np.where(self._is_logarithm(), values, 1.0)
+        return np.where(self.is_logarithm(), values, 1.0)
 
     def _working_starts(self, groups: Groups) -> list[FloatArray]:
         return [self._to_working(np.array(start)) for start in self._starts(groups)]

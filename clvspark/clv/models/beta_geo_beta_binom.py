@@ -120,6 +120,11 @@ class BetaGeoBetaBinomModel(MemorylessModel):
         missed = beta + age - x
         return beta_binomial_counts(alpha + x, missed, gamma, lived + age, opportunities, most)
 
+    def _most_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
+        """No more than there are opportunities; a table has at least two columns."""
+        del age
+        return np.full(len(x), max(_whole("future_t", t), 1.0))
+
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         """Eq. 13 without P(alive): a sum over opportunities, so that gamma = 1 needs no care."""
         return self._discounted_if_alive(x, age, 0.0, _whole("future_t", t))

@@ -13,6 +13,11 @@ from scipy.special import betaln, digamma, gammaln, logsumexp, xlogy
 from clvspark.clv.models import spark_frames
 from clvspark.clv.models.base import MAX_GROUPS
 from clvspark.clv.models.errors import InvalidArgumentError, InvalidSummaryError
+from clvspark.clv.models.future_counts import (
+    geometric_dropout_counts,
+    most_purchases,
+    regular_counts,
+)
 from clvspark.clv.models.geometric_dropout import log_dropout_odds
 from clvspark.clv.models.interpolation import interpolate_within_groups
 from clvspark.clv.models.memoryless import by_pair
@@ -162,9 +167,9 @@ class CondensedBetaGeoModel(TransactionModel):
         return values, gradient
 
     def _probability_alive(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
-        return np.asarray(self._stage_probabilities(x, t_x, age).sum(axis=0))
+        return np.asarray(self._alive_by_stage(x, t_x, age).sum(axis=0))
 
-    def _stage_probabilities(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
+    def _alive_by_stage(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
         """P(alive at T with j hidden events since the last purchase), stage x row."""
         r, alpha, a, b = theta = self._theta()
         shape = r + self.regularity_ * x
@@ -215,9 +220,23 @@ class CondensedBetaGeoModel(TransactionModel):
     ) -> FloatArray:
         """Expectation over the hidden events j; within one, the future depends on (x, T)."""
         total = np.zeros(len(x))
-        for j, probability in enumerate(self._stage_probabilities(x, t_x, age)):
+        for j, probability in enumerate(self._alive_by_stage(x, t_x, age)):
             total += probability * by_pair(partial(future, j), x, age)
         return total
+
+    def _counts_by_stage(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        k, chances = self.regularity_, []
+        for j in range(k):
+            shape, c, a, b = self._posterior(x, age, j)
+            stays = regular_counts(shape, c, t, most, regularity=k, events=j)
+            chances.append(geometric_dropout_counts(stays, a, b))
+        return np.array(chances)
+
+    def _most_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
+        """The same in every stage: of those whose next hidden event is a purchase."""
+        k = self.regularity_
+        shape, c, _, _ = self._posterior(x, age, k - 1)
+        return most_purchases(shape, c, t, regularity=k)
 
     def _purchases_new_customer(self, t: float) -> float:
         _, _, a, b = self._theta()

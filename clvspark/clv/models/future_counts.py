@@ -27,21 +27,33 @@ def gamma_poisson_counts(k: FloatArray, c: FloatArray, t: float, most: int) -> F
     return np.asarray(np.exp(constant + stays[:, None] + _growth(n, t / (c + t))))
 
 
-def geometric_dropout_counts(
-    k: FloatArray, c: FloatArray, a: float, b: FloatArray, t: float, most: int
+def regular_counts(
+    k: FloatArray, c: FloatArray, t: float, most: int, *, regularity: int, events: int
 ) -> FloatArray:
+    """Of a customer who stays and buys at each `regularity`-th hidden Poisson event.
+
+    `events` have happened since the last purchase, so n purchases are n regularity - events hidden
+    events from now on, or fewer than a whole interval more.
+    """
+    hidden = gamma_poisson_counts(k, c, t, (most + 1) * regularity - events - 1)
+    since_purchase = np.pad(hidden, ((0, 0), (events, 0)))
+    return since_purchase.reshape(len(k), most + 1, regularity).sum(axis=2)
+
+
+def geometric_dropout_counts(stays: FloatArray, a: float | FloatArray, b: FloatArray) -> FloatArray:
     """Of a customer who may leave after each purchase, with probability p ~ Beta(a, b).
 
-    Fader, Hardie and Lee (2005), eq. 8: alive after n purchases, or dropped out at the n-th.
+    `stays` are the chances of one who does not. Fader, Hardie and Lee (2005), eq. 8: alive after n
+    purchases, or dropped out at the n-th.
     """
-    n = np.arange(most + 1.0)
-    pmf = gamma_poisson_counts(k, c, t, most)
+    n = np.arange(float(stays.shape[1]))
+    leaving, lasting = np.broadcast_to(a, b.shape)[:, None], b[:, None]
     # P(at least n) of one who stays; rounding may leave it a little below 0.
-    at_least = np.maximum(1.0 - np.cumsum(pmf, axis=1) + pmf, 0.0)
-    survive = np.exp(betaln(a, b[:, None] + n) - betaln(a, b)[:, None])
-    dropped = np.zeros_like(pmf)
-    dropped[:, 1:] = survive[:, :-1] * a / (a + b[:, None] + n[:-1]) * at_least[:, 1:]
-    return np.asarray(survive * pmf + dropped)
+    at_least = np.maximum(1.0 - np.cumsum(stays, axis=1) + stays, 0.0)
+    survive = np.exp(betaln(leaving, lasting + n) - betaln(leaving, lasting))
+    dropped = np.zeros_like(stays)
+    dropped[:, 1:] = survive[:, :-1] * leaving / (leaving + lasting + n[:-1]) * at_least[:, 1:]
+    return np.asarray(survive * stays + dropped)
 
 
 def exponential_lifetime_counts(
@@ -96,17 +108,19 @@ def beta_binomial_counts(
     return result
 
 
-def most_purchases(k: FloatArray, c: FloatArray, t: float) -> FloatArray:
+def most_purchases(k: FloatArray, c: FloatArray, t: float, *, regularity: int = 1) -> FloatArray:
     """A number of purchases that a customer who stays hardly exceeds (probability below 1e-6).
 
-    A power of two, so that customers fall into few classes, and of each customer alone, so that
-    equal histories have equal distributions in whatever company they are.
+    Hidden events come at the rate Gamma(k, c), and each `regularity`-th is a purchase. A power of two,
+    so that customers fall into few classes, and of each customer alone, so that equal histories
+    have equal distributions in whatever company they are.
     """
     mean = k * t / c
     spread = np.sqrt(mean * (1.0 + t / c))
     # The tail of the negative binomial is exponential with rate log(1 + c/t), or normal.
     tail = np.maximum(6.0 * spread, 16.0 * (1.0 + t / c))
-    return np.asarray(np.exp2(np.ceil(np.log2(np.maximum(mean + tail, 15.0)))))
+    most = (mean + tail + regularity - 1.0) / regularity
+    return np.asarray(np.exp2(np.ceil(np.log2(np.maximum(most, 15.0)))))
 
 
 def _growth(n: FloatArray, odds: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import betainc, betaln, digamma, expit, gammaln
 
 from clvspark.clv.models.covariate_model import CovariateModel
-from clvspark.clv.models.future_counts import geometric_dropout_counts
+from clvspark.clv.models.future_counts import gamma_poisson_counts, geometric_dropout_counts
 from clvspark.clv.models.hypergeometric import gauss_2f1
 from clvspark.clv.models.interpolation import interpolate_within_groups
 from clvspark.clv.models.negative_binomial import log_count_pmf
@@ -79,7 +79,8 @@ class GeometricDropoutModel(CovariateModel):
     def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
         r, alpha, a, b = self._theta()
         survived = b + x + self.initial_chances
-        return geometric_dropout_counts(r + x, alpha + age, a, survived, t, most)
+        stays = gamma_poisson_counts(r + x, alpha + age, t, most)
+        return geometric_dropout_counts(stays, a, survived)
 
     def _purchases_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
         r, alpha, a, b = self._theta()

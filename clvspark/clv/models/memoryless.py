@@ -11,6 +11,7 @@ import numpy as np
 
 from clvspark.clv.models.base import MAX_GROUPS
 from clvspark.clv.models.fitting import Maximum, maximise
+from clvspark.clv.models.future_counts import most_purchases
 from clvspark.clv.models.pooling import NormalPrior
 from clvspark.clv.models.summary import FloatArray, distinct_rows
 from clvspark.clv.models.transactions import TransactionModel
@@ -71,14 +72,16 @@ class MemorylessModel(TransactionModel):
         """Evaluate `future(model, x, T)` once for rows that are equal in all it depends on."""
         return by_pair(partial(future, self), x, age)
 
-    def future_purchase_counts(
-        self, x: FloatArray, age: FloatArray, *, future_t: float, most: int
-    ) -> FloatArray:
-        """P(n purchases in (T, T + future_t] | x, T, alive at T), matrix (customer x 0..most).
+    def _alive_by_stage(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
+        return self._probability_alive(x, t_x, age)[None]
 
-        Times P(alive), plus 1 - P(alive) at n = 0, these are the purchases of any customer.
-        """
-        return self._counts_if_alive(x, age, future_t, most)
+    def _counts_by_stage(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        return self._counts_if_alive(x, age, t, most)[None]
+
+    def _most_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
+        """Of models in which purchase rates are Gamma(r, alpha), their first two parameters."""
+        r, alpha, *_ = self._theta()
+        return most_purchases(r + x, alpha + age, t)
 
     @abstractmethod
     def _counts_if_alive(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:

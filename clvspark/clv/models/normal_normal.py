@@ -86,7 +86,7 @@ class NormalNormalModel(LifetimeModel):
         super()._estimate(Groups(groups.columns | {"monetary_value": z / unit}, groups.weight))
         self._params = {name: value * unit for name, value in self.params_.items()}
         self.standard_errors_ = {n: error * unit for n, error in self.standard_errors_.items()}
-        scale = np.where(self._is_logarithm(), 1.0, unit)
+        scale = np.where(self.is_logarithm(), 1.0, unit)
         self.log_covariance_ = self.log_covariance_ * np.outer(scale, scale)
         self.log_likelihood_ -= groups.n_customers * math.log(unit)
 

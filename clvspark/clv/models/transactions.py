@@ -102,6 +102,54 @@ class TransactionModel(LifetimeModel):
             raise InvalidArgumentError("n: must be whole numbers >= 0")
         return self._count_pmf(counts, _duration("t", t))
 
+    def alive_by_stage(self, histories: Mapping[str, FloatArray]) -> FloatArray:
+        """P(alive at T in each stage of the rhythm of purchases), stage x customer.
+
+        Without a rhythm there is one stage. Stages sum to `expected_probability_alive`.
+        """
+
+        def score(
+            model: TransactionModel, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            return model._alive_by_stage(x, t_x, age)
+
+        return np.asarray(self._predict_customers(histories, "alive_by_stage", score))
+
+    def future_purchase_counts(
+        self, histories: Mapping[str, FloatArray], *, future_t: float, most: int
+    ) -> FloatArray:
+        """P(n purchases in (T, T + future_t] | history, alive at T), stage x customer x 0..most.
+
+        They depend on the stage, frequency, T and covariates. Weighted with `alive_by_stage`, plus
+        1 - P(alive) at n = 0, these are the purchases of any customer.
+        """
+
+        def score(
+            model: TransactionModel, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            del t_x
+            return model._counts_by_stage(x, age, _duration("future_t", future_t), most)
+
+        return np.asarray(self._predict_customers(histories, "future_purchase_counts", score))
+
+    def most_future_purchases(
+        self, histories: Mapping[str, FloatArray], *, future_t: float
+    ) -> FloatArray:
+        """How many purchases in (T, T + future_t] hardly anybody of such a history exceeds."""
+
+        def score(
+            model: TransactionModel, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            del t_x
+            return model._most_if_alive(x, age, _duration("future_t", future_t))
+
+        return np.asarray(self._predict_customers(histories, "most_future_purchases", score))
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns by which customers of equal histories differ; most models have none."""
+        return ()
+
     def _predict_customers(
         self, summary: Any, output: str, score: Callable[..., FloatArray]
     ) -> Any:
@@ -139,6 +187,18 @@ class TransactionModel(LifetimeModel):
         self, x: FloatArray, t_x: FloatArray, age: FloatArray, delta: float, horizon: float
     ) -> FloatArray:
         """Discounted expected purchases in (T, T + horizon], given x, t_x, T."""
+
+    @abstractmethod
+    def _alive_by_stage(self, x: FloatArray, t_x: FloatArray, age: FloatArray) -> FloatArray:
+        """P(alive at T in each stage | x, t_x, T), stage x customer."""
+
+    @abstractmethod
+    def _counts_by_stage(self, x: FloatArray, age: FloatArray, t: float, most: int) -> FloatArray:
+        """P(n purchases in (T, T + t] | x, T, alive in the stage), stage x customer x 0..most."""
+
+    @abstractmethod
+    def _most_if_alive(self, x: FloatArray, age: FloatArray, t: float) -> FloatArray:
+        """Purchases in (T, T + t] that a customer who stays exceeds with probability below 1e-6."""
 
     @abstractmethod
     def _purchases_new_customer(self, t: float) -> float:

@@ -9,7 +9,7 @@ customer will do, is uncertain by itself, however well the parameters are known 
 from clvspark.clv.uncertainty.customer_values import ValueUncertainty
 from clvspark.clv.uncertainty.delta_method import Linearised, linearise
 from clvspark.clv.uncertainty.doubtful_links import mix_outcomes, widen_interval
-from clvspark.clv.uncertainty.outcomes import OutcomeModel, Outcomes
+from clvspark.clv.uncertainty.outcomes import OutcomeModel, Outcomes, SpendModel
 from clvspark.clv.uncertainty.parameters import ParameterDraws
 from clvspark.clv.uncertainty.top_share import (
     Threshold,
@@ -22,6 +22,7 @@ __all__ = [
     "OutcomeModel",
     "Outcomes",
     "ParameterDraws",
+    "SpendModel",
     "Threshold",
     "ValueUncertainty",
     "find_outcome_threshold",

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvspark.clv.models.gamma_gamma import GammaGammaModel
-from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.summary import FloatArray, distinct_rows, read_weight
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 from clvspark.clv.uncertainty.delta_method import Kind, Linearised, linearise
-from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, OutcomeModel, Outcomes, read_histories
+from clvspark.clv.uncertainty.outcomes import (
+    SPEND_DAYS,
+    OutcomeModel,
+    Outcomes,
+    SpendModel,
+    read_histories,
+)
 from clvspark.clv.uncertainty.parameters import tails
 from clvspark.clv.uncertainty.top_share import find_outcome_threshold, find_threshold
-
-OUTCOMES = ("purchases_low", "purchases_high", "value_low", "value_high", "p_top_outcome")
-"""Columns that say what a customer will do, own chance included."""
 
 
 class ValueUncertainty:
@@ -25,8 +26,7 @@ class ValueUncertainty:
 
     Parameters
     ----------
-    transaction, spend : fitted models, with the covariance of their parameters. Of a model with memory (BG/CNBD-k) what
-        a customer will do is not known: its outcomes are NaN.
+    transaction, spend : fitted models, with the covariance of their parameters.
     horizon : in the time unit of `transaction`.
     annual_discount_rate : effective, as of `discounted_expected_residual_transactions`.
     sample : histories that stand for all customers, optionally with `weight`: all of them
@@ -40,7 +40,7 @@ class ValueUncertainty:
     def __init__(
         self,
         transaction: TransactionModel,
-        spend: GammaGammaModel,
+        spend: SpendModel,
         *,
         horizon: float,
         annual_discount_rate: float,
@@ -54,22 +54,18 @@ class ValueUncertainty:
         self._horizon, self._rate = horizon, annual_discount_rate
         self._level = level
         self._covariances = (transaction_covariance, spend_covariance)
-        self._outcomes = None
-        if isinstance(transaction, MemorylessModel):
-            self._outcomes = OutcomeModel(
-                transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
-            )
-        columns = read_histories(sample)
+        self._outcomes = OutcomeModel(
+            transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
+        )
+        columns = read_histories(sample, transaction.covariates)
         weight = read_weight(sample, len(columns["T"]))
         values = self._expectations(columns)["residual_value"]
         self._top = find_threshold(values, share=share, weight=weight)
-        if self._outcomes is not None:
-            self._top_outcome = find_outcome_threshold(
-                self._outcomes.predict(columns), share=share, weight=weight
-            )
+        outcomes = self._outcomes.predict(columns)
+        self._top_outcome = find_outcome_threshold(outcomes, share=share, weight=weight)
 
     def describe(self, histories: pd.DataFrame) -> pd.DataFrame:
-        """Bounds and chances of customers with histories as `read_histories` takes them.
+        """Bounds and chances of customers with histories, and covariates, as `read_histories` takes them.
 
         Of `p_alive`, `expected_purchases`, `expected_spend` and `residual_value`, columns `_low`
         and `_high`: where the expectation lies, as far as the parameters are known.
@@ -78,23 +74,25 @@ class ValueUncertainty:
         `p_top_expected`: that the expectation is in the top share; `p_top_outcome`: that what
         the customer does will be. Index of `histories`; equal histories get equal rows.
         """
-        columns = read_histories(histories)
+        columns = read_histories(histories, self._transaction.covariates)
         found = self._expectation_bounds(columns)
-        if self._outcomes is None:
-            found |= dict.fromkeys(OUTCOMES, np.full(len(histories), np.nan))
-        else:
-            found |= self._outcome_bounds(self._outcomes.predict(columns))
+        found |= self._outcome_bounds(self._outcomes.predict(columns))
         return pd.DataFrame(found, index=histories.index)
 
     def _expectation_bounds(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
         expectations = self._expectations(columns)
         found = {}
         for name, expectation in expectations.items():
-            kind: Kind = "probability" if name == "p_alive" else "positive"
-            bounds = expectation.interval(level=self._level, kind=kind)
+            bounds = expectation.interval(level=self._level, kind=self._kind_of(name))
             found[f"{name}_low"], found[f"{name}_high"] = bounds
         found["p_top_expected"] = self._top.probability_above(expectations["residual_value"])
         return found
+
+    def _kind_of(self, name: str) -> Kind:
+        if name == "p_alive":
+            return "probability"
+        is_money = name in ("expected_spend", "residual_value")
+        return "any" if is_money and self._spend.signed_parameters else "positive"
 
     def _outcome_bounds(self, outcomes: Outcomes) -> dict[str, FloatArray]:
         low, high = tails(self._level)
@@ -108,8 +106,9 @@ class ValueUncertainty:
 
     def _expectations(self, columns: dict[str, FloatArray]) -> dict[str, Linearised]:
         """Expectations with their gradients; those of purchases once for each distinct history."""
-        first, rows = distinct_rows(*(columns[name] for name in TRIPLE))
-        triples = {name: columns[name][first] for name in TRIPLE}
+        names = (*TRIPLE, *self._transaction.covariates)
+        first, rows = distinct_rows(*(columns[name] for name in names))
+        triples = {name: columns[name][first] for name in names}
 
         def ask(model: TransactionModel) -> FloatArray:
             return np.concatenate(

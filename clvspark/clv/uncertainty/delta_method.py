@@ -95,6 +95,6 @@ def standard_error(gradient: FloatArray, covariance: FloatArray) -> FloatArray:
 
 def _steps(model: LifetimeModel, covariance: FloatArray) -> FloatArray:
     """A tenth of each standard error, so that no step leaves what the data allow."""
-    signed = np.array([name in model.signed_parameters for name in model.parameter_names])
+    signed = ~model.is_logarithm()
     tenth = 0.1 * np.sqrt(np.diag(covariance))
     return np.where(signed & (tenth > 0), tenth, np.clip(tenth, *STEPS))

@@ -65,7 +65,7 @@ class ParameterDraws(Generic[Model]):
         """Central interval of each parameter, by name."""
         draws = np.array([list(model.params_.values()) for model in self.models])
         low, high = _central(draws, level)
-        names = self.models[0].parameter_names
+        names = self.models[0].params_
         return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from support.cdnow import read_cdnow
 
+from clvspark.clv.calibration import collect_judged
 from clvspark.clv.competition import Competition, hold_competition
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.curves import average_by_repeats, count_daily
@@ -84,6 +85,26 @@ def test_the_champion_ranks_better_than_a_baseline_on_average(
     champion = found.average(found.champion(CONFIG.champion_by), measure)
     assert champion is not None
     assert champion > (found.average(baseline, measure) or 1.0)
+
+
+@pytest.mark.parametrize("name", CONFIG.models)
+def test_intervals_of_every_fold_hold_what_came(found: Competition, name: str) -> None:
+    """Four of five, as near as models come to real customers; as they stand, more."""
+    assert found.measures[name].keys() == {fold.origin for fold in FOLDS}
+    for measures in found.measures[name].values():
+        for prefix in ("", "value_"):
+            assert 0.75 < measures[f"{prefix}interval_coverage"] < 0.85
+            assert measures[f"{prefix}interval_coverage_closed"] > 0.85
+            assert measures[f"{prefix}interval_width"] > 0
+    assert found.average("LastPeriod", "interval_coverage") is None
+
+
+def test_of_many_customers_some_are_judged(cases: DataFrame) -> None:
+    everybody, some = (collect_judged(cases, {}, customers=n) for n in (2_357, 100_000))
+    assert everybody.keys() == some.keys() == {fold.lag_days for fold in FOLDS}
+    newest, drawn = everybody[FOLDS[0].lag_days], some[FOLDS[0].lag_days]
+    assert len(newest) == 2_357
+    assert 2_357 / 5 * 0.8 < len(drawn) < 2_357 / 5 * 1.2
 
 
 def test_a_fold_is_fitted_to_what_was_before_its_origin(

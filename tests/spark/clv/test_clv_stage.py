@@ -201,6 +201,14 @@ def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
     assert {name: stored[name] for name in found} == pytest.approx(found, rel=1e-4)
 
 
+def test_intervals_of_every_candidate_and_fold_are_judged(scored: SimpleNamespace) -> None:
+    backtest = scored.lake.read(BACKTEST).toPandas()
+    for measure in ("interval_coverage", "value_interval_coverage"):
+        rows = backtest[backtest["measure"] == measure]
+        assert Counter(rows["model"]) == dict.fromkeys(CONFIG.models, CONFIG.backtest.folds)
+        assert rows["value"].between(0.65, 0.95).all(), "few customers"
+
+
 def test_deciles_of_every_model_hold_all_customers_and_all_value(scored: SimpleNamespace) -> None:
     table = scored.lake.read(BACKTEST_DECILE).toPandas()
     rows = table[table["fold_origin"] == AS_OF - timedelta(days=182)]

@@ -82,6 +82,32 @@ def test_coverage_counts_bounds_as_within() -> None:
     assert metrics.interval_coverage(ACTUAL, lower, upper, [3, 1, 0, 0]) == 1.0
 
 
+def test_randomised_coverage_counts_a_jump_by_the_part_within() -> None:
+    """Of the jump from 0 to 0.5 four fifths lie above 0.1; a value at 0.05 is missed, one at 0.95 too."""
+    below, upto = [0.0, 0.05, 0.5, 0.95, 0.85], [0.5, 0.05, 0.5, 0.95, 0.95]
+    assert metrics.randomised_coverage(below, upto) == pytest.approx((0.8 + 0 + 1 + 0 + 0.5) / 5)
+    assert metrics.randomised_coverage(below, upto, [2, 0, 0, 1, 0]) == pytest.approx(1.6 / 3)
+    assert metrics.randomised_coverage(below, upto, level=0.98) == pytest.approx(
+        (0.49 / 0.5 + 4) / 5
+    )
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=30), st.floats(0.05, 0.95))
+def test_whoever_does_as_predicted_is_covered_as_the_level_says(
+    chances: list[float], level: float
+) -> None:
+    """Outcomes of a discrete distribution, each as often as predicted: exactly the level, however few they are."""
+    probability = np.array(chances) / np.sum(chances)
+    upto = np.minimum(np.cumsum(probability), 1.0)
+    below = np.append(0.0, upto[:-1])
+    found = metrics.randomised_coverage(below, upto, probability, level=level)
+    assert found == pytest.approx(level, abs=1e-9)
+
+
+def test_the_mean_width_is_that_of_customers() -> None:
+    assert metrics.mean_interval_width([0.0, 1.0], [4.0, 2.0], [1, 3]) == pytest.approx(7 / 4)
+
+
 def test_what_is_not_defined_is_not_a_number() -> None:
     found = metrics.measure_predictions([0.0] * 20, np.arange(20.0))
     undefined = {name for name, value in found.items() if math.isnan(value)}

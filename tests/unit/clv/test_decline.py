@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvspark.clv import BetaGeoModel, NBDModel, ParetoNBDModel
+from clvspark.clv import (
+    BetaGeoModel,
+    CondensedBetaGeoModel,
+    NBDModel,
+    ParetoNBDModel,
+)
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.decline import chance_of_so_few, expect_residual_transactions
 
@@ -87,3 +92,18 @@ def test_the_chance_of_so_few_is_that_of_a_simulation(kind: type, params: dict[s
     simulated = (chance.poisson(rate * WINDOW) <= bought[:, None]).mean(axis=1)
     np.testing.assert_allclose(found, simulated, atol=0.005)
     assert (np.diff(found[:2]) < 0).all(), "the more often before, the more surprising is silence"
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_the_chance_of_so_few_knows_the_rhythm(k: int) -> None:
+    """Of customers who never leave it is that of their purchases, here summed by number."""
+    params = {"r": 2.0, "alpha": 3.0 / k, "a": 1e-9, "b": 1.0}
+    model = CondensedBetaGeoModel.from_params(params, time_unit="week", regularity=k)
+    then = {"frequency": [6.0, 6.0, 0.0], "recency": [38.0, 31.0, 0.0], "T": [40.0, 40.0, 9.0]}
+    rows = {name: np.array(values) for name, values in then.items()}
+    stages = model.alive_by_stage(rows)
+    counts = model.future_purchase_counts(rows, future_t=WINDOW, most=40)
+    total = np.einsum("jc,jcn->cn", stages / stages.sum(axis=0), counts).cumsum(axis=1)
+    for bought in (0, 1, 5):
+        found = chance_of_so_few(model, pd.DataFrame(then), np.full(3, float(bought)), CONFIG)
+        np.testing.assert_allclose(found, total[:, bought], rtol=1e-6)

@@ -8,6 +8,7 @@ import pytest
 
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import TRANSACTION_MODELS, ValueModels
+from clvspark.clv.intervals import BOUNDS
 from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.score import round_to_digits, score_batch
 from clvspark.clv.uncertainty import ValueUncertainty
@@ -42,6 +43,8 @@ def test_equal_histories_are_worth_the_same_in_whatever_batch_they_are(
     whole = score_batch(persons, models, CONFIG, known).set_index("person_id")
     assert (whole["residual_value_low"] <= whole["residual_value"]).all()
     assert (whole["residual_value_high"] >= whole["residual_value"]).all()
+    assert whole[list(BOUNDS)].notna().all(axis=None), "whatever the champion"
+    assert (whole["outcome_value_low"] <= whole["outcome_value_high"]).all()
     for size in (13, 97, 400):
         parts = [mixed[at : at + size] for at in range(0, len(mixed), size)]
         scored = pd.concat([score_batch(part, models, CONFIG, known) for part in parts])

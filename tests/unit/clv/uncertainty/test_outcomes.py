@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,20 +16,26 @@ from support.customers import BETA_GEO, PARETO, SPEND, simulate_customers
 from clvspark.clv import (
     BetaGeoBetaBinomModel,
     BetaGeoModel,
+    CondensedBetaGeoModel,
     GammaGammaModel,
     ModifiedBetaGeoModel,
     NBDModel,
     ParetoNBDModel,
 )
-from clvspark.clv.models.future_counts import most_purchases
-from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 from clvspark.clv.uncertainty import OutcomeModel
 
-KINDS: dict[str, tuple[type[MemorylessModel], dict[str, float]]] = {
-    "pareto": (ParetoNBDModel, PARETO),
-    "beta_geo": (BetaGeoModel, BETA_GEO),
-    "modified_beta_geo": (ModifiedBetaGeoModel, BETA_GEO),
-    "nbd": (NBDModel, {"r": 0.3, "alpha": 4.0}),
+KINDS: dict[str, tuple[type[TransactionModel], dict[str, float], dict[str, Any]]] = {
+    "pareto": (ParetoNBDModel, PARETO, {}),
+    "beta_geo": (BetaGeoModel, BETA_GEO, {}),
+    "modified_beta_geo": (ModifiedBetaGeoModel, BETA_GEO, {}),
+    "nbd": (NBDModel, {"r": 0.3, "alpha": 4.0}, {}),
+    "cnbd_3": (CondensedBetaGeoModel, BETA_GEO, {"regularity": 3}),
+    "modified_cnbd_2": (
+        CondensedBetaGeoModel,
+        BETA_GEO,
+        {"regularity": 2, "dropout_at_first_purchase": True},
+    ),
 }
 HISTORIES = pd.DataFrame(
     {
@@ -38,9 +47,12 @@ HISTORIES = pd.DataFrame(
 )
 
 
-def model_of(kind: str) -> MemorylessModel:
-    model, params = KINDS[kind]
-    return model.from_params(params, time_unit="week")
+TRIPLES = {name: HISTORIES[name].to_numpy() for name in TRIPLE}
+
+
+def model_of(kind: str) -> TransactionModel:
+    model, params, settings = KINDS[kind]
+    return model.from_params(params, time_unit="week", **settings)
 
 
 def outcomes_of(kind: str, **options: float) -> OutcomeModel:
@@ -48,37 +60,73 @@ def outcomes_of(kind: str, **options: float) -> OutcomeModel:
     return OutcomeModel(model_of(kind), spend, **{"horizon": 52.0, **options})
 
 
+def counts_of(
+    model: TransactionModel, triples: Mapping[str, np.ndarray], *, future_t: float, most: int
+) -> np.ndarray:
+    """Chances of 0..most purchases of any customer, from those of the living by stage."""
+    alive = model.alive_by_stage(triples)
+    counts = model.future_purchase_counts(triples, future_t=future_t, most=most)
+    mixed = np.einsum("jc,jcn->cn", alive, counts)
+    mixed[:, 0] += 1.0 - alive.sum(axis=0)
+    return mixed
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_counts_of_the_living_sum_to_one_and_have_the_expected_mean(kind: str) -> None:
+def test_counts_sum_to_one_and_have_the_expected_mean(kind: str) -> None:
     model = model_of(kind)
-    r, alpha = model.params_["r"], model.params_["alpha"]
-    x, age = HISTORIES["frequency"].to_numpy(), HISTORIES["T"].to_numpy()
-    most = int(most_purchases(r + x, alpha + age, 52.0).max())
-    counts = model.future_purchase_counts(x, age, future_t=52.0, most=most)
-    np.testing.assert_allclose(counts.sum(axis=1), 1.0, atol=1e-9)
-    mean = model._purchases_if_alive(x, age, 52.0)
-    np.testing.assert_allclose(counts @ np.arange(most + 1.0), mean, rtol=1e-7)
+    most = int(model.most_future_purchases(TRIPLES, future_t=52.0).max())
+    stages = model.future_purchase_counts(TRIPLES, future_t=52.0, most=most)
+    np.testing.assert_allclose(stages.sum(axis=2), 1.0, atol=1e-9)
+    mean = counts_of(model, TRIPLES, future_t=52.0, most=most) @ np.arange(most + 1.0)
+    np.testing.assert_allclose(mean, model.expected_purchases(TRIPLES, future_t=52.0), rtol=1e-7)
 
 
-@pytest.mark.parametrize("kind", ["pareto", "beta_geo", "nbd"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_stages_of_the_rhythm_sum_to_the_probability_of_being_alive(kind: str) -> None:
+    model = model_of(kind)
+    stages = model.alive_by_stage(TRIPLES)
+    assert len(stages) == KINDS[kind][2].get("regularity", 1)
+    np.testing.assert_allclose(stages.sum(axis=0), model.expected_probability_alive(TRIPLES))
+
+
+@pytest.mark.parametrize("kind", ["pareto", "beta_geo", "nbd", "cnbd_3"])
 def test_a_newborn_buys_as_often_as_the_new_customer_of_the_literature(kind: str) -> None:
     """Of models in which everybody starts alive, x = T = 0 is a new customer."""
     model, n = model_of(kind), np.arange(20)
-    newborn = model.future_purchase_counts(np.zeros(1), np.zeros(1), future_t=30.0, most=19)
+    newborn = {name: np.zeros(1) for name in TRIPLE}
+    found = counts_of(model, newborn, future_t=30.0, most=19)
     published = model.probability_of_n_purchases(n=n, t=30.0)
-    np.testing.assert_allclose(newborn[0], published, rtol=1e-9)
+    np.testing.assert_allclose(found[0], published, rtol=1e-9)
+
+
+@pytest.mark.parametrize("modified", [False, True])
+def test_regularity_one_buys_as_a_customer_without_rhythm(modified: bool) -> None:
+    plain = model_of("modified_beta_geo" if modified else "beta_geo")
+    regular = CondensedBetaGeoModel.from_params(
+        BETA_GEO, time_unit="week", regularity=1, dropout_at_first_purchase=modified
+    )
+    for ask in (
+        lambda model: model.most_future_purchases(TRIPLES, future_t=52.0),
+        lambda model: counts_of(model, TRIPLES, future_t=52.0, most=200),
+    ):
+        np.testing.assert_allclose(ask(regular), ask(plain), rtol=1e-10)
 
 
 def test_counts_at_discrete_opportunities() -> None:
     params = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.78}
     model = BetaGeoBetaBinomModel.from_params(params, time_unit="year")
-    counts = model.future_purchase_counts(
-        np.array([0.0, 2.0]), np.array([0.0, 6.0]), future_t=5, most=7
-    )
+    triples = {name: np.array([0.0, last]) for name, last in zip(TRIPLE, (2, 5, 6), strict=True)}
+    counts = counts_of(model, triples, future_t=5, most=7)
     np.testing.assert_allclose(counts.sum(axis=1), 1.0)
     np.testing.assert_allclose(counts[:, 6:], 0.0)
-    mean = model._purchases_if_alive(np.array([0.0, 2.0]), np.array([0.0, 6.0]), 5.0)
+    mean = model.expected_purchases(triples, future_t=5)
     np.testing.assert_allclose(counts @ np.arange(8.0), mean)
+    spend = GammaGammaModel.from_params(SPEND, time_unit="year")
+    outcomes = OutcomeModel(model, spend, horizon=5).predict(
+        {**triples, "monetary_value": [0.0, 30.0]}
+    )
+    np.testing.assert_allclose(outcomes.probability_above(0.0), 1.0 - counts[:, 0])
+    assert np.all(outcomes.purchases(0.999) <= 5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,14 +134,12 @@ def test_value_is_a_mixture_of_beta_primes_over_counts(kind: str) -> None:
     """P(value > v), term by term: P(alive) sum over n of P(n) P(n purchases exceed v)."""
     amount, model = 120.0, model_of(kind)
     found = outcomes_of(kind).predict(HISTORIES).probability_above(amount)
+    counts = counts_of(model, TRIPLES, future_t=52.0, most=2_000)[:, 1:]
     for row, history in enumerate(HISTORIES.itertuples()):
-        x, age = np.array([history.frequency]), np.array([history.T])
-        counts = model.future_purchase_counts(x, age, future_t=52.0, most=2_000)[0, 1:]
         unit = SPEND["v"] + history.frequency * history.monetary_value
         shapes = SPEND["p"] * np.arange(1.0, 2_001.0), SPEND["p"] * history.frequency + SPEND["q"]
-        beyond = float(counts @ betaprime.sf(amount / unit, *shapes))
-        alive = model.expected_probability_alive(HISTORIES[row : row + 1]).iloc[0]
-        assert found[row] == pytest.approx(alive * beyond, abs=2e-4)
+        beyond = float(counts[row] @ betaprime.sf(amount / unit, *shapes))
+        assert found[row] == pytest.approx(beyond, abs=2e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,12 +153,14 @@ def test_quantiles_invert_probabilities(kind: str, level: float) -> None:
     assert value.max() > 0
 
 
-def test_purchases_are_the_smallest_number_that_reaches_the_level() -> None:
-    model, outcomes = model_of("pareto"), outcomes_of("pareto").predict(HISTORIES)
-    x, age = HISTORIES["frequency"].to_numpy(), HISTORIES["T"].to_numpy()
-    counts = model.future_purchase_counts(x, age, future_t=52.0, most=2_000)
-    alive = np.asarray(model.expected_probability_alive(HISTORIES))
-    below = 1 - alive[:, None] * (1 - np.cumsum(counts, axis=1))
+@pytest.mark.parametrize("kind", ["pareto", "modified_cnbd_2"])
+def test_purchases_are_the_smallest_number_that_reaches_the_level(kind: str) -> None:
+    model, outcomes = model_of(kind), outcomes_of(kind).predict(HISTORIES)
+    below = np.cumsum(counts_of(model, TRIPLES, future_t=52.0, most=2_000), axis=1)
+    for number in (-1, 0, 1, 7, 5_000):
+        expected = below[:, min(number, 2_000)] if number >= 0 else np.zeros(len(below))
+        above = outcomes.counts.probability_above(np.full(len(below), number))
+        np.testing.assert_allclose(1.0 - above, expected, atol=1e-6)
     for level in (0.1, 0.5, 0.9):
         expected = (below >= level - 1e-12).argmax(axis=1)
         np.testing.assert_array_equal(outcomes.purchases(level), expected)
@@ -128,10 +176,11 @@ def test_a_customer_who_is_surely_gone_brings_nothing() -> None:
     assert outcomes.probability_above(0.0)[0] < 1e-6
 
 
-def test_equal_histories_are_alike_in_whatever_batch_they_are() -> None:
+@pytest.mark.parametrize("kind", ["pareto", "modified_cnbd_2"])
+def test_equal_histories_are_alike_in_whatever_batch_they_are(kind: str) -> None:
     customers = simulate_customers("ParetoNBDModel", PARETO, n=700, seed=5)
     customers["T"] = np.ceil(customers["T"])
-    model = outcomes_of("pareto", annual_discount_rate=0.1)
+    model = outcomes_of(kind, annual_discount_rate=0.1)
     whole = model.predict(customers)
     for at in range(0, 700, 90):
         part = model.predict(customers[at : at + 90])
