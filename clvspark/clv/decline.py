@@ -12,18 +12,18 @@ from scipy.stats import nbinom
 
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import DAYS_PER_UNIT
-from clvspark.clv.models.transactions import TransactionModel
+from clvspark.clv.label_models import PurchaseModel, own_parameters
 from clvspark.clv.models.units import DAYS_PER_YEAR
 
 
 def expect_residual_transactions(
-    model: TransactionModel, then: pd.DataFrame, config: ClvConfig
+    model: PurchaseModel, then: pd.DataFrame, config: ClvConfig
 ) -> np.ndarray:
     """Discounted purchases that today's horizon was expected to hold, given the histories of `decline_days` ago.
 
-    In: ``frequency, recency, T`` of then. With D(t) the purchases expected within t, discounted to then, and w the
-    days since: (D(w + horizon) - D(w)) (1 + rate)^w. By the law of total expectation this is the mean of today's value,
-    so that under the model nobody declines on average.
+    In: ``frequency, recency, T`` of then, and the labels of the model. With D(t) the purchases expected within t,
+    discounted to then, and w the days since: (D(w + horizon) - D(w)) (1 + rate)^w. By the law of total expectation this
+    is the mean of today's value, so that under the model nobody declines on average.
     """
 
     def within(days: float) -> np.ndarray:
@@ -38,16 +38,16 @@ def expect_residual_transactions(
 
 
 def chance_of_so_few(
-    model: TransactionModel, then: pd.DataFrame, bought: np.ndarray, config: ClvConfig
+    model: PurchaseModel, then: pd.DataFrame, bought: np.ndarray, config: ClvConfig
 ) -> np.ndarray:
     """Probability of at most `bought` purchase days since, of a customer who has not left.
 
     Purchases are Poisson at a rate that is Gamma(r + x, alpha + T) given x purchases in T, so their number within w is
     negative binomial (Fader, Hardie & Lee 2005, equation 8, and their NBD note). The same for every model that draws
-    purchase rates from Gamma(r, alpha): dropout plays no part among those who stay.
+    purchase rates from Gamma(r, alpha), each customer's own: dropout plays no part among those who stay.
     """
-    r, alpha = model.params_["r"], model.params_["alpha"]
+    own = own_parameters(model, then)
     window = config.decline_days / DAYS_PER_UNIT
-    size = r + then["frequency"].to_numpy(float)
-    since = alpha + then["T"].to_numpy(float)
+    size = (own["r"] + then["frequency"]).to_numpy(float)
+    since = (own["alpha"] + then["T"]).to_numpy(float)
     return np.clip(nbinom.cdf(bought, size, since / (since + window)), 0.0, 1.0)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from clvspark.clv.models.gamma_gamma import GammaGammaModel
 from clvspark.clv.models.memoryless import MemorylessModel
+from clvspark.clv.models.normal_normal import NormalNormalModel
 from clvspark.clv.models.summary import FloatArray, distinct_rows, read_weight
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
 from clvspark.clv.uncertainty.delta_method import Kind, Linearised, linearise
 from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, OutcomeModel, Outcomes, read_histories
 from clvspark.clv.uncertainty.parameters import tails
-from clvspark.clv.uncertainty.top_share import find_outcome_threshold, find_threshold
+from clvspark.clv.uncertainty.top_share import Threshold, find_outcome_threshold, find_threshold
 
 OUTCOMES = ("purchases_low", "purchases_high", "value_low", "value_high", "p_top_outcome")
 """Columns that say what a customer will do, own chance included."""
@@ -26,12 +28,12 @@ class ValueUncertainty:
     Parameters
     ----------
     transaction, spend : fitted models, with the covariance of their parameters. Of a model with memory (BG/CNBD-k) what
-        a customer will do is not known: its outcomes are NaN.
+        a customer will do is not known, nor of NormalNormal spend: its outcomes are NaN.
     horizon : in the time unit of `transaction`.
     annual_discount_rate : effective, as of `discounted_expected_residual_transactions`.
     sample : histories that stand for all customers, optionally with `weight`: all of them
         condensed, or some thousands chosen by a digest of their keys. From them come the values
-        that the top share exceeds.
+        that the top share exceeds; None: they are given by `exceeding`.
     level : of all intervals, which are central.
     share : what counts as the top.
     transaction_covariance, spend_covariance : e.g. of bootstrap draws, in the place of the fit's.
@@ -40,11 +42,11 @@ class ValueUncertainty:
     def __init__(
         self,
         transaction: TransactionModel,
-        spend: GammaGammaModel,
+        spend: GammaGammaModel | NormalNormalModel,
         *,
         horizon: float,
         annual_discount_rate: float,
-        sample: Any,
+        sample: Any | None,
         level: float = 0.8,
         share: float = 0.1,
         transaction_covariance: FloatArray | None = None,
@@ -55,18 +57,32 @@ class ValueUncertainty:
         self._level = level
         self._covariances = (transaction_covariance, spend_covariance)
         self._outcomes = None
-        if isinstance(transaction, MemorylessModel):
+        if isinstance(transaction, MemorylessModel) and isinstance(spend, GammaGammaModel):
             self._outcomes = OutcomeModel(
                 transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
             )
+        if sample is None:
+            return
         columns = read_histories(sample)
         weight = read_weight(sample, len(columns["T"]))
-        values = self._expectations(columns)["residual_value"]
-        self._top = find_threshold(values, share=share, weight=weight)
-        if self._outcomes is not None:
-            self._top_outcome = find_outcome_threshold(
-                self._outcomes.predict(columns), share=share, weight=weight
-            )
+        self._top = find_threshold(self.expected_value(sample), share=share, weight=weight)
+        outcomes = self.outcomes(sample)
+        if outcomes is not None:
+            self._top_outcome = find_outcome_threshold(outcomes, share=share, weight=weight)
+
+    def expected_value(self, histories: Any) -> Linearised:
+        """The residual value that is expected of customers, and how far it is known."""
+        return self._expectations(read_histories(histories))["residual_value"]
+
+    def outcomes(self, histories: Any) -> Outcomes | None:
+        """What customers may do within the horizon; None where the models cannot say."""
+        return None if self._outcomes is None else self._outcomes.predict(read_histories(histories))
+
+    def exceeding(self, expected: Threshold, outcome: float | None) -> Self:
+        """The same with other values that the top share exceeds, as of customers of several models."""
+        other = copy(self)
+        vars(other).update(_top=expected, _top_outcome=outcome)
+        return other
 
     def describe(self, histories: pd.DataFrame) -> pd.DataFrame:
         """Bounds and chances of customers with histories as `read_histories` takes them.
@@ -88,9 +104,12 @@ class ValueUncertainty:
 
     def _expectation_bounds(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
         expectations = self._expectations(columns)
+        is_signed = isinstance(self._spend, NormalNormalModel)
         found = {}
         for name, expectation in expectations.items():
             kind: Kind = "probability" if name == "p_alive" else "positive"
+            if is_signed and name in ("expected_spend", "residual_value"):
+                kind = "any"
             bounds = expectation.interval(level=self._level, kind=kind)
             found[f"{name}_low"], found[f"{name}_high"] = bounds
         found["p_top_expected"] = self._top.probability_above(expectations["residual_value"])
