@@ -22,6 +22,8 @@ SPEND_MODELS: dict[str, type[SpendModel]] = {
 """Models of spend by their name in ``clv.spend_model``."""
 # Natural logarithm of the ratio by which two mean spends may differ and be fitted as one.
 _SPEND_STEP = 0.001
+# A millionth of the currency, so that squares have twelve digits after the point and enough before it.
+_AMOUNT = "decimal(18,6)"
 # More digits than sums of squares of money have.
 _EXACT = Context(prec=76)
 
@@ -77,12 +79,11 @@ def condense_signed_spend(repeaters: DataFrame) -> pd.DataFrame:
     that of their squares alone, and n/2 times mean - s.d. and n/2 times mean + s.d. have the same ones. Other rows go
     to the driver only by the number of different frequencies.
     """
-    amount = F.col("monetary_value").cast("decimal(38,12)")
-    square = (F.col("monetary_value") * F.col("monetary_value")).cast("decimal(38,12)")
+    amount = F.col("monetary_value").cast(_AMOUNT)
     found = repeaters.groupBy("frequency").agg(
         # Summed as decimals, which come to the same in any order.
         F.sum(amount).alias("total"),
-        F.sum(square).alias("squares"),
+        F.sum(amount * amount).alias("squares"),
         F.count(F.lit(1)).alias("buyers"),
     )
     rows = [
