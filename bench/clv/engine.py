@@ -27,7 +27,8 @@ WARM_UP_CUSTOMERS = 1_000
 def run_clvspark(customers: DataFrame, name: str, out: Path) -> dict[str, Any]:
     """Fit one model and Gamma-Gamma; write P(alive), purchases and lifetime value of every customer to Delta."""
     from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel
-    from clvspark.clv.fit import ValueModels, condense_spend
+    from clvspark.clv.fit import ValueModels
+    from clvspark.clv.spend import condense_spend
 
     kind = {"bg_nbd": BetaGeoModel, "pareto_nbd": ParetoNBDModel}[name]
     start = time.monotonic()

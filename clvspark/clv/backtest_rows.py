@@ -7,10 +7,13 @@ from datetime import date
 from typing import Any
 
 from clvspark.clv.baselines import BASELINES
-from clvspark.clv.competition import SPEND_MODEL, Competition
+from clvspark.clv.candidates import CANDIDATES
+from clvspark.clv.competition import Competition
 from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import TRANSACTION_MODELS
 from clvspark.clv.folds import Fold
+from clvspark.clv.labels import UNKNOWN
+from clvspark.clv.segment_models import SegmentModels
+from clvspark.clv.spend import SPEND_MODELS
 
 
 def list_backtest(
@@ -56,8 +59,26 @@ def list_backtest_deciles(found: Competition, as_of: date) -> list[tuple[Any, ..
     ]
 
 
+def list_segments(models: SegmentModels, model_id: str, as_of: date) -> list[tuple[Any, ...]]:
+    """Rows of clv.segment_model of one model by segment."""
+    return [
+        (
+            model_id,
+            " | ".join(UNKNOWN if label is None else label for label in fit.segment),
+            as_of,
+            dict(zip(models.segment_columns, fit.segment, strict=True)),
+            fit.status.value,
+            fit.reason or None,
+            int(fit.customers),
+            fit.model.params_,
+            fit.model.standard_errors_,
+        )
+        for fit in models.fits.values()
+    ]
+
+
 def role_of(name: str) -> str:
     """Whether a model may become the champion, or is judged beside those that may."""
-    if name in TRANSACTION_MODELS or name == SPEND_MODEL:
+    if name in CANDIDATES or name in SPEND_MODELS:
         return "candidate"
     return "baseline" if name in BASELINES else "challenger"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -12,15 +12,12 @@ from pyspark.sql import DataFrame
 from clvspark.clv.baselines import PURCHASES, VALUE
 from clvspark.clv.fit import DAYS_PER_UNIT, FoldModels
 from clvspark.clv.intervals import LEVEL, draw_persons, priceable
+from clvspark.clv.label_models import ModelsByLabel, PurchaseModel, label_columns_of
 from clvspark.clv.metrics import interval_coverage, mean_interval_width, randomised_coverage
 from clvspark.clv.models.summary import FloatArray
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
-from clvspark.clv.uncertainty.outcomes import (
-    SPEND_DAYS,
-    SpendModel,
-    price_purchases,
-    read_histories,
-)
+from clvspark.clv.spend import SpendModel
+from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, price_purchases, read_histories
 from clvspark.clv.uncertainty.parameters import tails
 from clvspark.clv.uncertainty.purchases import FuturePurchases
 
@@ -48,14 +45,13 @@ def collect_judged(
 ) -> dict[int, pd.DataFrame]:
     """Histories of some `JUDGED` persons at the origins of the folds, and what came after, by lag.
 
-    In: rows of `join_windows` with the models' columns, of so many customers in the largest fold. The persons are the
-    same in all folds.
+    In: rows of `join_windows` with the models' columns and labels, of so many customers in the largest fold. The
+    persons are the same in all folds.
     """
-    each = [*models.values()]
-    covariates = {
-        name for fold in each for one in fold.transaction.values() for name in one.covariates
-    }
-    columns = (*TRIPLE, SPEND_DAYS, "monetary_value", *_ACTUAL.values(), *sorted(covariates))
+    labels = label_columns_of(
+        *(model for one in models.values() for model in one.transaction.values())
+    )
+    columns = (*TRIPLE, SPEND_DAYS, "monetary_value", *_ACTUAL.values(), *labels)
     drawn = draw_persons(cases, customers=customers, at_most=JUDGED)
     rows = drawn.select("lag_days", *columns).toPandas()
     return {int(str(lag)): part for lag, part in rows.groupby("lag_days")}
@@ -72,7 +68,10 @@ def measure_intervals(
     """
     found = {}
     for name, model in models.transaction.items():
-        judged = _judge(persons, model, models.spend, horizon=holdout_days / DAYS_PER_UNIT)
+        judged = pd.concat(
+            _judge(rows, one, models.spend, horizon=holdout_days / DAYS_PER_UNIT)
+            for one, rows in _by_model(model, persons)
+        )
         found[name] = {
             f"{'value_' if outcome == VALUE else ''}{measure}": value
             for outcome, rows in judged.groupby("outcome")
@@ -81,15 +80,26 @@ def measure_intervals(
     return found
 
 
+def _by_model(
+    model: PurchaseModel, persons: pd.DataFrame
+) -> Iterator[tuple[TransactionModel, pd.DataFrame]]:
+    """Persons with the model that is theirs."""
+    if not isinstance(model, ModelsByLabel):
+        yield model, persons
+        return
+    for key, at in model.parts(persons):
+        yield model.model_of(key), persons.iloc[at]
+
+
 def _judge(
     persons: pd.DataFrame, model: TransactionModel, spend: SpendModel | None, *, horizon: float
 ) -> pd.DataFrame:
     """What came of each person and outcome, ends of its interval, P(less than what came) and P(at most it)."""
-    histories = persons.assign(monetary_value=priceable(persons)["monetary_value"])
-    columns = read_histories(histories, model.covariates)
+    columns = read_histories(persons, model.covariates)
     counts = FuturePurchases.of(model, columns, horizon=horizon, days=columns[SPEND_DAYS])
     predicted: dict[str, Distribution] = {PURCHASES: counts}
     if spend is not None:
+        columns["monetary_value"] = priceable(persons, spend)["monetary_value"].to_numpy(float)
         predicted[VALUE] = price_purchases(counts, spend, columns)
     parts = []
     for outcome, one in predicted.items():

@@ -17,6 +17,9 @@ ModelName = Literal[
     "ParetoNBDModel",
     "NBDModel",
 ]
+SpendModelName = Literal["GammaGammaModel", "NormalNormalModel"]
+Covariate = Literal["acquisition_channel", "country", "email_consent"]
+SegmentLabel = Literal["acquisition_channel", "country", "email_consent", "cohort"]
 Measure = Literal[
     "mae",
     "rmse",
@@ -32,6 +35,8 @@ Measure = Literal[
     "value_normalised_gini",
     "value_decile_mape",
 ]
+_TAKE_COVARIATES = {"BetaGeoModel", "ModifiedBetaGeoModel", "ParetoNBDModel"}
+_TAKE_SEGMENTS = _TAKE_COVARIATES | {"NBDModel"}
 
 
 class LifecycleConfig(StrictModel):
@@ -75,6 +80,21 @@ class ChallengerConfig(StrictModel):
     depth: int = Field(5, ge=1, le=10)
 
 
+class SegmentsConfig(StrictModel):
+    """What customers are told apart by where the best family of models is fitted to each kind of them."""
+
+    by: list[SegmentLabel] = Field([], description="none: one model for everybody")
+    min_customers: int = Field(
+        200, ge=1, description="of a segment that is fitted alone; smaller ones are pooled"
+    )
+    max_segments: int = Field(200, ge=1, le=1000)
+
+    @check
+    def _each_label_once(self) -> Iterator[str]:
+        if repeated(self.by):
+            yield "'by' names a label twice"
+
+
 class ClvConfig(StrictModel):
     """Which value, over which horizon, at which discount rate, by which models."""
 
@@ -93,6 +113,15 @@ class ClvConfig(StrictModel):
             "ParetoNBDModel",
         ],
         min_length=1,
+    )
+    covariates: list[Covariate] = Field(
+        [],
+        description="known at the first purchase; models that can take them are judged with and without",
+    )
+    segments: SegmentsConfig = SegmentsConfig()  # type: ignore[call-arg]
+    spend_model: SpendModelName = Field(
+        "GammaGammaModel",
+        description="GammaGammaModel: positive amounts; NormalNormalModel: of either sign, as margins with returns",
     )
     holdout_days: int = Field(182, ge=7, description="what the models of a backtest predict")
     backtest: BacktestConfig = BacktestConfig()  # type: ignore[call-arg]
@@ -123,7 +152,24 @@ class ClvConfig(StrictModel):
         """Days before `as_of` at which the purchase histories must be known to fit and to score."""
         return sorted({0, self.decline_days, *self.fold_lags_days})
 
+    @property
+    def labels(self) -> list[str]:
+        """What customers are told apart by, as covariates or as segments."""
+        return list(dict.fromkeys([*self.covariates, *self.segments.by]))
+
     @check
     def _each_model_once(self) -> Iterator[str]:
         if repeated(self.models):
             yield "'models' names a model twice"
+
+    @check
+    def _each_covariate_once(self) -> Iterator[str]:
+        if repeated(self.covariates):
+            yield "'covariates' names a label twice"
+
+    @check
+    def _some_model_takes_them(self) -> Iterator[str]:
+        if self.covariates and not _TAKE_COVARIATES & {*self.models}:
+            yield f"'covariates' need one of {', '.join(sorted(_TAKE_COVARIATES))} in 'models'"
+        if self.segments.by and not _TAKE_SEGMENTS & {*self.models}:
+            yield f"'segments' need one of {', '.join(sorted(_TAKE_SEGMENTS))} in 'models'"

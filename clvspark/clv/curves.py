@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.clv.fit import DAYS_PER_UNIT
-from clvspark.clv.models.transactions import TRIPLE, TransactionModel
+from clvspark.clv.label_models import ModelsByLabel, PurchaseModel, label_columns_of
+from clvspark.clv.models.transactions import TRIPLE
 from clvspark.history.tables import days_as_known
 
 MOST_REPEATS = 7
@@ -41,7 +42,7 @@ def count_daily(
     return counted.orderBy("day").toPandas()
 
 
-def track_purchases(model: TransactionModel, daily: pd.DataFrame, *, until: date) -> pd.DataFrame:
+def track_purchases(model: PurchaseModel, daily: pd.DataFrame, *, until: date) -> pd.DataFrame:
     """Repeat purchases week by week: what came, and what the model expects of customers as new as these were then.
 
     In: `count_daily`. Out: ``week_on`` (its last day), ``actual, predicted`` of the week, ``cumulative_actual,
@@ -73,17 +74,18 @@ def track_purchases(model: TransactionModel, daily: pd.DataFrame, *, until: date
 
 
 def average_by_repeats(
-    cases: DataFrame, models: dict[str, TransactionModel], *, holdout_days: int
+    cases: DataFrame, models: dict[str, PurchaseModel], *, holdout_days: int
 ) -> pd.DataFrame:
     """Mean purchases in the holdout by repeat purchases before it: ``repeats, customers, series, purchases``.
 
     In: rows of `join_windows` of one fold. `series` is ``actual`` or the name of a model.
     """
     repeats = F.least("frequency", F.lit(MOST_REPEATS)).alias("repeats")
-    groups = cases.groupBy(repeats, *TRIPLE).agg(
+    keys = [*TRIPLE, *label_columns_of(*models.values())]
+    groups = cases.groupBy(repeats, *keys).agg(
         F.count(F.lit(1)).alias("customers"), F.sum("purchases_after").alias("actual")
     )
-    histories = groups.toPandas().sort_values(list(TRIPLE), ignore_index=True)
+    histories = groups.toPandas().sort_values(keys, ignore_index=True)
     sums = histories[["repeats", "customers", "actual"]].copy()
     for name, model in models.items():
         future = model.expected_purchases(histories, future_t=holdout_days / DAYS_PER_UNIT)
@@ -99,10 +101,11 @@ def average_by_repeats(
     )
 
 
-def grid_alive(model: TransactionModel, *, weeks: int, most_repeats: int = 20) -> pd.DataFrame:
+def grid_alive(model: PurchaseModel, *, weeks: int, most_repeats: int = 20) -> pd.DataFrame:
     """P(alive) of customers whose first purchase was `weeks` ago: ``repeats, last_purchase_week, p_alive``.
 
-    Only histories that can be: a repeat purchase takes a day, none at all leaves the last purchase in week 0.
+    Only histories that can be: a repeat purchase takes a day, none at all leaves the last purchase in week 0. Where
+    labels tell customers apart, they are those whose labels are not known.
     """
     recency = np.arange(0.0, weeks + 1, math.ceil(weeks / _GRID))
     grid = pd.MultiIndex.from_product(
@@ -111,7 +114,8 @@ def grid_alive(model: TransactionModel, *, weeks: int, most_repeats: int = 20) -
     possible = grid["recency"] * DAYS_PER_UNIT >= grid["frequency"]
     possible &= (grid["frequency"] > 0) | (grid["recency"] == 0)
     rows = grid[possible].assign(T=float(weeks)).reset_index(drop=True)
-    alive = np.asarray(model.expected_probability_alive(rows))
+    asked = model.typical if isinstance(model, ModelsByLabel) else model
+    alive = np.asarray(asked.expected_probability_alive(rows))
     return pd.DataFrame(
         {
             "repeats": rows["frequency"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,11 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
+from clvspark.clv.label_models import ModelsByLabel, label_columns_of
+from clvspark.clv.label_uncertainty import UncertaintyByLabel
+from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.models.errors import InfiniteMeanError
+from clvspark.clv.spend import SpendModel
 from clvspark.clv.uncertainty import ValueUncertainty, widen_interval
 from clvspark.clv.uncertainty.outcomes import SPEND_DAYS
 
@@ -31,24 +36,30 @@ _CENT = 0.01
 _SAMPLE = 20_000
 _CHUNK = 100_000
 _HISTORY = ["frequency", "recency", "T", SPEND_DAYS, "monetary_value"]
+Uncertainty = ValueUncertainty | UncertaintyByLabel
 
 
-def learn_uncertainty(
-    now: DataFrame, models: ValueModels, config: ClvConfig
-) -> ValueUncertainty | None:
+def learn_uncertainty(now: DataFrame, models: ValueModels, config: ClvConfig) -> Uncertainty | None:
     """What bounds the values of everybody, the value of the top decile among it.
 
-    In: summaries of one date with `model_columns`. That value is taken from some 20,000 persons, chosen by a digest of
-    their ids. None where there is nobody, or where the mean spend is so close to infinite that it has no interval.
+    In: summaries of one date with `model_columns` and the labels of the models. That value is taken from some 20,000
+    persons, chosen by a digest of their ids. None where there is nobody, or where the mean spend is so close to
+    infinite that it has no interval.
     """
-    sample = draw_persons(now, customers=now.count(), at_most=_SAMPLE).select(*_HISTORY).toPandas()
+    model, labels = models.transaction, label_columns_of(models.transaction)
+    drawn = draw_persons(now, customers=now.count(), at_most=_SAMPLE)
+    sample = drawn.select(*_HISTORY, *labels).toPandas()
     if sample.empty:
         return None
-    spend = priceable(sample)
+    spend = priceable(sample, models.spend)
     sample["monetary_value"] = spend["monetary_value"]
+    ask: Callable[..., Uncertainty] = (
+        partial(UncertaintyByLabel, model)
+        if isinstance(model, ModelsByLabel)
+        else partial(ValueUncertainty, model)
+    )
     try:
-        return ValueUncertainty(
-            models.transaction,
+        return ask(
             models.spend,
             horizon=config.horizon_days / DAYS_PER_UNIT,
             annual_discount_rate=config.annual_discount_rate,
@@ -67,16 +78,20 @@ def draw_persons(persons: DataFrame, *, customers: int, at_most: int) -> DataFra
 
 
 def bound_values(
-    batch: pd.DataFrame, residual_value: np.ndarray, known: ValueUncertainty | None
+    batch: pd.DataFrame,
+    residual_value: np.ndarray,
+    known: Uncertainty | None,
+    models: ValueModels,
 ) -> dict[str, np.ndarray]:
     """`BOUNDS` of each person of a batch; NaN (NULL) where nothing is known of them.
 
-    In: columns of the history, and ``link_doubt``, which widens the intervals of value.
+    In: columns of the history, labels of the models, and ``link_doubt``, which widens the intervals of value.
     """
-    if known is None:
+    if known is None or batch.empty:
         return dict.fromkeys(BOUNDS, np.full(len(batch), np.nan))
-    spent = priceable(batch)["monetary_value"]
-    found = known.describe(batch[_HISTORY].assign(monetary_value=spent))
+    spent = priceable(batch, models.spend)["monetary_value"]
+    columns = [*_HISTORY, *label_columns_of(models.transaction)]
+    found = known.describe(batch[columns].assign(monetary_value=spent))
     doubt = batch["link_doubt"].to_numpy(float)
     bounds = {
         f"{name}_{end}": found[f"{name}_{end}"].to_numpy()
@@ -108,12 +123,13 @@ def doubt_links(links: DataFrame) -> DataFrame:
     )
 
 
-def priceable(batch: pd.DataFrame) -> pd.DataFrame:
+def priceable(batch: pd.DataFrame, model: SpendModel) -> pd.DataFrame:
     """Purchase days and mean of the spend that is known.
 
-    The spend model is for positive amounts, so less than a cent counts as a cent.
+    Gamma-Gamma is for positive amounts, so to it less than a cent counts as a cent.
     """
-    spend = batch["monetary_value"].clip(lower=_CENT).where(batch[SPEND_DAYS] > 0, 0.0)
+    least = _CENT if isinstance(model, GammaGammaModel) else None
+    spend = batch["monetary_value"].clip(lower=least).where(batch[SPEND_DAYS] > 0, 0.0)
     return pd.DataFrame({"frequency": batch[SPEND_DAYS], "monetary_value": spend})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 
 import numpy as np
@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 from clvspark.clv.config import ClvConfig, LifecycleConfig
 from clvspark.clv.decline import chance_of_so_few, expect_residual_transactions
 from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
-from clvspark.clv.intervals import BOUNDS, bound_values, in_chunks, priceable
+from clvspark.clv.intervals import BOUNDS, Uncertainty, bound_values, in_chunks, priceable
+from clvspark.clv.label_models import label_columns_of
 from clvspark.clv.models.summary import distinct_rows
 from clvspark.clv.models.units import DAYS_PER_YEAR
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.clv.uncertainty import ValueUncertainty
 
 DIGITS = 8
 """Significant digits of what is scored: cents up to a million."""
@@ -43,11 +43,11 @@ def score_customers(
     *,
     config: ClvConfig,
     model_id: str,
-    known: ValueUncertainty | None,
+    known: Uncertainty | None,
 ) -> DataFrame:
     """Value of every person of history.clv_summary on one date.
 
-    In: summaries of the date with the columns of `model_columns`, all that was known and what was known
+    In: summaries of the date with `model_columns` and the labels of the models, all that was known and what was known
     `decline_days` before; rows of `doubt_links`; what `learn_uncertainty` found. Out: clv.customer_value.
     """
     names = (*_NUMBERS, "link_doubt")
@@ -57,13 +57,14 @@ def score_customers(
         for batch in in_chunks(batches):
             yield score_batch(batch, models, config, known)
 
+    labels = label_columns_of(models.transaction)
     before = then.select("person_id", *(F.col(name).alias(_then(name)) for name in _HISTORY))
     doubt = F.coalesce("link_doubt", F.lit(0.0)).alias("link_doubt")
     both = (
-        now.select("person_id", *_HISTORY)
+        now.select("person_id", *_HISTORY, *labels)
         .join(before, on="person_id", how="left")
         .join(doubts, on="person_id", how="left")
-        .select("person_id", *_HISTORY, *(_then(name) for name in _HISTORY), doubt)
+        .select("person_id", *_HISTORY, *(_then(name) for name in _HISTORY), *labels, doubt)
     )
     scored = both.mapInPandas(score, schema)
     historical = F.col(
@@ -93,7 +94,7 @@ def score_batch(
     batch: pd.DataFrame,
     models: ValueModels,
     config: ClvConfig,
-    known: ValueUncertainty | None = None,
+    known: Uncertainty | None = None,
 ) -> pd.DataFrame:
     """Score one batch; equal histories are scored once, and alike in whatever batch they are."""
     valued = value_histories(
@@ -107,7 +108,7 @@ def score_batch(
         **valued,
         "expected_residual_value": expected,
         "chance_of_so_few": chance,
-        **bound_values(batch, valued["residual_value"], known),
+        **bound_values(batch, valued["residual_value"], known, models),
     }
     settled = {name: round_to_digits(found[name]) for name in _NUMBERS}
     doubt = batch["link_doubt"]
@@ -119,14 +120,15 @@ def value_histories(
 ) -> dict[str, np.ndarray]:
     """``p_alive, expected_purchases, expected_spend, residual_value`` of histories; equal ones are worked out once.
 
-    In: ``frequency, recency, T, spend_days, monetary_value``; the horizon in the unit of the transaction model.
+    In: ``frequency, recency, T, spend_days, monetary_value`` and the labels of the models; the horizon in the unit of
+    the transaction model.
     """
-    histories, at = distinct_histories(batch)
     model = models.transaction
+    histories, at = distinct_histories(batch, label_columns_of(model))
     discounted = model.discounted_expected_residual_transactions(
         histories, annual_discount_rate=annual_discount_rate, horizon=horizon
     )
-    spend = np.asarray(models.spend.expected_customer_spend(priceable(batch)))
+    spend = np.asarray(models.spend.expected_customer_spend(priceable(batch, models.spend)))
     alive = np.clip(np.asarray(model.expected_probability_alive(histories)), 0.0, 1.0)
     purchases = np.asarray(model.expected_purchases(histories, future_t=horizon))
     return {
@@ -137,10 +139,15 @@ def value_histories(
     }
 
 
-def distinct_histories(batch: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Distinct purchase histories, and where each row of the batch is among them."""
-    first, position = distinct_rows(*batch[_KEYS].to_numpy(float).T)
-    return batch[_KEYS].iloc[first].reset_index(drop=True), position
+def distinct_histories(
+    batch: pd.DataFrame, labels: Sequence[str] = ()
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Distinct purchase histories, of customers told apart by labels, and where each row of the batch is among them."""
+    keys = [*batch[_KEYS].to_numpy(float).T]
+    if labels:
+        keys.append(batch.groupby([*labels], dropna=False).ngroup().to_numpy(float))
+    first, position = distinct_rows(*keys)
+    return batch[[*_KEYS, *labels]].iloc[first].reset_index(drop=True), position
 
 
 def round_to_digits(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
@@ -167,10 +174,12 @@ def _compare(
     expected, chance = np.full(len(batch), np.nan), np.full(len(batch), np.nan)
     known = batch[_then("frequency")].notna().to_numpy()
     if known.any():
-        then = batch.loc[known, [_then(name) for name in _HISTORY]].set_axis(_HISTORY, axis=1)
-        histories, at = distinct_histories(then)
+        labels = label_columns_of(models.transaction)
+        columns = [*(_then(name) for name in _HISTORY), *labels]
+        then = batch.loc[known, columns].set_axis([*_HISTORY, *labels], axis=1)
+        histories, at = distinct_histories(then, labels)
         purchases = expect_residual_transactions(models.transaction, histories, config)[at]
-        spend = np.asarray(models.spend.expected_customer_spend(priceable(then)))
+        spend = np.asarray(models.spend.expected_customer_spend(priceable(then, models.spend)))
         bought = (batch.loc[known, "frequency"] - then["frequency"]).to_numpy(float)
         expected[known] = purchases * spend
         chance[known] = chance_of_so_few(models.transaction, then, bought, config)

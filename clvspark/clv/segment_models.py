@@ -1,21 +1,20 @@
-"""The models of segments, and predictions that ask each customer's own."""
+"""The models of segments, and the document that keeps them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from clvspark.clv.models.errors import InvalidSummaryError
+from clvspark.clv.label_models import Labels, ModelsByLabel
+from clvspark.clv.models.base import finite_or_none, float_or_nan
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.pooling import NormalPrior
-from clvspark.clv.models.spark_frames import append_prediction, is_spark_frame
-
-Segment = tuple[str | None, ...]
 
 _ESTIMATES = ("params", "standard_errors", "log_covariance", "log_likelihood")
 
@@ -35,7 +34,7 @@ class FitStatus(StrEnum):
 class SegmentFit:
     """The model of one segment, and how it came about."""
 
-    segment: Segment
+    segment: Labels
     model: MemorylessModel
     status: FitStatus
     reason: str
@@ -43,21 +42,51 @@ class SegmentFit:
 
 
 @dataclass(frozen=True)
-class SegmentModels:
+class SegmentModels(ModelsByLabel):
     """A model for each segment, and the one of the whole for segments that were not seen.
 
-    Predictions have the names, arguments and results of those of the models; the summary has the segment columns
-    besides. Segments are compared as text, NULL being one of them.
+    See `ModelsByLabel` for predictions. `total_log_likelihood` is that of all segments, NaN where nobody has worked
+    it out.
     """
 
     segment_columns: tuple[str, ...]
-    fits: dict[Segment, SegmentFit]
+    fits: dict[Labels, SegmentFit]
     whole: MemorylessModel
     prior: NormalPrior | None
+    total_log_likelihood: float = math.nan
 
-    def model_of(self, segment: Segment) -> MemorylessModel:
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """See `ModelsByLabel.label_columns`."""
+        return self.segment_columns
+
+    @property
+    def typical(self) -> MemorylessModel:
+        """See `ModelsByLabel.typical`: the whole's."""
+        return self.whole
+
+    @property
+    def customers_by_labels(self) -> dict[Labels, float]:
+        """See `ModelsByLabel.customers_by_labels`."""
+        return {segment: fit.customers for segment, fit in self.fits.items()}
+
+    @property
+    def log_likelihood_(self) -> float:
+        """See `ModelsByLabel.log_likelihood_`."""
+        return self.total_log_likelihood
+
+    @property
+    def n_parameters(self) -> int:
+        """See `ModelsByLabel.n_parameters`; of all segments."""
+        return len(self.whole.params_) * len(self.fits)
+
+    def key_of(self, labels: Labels) -> Labels:
+        """The segment; none for one that was not seen."""
+        return labels if labels in self.fits else ()
+
+    def model_of(self, labels: Labels) -> MemorylessModel:
         """The model of a segment; of one that was not seen, the whole's."""
-        fit = self.fits.get(segment)
+        fit = self.fits.get(labels)
         return self.whole if fit is None else fit.model
 
     def to_frame(self) -> pd.DataFrame:
@@ -70,72 +99,48 @@ class SegmentModels:
         ]
         return pd.DataFrame(rows)
 
-    def expected_probability_alive(self, summary: Any) -> Any:
-        """See `TransactionModel.expected_probability_alive`."""
-        return self._predict(summary, "p_alive", _ask("expected_probability_alive"))
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values, enough to score: those of the whole's model, with the segments beside them."""
+        segments = [
+            {
+                "segment": list(fit.segment),
+                "status": fit.status.value,
+                "reason": fit.reason,
+                "customers": fit.customers,
+                "document": fit.model.to_dict(),
+            }
+            for fit in self.fits.values()
+        ]
+        prior = self.prior and {
+            "mean": self.prior.mean.tolist(),
+            "covariance": self.prior.covariance.tolist(),
+        }
+        return self.whole.to_dict() | {
+            "log_likelihood": finite_or_none(self.log_likelihood_),
+            "n_customers": sum(self.customers_by_labels.values()),
+            "segment_columns": list(self.segment_columns),
+            "segments": segments,
+            "prior": prior,
+        }
 
-    def expected_purchases(self, summary: Any, *, future_t: float) -> Any:
-        """See `TransactionModel.expected_purchases`."""
-        return self._predict(
-            summary, "expected_purchases", _ask("expected_purchases", future_t=future_t)
-        )
-
-    def discounted_expected_residual_transactions(
-        self, summary: Any, *, annual_discount_rate: float, horizon: float | None = None
-    ) -> Any:
-        """See `TransactionModel.discounted_expected_residual_transactions`."""
-        ask = _ask(
-            "discounted_expected_residual_transactions",
-            annual_discount_rate=annual_discount_rate,
-            horizon=horizon,
-        )
-        return self._predict(summary, "discounted_expected_transactions", ask)
-
-    def _predict(self, summary: Any, output: str, ask: Callable[..., Any]) -> Any:
-        # Asked of nobody: wrong arguments fail here, not on an executor.
-        names = self.whole.summary_columns
-        ask(self.whole, pd.DataFrame({name: np.empty(0) for name in names}))
-
-        def predict(columns: Any) -> np.ndarray:
-            rows = pd.DataFrame({name: columns[name] for name in names})
-            labels = zip(*(columns[name] for name in self.segment_columns), strict=True)
-            segments = pd.Series(list(labels), index=rows.index, dtype=object)
-            result = pd.Series(np.nan, index=rows.index)
-            for segment, members in rows.groupby(segments, sort=False):
-                result.loc[members.index] = np.asarray(ask(self.model_of(segment), members))
-            return result.to_numpy()
-
-        if is_spark_frame(summary):
-            return append_prediction(summary, names, output, predict, labels=self.segment_columns)
-        require_segment_columns(summary.columns, [*names, *self.segment_columns])
-        values = predict(with_labels(summary, self.segment_columns).reset_index(drop=True))
-        return pd.Series(values, index=summary.index, name=output)
-
-
-def _ask(method: str, **arguments: Any) -> Callable[..., Any]:
-    def ask(model: MemorylessModel, rows: pd.DataFrame) -> Any:
-        return getattr(model, method)(rows, **arguments)
-
-    return ask
-
-
-def with_labels(summary: pd.DataFrame, segment_columns: Sequence[str]) -> pd.DataFrame:
-    """The frame with segment columns as text or None."""
-    texts = {
-        name: summary[name]
-        .astype(object)
-        .map(str, na_action="ignore")
-        .where(summary[name].notna(), None)
-        for name in segment_columns
-    }
-    return summary.assign(**texts)
-
-
-def require_segment_columns(columns: Any, names: Sequence[str]) -> None:
-    """Raise `InvalidSummaryError` that names the columns a summary by segment lacks."""
-    missing = [name for name in names if name not in columns]
-    if missing:
-        raise InvalidSummaryError(
-            f"summary: column(s) {', '.join(missing)} missing; a summary by segment has {', '.join(names)}; rename or "
-            "add the columns"
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], kind: type[MemorylessModel]) -> Self:
+        """Rebuild from `to_dict` the models, which are of `kind`."""
+        fits = [
+            SegmentFit(
+                tuple(one["segment"]),
+                kind.from_dict(one["document"]),
+                FitStatus(one["status"]),
+                one["reason"],
+                one["customers"],
+            )
+            for one in document["segments"]
+        ]
+        prior = document["prior"]
+        return cls(
+            tuple(document["segment_columns"]),
+            {fit.segment: fit for fit in fits},
+            kind.from_dict(document),
+            prior and NormalPrior(np.array(prior["mean"]), np.array(prior["covariance"])),
+            float_or_nan(document["log_likelihood"]),
         )

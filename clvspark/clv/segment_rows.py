@@ -8,17 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from clvspark.clv.label_models import Labels, require_label_columns, with_labels
 from clvspark.clv.models.errors import TooManyGroupsError
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.spark_frames import is_spark_frame
 from clvspark.clv.models.summary import WEIGHT
-from clvspark.clv.segment_models import (
-    FitStatus,
-    Segment,
-    SegmentFit,
-    require_segment_columns,
-    with_labels,
-)
+from clvspark.clv.segment_models import FitStatus, SegmentFit
 
 _RESULT = "customers double, status string, reason string, document string"
 
@@ -39,7 +34,7 @@ class SegmentRows:
         self._model = model
         self._on_spark = is_spark_frame(summary)
         names = model.summary_columns
-        require_segment_columns(summary.columns, [*names, *segment_columns])
+        require_label_columns(summary.columns, [*names, *segment_columns])
         if self._on_spark:
             self.condensed = _condense_on_spark(summary, names, segment_columns).persist()
             segments = (
@@ -55,7 +50,7 @@ class SegmentRows:
                 "every executor holds; choose coarser segments, or raise max_segments"
             )
 
-    def fit_each(self, fit: Callable[[Segment, pd.DataFrame], SegmentFit]) -> list[SegmentFit]:
+    def fit_each(self, fit: Callable[[Labels, pd.DataFrame], SegmentFit]) -> list[SegmentFit]:
         """Apply `fit(segment, rows)` to every segment."""
         columns = [*self.segment_columns]
         if not self._on_spark:
@@ -111,6 +106,6 @@ def _condense_in_pandas(
     return rows.groupby(keys, dropna=False, as_index=False, sort=False)[[WEIGHT]].sum()
 
 
-def _segment(rows: pd.DataFrame, columns: Sequence[str]) -> Segment:
+def _segment(rows: pd.DataFrame, columns: Sequence[str]) -> Labels:
     labels = rows[[*columns]].iloc[0]
     return tuple(None if pd.isna(label) else str(label) for label in labels)

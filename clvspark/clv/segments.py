@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvspark.clv.label_models import Labels
 from clvspark.clv.models.errors import (
     ClvModelError,
     DegenerateDataError,
@@ -23,7 +24,7 @@ from clvspark.clv.models.errors import (
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.pooling import NormalPrior, estimate_prior
 from clvspark.clv.models.summary import WEIGHT
-from clvspark.clv.segment_models import FitStatus, Segment, SegmentFit, SegmentModels
+from clvspark.clv.segment_models import FitStatus, SegmentFit, SegmentModels
 from clvspark.clv.segment_rows import RESULT_NAMES, SegmentRows
 
 MIN_SEGMENTS = 3
@@ -65,7 +66,8 @@ def fit_by_segment(
         pooled = rows.fit_each(partial(_fit_pooled, model=model, prior=prior, reasons=reasons))
     finally:
         rows.release()
-    whole = model.with_unconstrained(prior.mean)
+    # How segments differ is how far one that was not seen may lie from the mean.
+    whole = model.with_unconstrained(prior.mean, covariance=prior.covariance)
     return SegmentModels(rows.segment_columns, _by_segment(pooled), whole, prior)
 
 
@@ -95,7 +97,7 @@ def _refuse_invalid(alone: list[SegmentFit]) -> None:
         )
 
 
-def _by_segment(fits: list[SegmentFit]) -> dict[Segment, SegmentFit]:
+def _by_segment(fits: list[SegmentFit]) -> dict[Labels, SegmentFit]:
     ordered = sorted(
         fits, key=lambda fit: tuple((label is not None, label or "") for label in fit.segment)
     )
@@ -103,7 +105,7 @@ def _by_segment(fits: list[SegmentFit]) -> dict[Segment, SegmentFit]:
 
 
 def _fit_alone(
-    segment: Segment, rows: pd.DataFrame, *, model: MemorylessModel, min_customers: int
+    segment: Labels, rows: pd.DataFrame, *, model: MemorylessModel, min_customers: int
 ) -> SegmentFit:
     """The segment's own maximum likelihood, or why there is none (then with an unfitted model)."""
     own, customers = type(model)(**model.settings()), float(rows[WEIGHT].sum())
@@ -121,12 +123,12 @@ def _fit_alone(
 
 
 def _fit_pooled(
-    segment: Segment,
+    segment: Labels,
     rows: pd.DataFrame,
     *,
     model: MemorylessModel,
     prior: NormalPrior,
-    reasons: dict[Segment, str],
+    reasons: dict[Labels, str],
 ) -> SegmentFit:
     """The mode of the segment's posterior; `reasons` say why segments could not be fitted alone."""
     own, customers = type(model)(**model.settings()), float(rows[WEIGHT].sum())
@@ -135,7 +137,7 @@ def _fit_pooled(
     try:
         own.fit_with_prior(rows, prior)
     except ClvModelError as error:
-        own = model.with_unconstrained(prior.mean)
+        own = model.with_unconstrained(prior.mean, covariance=prior.covariance)
         status, reason = FitStatus.PRIOR_ONLY, f"{type(error).__name__}: {error}"
     return SegmentFit(segment, own, status, reason, customers)
 

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles
+from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles, list_segments
+from clvspark.clv.candidates import CANDIDATES
 from clvspark.clv.challenger.challenge import build_examples
 from clvspark.clv.challenger.two_part import NAME as CHALLENGER
-from clvspark.clv.competition import SPEND_MODEL, Competition, hold_competition
+from clvspark.clv.competition import Competition, hold_competition
 from clvspark.clv.config import ClvConfig
-from clvspark.clv.fit import (
-    TRANSACTION_MODELS,
-    ValueModels,
-    model_columns,
-    restore_transaction_model,
-)
+from clvspark.clv.fit import ValueModels, model_columns, restore_transaction_model
 from clvspark.clv.folds import Fold, count_windows, join_windows, list_folds
 from clvspark.clv.intervals import doubt_links, learn_uncertainty
-from clvspark.clv.models import GammaGammaModel
+from clvspark.clv.label_models import PurchaseModel, label_columns_of
+from clvspark.clv.labels import label_persons
+from clvspark.clv.models import NormalNormalModel
 from clvspark.clv.pictures import draw_champion
 from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
-from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL, VALUE_CHANGE
+from clvspark.clv.segment_models import SegmentModels
+from clvspark.clv.sentences import say_beaten, say_too_young, say_unfitted, say_worthless
+from clvspark.clv.spend import SPEND_MODELS, SpendModel, restore_spend_model
+from clvspark.clv.tables import (
+    BACKTEST,
+    BACKTEST_DECILE,
+    CUSTOMER_VALUE,
+    MODEL,
+    SEGMENT_MODEL,
+    VALUE_CHANGE,
+)
 from clvspark.clv.value_change import compare_values, read_last_state
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON_LINK, current_links
@@ -36,11 +45,18 @@ from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.tracking import open_tracker
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
 _FIT_READS = (CLV_SUMMARY, PERSON_DAY, ORDER, INTERACTION)
 _FIT_WRITES = (MODEL, BACKTEST, BACKTEST_DECILE)
-_SHORTEST_HOLDOUT_DAYS = 7
+# What labels of persons are read from, besides history.clv_summary.
+_LABELS_FROM: dict[str, tuple[Table, ...]] = {
+    "acquisition_channel": (ORDER,),
+    "country": (CUSTOMER_RECORD, PERSON_LINK),
+    "email_consent": (CONSENT, PERSON_LINK),
+    "cohort": (),
+}
 # Share of the repeat buyers from which it is told that the spend model does not see them.
 _MANY_WORTHLESS = 0.02
 
@@ -51,9 +67,9 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     A model that cannot be fitted is left out with its reason. Where none can, or nobody had bought before the holdout,
     the run warns and the champion of an earlier date stays, if there is one: what needs no model still runs.
     """
-    with lake.run(
-        FIT_STAGE, as_of=as_of, config=config, reads=_FIT_READS, writes=_FIT_WRITES
-    ) as run:
+    reads = _with_labels(_FIT_READS, config)
+    writes = _fit_writes(lake, config)
+    with lake.run(FIT_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
         if not run.is_current:
             _fit(run, lake, config, as_of)
     return run.report
@@ -61,7 +77,7 @@ def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
 
 def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
     """Value every person with the champion, as of `as_of`; values of other dates stay as they are."""
-    reads = (CLV_SUMMARY, MODEL, PERSON_LINK)
+    reads = _with_labels((CLV_SUMMARY, MODEL, PERSON_LINK), config)
     with lake.run(
         SCORE_STAGE, as_of=as_of, config=config, reads=reads, writes=(CUSTOMER_VALUE, VALUE_CHANGE)
     ) as run:
@@ -72,6 +88,18 @@ def run_score(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
             found = {CUSTOMER_VALUE: values, VALUE_CHANGE: changes}
             run.overwrite_all(found, where=rows_of(as_of), cached=True)
     return run.report
+
+
+def _with_labels(reads: Iterable[Table], config: ClvConfig) -> tuple[Table, ...]:
+    """Tables that are read, with those that labels of persons come from."""
+    more = (table for label in config.labels for table in _LABELS_FROM[label])
+    return tuple(dict.fromkeys([*reads, *more]))
+
+
+def _fit_writes(lake: Lakehouse, config: ClvConfig) -> tuple[Table, ...]:
+    """Tables that a fit writes; of segments also where an earlier fit has left some."""
+    has_segments = bool(config.segments.by) or lake.exists(SEGMENT_MODEL)
+    return (*_FIT_WRITES, SEGMENT_MODEL) if has_segments else _FIT_WRITES
 
 
 def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
@@ -89,6 +117,7 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
         return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
     model_id, models = _read_champions(lake, config, as_of)
     run.step("scoring persons")
+    summary = _labelled(lake, summary, label_columns_of(models.transaction))
     now, then = (_lagged(summary, days) for days in (0, config.decline_days))
     known = learn_uncertainty(now, models, config)
     if known is None:
@@ -121,9 +150,10 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     first = _first_purchase(summary)
     folds = [] if first is None else list_folds(config, as_of, first)
     if not folds:
-        run.warn(_say_too_young(first, config, as_of))
-        _leave_nothing(run, lake, as_of, *_FIT_WRITES)
+        run.warn(say_too_young(first, config, as_of))
+        _leave_nothing(run, lake, as_of, *_fit_writes(lake, config))
         return
+    summary = _labelled(lake, summary, config.labels)
     if len(folds) < config.backtest.folds:
         run.step(f"{len(folds)} of {config.backtest.folds} folds have purchases before them")
     now, cases, *examples = keep_all(
@@ -136,8 +166,9 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     for (name, origin), reason in found.refused.items():
         run.metric(f"not fitted: {name}", 1)
         run.step(reason if origin is None else f"fold from {origin}: {reason}")
-    for warning in [*found.warnings, *_say_worthless(run, now)]:
+    for warning in found.warnings:
         run.warn(warning)
+    _count_worthless(run, now, config)
     backtest = {
         table: lake.spark.createDataFrame(rows, table.schema)
         for table, rows in (
@@ -146,13 +177,14 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         )
     }
     if not found.can_value:
-        run.warn(_say_unfitted(found))
-        _leave_nothing(run, lake, as_of, MODEL)
+        run.warn(say_unfitted(found))
+        others = set(_fit_writes(lake, config)) - set(backtest)
+        _leave_nothing(run, lake, as_of, *others)
         run.overwrite_all(backtest, where=rows_of(as_of))
         return
     champion = found.champion(config.champion_by)
     if found.beats(CHALLENGER, champion, config.champion_by):
-        run.warn(_say_beaten(found, champion, config.champion_by))
+        run.warn(say_beaten(found, champion, config.champion_by))
     plots = {}
     if champion in found.newest:
         run.step("drawing the champion")
@@ -216,19 +248,27 @@ def _publish_models(
     """
     run.step("registering the models")
     tracker = open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root)
-    champions = {*plots, SPEND_MODEL}
-    versions, rows = {}, []
-    for name, model in found.fitted.items():
+    champions = {*plots, config.spend_model}
+    versions, rows, segments = {}, [], []
+    fitted: dict[str, PurchaseModel | SpendModel] = {**found.fitted}
+    if found.spend is not None:
+        fitted[config.spend_model] = found.spend
+    for name, model in fitted.items():
         document, measures = model.to_dict(), found.averages(name)
         versions[name] = register_fit(
             tracker, name, document, measures, as_of=as_of, plots=plots.get(name, {})
         )
-        rows.append(_model_row(name, document, config, as_of, name in champions, versions[name]))
-    models = lake.spark.createDataFrame(rows, MODEL.schema)
-    run.overwrite_all({**backtest, MODEL: models}, where=rows_of(as_of))
+        row = _model_row(name, document, config, as_of, name in champions, versions[name])
+        rows.append(row)
+        if isinstance(model, SegmentModels):
+            segments += list_segments(model, row[0], as_of)
+    tables = {**backtest, MODEL: lake.spark.createDataFrame(rows, MODEL.schema)}
+    if SEGMENT_MODEL in _fit_writes(lake, config):
+        tables[SEGMENT_MODEL] = lake.spark.createDataFrame(segments, SEGMENT_MODEL.schema)
+    run.overwrite_all(tables, where=rows_of(as_of))
     # Last, so that the alias names no model that the table does not have.
     for name in champions:
-        rivals = TRANSACTION_MODELS if name in TRANSACTION_MODELS else ()
+        rivals = SPEND_MODELS if name in SPEND_MODELS else CANDIDATES
         tracker.crown(name, versions[name], rivals=rivals)
 
 
@@ -236,6 +276,20 @@ def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     """Summaries of the date with the models' columns; MissingInputError where history has not made them."""
     return model_columns(
         lake.read_of(CLV_SUMMARY, as_of, stage="history"), config.value, config.spend_of
+    )
+
+
+def _labelled(lake: Lakehouse, summary: DataFrame, labels: Sequence[str]) -> DataFrame:
+    """The summaries with labels of their persons."""
+    if not labels:
+        return summary
+    return label_persons(
+        summary,
+        labels,
+        orders=lake.read_or_empty(ORDER),
+        records=lake.read_or_empty(CUSTOMER_RECORD),
+        consents=lake.read_or_empty(CONSENT),
+        links=lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL"),
     )
 
 
@@ -262,63 +316,16 @@ def _first_purchase(summary: DataFrame) -> date | None:
     return found
 
 
-def _say_too_young(first: date | None, config: ClvConfig, as_of: date) -> str:
-    """Why nothing could be fitted, and what to do."""
-    if first is None:
-        return (
-            f"no model was fitted: {CLV_SUMMARY.name} is empty, no known person bought anything before {as_of}. Next "
-            "step: see whether orders landed (sources.event, sources.quarantine), whether they name customers that are "
-            "known, and whether 'as_of' is after them."
-        )
-    ready = first + timedelta(days=config.holdout_days + 1)
-    age = (as_of - first).days
-    shorter = (
-        f" or set 'clv.holdout_days' below {age} and run again"
-        if age > _SHORTEST_HOLDOUT_DAYS
-        else ""
-    )
-    return (
-        f"no model was fitted: the first purchase is of {first}, and a backtest over {config.holdout_days} days needs "
-        f"purchases before {as_of - timedelta(days=config.holdout_days)}. Next step: run again as of {ready} or later"
-        f"{shorter}."
-    )
-
-
-def _say_worthless(run: Run, now: DataFrame) -> list[str]:
-    """Count repeat buyers whose mean spend is not positive, which no spend model knows; a sentence where many are."""
+def _count_worthless(run: Run, now: DataFrame, config: ClvConfig) -> None:
+    """Count repeat buyers whose mean spend is not positive; warn where many are, and the spend model ignores them."""
     repeaters, worthless = now.agg(
         F.count_if(F.col("spend_days") > 0),
         F.count_if((F.col("spend_days") > 0) & (F.col("monetary_value") <= 0)),
     ).collect()[0]
     run.metric("repeat buyers without positive spend", worthless)
-    warning = (
-        f"{worthless:,} of {repeaters:,} repeat buyers have brought nothing or a loss a purchase, by 'clv.value'. The "
-        "spend model is for positive amounts: it does not see them, so those who bought once are rather valued too "
-        "high, and their own future purchases count as a cent. Next step: see whether unit costs and refunds are "
-        "right; or set 'clv.value: revenue'."
-    )
-    return [warning] if worthless > _MANY_WORTHLESS * repeaters else []
-
-
-def _say_beaten(found: Competition, champion: str, by: str) -> str:
-    """That features tell more than purchase histories do."""
-    theirs, ours = (found.average(name, by) for name in (CHALLENGER, champion))
-    return (
-        f"{CHALLENGER} predicts better than the champion {champion}: {by} {theirs:.4g} against {ours:.4g} on average "
-        "over the folds. It tells neither P(alive) nor values at other horizons, so the champion stays. Next step: see "
-        "which channels or contacts tell more than purchases do, e.g. as covariates of the model."
-    )
-
-
-def _say_unfitted(found: Competition) -> str:
-    """Why no persons can be valued by a model of this date, and what to do."""
-    reasons = "; ".join(dict.fromkeys(found.refused.values()))
-    return (
-        f"no model was fitted, and the champion of an earlier date stays, if there is one: {reasons}. Revenue, its "
-        "deciles and the audiences that ask for no predicted value are there all the same. Next step: run again when "
-        "more people have come back to buy; or name another model under 'clv.models', e.g. NBDModel, for which nobody "
-        "has to have left."
-    )
+    is_seen = config.spend_model == NormalNormalModel.__name__
+    if worthless > _MANY_WORTHLESS * repeaters and not is_seen:
+        run.warn(say_worthless(repeaters, worthless))
 
 
 def _model_row(
@@ -333,7 +340,7 @@ def _model_row(
     return (
         hashlib.sha256(text.encode()).hexdigest()[:16],
         as_of,
-        "transaction" if name in TRANSACTION_MODELS else "spend",
+        "spend" if name in SPEND_MODELS else "transaction",
         name,
         champion,
         document["params"],
@@ -341,17 +348,16 @@ def _model_row(
         document["log_likelihood"],
         int(document["n_customers"]),
         text,
-        config.value if name == SPEND_MODEL else None,
+        config.value if name in SPEND_MODELS else None,
         version,
     )
 
 
 def _champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
-    """Champions of fits that knew no more than what was before `as_of`; spend models of the configured value."""
+    """Champions of fits that knew no more than what was before `as_of`; the configured spend model of the value."""
     known = lake.read(MODEL).where(F.col("as_of_date") <= F.lit(as_of))
-    return known.where("is_champion").where(
-        (F.col("kind") != "spend") | F.col("priced").eqNullSafe(F.lit(config.value))
-    )
+    prices = F.col("priced").eqNullSafe(F.lit(config.value)) & (F.col("name") == config.spend_model)
+    return known.where("is_champion").where((F.col("kind") != "spend") | prices)
 
 
 def _read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[str, ValueModels]:
@@ -361,11 +367,11 @@ def _read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[st
     found = {row["kind"]: row for row in newest.select("_newest.*").collect()}
     if set(found) != {"transaction", "spend"}:
         raise MissingInputError(
-            f"clv.model has no champion for 'clv.value: {config.value}' as of {as_of} or before. Run first, with the "
-            f"same --config: clvspark fit --as-of {as_of}"
+            f"clv.model has no champion for 'clv.value: {config.value}' and 'clv.spend_model: {config.spend_model}' as "
+            f"of {as_of} or before. Run first, with the same --config: clvspark fit --as-of {as_of}"
         )
     models = ValueModels(
         restore_transaction_model(json.loads(found["transaction"]["document"])),
-        GammaGammaModel.from_dict(json.loads(found["spend"]["document"])),
+        restore_spend_model(json.loads(found["spend"]["document"])),
     )
     return found["transaction"]["model_id"], models

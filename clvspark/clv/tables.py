@@ -20,9 +20,19 @@ MODEL = Table(
         Column("model_id", "string", "digest of the document", key=True),
         Column("as_of_date", "date", "first day not seen by the fit", key=True),
         Column("kind", "string", required=True, check="kind IN ('transaction', 'spend')"),
-        Column("name", "string", "as in clv.models; else the class", required=True),
+        Column(
+            "name",
+            "string",
+            "as in clv.models, with the ending WithCovariates or BySegment where it is fitted so; else the class",
+            required=True,
+        ),
         Column("is_champion", "boolean", "scores; chosen on the holdout", required=True),
-        Column("parameters", "map<string,double>", required=True),
+        Column(
+            "parameters",
+            "map<string,double>",
+            "coefficients of covariates among them; of a model by segment those of the whole",
+            required=True,
+        ),
         Column("standard_errors", "map<string,double>", "Wald, delta method"),
         Column("log_likelihood", "double", "in the model's time unit"),
         Column("customers", "bigint", check="customers >= 0"),
@@ -36,6 +46,31 @@ MODEL = Table(
         Column("registry_version", "string", "version in the MLflow registry"),
     ),
     checks={"spend_is_of_something": "(priced IS NOT NULL) = (kind = 'spend')"},
+)
+SEGMENT_MODEL = Table(
+    "clv.segment_model",
+    "Parameters of the customers of one segment, of a model that is fitted by segment, and where they come from.",
+    (
+        Column("model_id", "string", key=True, references="clv.model"),
+        Column("segment", "string", "labels, in the order of clv.segments.by", key=True),
+        Column("as_of_date", "date", "first day not seen by the fit", key=True),
+        Column("labels", "map<string,string>", "label by name", required=True),
+        Column(
+            "status",
+            "string",
+            "fitted: by its own customers, drawn towards the others as far as these leave it open; pooled: too few to "
+            "be fitted alone; prior_only: the parameters are those of the whole",
+            required=True,
+            allowed=("fitted", "pooled", "prior_only"),
+        ),
+        Column("reason", "string", "why it could not be fitted alone"),
+        Column("customers", "bigint", required=True, check="customers >= 1"),
+        Column("parameters", "map<string,double>", required=True),
+        Column(
+            "standard_errors", "map<string,double>", "of the posterior, Laplace's approximation"
+        ),
+    ),
+    checks={"not_fitted_for_a_reason": "(status = 'fitted') = (reason IS NULL)"},
 )
 _MODEL = Column(
     "model", "string", "model, baseline (LastPeriod, SimpleFormula) or challenger", key=True
@@ -212,4 +247,4 @@ VALUE_CHANGE = Table(
     cluster_by=("as_of_date", "person_id"),
     change_feed=True,
 )
-TABLES = (MODEL, BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, VALUE_CHANGE)
+TABLES = (MODEL, SEGMENT_MODEL, BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, VALUE_CHANGE)

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from clvspark.clv.baselines import BASELINES, PURCHASES, VALUE, Predicted
 from clvspark.clv.fit import DAYS_PER_UNIT, FoldModels
 from clvspark.clv.intervals import priceable
+from clvspark.clv.label_models import label_columns_of
 from clvspark.clv.metrics import decile_table, measure_predictions
 from clvspark.clv.models.transactions import TRIPLE
 from clvspark.clv.score import distinct_histories
@@ -46,7 +47,10 @@ def predict_holdouts(
             for lag, persons in batch.groupby("lag_days"):
                 yield from _predict_fold(persons, models[int(str(lag))], holdout_days)
 
-    return cases.select(*_COLUMNS).mapInPandas(predict, PREDICTIONS)
+    labels = label_columns_of(
+        *(model for one in models.values() for model in one.transaction.values())
+    )
+    return cases.select(*_COLUMNS, *labels).mapInPandas(predict, PREDICTIONS)
 
 
 def _predict_fold(
@@ -70,10 +74,10 @@ def _predict_fold(
 def _predict_all(
     persons: pd.DataFrame, models: FoldModels, holdout_days: int
 ) -> Iterator[tuple[str, Predicted]]:
-    histories, at = distinct_histories(persons)
+    histories, at = distinct_histories(persons, label_columns_of(*models.transaction.values()))
     spend = None
     if models.spend is not None:
-        spend = np.asarray(models.spend.expected_customer_spend(priceable(persons)))
+        spend = np.asarray(models.spend.expected_customer_spend(priceable(persons, models.spend)))
     for name, model in models.transaction.items():
         future = model.expected_purchases(histories, future_t=holdout_days / DAYS_PER_UNIT)
         purchases = np.asarray(future)[at]

@@ -171,11 +171,21 @@ class LifetimeModel(ABC):
         """Estimates on the scale of `log_covariance_`, in the order of `params_`."""
         return self._to_working(np.array(list(self.params_.values())))
 
-    def with_unconstrained(self, values: FloatArray) -> Self:
-        """A copy, settings and all, with other parameters on that scale, e.g. a draw or a mean of them."""
+    def with_unconstrained(
+        self, values: FloatArray, *, covariance: FloatArray | None = None
+    ) -> Self:
+        """A copy, settings and all, with other parameters on that scale, e.g. a draw or a mean of them.
+
+        `covariance` is how far these are known, on that scale; that of the original if None.
+        """
         other = copy(self)
         estimates = self._from_working(np.asarray(values, dtype=np.float64))
         vars(other).update(_params=self._checked(_named(self._names(), estimates)))
+        if covariance is not None:
+            errors = self._slopes(estimates) * np.sqrt(np.diag(covariance))
+            vars(other).update(
+                log_covariance_=covariance, standard_errors_=_named(self._names(), errors)
+            )
         return other
 
     def to_dict(self) -> dict[str, Any]:

@@ -100,6 +100,22 @@ class CovariateModel(MemorylessModel):
         index = summary.index if isinstance(summary, pd.DataFrame) else None
         return pd.DataFrame(dict(zip(self.parameter_names, values, strict=True)), index=index)
 
+    def of_customers(self, covariates: Mapping[str, float]) -> Self:
+        """The plain model of the customers with these covariates, all of which must be given.
+
+        Its parameters are theirs, and so is the covariance of these: their logarithms are linear in what was estimated.
+        """
+        self._with(covariates)  # refuses others than its own
+        theta = self._theta_of(covariates)
+        plain = type(self).from_params(
+            dict(zip(self.parameter_names, map(float, theta), strict=True)),
+            time_unit=self.time_unit,
+        )
+        if self.log_covariance_.size:
+            slope = self._effects.log_jacobian(covariates)
+            plain.log_covariance_ = slope @ self.log_covariance_ @ slope.T
+        return plain
+
     def expected_purchases_new_customer(
         self, *, t: ArrayLike, covariates: Mapping[str, float] | None = None
     ) -> Any:

@@ -79,6 +79,18 @@ class Effects:
             total += [effect.sign * float(weighted @ columns[name]) for name in effect.columns]
         return np.array(total)
 
+    def log_jacobian(self, columns: Mapping[str, float]) -> FloatArray:
+        """Derivative of log theta_i of a customer by log theta_0 and by the coefficients, parameter x estimate."""
+        n = len(self.parameters)
+        matrix = np.eye(n, n + len(self.names))
+        column = n
+        for effect in self.effects:
+            at = self.parameters.index(effect.parameter)
+            for name in effect.columns:
+                matrix[at, column] = effect.sign * columns[name]
+                column += 1
+        return matrix
+
     def unscale(self, scale: Scale) -> FloatArray:
         """Matrix that turns estimates by standardised covariates into those by the covariates.
 

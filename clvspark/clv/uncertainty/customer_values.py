@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from clvspark.clv.uncertainty.outcomes import (
     read_histories,
 )
 from clvspark.clv.uncertainty.parameters import tails
-from clvspark.clv.uncertainty.top_share import find_outcome_threshold, find_threshold
+from clvspark.clv.uncertainty.top_share import Threshold, find_outcome_threshold, find_threshold
 
 
 class ValueUncertainty:
@@ -31,7 +32,7 @@ class ValueUncertainty:
     annual_discount_rate : effective, as of `discounted_expected_residual_transactions`.
     sample : histories that stand for all customers, optionally with `weight`: all of them
         condensed, or some thousands chosen by a digest of their keys. From them come the values
-        that the top share exceeds.
+        that the top share exceeds; None: they are given by `exceeding`.
     level : of all intervals, which are central.
     share : what counts as the top.
     transaction_covariance, spend_covariance : e.g. of bootstrap draws, in the place of the fit's.
@@ -44,7 +45,7 @@ class ValueUncertainty:
         *,
         horizon: float,
         annual_discount_rate: float,
-        sample: Any,
+        sample: Any | None,
         level: float = 0.8,
         share: float = 0.1,
         transaction_covariance: FloatArray | None = None,
@@ -57,12 +58,28 @@ class ValueUncertainty:
         self._outcomes = OutcomeModel(
             transaction, spend, horizon=horizon, annual_discount_rate=annual_discount_rate
         )
-        columns = read_histories(sample, transaction.covariates)
-        weight = read_weight(sample, len(columns["T"]))
-        values = self._expectations(columns)["residual_value"]
-        self._top = find_threshold(values, share=share, weight=weight)
-        outcomes = self._outcomes.predict(columns)
-        self._top_outcome = find_outcome_threshold(outcomes, share=share, weight=weight)
+        if sample is None:
+            return
+        weight = read_weight(sample, len(sample["T"]))
+        self._top = find_threshold(self.expected_value(sample), share=share, weight=weight)
+        self._top_outcome = find_outcome_threshold(
+            self.outcomes(sample), share=share, weight=weight
+        )
+
+    def expected_value(self, histories: Any) -> Linearised:
+        """The residual value that is expected of customers, and how far it is known."""
+        columns = read_histories(histories, self._transaction.covariates)
+        return self._expectations(columns)["residual_value"]
+
+    def outcomes(self, histories: Any) -> Outcomes:
+        """What customers may do within the horizon."""
+        return self._outcomes.predict(histories)
+
+    def exceeding(self, expected: Threshold, outcome: float) -> Self:
+        """The same with other values that the top share exceeds, as of customers of several models."""
+        other = copy(self)
+        vars(other).update(_top=expected, _top_outcome=outcome)
+        return other
 
     def describe(self, histories: pd.DataFrame) -> pd.DataFrame:
         """Bounds and chances of customers with histories, and covariates, as `read_histories` takes them.

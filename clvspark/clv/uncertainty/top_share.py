@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtr
@@ -10,9 +11,18 @@ from scipy.special import ndtr
 from clvspark.clv.models.errors import InvalidArgumentError
 from clvspark.clv.models.summary import FloatArray
 from clvspark.clv.uncertainty.delta_method import Linearised, standard_error
-from clvspark.clv.uncertainty.outcomes import Outcomes
 
 _STEP = 0.01
+
+
+class Chances(Protocol):
+    """What customers may bring, e.g. `Outcomes`."""
+
+    def value(self, level: float) -> FloatArray:
+        """Value that is exceeded with probability at most 1 - level, of each customer."""
+
+    def probability_above(self, value: float) -> FloatArray:
+        """P(value > `value`) of each customer."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ def find_threshold(
 
 
 def find_outcome_threshold(
-    outcomes: Outcomes, *, share: float = 0.1, weight: FloatArray | None = None
+    outcomes: Chances, *, share: float = 0.1, weight: FloatArray | None = None
 ) -> float:
     """The value within the horizon that a customer chosen at random exceeds with P = `share`.
 

@@ -14,19 +14,25 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from clvspark.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, competition, stage
+from clvspark.clv import (
+    BetaGeoModel,
+    GammaGammaModel,
+    NBDModel,
+    ParetoNBDModel,
+    candidates,
+    stage,
+)
 from clvspark.clv.competition import Competition
 from clvspark.clv.config import ChallengerConfig, ClvConfig
 from clvspark.clv.fit import (
     FoldModels,
-    condense_spend,
-    fit_spend_model,
     fit_transaction_model,
     model_columns,
     restore_transaction_model,
 )
 from clvspark.clv.folds import count_windows, join_windows
 from clvspark.clv.score import DIGITS, round_to_digits
+from clvspark.clv.spend import condense_spend, fit_spend_model
 from clvspark.clv.tables import BACKTEST, BACKTEST_DECILE, CUSTOMER_VALUE, MODEL
 from clvspark.clv.validate import condense_predictions, measure_outcome, predict_holdouts
 from clvspark.history.clv_summary import summarise_purchases
@@ -139,7 +145,8 @@ def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
 def competition_of(**averages: dict[str, float]) -> Competition:
     """Models judged on one fold."""
     measures = {name: {AS_OF: measures} for name, measures in averages.items()}
-    return Competition(fitted=dict.fromkeys(averages), measures=measures)  # type: ignore[arg-type]
+    model = NBDModel.from_params({"r": 1.0, "alpha": 5.0}, time_unit="week")
+    return Competition(fitted=dict.fromkeys(averages, model), measures=measures)
 
 
 def test_the_champion_measure_can_be_chosen() -> None:
@@ -178,7 +185,10 @@ def test_backtest_measures_equal_pandas(scored: SimpleNamespace) -> None:
         lake.read(PERSON_DAY), None, origins=[start], window_days=182, value="revenue"
     )
     cases = join_windows(before, windows, as_of=AS_OF)
-    model, spend = fit_transaction_model("BetaGeoModel", before), fit_spend_model(before)
+    model, spend = (
+        fit_transaction_model("BetaGeoModel", before),
+        fit_spend_model(before, "GammaGammaModel", time_unit="week"),
+    )
     models = {182: FoldModels({"BetaGeoModel": model}, spend)}
     predictions = predict_holdouts(cases, models, holdout_days=182)
     groups = condense_predictions(predictions, is_exact=True).toPandas()
@@ -399,7 +409,7 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
             raise TrainingError("ParetoNBDModel could not be fitted: it runs off to a bound")
         return fit_transaction_model(name, summary)
 
-    monkeypatch.setattr(competition, "fit_transaction_model", refuse)
+    monkeypatch.setattr(candidates, "fit_transaction_model", refuse)
     rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     write_summary(lake, rows, AS_OF)
     config = NBD.model_copy(update={"models": ["NBDModel", "ParetoNBDModel"]})

@@ -11,7 +11,9 @@ from clvspark.clv.calibration import measure_intervals
 from clvspark.clv.fit import TRANSACTION_MODELS, FoldModels
 from clvspark.clv.metrics import interval_coverage
 from clvspark.clv.models import BetaGeoModel, GammaGammaModel
+from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.transactions import TransactionModel
+from clvspark.clv.segment_models import FitStatus, SegmentFit, SegmentModels
 from clvspark.clv.uncertainty import OutcomeModel
 
 TRUE_SPEND = GammaGammaModel.from_params(SPEND, time_unit="week")
@@ -93,3 +95,21 @@ def test_the_order_of_persons_does_not_change_a_digit() -> None:
     assert measure_intervals(mixed, models, holdout_days=182) == measure_intervals(
         persons, models, holdout_days=182
     )
+
+
+def test_persons_of_each_segment_are_judged_by_the_model_of_theirs() -> None:
+    """Of two segments with one model the measures are those of the model for everybody."""
+    persons = persons_of(1, n=600).assign(country=["AT", "DE"] * 300)
+    plain = model_of("ModifiedBetaGeoModel")
+    assert isinstance(plain, MemorylessModel)
+    fits = {
+        (country,): SegmentFit((country,), plain, FitStatus.FITTED, "", 300.0)
+        for country in ("AT", "DE")
+    }
+    other = plain.with_unconstrained(plain.unconstrained() + np.array([2.0, 0.0, 0.0, 0.0]))
+    one = SegmentModels(("country",), fits, plain, None)
+    two = SegmentModels(("country",), {("AT",): fits["AT",]}, other, None)
+    models = FoldModels({"A": plain, "B": one, "C": two}, TRUE_SPEND)
+    found = measure_intervals(persons, models, holdout_days=182)
+    assert found["A"] == pytest.approx(found["B"])
+    assert found["A"]["interval_coverage"] > found["C"]["interval_coverage"] + 0.02
