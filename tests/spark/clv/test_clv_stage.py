@@ -16,7 +16,9 @@ from pyspark.sql import SparkSession
 
 from clvspark.clv import (
     BetaGeoModel,
+    CondensedBetaGeoModel,
     GammaGammaModel,
+    ModifiedBetaGeoModel,
     NBDModel,
     ParetoNBDModel,
     candidates,
@@ -166,6 +168,22 @@ def test_a_champion_is_best_on_average_and_judged_on_every_fold() -> None:
     del found.fitted["LastPeriod"]
     assert found.candidates == ["A", "B"], "C was not judged on the second fold"
     assert found.champion("mae") == "B"
+
+
+def test_of_equal_candidates_the_simplest_is_champion() -> None:
+    """MBG/CNBD-1 is MBG/NBD; it comes first by name, and calculates another way to the last digits."""
+    found = competition_of(
+        ModifiedBetaGeoModel={"mae": 0.5 + 1e-10}, ModifiedCondensedBetaGeoModel={"mae": 0.5}
+    )
+    params = {"r": 1.0, "alpha": 5.0, "a": 1.0, "b": 2.0}
+    plain = ModifiedBetaGeoModel.from_params(params, time_unit="week")
+    condensed = CondensedBetaGeoModel.from_params(
+        params, time_unit="week", regularity=1, dropout_at_first_purchase=True
+    )
+    found.fitted = {"ModifiedBetaGeoModel": plain, "ModifiedCondensedBetaGeoModel": condensed}
+    assert found.champion("mae") == "ModifiedBetaGeoModel"
+    found.measures["ModifiedBetaGeoModel"][AS_OF]["mae"] = 0.5001
+    assert found.champion("mae") == "ModifiedCondensedBetaGeoModel"
 
 
 def test_a_challenger_beats_on_the_same_folds_only() -> None:
@@ -495,6 +513,7 @@ def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakeho
     found = sum(times[person] > 1 for person in worthless)
     repeaters = sum(count > 1 for count in times.values())
     assert told.startswith(f"{found} of {repeaters} repeat buyers have brought nothing or a loss")
+    assert "set 'clv.spend_model: NormalNormalModel', which knows losses" in told
     assert report.metrics["repeat buyers without positive spend"] == found
 
 
