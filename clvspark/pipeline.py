@@ -16,8 +16,10 @@ from clvspark.lakehouse import Lakehouse, RunReport, build_session
 from clvspark.lakehouse.lake import Progress
 from clvspark.lakehouse.lock import refuse_if_locked
 from clvspark.measurement import stage as measurement
+from clvspark.measurement.plan import HoldoutPlan
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
+from clvspark.valuation import frozen_valuation
 
 StageFunction = Callable[[Lakehouse, Config, date], RunReport]
 
@@ -34,7 +36,13 @@ STAGES: dict[str, StageFunction] = {
     "responses": lambda lake, config, as_of: measurement.run_responses(
         lake, config.measurement, as_of
     ),
-    "measure": lambda lake, config, as_of: measurement.run_measure(lake, config.measurement, as_of),
+    "measure": lambda lake, config, as_of: measurement.run_measure(
+        lake,
+        config.measurement,
+        as_of,
+        plan=HoldoutPlan(config.activation.holdout.percent),
+        valuation=frozen_valuation(config.clv),
+    ),
     "report": lambda lake, config, as_of: reporting.run(lake, config.reporting, as_of),
 }
 

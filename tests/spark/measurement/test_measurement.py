@@ -6,7 +6,8 @@ from datetime import date
 from statistics import mean
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from clvspark.activation.tables import ASSIGNMENT
 from clvspark.audiences.tables import DECILE, ranks_of_today
@@ -18,13 +19,17 @@ from clvspark.measurement import stage
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.outcomes import (
     count_days_observed,
-    follow_persons,
+    gather_outcomes,
     last_order_day,
+    list_outcomes,
     tabulate_outcomes,
 )
+from clvspark.measurement.people import BEFORE, follow_persons
+from clvspark.measurement.plan import HoldoutPlan
 from clvspark.measurement.responses import join_responses
 from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE
 
+KEYS = ("audience_id", "outcome")
 APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
 
 
@@ -97,6 +102,20 @@ def days(spark: SparkSession, amounts: dict[tuple[str, date], int]):
     )
 
 
+def gather(people: DataFrame, bought: DataFrame, *, window_days: int) -> DataFrame:
+    """What `people` did, nobody having been valued and nothing being known of them before."""
+    spark = people.sparkSession
+    visits = spark.createDataFrame([], "person_id string, day date")
+    return gather_outcomes(
+        people.withColumn(BEFORE, F.lit(0).cast("decimal(18,2)")),
+        bought,
+        visits,
+        None,
+        start=APRIL,
+        window_days=window_days,
+    )
+
+
 def test_outcomes_are_tabulated_for_everyone_assigned(spark: SparkSession) -> None:
     people = spark.createDataFrame(
         [
@@ -114,7 +133,8 @@ def test_outcomes_are_tabulated_for_everyone_assigned(spark: SparkSession) -> No
             ("bob", date(2026, 3, 31)): 800, ("bob", date(2026, 4, 2)): 1019, ("eve", APRIL): 1600,
         },
     )  # fmt: skip
-    table = tabulate_outcomes(people, bought, as_of=APRIL, window_days=30).collect()
+    gathered = gather(people, bought, window_days=30)
+    table = tabulate_outcomes(list_outcomes(gathered), KEYS).collect()
     found = {
         (row["split_group"], row["value"]): (row["persons"], row["total"], row["squares"])
         for row in table
@@ -136,12 +156,11 @@ def test_tables_of_outcomes_stay_small_however_many_amounts(spark: SparkSession)
     bought = spark.range(20_000).selectExpr(
         "concat('p', id) AS person_id", f"DATE'{APRIL}' AS day", "1 AS orders", "0 AS refunds",
         "CAST(id / 10 - 100 AS decimal(18,2)) AS net_revenue", "CAST(id AS decimal(18,2)) AS margin",
-        "0 AS interactions",
+        "0 AS interactions", "0 AS cancellations",
     )  # fmt: skip
-    table = tabulate_outcomes(people, bought, as_of=APRIL, window_days=1).where(
-        "outcome = 'revenue'"
-    )
-    rows = table.collect()
+    gathered = gather(people, bought, window_days=1)
+    table = tabulate_outcomes(list_outcomes(gathered), KEYS)
+    rows = table.where("outcome = 'revenue'").collect()
     assert len(rows) < 500
     assert sum(row["persons"] for row in rows) == 20_000
     assert sum(row["total"] for row in rows) == pytest.approx(
@@ -199,7 +218,7 @@ def write(lake: Lakehouse, *, last_day: date) -> None:
 def measure(lake: Lakehouse) -> None:
     config = MeasurementConfig(window_days=10, min_persons=2)  # type: ignore[call-arg]
     with lake.writing("measure"):
-        stage.run_measure(lake, config, APRIL)
+        stage.run_measure(lake, config, APRIL, plan=HoldoutPlan(100 / 3))
 
 
 def test_the_stage_judges_those_who_were_assigned_on_the_day(lake: Lakehouse) -> None:
