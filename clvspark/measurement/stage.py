@@ -1,4 +1,4 @@
-"""Responses and measure: what followed an activation -> `measurement.*`."""
+"""Measure: what followed an activation -> `measurement.experiment` and what is told of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from clvspark.activation.tables import ASSIGNMENT
 from clvspark.audiences.tables import (
     DECILE,
     MEMBERSHIP_EVENT,
-    members_of_today,
-    members_on,
-    ranks_of_today,
 )
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, SESSION
@@ -29,39 +26,17 @@ from clvspark.measurement.outcomes import (
     last_order_day,
 )
 from clvspark.measurement.plan import HoldoutPlan, Valuation
-from clvspark.measurement.responses import join_responses
 from clvspark.measurement.tables import (
     EFFECT,
     EXPERIMENT,
     EXPERIMENT_SEGMENT,
     INCREMENTAL_VALUE,
     POWER,
-    RESPONSE,
     TARGETING,
     WINDOW,
 )
 
-RESPONSES_STAGE, MEASURE_STAGE = "responses", "measure"
-
-
-def run_responses(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
-    """Join the responses of the window after `as_of` to audiences and deciles."""
-    reads = (INTERACTION, MEMBERSHIP_EVENT, DECILE, ALIAS)
-    with lake.run(
-        RESPONSES_STAGE, as_of=as_of, config=config, reads=reads, writes=(RESPONSE,)
-    ) as run:
-        if not run.is_current:
-            aliases = lake.read_or_empty(ALIAS)
-            members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
-            found = join_responses(
-                lake.read(INTERACTION),
-                members_of_today(members, aliases),
-                ranks_of_today(lake.read(DECILE), aliases, as_of),
-                as_of=as_of,
-                window_days=config.window_days,
-            )
-            run.overwrite(RESPONSE, found, where=rows_of(as_of))
-    return run.report
+MEASURE_STAGE = "measure"
 
 
 _READS = (

@@ -40,9 +40,15 @@ _MEASURED_OR_NULL = {
 
 RESPONSE = Table(
     "measurement.response",
-    "What a person did with a campaign in the window after activation.",
+    "What a person did in the window after activation: with a campaign, by coming or buying, by answering a survey.",
     (
-        Column("event_id", "string", key=True, references="history.interaction"),
+        Column(
+            "event_id",
+            "string",
+            "of history.interaction; of a purchase 'order:' and its order_id",
+            key=True,
+            references="history.interaction",
+        ),
         _AS_OF,
         Column("person_id", "string", required=True, references="identity.person"),
         Column("campaign_id", "string", references="sources.campaign"),
@@ -50,7 +56,38 @@ RESPONSE = Table(
         Column("responded_at", "timestamp", required=True),
         Column("audience_ids", "array<string>", "audiences the person was in on as_of_date"),
         Column("clv_decile", "int", check="clv_decile BETWEEN 1 AND 10"),
+        Column("channel", "string"),
+        Column(
+            "is_bot",
+            "boolean",
+            "an open or click that measurement.bots takes for a machine's; kept, to be left out of rates",
+            required=True,
+        ),
     ),
+    cluster_by=("as_of_date", "person_id"),
+)
+CHECKPOINT = Table(
+    "measurement.checkpoint",
+    "How far a process has read a table, one row a run: the next run reads what has changed since.",
+    (
+        Column("process", "string", key=True),
+        _AS_OF,
+        Column("table_name", "string", "that was read", key=True),
+        Column("recorded_at", "timestamp", "end of the run", key=True),
+        Column("status", "string", required=True, allowed=("success", "failed")),
+        Column(
+            "mode",
+            "string",
+            "full: everything was built anew; incremental: only who was touched",
+            allowed=("full", "incremental"),
+        ),
+        Column(
+            "last_table_version",
+            "bigint",
+            "version up to which the results are; of a failed run that of the last success; NULL: none",
+        ),
+    ),
+    checks={"success_has_a_mode": "status = 'failed' OR mode IS NOT NULL"},
 )
 WINDOW = Table(
     "measurement.window",
@@ -238,8 +275,35 @@ TARGETING = Table(
         Column("qini_ci_high", "double", unit=_MONEY),
     ),
 )
+OFFER_OUTCOME = Table(
+    "measurement.offer_outcome",
+    "What came of the decisions of a day, by context and offer; a posterior is the prior and all sums before a date.",
+    (
+        Column("context", "string", "as the decision has it, e.g. decile and stage", key=True),
+        Column("offer_id", "string", "an offer, or what stands for none", key=True),
+        Column("decided_on", "date", key=True),
+        Column("trials", "bigint", "decisions whose window is over", check="trials >= 1"),
+        Column("successes", "bigint", "of them, answered or followed by a purchase", required=True),
+        Column(
+            "margin_sum",
+            "decimal(18,2)",
+            "margin in the windows, before the cost of the offer",
+            required=True,
+            unit=_MONEY,
+        ),
+        Column(
+            "margin_square_sum",
+            "decimal(38,4)",
+            "of the squares of each decision's margin",
+            required=True,
+            check="margin_square_sum >= 0",
+        ),
+    ),
+    checks={"successes_are_trials": "successes BETWEEN 0 AND trials"},
+)
 TABLES = (
     RESPONSE,
+    CHECKPOINT,
     WINDOW,
     EXPERIMENT,
     INCREMENTAL_VALUE,
@@ -247,4 +311,5 @@ TABLES = (
     EFFECT,
     POWER,
     TARGETING,
+    OFFER_OUTCOME,
 )
