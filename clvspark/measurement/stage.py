@@ -18,6 +18,7 @@ from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, SESSION
 from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.experiment_stage import Experiments
@@ -91,7 +92,8 @@ def run_measure(
             window = {"as_of_date": as_of, "window_days": config.window_days}
             window |= {"days_observed": observed, "last_order_on": last}
             work = Experiments(lake, config, as_of, plan, valuation)
-            found = {WINDOW: [window], **work.judge(run, observed), POWER: work.foresee()}
+            judged, power = all_of(lambda: work.judge(run, observed), work.foresee)
+            found = {WINDOW: [window], **judged, POWER: power}
             frames = {table: _rows(lake, table, rows) for table, rows in found.items()}
             run.overwrite_all(frames, where=rows_of(as_of))
     return run.report
