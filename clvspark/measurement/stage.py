@@ -95,11 +95,10 @@ def run_measure(
             judged, power = all_of(lambda: work.judge(run, observed), work.foresee)
             found = {WINDOW: [window], **judged, POWER: power}
             frames = {table: _rows(lake, table, rows) for table, rows in found.items()}
-            run.overwrite_all(frames, where=rows_of(as_of))
+            run.overwrite_all(frames, where=rows_of(as_of), cached=True)
     return run.report
 
 
 def _rows(lake: Lakehouse, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:
-    return lake.spark.createDataFrame(
-        [tuple(row[name] for name in table.names) for row in rows], table.schema
-    )
+    given = [tuple(row[name] for name in table.names) for row in rows]
+    return lake.spark.createDataFrame(given, table.schema).coalesce(1)
