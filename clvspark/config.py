@@ -53,9 +53,10 @@ class Config(StrictModel):
             yield f"activation.destinations name audiences that are not defined: {', '.join(unknown)}"
 
     @check
-    def _one_holdout_share(self) -> Iterator[str]:
-        if self.measurement.holdout_percent != self.activation.holdout.percent:
-            yield "measurement.holdout_percent must equal activation.holdout.percent"
+    def _costs_of_audiences_that_are(self) -> Iterator[str]:
+        defined = {definition.id for definition in self.audiences.definitions}
+        if unknown := sorted(set(self.measurement.costs_per_contact) - defined):
+            yield f"measurement.costs_per_contact names audiences that are not defined: {', '.join(unknown)}"
 
     @check
     def _folders_apart(self) -> Iterator[str]:

@@ -15,9 +15,12 @@ from clvspark.identity import stage as identity
 from clvspark.lakehouse import Lakehouse, RunReport, build_session
 from clvspark.lakehouse.lake import Progress
 from clvspark.lakehouse.lock import refuse_if_locked
+from clvspark.measurement import response_stage as responses
 from clvspark.measurement import stage as measurement
+from clvspark.measurement.plan import HoldoutPlan
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
+from clvspark.valuation import frozen_valuation
 
 StageFunction = Callable[[Lakehouse, Config, date], RunReport]
 
@@ -31,10 +34,14 @@ STAGES: dict[str, StageFunction] = {
     "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
     "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),
     "activate": lambda lake, config, as_of: activation.run(lake, config.activation, as_of),
-    "responses": lambda lake, config, as_of: measurement.run_responses(
-        lake, config.measurement, as_of
+    "responses": lambda lake, config, as_of: responses.run(lake, config.measurement, as_of),
+    "measure": lambda lake, config, as_of: measurement.run_measure(
+        lake,
+        config.measurement,
+        as_of,
+        plan=HoldoutPlan(config.activation.holdout.percent),
+        valuation=frozen_valuation(config.clv),
     ),
-    "measure": lambda lake, config, as_of: measurement.run_measure(lake, config.measurement, as_of),
     "report": lambda lake, config, as_of: reporting.run(lake, config.reporting, as_of),
 }
 

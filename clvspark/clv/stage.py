@@ -115,7 +115,7 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
             "what to do."
         )
         return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
-    model_id, models = _read_champions(lake, config, as_of)
+    model_id, models = read_champions(lake, config, as_of)
     run.step("scoring persons")
     summary = _labelled(lake, summary, label_columns_of(models.transaction))
     now, then = (_lagged(summary, days) for days in (0, config.decline_days))
@@ -360,7 +360,7 @@ def _champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     return known.where("is_champion").where((F.col("kind") != "spend") | prices)
 
 
-def _read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[str, ValueModels]:
+def read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[str, ValueModels]:
     """The newest champions: id of the transaction model, and both models."""
     champions = _champions(lake, config, as_of)
     newest = champions.groupBy("kind").agg(F.max_by(F.struct("*"), "as_of_date").alias("_newest"))

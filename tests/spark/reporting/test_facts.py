@@ -16,6 +16,7 @@ from clvspark.measurement.tables import RESPONSE
 from clvspark.reporting import dimensions, facts, tables
 
 APRIL = date(2026, 4, 1)
+SECOND = datetime(2026, 4, 2, tzinfo=UTC)
 
 
 def values(spark: SparkSession):
@@ -151,7 +152,7 @@ def respond(
 ):
     """Fact rows ``(contacted, opened, clicked, redeemed, responded_not_contacted)`` by campaign and decile."""
     rows = [
-        (str(n), APRIL, person, campaign, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+        (str(n), APRIL, person, campaign, kind, SECOND, [], None, "email", False)
         for n, (person, kind, campaign) in enumerate(did)
     ]
     fact = tables.FACT_RESPONSE.conform(
@@ -214,7 +215,7 @@ def test_responses_by_audience_count_a_person_in_each_of_theirs(spark: SparkSess
         ("eve", "email_opened", "c1"),
     ]
     rows = [
-        (str(n), APRIL, person, campaign, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+        (str(n), APRIL, person, campaign, kind, SECOND, [], None, "email", False)
         for n, (person, kind, campaign) in enumerate(did)
     ]
     members = [("top", "ann"), ("new", "ann"), ("new", "bob"), ("idle", "zoe")]

@@ -184,7 +184,10 @@ def demo_with(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
+        (
+            "measurement: {costs_per_contact: {nobody: 1}}",
+            "costs_per_contact names audiences that are not defined: nobody",
+        ),
         (
             "lakehouse: {root: demo/landing/}",
             "lakehouse.root must not lie in sources.landing",
