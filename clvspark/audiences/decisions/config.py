@@ -1,0 +1,140 @@
+"""Configuration of decisions: who is decided on, by which ranking, within which caps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from clvspark.audiences.decisions.offers import ID, NO_OFFER, Offer
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
+from clvspark.privacy.consent import Channel
+
+ContextColumn = Literal["clv_decile", "lifecycle_stage"]
+Ranking = Literal["learning", "classic", "random", "fixed"]
+
+
+class DecisionPoint(StrictModel):
+    """A place in the relationship at which something may be offered.
+
+    Parameters
+    ----------
+    audiences : members of one of them are decided on; none: everybody who is valued.
+    offers : ids of those that may be made here, for the ranking `fixed` in its order; none: all, by id.
+    fallback : offer to who can be made none of the others; it is not ranked. None: nothing is done.
+    """
+
+    id: str = Field(pattern=ID)
+    audiences: list[str] = Field(default_factory=list)
+    offers: list[str] = Field(default_factory=list)
+    ranking: Ranking = "learning"
+    fallback: str | None = None
+
+    @check
+    def _fallback_apart(self) -> Iterator[str]:
+        if self.fallback in self.offers:
+            yield f"the fallback {self.fallback} cannot be ranked as well; take it out of offers"
+
+
+class FrequencyCap(StrictModel):
+    """At most so many contacts of a person within so many days, the day itself included, over all campaigns."""
+
+    contacts: int = Field(ge=0)
+    within_days: int = Field(ge=1)
+    channel: Channel | None = Field(None, description="None: all channels together")
+
+
+class DailyLimits(StrictModel):
+    """At most so many contacts by decisions of one date, over all persons."""
+
+    contacts: int | None = Field(None, ge=0)
+    by_channel: dict[Channel, int] = Field(default_factory=dict)
+
+
+class Baseline(StrictModel):
+    """What is expected of a person to whom nothing is offered, within the window of measurement."""
+
+    response: float = Field(0.03, gt=0, lt=1, description="probability of a purchase")
+    margin: float = Field(20.0, allow_inf_nan=False, description="margin of such a purchase")
+
+
+class Learning(StrictModel):
+    """How outcomes become what is believed of an offer.
+
+    Parameters
+    ----------
+    reward : `margin`: the mean margin of a contact, Gaussian with unknown variance (normal-inverse-gamma);
+        `conversion`: the probability of a purchase (beta), times the margin that the offer names.
+    context : columns by which beliefs are kept apart.
+    prior_trials : how many contacts the prior of an offer weighs as much as.
+    pooling_trials : how many contacts the other contexts of an offer weigh as much as, at most, in each of them;
+        0: contexts learn apart.
+    memory_days : older outcomes are left out; None: all count.
+    """
+
+    reward: Literal["margin", "conversion"] = "margin"
+    context: list[ContextColumn] = Field(default_factory=lambda: ["clv_decile", "lifecycle_stage"])
+    prior_trials: float = Field(10.0, gt=0, allow_inf_nan=False)
+    pooling_trials: float = Field(50.0, ge=0, allow_inf_nan=False)
+    memory_days: int | None = Field(None, ge=1)
+    baseline: Baseline = Baseline()  # type: ignore[call-arg]
+
+    @check
+    def _each_column_once(self) -> Iterator[str]:
+        if twice := repeated(self.context):
+            yield f"context names {', '.join(twice)} more than once"
+
+
+class DecisionsConfig(StrictModel):
+    """Offers, decision points in their order of precedence, and what bounds them."""
+
+    offers: list[Offer] = Field(default_factory=list)
+    points: list[DecisionPoint] = Field(
+        default_factory=list, description="a person is decided on once a date, at the first of them"
+    )
+    learning: Learning = Learning()  # type: ignore[call-arg]
+    caps: list[FrequencyCap] = Field(default_factory=list)
+    limits: DailyLimits = DailyLimits()  # type: ignore[call-arg]
+    salt: str = Field(
+        "clvspark", min_length=1, description="changing it draws other decisions of the same dates"
+    )
+
+    @check
+    def _each_once(self) -> Iterator[str]:
+        if twice := repeated(offer.id for offer in self.offers):
+            yield f"offer {', '.join(twice)} is defined more than once"
+        if twice := repeated(point.id for point in self.points):
+            yield f"decision point {', '.join(twice)} is defined more than once"
+
+    @check
+    def _offers_that_are(self) -> Iterator[str]:
+        known = {offer.id for offer in self.offers}
+        for point in self.points:
+            named = {*point.offers, *([point.fallback] if point.fallback else [])}
+            if unknown := sorted(named - known):
+                allowed = ", ".join(sorted(known)) or "none"
+                yield f"decision point {point.id} names {', '.join(unknown)}; offers: {allowed}"
+
+    @property
+    def offer_ids(self) -> list[str]:
+        """Ids of all offers and of doing nothing, which is the first: the order of every array of offers."""
+        return [NO_OFFER, *sorted(offer.id for offer in self.offers)]
+
+    def offers_at(self, point: DecisionPoint) -> list[str]:
+        """Ids of the offers that are ranked at a point, in the order of the ranking `fixed`."""
+        named = point.offers or sorted(offer.id for offer in self.offers)
+        return [name for name in named if name != point.fallback]
+
+    def list_unknown_audiences(self, audiences: Collection[str]) -> list[str]:
+        """A fault for each audience that is named and not among `audiences`."""
+        named = {f"decision point {p.id}": p.audiences for p in self.points}
+        for offer in self.offers:
+            rules = offer.eligibility
+            named[f"offer {offer.id}"] = [*rules.audiences, *rules.excluded_audiences]
+        return [
+            f"{what} names audience {name}, which is not defined"
+            for what, names in named.items()
+            for name in names
+            if name not in audiences
+        ]
