@@ -116,6 +116,16 @@ class DecisionsConfig(StrictModel):
                 allowed = ", ".join(sorted(known)) or "none"
                 yield f"decision point {point.id} names {', '.join(unknown)}; offers: {allowed}"
 
+    @check
+    def _fallbacks_for_all(self) -> Iterator[str]:
+        scarce = {offer.id for offer in self.offers if offer.stock is not None}
+        is_limited = self.limits.contacts is not None or self.limits.by_channel
+        for point in self.points:
+            if point.fallback in scarce:
+                yield f"{point.fallback} is the fallback of {point.id} and must be there for all: take out its stock"
+            if point.fallback and is_limited:
+                yield f"decision point {point.id} cannot have a fallback and daily limits; take one of them out"
+
     @property
     def offer_ids(self) -> list[str]:
         """Ids of all offers and of doing nothing, which is the first: the order of every array of offers."""
