@@ -1,4 +1,4 @@
-"""Configuration of decisions: who is decided on, by which ranking, within which caps."""
+"""Configuration of moments and decisions: journeys, offers, rankings, and the caps over all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from clvspark.audiences.decisions.offers import ID, NO_OFFER, Offer
+from clvspark.audiences.moments.definitions import Moment
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.privacy.consent import Channel
 
@@ -87,8 +88,11 @@ class Learning(StrictModel):
 
 
 class DecisionsConfig(StrictModel):
-    """Offers, decision points in their order of precedence, and what bounds them."""
+    """Moments, offers and decision points, and the caps that bound them together."""
 
+    moments: list[Moment] = Field(
+        default_factory=list, description="in the order in which their steps count for the caps"
+    )
     offers: list[Offer] = Field(default_factory=list)
     points: list[DecisionPoint] = Field(
         default_factory=list, description="a person is decided on once a date, at the first of them"
@@ -106,6 +110,8 @@ class DecisionsConfig(StrictModel):
             yield f"offer {', '.join(twice)} is defined more than once"
         if twice := repeated(point.id for point in self.points):
             yield f"decision point {', '.join(twice)} is defined more than once"
+        if twice := repeated(moment.id for moment in self.moments):
+            yield f"moment {', '.join(twice)} is defined more than once"
 
     @check
     def _offers_that_are(self) -> Iterator[str]:
@@ -139,6 +145,8 @@ class DecisionsConfig(StrictModel):
     def list_unknown_audiences(self, audiences: Collection[str]) -> list[str]:
         """A fault for each audience that is named and not among `audiences`."""
         named = {f"decision point {p.id}": p.audiences for p in self.points}
+        for moment in self.moments:
+            named[f"moment {moment.id}"] = [*moment.own_audiences, *moment.excluded_audiences]
         for offer in self.offers:
             rules = offer.eligibility
             named[f"offer {offer.id}"] = [*rules.audiences, *rules.excluded_audiences]

@@ -22,7 +22,6 @@ JOURNEY = Table(
             "completed: ends_on has come; merged: of two journeys of who turned out to be one person the later one",
             allowed=("completed", "order", "recovered", "left_audience", "merged"),
         ),
-        Column("advanced_to", "date", "last as_of date that it was looked at", required=True),
     ),
     checks={
         "ends_for_a_reason": "(ended_on IS NULL) = (end_reason IS NULL)",
@@ -63,4 +62,20 @@ JOURNEY_STEP = Table(
     cluster_by=("moment_id", "person_id"),
     change_feed=True,
 )
-TABLES = (JOURNEY, JOURNEY_STEP)
+MOMENT = Table(
+    "audiences.moment",
+    "What came of a moment on a date; its dates are those up to which journeys have been advanced.",
+    (
+        Column("moment_id", "string", key=True),
+        Column("as_of_date", "date", key=True),
+        Column("version", "int", "of the definition", required=True),
+        Column("name", "string", required=True),
+        Column("goal", "string", "what it is measured by, and within how many days", required=True),
+        Column("active", "bigint", "persons on the journey after the date", required=True),
+        Column("entered", "bigint", "since the date before", required=True),
+        Column("ended", "bigint", "since the date before", required=True),
+        Column("sent", "bigint", "steps, on the date", required=True),
+        Column("left_out", "bigint", "steps that were due since the date before", required=True),
+    ),
+)
+TABLES = (JOURNEY, JOURNEY_STEP, MOMENT)
