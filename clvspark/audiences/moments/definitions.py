@@ -61,7 +61,7 @@ class Trigger(StrictModel):
 
     @check
     def _one_trigger(self) -> Iterator[str]:
-        if sum(value is not None for value in dict(self).values()) != 1:
+        if sum(getattr(self, name) is not None for name in Trigger.model_fields) != 1:
             yield f"exactly one of {', '.join(Trigger.model_fields)} is allowed here"
 
 
@@ -138,7 +138,7 @@ class Moment(StrictModel):
 
     @check
     def _steps_before_the_end(self) -> Iterator[str]:
-        last = self.offsets[-1]
+        last = max(self.offsets, default=0)
         if self.lasts_days is not None and self.lasts_days <= last:
             yield f"lasts_days: the last step is due {last} days after the entry; let it last longer"
 

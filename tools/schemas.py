@@ -1,0 +1,28 @@
+"""Write the JSON Schemas of offers and moments to conf/schema, for editors to complete and check by."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from clvspark.audiences.decisions.definitions import (  # noqa: E402 - found by the line above
+    SCHEMAS,
+    render_schema,
+)
+
+
+def main() -> None:
+    """Write one file a kind of definition."""
+    folder = ROOT / "conf" / "schema"
+    folder.mkdir(exist_ok=True)
+    for name, model in SCHEMAS.items():
+        path = folder / f"{name}.schema.json"
+        path.write_text(render_schema(model), encoding="utf-8")
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
