@@ -69,15 +69,15 @@ class Learning(StrictModel):
         `conversion`: the probability of a purchase (beta), times the margin that the offer names.
     context : columns by which beliefs are kept apart.
     prior_trials : how many contacts the prior of an offer weighs as much as.
-    pooling_trials : how many contacts the other contexts of an offer weigh as much as, at most, in each of them;
-        0: contexts learn apart.
+    pooling_trials : how many contacts the other contexts of an offer are expected to weigh as much as in each of them,
+        until outcomes tell how much contexts differ; 0: contexts learn apart.
     memory_days : older outcomes are left out; None: all count.
     """
 
     reward: Literal["margin", "conversion"] = "margin"
     context: list[ContextColumn] = Field(default_factory=lambda: ["clv_decile", "lifecycle_stage"])
     prior_trials: float = Field(10.0, gt=0, allow_inf_nan=False)
-    pooling_trials: float = Field(50.0, ge=0, allow_inf_nan=False)
+    pooling_trials: float = Field(30.0, ge=0, allow_inf_nan=False)
     memory_days: int | None = Field(None, ge=1)
     baseline: Baseline = Baseline()  # type: ignore[call-arg]
 

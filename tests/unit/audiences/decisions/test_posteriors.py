@@ -13,6 +13,7 @@ from clvspark.audiences.decisions.posteriors import (
     Posteriors,
     Priors,
     Sums,
+    estimate_pooling,
     list_priors,
     update_posteriors,
 )
@@ -65,6 +66,7 @@ def test_one_by_one_is_all_at_once() -> None:
 
 
 def test_a_sparse_context_begins_where_the_others_are() -> None:
+    """One other context tells nothing of how contexts differ, so it weighs what was expected."""
     many = [50.0, 60.0] * 100
     near = update_posteriors(
         PRIORS, sum_of([], many), APART.model_copy(update={"pooling_trials": 36})
@@ -72,8 +74,21 @@ def test_a_sparse_context_begins_where_the_others_are() -> None:
     alone = update_posteriors(PRIORS, sum_of([], many), APART)
     assert alone.mean[0].item() == 10
     assert near.mean[0].item() == pytest.approx((4 * 10 + 36 * 55) / 40)
-    assert near.weight[0].item() == 40, "as if there had been 36 trials, not 200"
+    assert near.weight[0].item() == pytest.approx(40), "as if there had been 36 trials, not 200"
     assert near.mean[1].item() == alone.mean[1].item(), "whom nobody helps learns alone"
+
+
+def test_others_weigh_the_less_the_more_contexts_differ() -> None:
+    def pooled(*means: float) -> float:
+        draw = np.random.default_rng(9)
+        contexts = [list(draw.normal(mean, 20, 2_000)) for mean in means]
+        sums = sum_of(*contexts)
+        return estimate_pooling(sums.trials, sums.margin, sums.margin_square, 30.0).item()
+
+    assert pooled(50, 50, 50, 50) > 300
+    # Variance between the means: (10^2 + 10^2) / 3 of three contexts without bias: 100.
+    assert pooled(40, 50, 60) == pytest.approx(20**2 / 100, rel=0.5)
+    assert pooled(0, 200, 900) < 0.1
 
 
 @given(
@@ -84,13 +99,14 @@ def test_no_outcome_counts_twice(contexts: list[list[float]], pooling: float) ->
     learning = Learning(prior_trials=4, pooling_trials=pooling)
     sums = sum_of(*contexts)
     found = update_posteriors(PRIORS, sums, learning)
-    known = sums.trials.ravel()
-    others = np.minimum(known.sum() - known, pooling)
-    np.testing.assert_allclose(found.weight.ravel(), 4 + known + others)
-    np.testing.assert_allclose((found.successes + found.failures).ravel(), 4 + known + others)
-    everything = [margin for margins in contexts for margin in margins] + [10.0]
-    assert np.all(found.mean >= min(everything) - 1e-9)
-    assert np.all(found.mean <= max(everything) + 1e-9)
+    everything = [margin for margins in contexts for margin in margins]
+    own = 4 + sums.trials.ravel()
+    for weight in (found.weight.ravel(), (found.successes + found.failures).ravel()):
+        assert np.all(weight >= own - 1e-9)
+        assert np.all(weight <= 4 + len(everything) + 1e-9)
+    assert np.all(found.mean >= min([*everything, 10.0]) - 1e-9)
+    assert np.all(found.mean <= max([*everything, 10.0]) + 1e-9)
+    assert np.all(found.rate > 0)
 
 
 def test_the_prior_of_an_offer_is_what_its_file_says() -> None:
