@@ -4,7 +4,7 @@ python -m bench.decisions [--seeds N] [--days N] [--customers N]
 
 Every ranking meets the same customers on the same days. Regret is the true expected margin of the best choice less that
 of what was chosen, added up; it is exact, as the market is known, and luck is not in it. Prints a table, and writes
-bench/results/decisions.json and the curves of cumulative regret as decisions.svg beside it.
+bench/results/decisions.json and the curves of cumulative regret as docs/images/decisions.svg.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 import vl_convert
 from scipy import stats
 
-from bench.results import RESULTS, write_result
+from bench.results import ROOT, write_result
 from clvspark.audiences.decisions.config import Learning, Ranking
 from clvspark.audiences.decisions.simulator import Course, draw_market, play
 
@@ -57,7 +57,7 @@ def main() -> None:
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:,.0f}".format))
     result = {**vars(given), "seconds": round(seconds, 1), "policies": rows}
     print(f"written to {write_result('decisions', result)}")
-    picture = RESULTS / "decisions.svg"
+    picture = ROOT / "docs" / "images" / "decisions.svg"
     picture.write_text(vl_convert.vegalite_to_svg(draw(courses).to_json()), encoding="utf-8")
 
 

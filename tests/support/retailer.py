@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT
+from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP_EVENT
 from clvspark.clv.tables import CUSTOMER_VALUE, VALUE_CHANGE
 from clvspark.history.tables import ORDER
 from clvspark.identity.tables import PERSON_LINK
@@ -38,6 +38,8 @@ def write_people(lake: Lakehouse, days: Sequence[date]) -> None:
     tenth = {"metric": "clv", "value": 1, "rank": 1, "decile": 1}
     lake.overwrite(DECILE, DECILE.rows(spark, [{**pair, **tenth} for pair in pairs]))
     lake.overwrite(ORDER, ORDER.rows(spark, []))
+    named = [{"audience_id": a, "version": 1, "name": a, "rule": "{}"} for a in ("slipping", "vip")]
+    lake.overwrite(DEFINITION, DEFINITION.rows(spark, named))
     enter_audience(lake, "slipping", "bob", date(2026, 1, 1))
 
 

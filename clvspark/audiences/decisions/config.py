@@ -75,7 +75,7 @@ class Learning(StrictModel):
     """
 
     reward: Literal["margin", "conversion"] = "margin"
-    context: list[ContextColumn] = Field(default_factory=lambda: ["clv_decile", "lifecycle_stage"])
+    context: list[ContextColumn] = Field(["clv_decile", "lifecycle_stage"])
     prior_trials: float = Field(10.0, gt=0, allow_inf_nan=False)
     pooling_trials: float = Field(30.0, ge=0, allow_inf_nan=False)
     memory_days: int | None = Field(None, ge=1)

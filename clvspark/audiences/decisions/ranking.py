@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from clvspark.audiences.decisions.beliefs import Beliefs, believe, is_nothing_ranked
 from clvspark.audiences.decisions.config import DecisionsConfig
@@ -66,7 +67,7 @@ def add_scores(
     In: rows of `add_eligibility`. Every person and offer has a number between 0 and 1 of its own, a hash of the salt,
     the person, the date, the decision point and the offer: neither partitions nor other persons change it.
     """
-    draw = F.pandas_udf(_scorer(board), "array<double>")
+    draw = pandas_udf(_scorer(board), "array<double>")  # type: ignore[call-overload]
     uniforms = [_uniform(config.salt, offer, as_of) for offer in board.offers]
     found = candidates.withColumn("_scores", draw("decision_point", "context", *uniforms))
     scores = {
@@ -81,7 +82,7 @@ def add_propensity(chosen: DataFrame, board: Board, cutoffs: Mapping[str, Column
 
     In: rows with ``offer_id`` and ``is_fallback``; by offer the score that it had to exceed for the person.
     """
-    judge = F.pandas_udf(_judge(board), "double")
+    judge = pandas_udf(_judge(board), "double")  # type: ignore[call-overload]
     bounds = [
         F.when(F.col(f"score_{offer}").isNotNull(), cutoffs[offer]).alias(f"cutoff_{offer}")
         for offer in board.offers

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from clvspark.audiences.decisions.checks import refuse_unknown_audiences
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
 from clvspark.audiences.decisions.decide import decide_offers
@@ -55,6 +56,7 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     """
     outcomes = lake.tables.get(OUTCOMES)
     reads = (*READS, *([outcomes] if outcomes else []))
+    refuse_unknown_audiences(lake, config)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
             _decide(run, lake, config, as_of)
@@ -69,7 +71,7 @@ def _decide(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) -> 
     if not config.points:
         return
     run.step("ranking offers")
-    given = _count_given(lake, as_of)
+    given = _count_given(lake, config, as_of)
     candidates = _read_candidates(lake, config, as_of)
     open_to = add_eligibility(candidates, config, given, as_of=as_of)
     board = set_up_board(read_posteriors(posteriors, config), config)
@@ -80,7 +82,7 @@ def _decide(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) -> 
     _tell(run, decided)
 
 
-def _read_sums(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> list:
+def _read_sums(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> list[Row]:
     table = lake.tables.get(OUTCOMES)
     if table is None or not lake.exists(table):
         return []
@@ -88,9 +90,12 @@ def _read_sums(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> list:
     return collect_sums(sum_outcomes(lake.read(table), as_of=as_of, memory_days=memory), config)
 
 
-def _count_given(lake: Lakehouse, as_of: date) -> dict[str, int]:
-    """How often each offer was made on other dates; a rerun of this one makes its own anew."""
-    made = lake.read(DECISION).where("channel IS NOT NULL")
+def _count_given(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> dict[str, int]:
+    """How often each scarce offer was made on other dates; a rerun of this one makes its own anew."""
+    scarce = [offer.id for offer in config.offers if offer.stock is not None]
+    if not scarce:
+        return {}
+    made = lake.read(DECISION).where(F.col("offer_id").isin(*scarce))
     counts = made.where(F.col("as_of_date") != F.lit(as_of)).groupBy("offer_id").count()
     return {row["offer_id"]: row["count"] for row in counts.collect()}
 

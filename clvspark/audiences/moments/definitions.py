@@ -117,7 +117,7 @@ class Moment(StrictModel):
     audiences: list[str] = Field(default_factory=list)
     excluded_audiences: list[str] = Field(default_factory=list)
     steps: list[Step] = Field(min_length=1)
-    exits: list[EndReason] = Field(default_factory=lambda: ["order"])
+    exits: list[EndReason] = Field(["order"])
     re_entry: ReEntry = ReEntry()  # type: ignore[call-arg]
     lasts_days: int | None = Field(None, ge=1)
     late_days: int = Field(7, ge=0)

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from clvspark.audiences.decisions.beliefs import believe
 from clvspark.audiences.decisions.config import Learning, Ranking
+from clvspark.audiences.decisions.posteriors import Sums, list_priors, update_posteriors
+from clvspark.audiences.decisions.propensities import list_choice_probabilities
 from clvspark.audiences.decisions.simulator import Course, draw_market, play
 
 SEEDS = range(20)
@@ -61,3 +64,26 @@ def test_regret_is_nothing_where_the_best_is_known_and_chosen() -> None:
     course = play(market, "fixed", Learning(), seed=1, days=5, customers=20)
     assert (course.regret[-1] == 0) == (better is not None)
     assert np.all(np.diff(course.regret) >= 0)
+
+
+def test_another_ranking_can_be_judged_by_what_this_one_did() -> None:
+    """Outcomes weighed by the inverse of their propensity give the value of choosing by lot, without bias."""
+    market, learning = draw_market(2), Learning()
+    shape = market.response.shape
+    nothing_known = Sums(*(np.zeros(shape) for _ in range(4)))
+    posteriors = update_posteriors(list_priors(market.offers, learning), nothing_known, learning)
+    beliefs = believe(
+        "learning", posteriors, market.offers, learning, contexts=market.contexts, order=()
+    )
+    draw = np.random.default_rng(8)
+    context = draw.choice(len(market.shares), 60_000, p=market.shares)
+    scores = beliefs.draw(context, draw.random((context.size, shape[1])))
+    chosen = np.argmax(scores, axis=1)
+    anything = np.full(shape[1], -np.inf)
+    known = [list_choice_probabilities(beliefs, row, anything)[0] for row in range(shape[0])]
+    value = market.value[context, chosen]
+    weight = 1.0 / shape[1] / np.array(known)[context, chosen]
+    lot = market.value[context].mean()
+    error = (value * weight).std() / context.size**0.5
+    assert abs((value * weight).mean() - lot) < 4 * error
+    assert abs(value.mean() - lot) > 8 * error, "unweighed they would be those of this ranking"
