@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -50,11 +50,12 @@ def people(
     members: dict[str, str] | None = None,
     consent: dict[str, str] | None = None,
     contacts: list[tuple[str, str, str, str | None]] | None = None,
+    today: date = APRIL,
 ) -> DataFrame:
     """Candidates; everybody consents to both channels where nothing else is said."""
-    value = {"as_of_date": APRIL, "lifecycle_stage": "core", "horizon_days": 1, "model_id": "m"}
+    value = {"as_of_date": today, "lifecycle_stage": "core", "horizon_days": 1, "model_id": "m"}
     values = CUSTOMER_VALUE.rows(spark, [{"person_id": name, **value} for name in names])
-    tenth = {"metric": "clv", "as_of_date": APRIL, "decile": 1}
+    tenth = {"metric": "clv", "as_of_date": today, "decile": 1}
     deciles = DECILE.rows(spark, [{"person_id": name, **tenth} for name in names])
     inside = [(name, audience) for name, audience in (members or {}).items()]
     agreed = [
@@ -69,7 +70,7 @@ def people(
         spark.createDataFrame([], "retired_id string, person_id string"),
         config.caps,
         config.offers,
-        as_of=APRIL,
+        as_of=today,
     )
     return gather_candidates(
         values,
@@ -89,15 +90,16 @@ def decide(
     *,
     given: dict[str, int] | None = None,
     sums: list[dict[str, Any]] | None = None,
+    today: date = APRIL,
 ) -> dict[str, Row]:
-    rows = learn_posteriors(sums or [], config, as_of=APRIL)
+    rows = learn_posteriors(sums or [], config, as_of=today)
     posteriors = candidates.sparkSession.createDataFrame(rows, OFFER_POSTERIOR.schema)
     verify_contract(OFFER_POSTERIOR.conform(posteriors), OFFER_POSTERIOR)
     board = set_up_board(read_posteriors(rows, config), config)
-    open_to = add_eligibility(candidates, config, given or {}, as_of=APRIL)
-    scored = add_scores(open_to, board, config, as_of=APRIL).localCheckpoint()
+    open_to = add_eligibility(candidates, config, given or {}, as_of=today)
+    scored = add_scores(open_to, board, config, as_of=today).localCheckpoint()
     cutoffs = find_cutoffs(scored, config, list_capacities(config, given or {}))
-    decided = decide_offers(scored, board, cutoffs, posteriors, config, as_of=APRIL)
+    decided = decide_offers(scored, board, cutoffs, posteriors, config, as_of=today)
     decided = DECISION.conform(decided).localCheckpoint()
     verify_contract(decided, DECISION)
     return {row["person_id"]: row for row in decided.collect()}
@@ -252,3 +254,33 @@ def test_propensities_are_the_shares_of_choices(spark: SparkSession) -> None:
         share = sum(row["offer_id"] == offer for row in found) / len(found)
         assert len(said) == 1
         assert said.pop() == pytest.approx(share, abs=0.07)
+
+
+@pytest.mark.slow
+def test_over_many_days_nobody_is_contacted_more_often_than_a_cap_allows(
+    spark: SparkSession,
+) -> None:
+    caps = [{"contacts": 2, "within_days": 4}, {"contacts": 1, "within_days": 3, "channel": "sms"}]
+    weekly = {"limit": {"contacts": 1, "within_days": 3}}
+    config = configure(
+        {**GIFT, **weekly}, {**CALL, **weekly}, point={"ranking": "random"}, caps=caps
+    )
+    contacts: list[tuple[str, str, str, str | None]] = []
+    for number in range(7):
+        today = APRIL + timedelta(days=number)
+        names = [f"p{n}" for n in range(25)]
+        candidates = people(spark, config, names, contacts=contacts, today=today)
+        contacts += [
+            (row["person_id"], row["channel"], str(today), row["offer_id"])
+            for row in decide(candidates, config, today=today).values()
+            if row["channel"]
+        ]
+    assert len(contacts) > 40, "the contacts that are looked at"
+    for person, _, on, _ in contacts:
+        last = date.fromisoformat(on)
+        mine = [c for c in contacts if c[0] == person and date.fromisoformat(c[2]) <= last]
+        ago = {c: (last - date.fromisoformat(c[2])).days for c in mine}
+        assert sum(days < 4 for days in ago.values()) <= 2
+        assert sum(days < 3 for c, days in ago.items() if c[1] == "sms") <= 1
+        for offer in ("gift", "call"):
+            assert sum(days < 3 for c, days in ago.items() if c[3] == offer) <= 1
