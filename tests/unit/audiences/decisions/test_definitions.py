@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.definitions import SCHEMAS, read_definitions, render_schema
 from clvspark.audiences.decisions.offers import Offer
 from clvspark.audiences.moments.definitions import Moment
 from clvspark.lakehouse.errors import ConfigError
-from clvspark.lakehouse.load_config import parse_config
+from clvspark.lakehouse.load_config import load_config, parse_config
 
 CONF = Path(__file__).resolve().parents[4] / "conf"
 GIFT: dict[str, Any] = {
@@ -139,7 +141,8 @@ def test_what_is_shipped_is_valid_and_names_audiences_that_are() -> None:
     assert {m.id for m in moments} == {
         "value_in_decline", "abandoned_cart", "second_purchase", "win_back", "anniversary"
     }  # fmt: skip
-    config = DecisionsConfig(offers=offers, moments=moments)
+    config = load_config(CONF / "decisions.yaml", DecisionsConfig)
+    assert (config.offers, config.moments) == (offers, moments)
     audiences = {path.stem for path in (CONF / "audiences").glob("*.yaml")}
     assert config.list_unknown_audiences(audiences) == []
     assert config.list_unknown_audiences(audiences - {"win_back"}) == [
@@ -152,6 +155,16 @@ def test_the_published_schemas_are_current(name: str) -> None:
     text = (CONF / "schema" / f"{name}.schema.json").read_text(encoding="utf-8")
     assert text == render_schema(SCHEMAS[name]), "stale; next step: python tools/schemas.py"
     assert json.loads(text)["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("folder", ["moments", "offers"])
+def test_the_examples_of_the_page_are_accepted(folder: str) -> None:
+    page = (CONF.parent / "docs" / "decisions.md").read_text(encoding="utf-8")
+    (text,) = re.findall(rf"```yaml\n# conf/{folder}/[\w.]+\n(.*?)```", page, re.DOTALL)
+    model = {"moments": Moment, "offers": Offer}[folder]
+    assert model.model_validate(yaml.safe_load(text)).id in {
+        path.stem for path in (CONF / folder).glob("*.yaml")
+    }
 
 
 def test_a_plan_adds_its_waits_up() -> None:
