@@ -71,6 +71,8 @@ class Learning(StrictModel):
     prior_trials : how many contacts the prior of an offer weighs as much as.
     pooling_trials : how many contacts the other contexts of an offer are expected to weigh as much as in each of them,
         until outcomes tell how much contexts differ; 0: contexts learn apart.
+    window_days : outcomes are known so many days after the decision; as measurement has it, so that a date that is
+        decided on again later learns no more than it could then.
     memory_days : older outcomes are left out; None: all count.
     """
 
@@ -78,8 +80,14 @@ class Learning(StrictModel):
     context: list[ContextColumn] = Field(["clv_decile", "lifecycle_stage"])
     prior_trials: float = Field(10.0, gt=0, allow_inf_nan=False)
     pooling_trials: float = Field(30.0, ge=0, allow_inf_nan=False)
+    window_days: int = Field(0, ge=0)
     memory_days: int | None = Field(None, ge=1)
     baseline: Baseline = Baseline()  # type: ignore[call-arg]
+
+    @check
+    def _remembers_what_is_known(self) -> Iterator[str]:
+        if self.memory_days is not None and self.memory_days <= self.window_days:
+            yield "memory_days must be more than window_days, or no outcome ever counts"
 
     @check
     def _each_column_once(self) -> Iterator[str]:

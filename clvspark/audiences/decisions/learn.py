@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.audiences.decisions.beliefs import value_contacts
-from clvspark.audiences.decisions.config import DecisionsConfig
+from clvspark.audiences.decisions.config import DecisionsConfig, Learning
 from clvspark.audiences.decisions.offers import Offer
 from clvspark.audiences.decisions.posteriors import (
     FloatArray,
@@ -48,15 +48,17 @@ class Learnt:
     posteriors: Posteriors
 
 
-def sum_outcomes(outcomes: DataFrame, *, as_of: date, memory_days: int | None) -> DataFrame:
-    """Sums by context and offer over all outcomes of decisions before `as_of`.
+def sum_outcomes(outcomes: DataFrame, learning: Learning, *, as_of: date) -> DataFrame:
+    """Sums by context and offer over the outcomes of decisions before `as_of` that were known by then.
 
     In: sums by ``context, offer_id, decided_on``, with ``trials, successes, margin_sum, margin_square_sum``. Each
     decision is in the row of its own date alone, so that whatever is summed again counts once.
     """
-    counted = outcomes.where(F.col("decided_on") < F.lit(as_of))
-    if memory_days is not None:
-        counted = counted.where(F.col("decided_on") >= F.lit(as_of - timedelta(days=memory_days)))
+    known = as_of - timedelta(days=learning.window_days)
+    decided_on = F.col("decided_on")
+    counted = outcomes.where((decided_on < F.lit(as_of)) & (decided_on <= F.lit(known)))
+    if learning.memory_days is not None:
+        counted = counted.where(decided_on >= F.lit(as_of - timedelta(days=learning.memory_days)))
     types = {"trials": "bigint", "successes": "bigint", "margin_sum": "decimal(18,2)"}
     types["margin_square_sum"] = "decimal(38,4)"
     sums = [F.sum(name).cast(kind).alias(name) for name, kind in types.items()]

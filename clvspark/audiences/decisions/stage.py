@@ -86,8 +86,7 @@ def _read_sums(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> list[Ro
     table = lake.tables.get(OUTCOMES)
     if table is None or not lake.exists(table):
         return []
-    memory = config.learning.memory_days
-    return collect_sums(sum_outcomes(lake.read(table), as_of=as_of, memory_days=memory), config)
+    return collect_sums(sum_outcomes(lake.read(table), config.learning, as_of=as_of), config)
 
 
 def _count_given(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> dict[str, int]:

@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.audiences.decisions.config import DecisionsConfig
+from clvspark.audiences.decisions.config import DecisionsConfig, Learning
 from clvspark.audiences.decisions.contacts import count_contacts
 from clvspark.audiences.decisions.decide import decide_offers
 from clvspark.audiences.decisions.eligibility import add_eligibility, gather_candidates
-from clvspark.audiences.decisions.learn import learn_posteriors, read_posteriors
+from clvspark.audiences.decisions.learn import learn_posteriors, read_posteriors, sum_outcomes
 from clvspark.audiences.decisions.limits import find_cutoffs, list_capacities
 from clvspark.audiences.decisions.ranking import add_scores, set_up_board
 from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR
@@ -284,3 +284,28 @@ def test_over_many_days_nobody_is_contacted_more_often_than_a_cap_allows(
         assert sum(days < 3 for c, days in ago.items() if c[1] == "sms") <= 1
         for offer in ("gift", "call"):
             assert sum(days < 3 for c, days in ago.items() if c[3] == offer) <= 1
+
+
+def test_an_outcome_counts_when_its_window_is_over_and_while_it_is_remembered(
+    spark: SparkSession,
+) -> None:
+    rows = [("c", "gift", on, 1, 1, "5.00", "25.0000") for on in
+            ("2026-02-28", "2026-03-01", "2026-03-02", "2026-03-31", "2026-04-01")]  # fmt: skip
+    names = [
+        "context",
+        "offer_id",
+        "decided_on",
+        "trials",
+        "successes",
+        "margin_sum",
+        "margin_square_sum",
+    ]
+    outcomes = spark.createDataFrame(rows, names).withColumn("decided_on", F.to_date("decided_on"))
+
+    def trials(**more: int) -> int:
+        learning = Learning.model_validate(more)
+        return sum_outcomes(outcomes, learning, as_of=APRIL).collect()[0]["trials"]
+
+    assert trials() == 4, "those of the day itself do not count"
+    assert trials(window_days=30) == 3
+    assert trials(window_days=30, memory_days=31) == 2

@@ -102,6 +102,7 @@ def test_faults_of_moments_are_named(change: dict[str, Any], message: str) -> No
             "'learning', 'classic', 'random' or 'fixed'",
         ),
         ({"learning": {"context": ["email"]}}, "'clv_decile' or 'lifecycle_stage'"),
+        ({"learning": {"window_days": 30, "memory_days": 30}}, "or no outcome ever counts"),
         ({"caps": [{"contacts": 1}]}, "within_days: is required"),
     ],
 )
