@@ -60,6 +60,10 @@ bench-clv-scale: setup ## fit and score CUSTOMERS=10000000 alone: seconds and me
 bench-history: setup ## a day with 1 % new events beside building the whole history (PERSONS=n)
 	@$(BIN)/python -m bench.history --persons $(PERSONS)
 
+.PHONY: bench-decisions
+bench-decisions: setup ## what learning decisions earn beside fixed, random and classic ones, in simulated markets (half a minute)
+	@$(BIN)/python -m bench.decisions
+
 .PHONY: bench-simulation
 bench-simulation: setup ## simulate landing files (PERSONS=n): seconds, records, bytes
 	@$(BIN)/python -m bench.simulation --persons $(PERSONS)

@@ -135,13 +135,13 @@ def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
     scored: SimpleNamespace,
 ) -> None:
     later, then = (
-        stage._read_champions(scored.lake, CONFIG, AS_OF + timedelta(days=n))[0] for n in (30, 0)
+        stage.read_champions(scored.lake, CONFIG, AS_OF + timedelta(days=n))[0] for n in (30, 0)
     )
     assert later == then
     with pytest.raises(
         MissingInputError, match=f"clvspark fit --as-of {AS_OF - timedelta(days=1)}"
     ):
-        stage._read_champions(scored.lake, CONFIG, AS_OF - timedelta(days=1))
+        stage.read_champions(scored.lake, CONFIG, AS_OF - timedelta(days=1))
 
 
 def competition_of(**averages: dict[str, float]) -> Competition:
@@ -412,9 +412,9 @@ def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
     for day in (AS_OF, MAY):
         assert all(before[day].values())
         assert rows_of(lake, day) == before[day]
-    first, second = (stage._read_champions(lake, CONFIG, day)[0] for day in (AS_OF, MAY))
+    first, second = (stage.read_champions(lake, CONFIG, day)[0] for day in (AS_OF, MAY))
     assert first != second
-    assert stage._read_champions(lake, CONFIG, MAY - timedelta(days=1))[0] == first, (
+    assert stage.read_champions(lake, CONFIG, MAY - timedelta(days=1))[0] == first, (
         "older champions are kept"
     )
 
@@ -530,7 +530,7 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
         stage.run_score(lake, config, MAY)
 
     assert "the champion of an earlier date stays" in fitted.warnings[0]
-    champion = stage._read_champions(lake, CONFIG, AS_OF)[0]
+    champion = stage.read_champions(lake, CONFIG, AS_OF)[0]
     values = lake.read(CUSTOMER_VALUE).where(f"as_of_date = DATE'{MAY}'")
     assert [row[0] for row in values.select("model_id").distinct().collect()] == [champion]
     assert values.count() == 20
