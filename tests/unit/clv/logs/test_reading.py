@@ -112,8 +112,9 @@ def test_all_faults_are_told_at_once_and_no_value_is_shown(write_log: Writer) ->
         "Next step: correct these rows, or leave them out: --skip-faulty-rows",
     ):
         assert fault in told
+    _, _, faults = told.partition("4 faults")  # what is before is the path of the file
     for value in ("someday", "much", "ann", "-14"):
-        assert value not in told
+        assert value not in faults
 
 
 def test_faulty_rows_are_left_out_and_counted_where_that_is_asked(write_log: Writer) -> None:
