@@ -90,6 +90,7 @@ def _sum_up(
             summarise_answers(answers, as_of=as_of),
             as_of=as_of,
             config=config.relationship,
+            orders=orders,
         ),
         KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
     }
