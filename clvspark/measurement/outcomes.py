@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.tables import standing_orders
 from clvspark.identity.tables import current_links
 from clvspark.lakehouse.table import MONEY
 
@@ -69,11 +70,10 @@ def tabulate_outcomes(
     """
     end = as_of + timedelta(days=window_days)
     window = days.where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
-    standing = F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
     sums = window.groupBy("person_id").agg(
         F.sum("margin").cast(MONEY).alias("margin"),
         F.sum("net_revenue").cast(MONEY).alias("revenue"),
-        standing.cast(MONEY).alias("purchases"),
+        standing_orders().cast(MONEY).alias("purchases"),
     )
     nothing = F.lit(0).cast(MONEY)
     judged = people.join(sums, on="person_id", how="left").select(
