@@ -1,4 +1,4 @@
-"""clvspark: fit on a Spark frame, its grouping included, then score it; a few customers warm Spark up.
+"""clvspark: fit on a Spark frame, its grouping included, then score it. A part of them warms all cores up first.
 
 python bench/clv/engine.py --customers DIR --models NAME ... --out DIR
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clvspark.clv.fit import ValueModels
 
 WEEKS, ANNUAL_DISCOUNT_RATE = 52, 0.1
-WARM_UP_CUSTOMERS = 1_000
+WARM_UP_CUSTOMERS = 100_000
 
 
 def run_clvspark(customers: DataFrame, name: str, out: Path) -> dict[str, Any]:
@@ -82,7 +82,8 @@ def main() -> None:
     customers = spark.read.parquet(str(given.customers))
     found = {}
     for name in given.models:
-        run_clvspark(customers.limit(WARM_UP_CUSTOMERS), name, given.out / "warm_up")
+        few = customers.limit(WARM_UP_CUSTOMERS).repartition(spark.sparkContext.defaultParallelism)
+        run_clvspark(few, name, given.out / "warm_up")
         found[name] = run_clvspark(customers, name, given.out / name)
     spark.stop()
     print(json.dumps(found))

@@ -16,8 +16,12 @@ from clvspark.clv.label_models import ModelsByLabel, PurchaseModel, label_column
 from clvspark.clv.metrics import interval_coverage, mean_interval_width, randomised_coverage
 from clvspark.clv.models.summary import FloatArray
 from clvspark.clv.models.transactions import TRIPLE, TransactionModel
-from clvspark.clv.spend import SpendModel
-from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, price_purchases, read_histories
+from clvspark.clv.uncertainty.outcomes import (
+    SPEND_DAYS,
+    SpendModel,
+    price_purchases,
+    read_histories,
+)
 from clvspark.clv.uncertainty.parameters import tails
 from clvspark.clv.uncertainty.purchases import FuturePurchases
 

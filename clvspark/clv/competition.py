@@ -20,7 +20,7 @@ from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import FoldModels, collect_histories
 from clvspark.clv.folds import Fold
 from clvspark.clv.label_models import PurchaseModel, count_parameters
-from clvspark.clv.spend import SpendModel
+from clvspark.clv.uncertainty.outcomes import SpendModel
 from clvspark.clv.validate import (
     condense_predictions,
     list_deciles,

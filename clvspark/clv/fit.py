@@ -26,7 +26,7 @@ from clvspark.clv.models.errors import ClvModelError
 from clvspark.clv.models.memoryless import MemorylessModel
 from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.segment_models import SegmentModels
-from clvspark.clv.spend import SpendModel
+from clvspark.clv.uncertainty.outcomes import SpendModel
 from clvspark.history.tables import CLV_SUMMARY
 from clvspark.lakehouse.errors import TrainingError
 
@@ -124,8 +124,11 @@ def collect_histories(summaries: DataFrame, labels: Sequence[str] = ()) -> dict[
 
 def fit_transaction_model(name: str, histories: pd.DataFrame | DataFrame) -> TransactionModel:
     """Fit one model on `collect_histories` or rows with `model_columns`; TrainingError says why it could not."""
-    model: TransactionModel = _fitted(TRANSACTION_MODELS[name](time_unit=TIME_UNIT), histories)
-    return model
+    model = TRANSACTION_MODELS[name](time_unit=TIME_UNIT)
+    try:
+        return model.fit(histories)
+    except ClvModelError as error:
+        raise TrainingError(f"{type(model).__name__} could not be fitted: {error}") from error
 
 
 def restore_transaction_model(document: Mapping[str, Any]) -> PurchaseModel:
@@ -144,10 +147,3 @@ def restore_transaction_model(document: Mapping[str, Any]) -> PurchaseModel:
     if "levels" in document and issubclass(kind, CovariateModel):
         return CovariateModels.from_dict(document, kind)
     return kind.from_dict({**document, "model": name})
-
-
-def _fitted(model: Any, frame: DataFrame | pd.DataFrame) -> Any:
-    try:
-        return model.fit(frame)
-    except ClvModelError as error:
-        raise TrainingError(f"{type(model).__name__} could not be fitted: {error}") from error

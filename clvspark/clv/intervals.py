@@ -17,9 +17,8 @@ from clvspark.clv.label_models import ModelsByLabel, label_columns_of
 from clvspark.clv.label_uncertainty import UncertaintyByLabel
 from clvspark.clv.models import GammaGammaModel
 from clvspark.clv.models.errors import InfiniteMeanError
-from clvspark.clv.spend import SpendModel
 from clvspark.clv.uncertainty import ValueUncertainty, widen_interval
-from clvspark.clv.uncertainty.outcomes import SPEND_DAYS
+from clvspark.clv.uncertainty.outcomes import SPEND_DAYS, SpendModel
 
 LEVEL = 0.8
 TOP_SHARE = 0.1

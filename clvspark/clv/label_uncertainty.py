@@ -9,13 +9,13 @@ import pandas as pd
 
 from clvspark.clv.label_models import Labels, ModelsByLabel
 from clvspark.clv.models.summary import FloatArray
-from clvspark.clv.spend import SpendModel
 from clvspark.clv.uncertainty import (
     Outcomes,
     Threshold,
     ValueUncertainty,
     find_outcome_threshold,
 )
+from clvspark.clv.uncertainty.outcomes import SpendModel
 from clvspark.clv.uncertainty.top_share import weighted_quantile
 
 

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.models import GammaGammaModel, NormalNormalModel
 from clvspark.clv.models.errors import ClvModelError
+from clvspark.clv.uncertainty import SpendModel
 from clvspark.lakehouse.errors import TrainingError
 
-SpendModel = GammaGammaModel | NormalNormalModel
 SPEND_MODELS: dict[str, type[SpendModel]] = {
     model.__name__: model for model in (GammaGammaModel, NormalNormalModel)
 }

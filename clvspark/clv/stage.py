@@ -28,7 +28,7 @@ from clvspark.clv.registry import register_fit
 from clvspark.clv.score import score_customers
 from clvspark.clv.segment_models import SegmentModels
 from clvspark.clv.sentences import say_beaten, say_too_young, say_unfitted, say_worthless
-from clvspark.clv.spend import SPEND_MODELS, SpendModel, restore_spend_model
+from clvspark.clv.spend import SPEND_MODELS, restore_spend_model
 from clvspark.clv.tables import (
     BACKTEST,
     BACKTEST_DECILE,
@@ -37,6 +37,7 @@ from clvspark.clv.tables import (
     SEGMENT_MODEL,
     VALUE_CHANGE,
 )
+from clvspark.clv.uncertainty import SpendModel
 from clvspark.clv.value_change import compare_values, read_last_state
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON_LINK, current_links

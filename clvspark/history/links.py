@@ -1,4 +1,4 @@
-"""Which person a record was of on a day."""
+"""Whether records may have been of other persons on a day."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-
-
-def links_on(links: DataFrame, day: date) -> DataFrame:
-    """Rows of identity.person_link that held on a day; unique by record."""
-    end = F.coalesce(F.col("valid_to") > F.lit(day), F.lit(True))
-    return links.where((F.col("valid_from") <= F.lit(day)) & end)
 
 
 def is_of_the_past(links: DataFrame, day: date) -> bool:

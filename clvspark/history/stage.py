@@ -14,7 +14,7 @@ from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
-from clvspark.history.links import is_of_the_past, links_on
+from clvspark.history.links import is_of_the_past
 from clvspark.history.reconcile import sum_annulled_revenue
 from clvspark.history.relationship import describe_relationships
 from clvspark.history.surveys import name_answers, summarise_answers
@@ -28,7 +28,7 @@ from clvspark.history.tables import (
     SESSION,
     TABLES,
 )
-from clvspark.identity.tables import PERSON_LINK
+from clvspark.identity.tables import PERSON_LINK, current_links, links_as_of
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
@@ -77,10 +77,10 @@ def _sum_up(
     links = lake.read(PERSON_LINK)
     if is_of_the_past(links, as_of):
         run.step("rebuilding the past")
-        links = links_on(links, as_of)
+        links = links_as_of(links, as_of)
         histories, renewal = _list_histories(lake, links, config), None
     else:
-        links, histories = _current_links(lake), today
+        links, histories = current_links(links), today
     days, orders = histories.days, histories.orders
     answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
     found = {
@@ -90,6 +90,7 @@ def _sum_up(
             summarise_answers(answers, as_of=as_of),
             as_of=as_of,
             config=config.relationship,
+            orders=orders,
         ),
         KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
     }
@@ -148,13 +149,9 @@ def _read_histories(lake: Lakehouse) -> Histories:
     return Histories(*(lake.read(table) for table in _HISTORIES))
 
 
-def _current_links(lake: Lakehouse) -> DataFrame:
-    return lake.read(PERSON_LINK).where("valid_to IS NULL")
-
-
 def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> Histories:
     """Build and write everything; what was written is still in memory for what is made of it."""
-    built = _list_histories(lake, _current_links(lake), config)
+    built = _list_histories(lake, current_links(lake.read(PERSON_LINK)), config)
     _reconcile(run, lake.read(EVENT), built.orders)
     tables = {
         ORDER: built.orders,
@@ -186,7 +183,7 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
         return None
     run.step("what has changed")
     return renew_histories(
-        _read_sources(lake, _current_links(lake)),
+        _read_sources(lake, current_links(lake.read(PERSON_LINK))),
         Changes(events, links, answers),
         _read_histories(lake),
         default_margin_rate=config.default_margin_rate,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -348,6 +349,11 @@ def standing_purchases(known: DataFrame, *, by: Sequence[str] = ()) -> DataFrame
     """
     cancelled = known.where("row_type = 'cancellation'").select("order_id", *by)
     return known.where("is_purchase").join(cancelled, on=["order_id", *by], how="left_anti")
+
+
+def standing_orders() -> SparkColumn:
+    """Of rows of history.person_day, the orders of their days less what was cancelled on them, whenever placed."""
+    return F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
 
 
 def days_as_known(days: DataFrame, orders: DataFrame | None) -> DataFrame:

@@ -44,6 +44,7 @@ from clvspark.identity.tables import (
     PERSON_LINK,
     RESOLVED,
     TERM_FREQUENCY,
+    current_links,
     evidence_table,
 )
 from clvspark.lakehouse import Lakehouse, RunReport
@@ -198,5 +199,5 @@ def _evaluate(lake: Lakehouse, truth: DataFrame | None) -> PairwiseQuality | Non
     """Quality of the persons where the truth is known."""
     if truth is None:
         return None
-    current = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    current = current_links(lake.read(PERSON_LINK))
     return evaluate_clusters(current.select(unique_id(), "person_id"), truth)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.tables import standing_orders
 from clvspark.lakehouse.table import MONEY
 from clvspark.measurement.people import BEFORE
 
@@ -75,14 +76,13 @@ def gather_outcomes(
         until = start + timedelta(days=window_days)
         return rows.where((day >= F.lit(start)) & (day < F.lit(until)))
 
-    stands = F.col("orders") - F.coalesce("cancellations", F.lit(0))
     sums = (
         within(days)
         .groupBy("person_id")
         .agg(
             F.sum("margin").cast(MONEY).alias("margin"),
             F.sum("net_revenue").cast(MONEY).alias("revenue"),
-            F.sum(stands).cast(MONEY).alias("purchases"),
+            standing_orders().cast(MONEY).alias("purchases"),
         )
     )
     seen = within(visits).groupBy("person_id").agg(F.count(F.lit(1)).cast(MONEY).alias("visits"))

@@ -10,13 +10,13 @@ from pyspark.sql import functions as F
 from clvspark.audiences.tables import ranks_of_today
 from clvspark.identity.tables import current_links, resolve_aliases
 from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.table import MONEY
 
 BEFORE = "value_before"
 """Covariate of CUPED: the residual value that was predicted on the day of the assignment."""
 SCORE = "score_"
 """Before the name of a score of ``measurement.scores``."""
 SEGMENTS = ("clv_decile", "lifecycle_stage")
-_MONEY = "decimal(18,2)"
 _UNKNOWN = "unknown"
 _SCORED = ("residual_value", "clv", "simple_clv", "p_alive", "p_top_decile")
 
@@ -63,7 +63,7 @@ def describe_persons(
         F.col("person_id").alias("_was"),
         F.struct(
             "lifecycle_stage",
-            F.col("residual_value").cast(_MONEY).alias(BEFORE),
+            F.col("residual_value").cast(MONEY).alias(BEFORE),
             *(score.alias(f"{SCORE}{name}") for name, score in scores.items()),
         ).alias("_known"),
     )
@@ -80,7 +80,7 @@ def join_descriptions(people: DataFrame, known: DataFrame) -> DataFrame:
 
     In: rows of `follow_persons` and `describe_persons`. A score that was not known stays NULL.
     """
-    nothing = F.lit(0).cast(_MONEY)
+    nothing = F.lit(0).cast(MONEY)
     filled: dict[str, Column] = {name: F.coalesce(name, F.lit(_UNKNOWN)) for name in SEGMENTS}
     return people.join(known, on="person_id", how="left").withColumns(
         {**filled, BEFORE: F.coalesce(BEFORE, nothing)}

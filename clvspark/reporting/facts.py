@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.tables import standing_orders
 from clvspark.reporting.tables import (
     FACT_ACTIVATION,
     FACT_AUDIENCE_OVERLAP,
@@ -27,9 +28,8 @@ def build_fact_profile(
     is counted, also that of a person whose records are another's by then.
     """
     # Of all days so far, the orders that nobody has cancelled since.
-    standing = F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
     past = days.where(F.col("day") < F.lit(as_of)).groupBy("person_id")
-    buyers = past.agg(standing.alias("_orders")).where("_orders > 0")
+    buyers = past.agg(standing_orders().alias("_orders")).where("_orders > 0")
     buyers = buyers.select("person_id", F.lit("unvalued").alias("_bought"))
     joined = persons.select("person_id", "records").join(values, on="person_id", how="full_outer")
     joined = joined.join(buyers, on="person_id", how="left")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
-# A tombstone is only written when somebody asks to be forgotten, a decision when somebody decides.
-BY_PEOPLE = {"privacy.tombstone", "identity.decision"}
+# Written only where somebody asks to be forgotten, decides on a pair, or configures segments.
+BY_PEOPLE = {"privacy.tombstone", "identity.decision", "clv.segment_model"}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from clvspark.clv.models.errors import (
     NotFittedError,
 )
 from clvspark.clv.models.fitting import ManyObjective, Maximum, Objective, maximise
+from clvspark.clv.models.in_blocks import sum_in_blocks
 from clvspark.clv.models.resampling import resample_maxima
 from clvspark.clv.models.summary import FloatArray, Groups, condense, read_columns, read_weight
 from clvspark.clv.models.units import TimeUnit
@@ -316,13 +317,11 @@ class LifetimeModel(ABC):
         return [self._to_working(np.array(start)) for start in self._starts(groups)]
 
     def _objective(self, groups: Groups) -> Objective:
-        share = groups.weight / groups.n_customers
-
-        def objective(working: FloatArray) -> tuple[float, FloatArray]:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                return self.sum_log_likelihood(working, groups, share)
-
-        return objective
+        shares = Groups(groups.columns, groups.weight / groups.n_customers)
+        total = sum_in_blocks(shares)
+        return lambda working: total(
+            lambda block: self.sum_log_likelihood(working, block, block.weight)
+        )
 
     def sum_log_likelihood(
         self, working: FloatArray, groups: Groups, weight: FloatArray

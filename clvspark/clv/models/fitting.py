@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from clvspark.clv.models.errors import ConvergenceError
 from clvspark.clv.models.summary import FloatArray
@@ -70,8 +70,8 @@ def maximise(
 
     `starts[0]` also sets the natural scale of each parameter, from which the bounds are counted.
     The last `n_coefficients` of `names` are coefficients of standardised covariates.
-    `screening` (the same likelihood on fewer rows) chooses the best start cheaply. `together`
-    evaluates the objective at several points, for the Hessian.
+    `screening` (the same likelihood on fewer rows) chooses the best start cheaply, and tells the curvature there.
+    `together` evaluates the objective at several points, for the Hessian.
     """
     n_logs = len(names) - n_coefficients
     distance = [MAX_LOG_DISTANCE] * n_logs + [MAX_COEFFICIENT] * n_coefficients
@@ -82,7 +82,10 @@ def maximise(
         screened = [_climb(screening, start, bounds) for start in starts]
         n_iterations += sum(run[2] for run in screened)
         starts = [max(screened, key=lambda run: run[1])[0]]
-    runs = [_climb(objective, start, bounds) for start in starts]
+        near = _approach(objective, screening, starts[0])
+        runs = [near or _climb(objective, starts[0], bounds)]
+    else:
+        runs = [_climb(objective, start, bounds) for start in starts]
     n_iterations += sum(run[2] for run in runs)
     best = max(runs, key=lambda run: run[1])[0]
     _refuse_runaways(best, bounds, names, n_logs)
@@ -94,25 +97,52 @@ def maximise(
     return Maximum(log_params, value, covariance, n_iterations + steps)
 
 
+def _approach(
+    objective: Objective, screening: Objective, start: FloatArray
+) -> tuple[FloatArray, float, int] | None:
+    """Climb by BFGS from the maximum of fewer rows, whose curvature spares most of the steps; None if that fails."""
+    hessian = negative_hessian(partial(one_by_one, screening), start)
+    if not (np.all(np.isfinite(hessian)) and np.linalg.eigvalsh(hessian)[0] > 0):
+        return None
+    inverse = np.linalg.inv(hessian)
+    run = minimize(
+        _negative(objective),
+        start,
+        jac=True,
+        method="BFGS",
+        options={"hess_inv0": 0.5 * (inverse + inverse.T), "gtol": 1e-8, "maxiter": 50},
+    )
+    return _outcome(run) if run.success else None
+
+
 def _climb(
     objective: Objective, start: FloatArray, bounds: list[tuple[float, float]]
 ) -> tuple[FloatArray, float, int]:
-    def negative(log_params: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = objective(log_params)
-        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            # A finite wall: the line search backs off instead of spreading NaN.
-            return 1e10, np.zeros_like(log_params)
-        return -value, -gradient
-
     low, high = np.array(bounds).T
     run = minimize(
-        negative,
+        _negative(objective),
         np.clip(start, low, high),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
         options={"maxiter": 500, "maxfun": 1000, "ftol": 1e-13, "gtol": 1e-8, "maxcor": 20},
     )
+    return _outcome(run)
+
+
+def _negative(objective: Objective) -> Objective:
+    """What is minimised: a finite wall where nothing is finite, from which a line search backs off."""
+
+    def negative(log_params: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = objective(log_params)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            return 1e10, np.zeros_like(log_params)
+        return -value, -gradient
+
+    return negative
+
+
+def _outcome(run: OptimizeResult) -> tuple[FloatArray, float, int]:
     return np.asarray(run.x, dtype=np.float64), -float(run.fun), int(run.nit)
 
 

@@ -46,6 +46,11 @@ class Groups:
         """Return the groups for which `keep` is true."""
         return Groups({n: v[keep] for n, v in self.columns.items()}, self.weight[keep])
 
+    def between(self, first: int, end: int) -> Groups:
+        """Return the groups from one place to before another."""
+        rows = slice(first, end)
+        return Groups({n: v[rows] for n, v in self.columns.items()}, self.weight[rows])
+
     def every(self, step: int) -> Groups:
         """Return each `step`-th group: a systematic, reproducible sample."""
         return Groups({n: v[::step] for n, v in self.columns.items()}, self.weight[::step])

@@ -16,7 +16,7 @@ from clvspark.identity.explain.records import (
 )
 from clvspark.identity.record_ids import unique_id
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.tables import DECISION, PAIR, PERSON_LINK
+from clvspark.identity.tables import DECISION, PAIR, PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError
 
@@ -55,7 +55,7 @@ def explain_pair(lake: Lakehouse, settings: IdentitySettings, left: str, right: 
     decided = lake.read_or_empty(DECISION).where(same_pair).first()
     decision = (decided["verdict"], decided["decided_by"]) if decided else None
     bonds = list_bonds(inspected, settings, decision, left, right)
-    links = lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read_or_empty(PERSON_LINK))
     person = {
         row["unique_id"]: row["person_id"]
         for row in links.where(unique_id().isin(left, right))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from support.customers import PARETO, simulate_customers
 
 from clvspark.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+from clvspark.clv.models import base, in_blocks
 from clvspark.clv.models.base import LifetimeModel
 from clvspark.clv.models.summary import condense, read_columns
 
@@ -123,3 +125,36 @@ def test_condense_adds_weights_of_equal_rows() -> None:
     assert groups["frequency"].tolist() == [1.0, 2.0]
     assert groups["T"].tolist() == [9.0, 5.0]
     assert groups.weight.tolist() == [4.0, 3.5]
+
+
+@pytest.fixture(scope="module")
+def many() -> pd.DataFrame:
+    """More distinct histories than a sample, or a block of rows, has."""
+    return simulate_customers("ParetoNBDModel", PARETO, n=12_000, seed=3)
+
+
+@pytest.mark.parametrize("model", TRANSACTION_MODELS)
+def test_a_climb_from_the_maximum_of_a_sample_ends_where_one_from_every_start_does(
+    model: type[LifetimeModel], many: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled = new(model).fit(many)
+    monkeypatch.setattr(base, "SCREENING_GROUPS", len(many))
+    whole = new(model).fit(many)
+
+    assert sampled.n_iterations_ != whole.n_iterations_, "another way"
+    assert sampled.log_likelihood_ == pytest.approx(whole.log_likelihood_, abs=1e-6)
+    assert sampled.params_ == pytest.approx(whole.params_, rel=1e-5)
+
+
+def test_a_likelihood_is_the_same_in_blocks_and_as_a_whole(
+    many: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = new(ParetoNBDModel)
+    groups = model._read_groups(many, len(many))
+    point = np.log(list(PARETO.values()))
+    value, gradient = model._objective(groups)(point)
+    monkeypatch.setattr(in_blocks, "BLOCK_ROWS", len(many))
+    whole, slope = model._objective(groups)(point)
+
+    assert value == pytest.approx(whole, rel=1e-13)
+    assert gradient == pytest.approx(slope, rel=1e-10)
