@@ -1,120 +1,114 @@
-"""Write what a destination is to be told as files with a manifest; nothing half-written is ever visible."""
+"""What a destination is told: one line an audience and address, with what becomes of it in the end."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from clvspark.activation.config import FileDestination
-from clvspark.lakehouse.errors import DeliveryError
-from clvspark.lakehouse.folders import building_folder, make_private_folder, swap_folder
-from clvspark.privacy.identifiers import hash_identifier, normalise_identifier
+from clvspark.activation.destinations.layouts import LAYOUTS
+from clvspark.activation.destinations.settings import Destination
 
-MAX_ROWS_PER_FILE = 5_000_000
 _COUNTS = ("persons_added", "persons_removed", "entries_added", "entries_removed")
+_KEY = ["audience_id", "_entry"]
 
 
-@dataclass(frozen=True)
-class ExportedFile:
-    """One file of a delivery."""
-
-    audience_id: str
-    delivery: str
-    name: str
-    rows: int
-    sha256: str
-
-    @property
-    def path(self) -> str:
-        """Where it lies below the destination's folder."""
-        return f"{self.delivery}/{self.name}"
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What one destination is told at once.
-
-    Parameters
-    ----------
-    batch : number of the delivery to the destination on the date.
-    counts : ``persons_added, persons_removed, entries_added, entries_removed`` by audience.
-    """
-
-    destination: FileDestination
-    as_of: date
-    batch: int = 1
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Its folder: the date, from the second one of a date on with its number."""
-        return str(self.as_of) if self.batch == 1 else f"{self.as_of}_{self.batch}"
-
-
-def batch_of(file_name: Column) -> Column:
-    """Number of the delivery that a file of it is of, see `Delivery.name`."""
-    number = F.regexp_extract(file_name, r"^[0-9-]+_(\d+)/", 1)
-    return F.coalesce(F.nullif(number, F.lit("")).cast("int"), F.lit(1))
-
-
-def build_payload(
-    instructions: DataFrame, held: DataFrame, contacts: DataFrame, destination: FileDestination
+def build_lines(
+    instructions: DataFrame,
+    held: DataFrame,
+    contacts: DataFrame,
+    destination: Destination,
+    *,
+    as_of: date,
 ) -> DataFrame:
-    """Rows of the export: operation, identifier as the destination wants it, value facts of who is added.
+    """Lines for the destination: operation, identifier as it wants it, facts of who is added.
 
-    In: pending instructions of the destination, as activation.outbox; held: ``audience_id, address`` of everyone
-    who is on a list after them; contacts: one row a person with clv and ``clv_decile``. Out: one row an audience
-    and address, with what becomes of it in the end: two persons of a household with one e-mail are one entry,
-    which stays while one of them does.
+    In: pending instructions of the destination, as activation.outbox; held: ``audience_id, address, person_id,
+    outbox_id, status`` of everyone who is on a list after them; contacts: one row a person with clv and
+    ``clv_decile``. Out: one row an audience and address: two persons of a household with one e-mail are one entry,
+    which stays while one of them does. Its ``outbox_id`` is the key under which it is sent, however often: that of
+    the instruction, or a digest of all the instructions that it stands for, so that one more of them is another key.
+    ``_outbox_id`` and ``_person_id`` are those of the instruction that its facts are of.
     """
-    shown = hash_identifier(F.col("address")) if destination.hashed else F.col("address")
-    key = ["audience_id", "_entry"]
-    entry = normalise_identifier(F.col("address")).alias("_entry")
+    told = instructions.where("address IS NOT NULL").select(
+        "audience_id", "outbox_id", "operation", "person_id", "address"
+    )
+    if destination.mode != "incremental":
+        known = held.where("status = 'delivered'").withColumn("operation", F.lit("add"))
+        told = told.unionByName(known.select(*told.columns))
+    entry = enter_address(destination)
     on = held.select("audience_id", entry).distinct().withColumn("_on", F.lit(True))
     values = contacts.select("person_id", "clv", "clv_decile", "lifecycle_stage")
     joined = (
-        instructions.where("address IS NOT NULL")
-        .withColumn("_entry", entry)
-        .join(on, on=key, how="left")
+        told.withColumn("_entry", entry)
+        .join(on, on=_KEY, how="left")
         .where("operation = 'add' OR _on IS NULL")
         .join(values, on="person_id", how="left")
     )
-    best = Window.partitionBy(*key).orderBy(F.desc_nulls_last("clv"), "outbox_id")
-    # Of who leaves a list the destination learns nothing but that: they may have withdrawn their consent.
+    best = Window.partitionBy(*_KEY).orderBy(F.desc_nulls_last("clv"), "outbox_id")
+    ids = F.sort_array(F.collect_set("outbox_id").over(Window.partitionBy(*_KEY)))
     stays = F.col("_on").isNotNull()
-    facts = {
-        "clv_decile": F.col("clv_decile"),
-        "clv": F.round("clv", 2),
-        "lifecycle_stage": F.col("lifecycle_stage"),
-    }
-    return (
-        joined.withColumn("_rank", F.row_number().over(best))
+    operation = F.when(stays, "add").otherwise("remove")
+    shown = LAYOUTS[destination.layout].show(
+        destination.identifier, F.col("address"), hashed=destination.hashed
+    )
+    lines = (
+        joined.withColumns({"_rank": F.row_number().over(best), "_ids": ids})
         .where("_rank = 1")
         .select(
             "audience_id",
-            "outbox_id",
-            F.when(stays, "add").otherwise("remove").alias("operation"),
+            _line_key(operation, destination, as_of).alias("outbox_id"),
+            operation.alias("operation"),
             shown.alias(destination.address_column),
-            *(F.when(stays, fact).alias(name) for name, fact in facts.items()),
+            # Of who leaves a list the destination learns nothing but that: they may have withdrawn their consent.
+            *(F.when(stays, fact).alias(name) for name, fact in _facts(destination).items()),
+            "_entry",
+            F.col("outbox_id").alias("_outbox_id"),
+            F.col("person_id").alias("_person_id"),
         )
     )
+    # What a mirror is not told to hold it does not hold.
+    return lines.where("operation = 'add'") if destination.mode == "mirror" else lines
 
 
-def count_operations(instructions: DataFrame, payload: DataFrame) -> dict[str, dict[str, int]]:
+def show_lines(lines: DataFrame) -> DataFrame:
+    """The lines as the destination sees them."""
+    return lines.select(*(name for name in lines.columns if not name.startswith("_")))
+
+
+def enter_address(destination: Destination) -> Column:
+    """What two spellings of one address have in common, as the destination compares them, as ``_entry``."""
+    layout = LAYOUTS[destination.layout]
+    return layout.normalise(destination.identifier, F.col("address")).alias("_entry")
+
+
+def _line_key(operation: Column, destination: Destination, as_of: date) -> Column:
+    """Key of a line from the ids of its instructions; another set of them, or another outcome, is another key.
+
+    What is told in full is told anew every day: values have changed although no list has.
+    """
+    day = [F.lit(str(as_of))] if destination.mode == "full" else []
+    digest = F.sha2(F.concat_ws("|", operation, F.array_join("_ids", "|"), *day), 256)
+    alone = (F.size("_ids") == 1) & (F.col("operation") == operation) & F.lit(not day)
+    return F.when(alone, F.col("outbox_id")).otherwise(digest)
+
+
+def _facts(destination: Destination) -> dict[str, Column]:
+    own = LAYOUTS[destination.layout].facts
+    if own is not None:
+        return {name: convert(F.col(fact)) for fact, (name, convert) in own.items()}
+    plain = {"clv": F.round("clv", 2)}
+    return {name: plain.get(fact, F.col(fact)) for fact, name in destination.fields.items()}
+
+
+def count_operations(instructions: DataFrame, lines: DataFrame) -> dict[str, dict[str, int]]:
     """Persons and entries that are added and removed, by audience, as `Delivery` wants them.
 
-    In: the instructions of a delivery, and the payload built from them.
+    In: the instructions of a delivery, and the lines built from them.
     """
     counted: dict[str, dict[str, int]] = {}
-    for what, rows in (("persons", instructions), ("entries", payload)):
+    for what, rows in (("persons", instructions), ("entries", lines)):
         found = rows.groupBy("audience_id").agg(
             F.count_if(F.col("operation") == "add").alias("added"),
             F.count_if(F.col("operation") == "remove").alias("removed"),
@@ -123,100 +117,3 @@ def count_operations(instructions: DataFrame, payload: DataFrame) -> dict[str, d
             numbers = counted.setdefault(audience, dict.fromkeys(_COUNTS, 0))
             numbers |= {f"{what}_added": added, f"{what}_removed": removed}
     return dict(sorted(counted.items()))
-
-
-def export_files(payload: DataFrame, folder: Path, delivery: Delivery) -> list[ExportedFile]:
-    """Write ``<folder>/<destination>/<delivery>/<audience>.<format>`` and ``manifest.json``, for their owner only.
-
-    The lines of a file are in the order of their identifiers. The delivery is built beside its place and put there
-    when all rows are in its files; a folder that an interrupted run left there is replaced. In: what `build_payload`
-    made, kept in memory, as it is read twice. Raises DeliveryError where rows are missing.
-    """
-    destination = delivery.destination
-    final = folder / destination.id / delivery.name
-    work = building_folder(final)
-    shutil.rmtree(work, ignore_errors=True)
-    make_private_folder(work)
-    order = ("audience_id", destination.address_column, "outbox_id")
-    # Sorted in the one task that writes: an order from before it would be lost.
-    ordered = payload.coalesce(1).sortWithinPartitions(*order)
-    writer = ordered.write.partitionBy("audience_id").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
-    parts = (work / "parts").absolute()
-    if destination.format == "csv":
-        writer.option("header", True).option("escape", '"').csv(parts.as_uri())
-    else:
-        writer.option("ignoreNullFields", False).json(parts.as_uri())
-    files = [_name_part(part, work, final.name, destination) for part in _parts(parts)]
-    counts = payload.groupBy("audience_id").count().collect()
-    _refuse_missing_rows(
-        {row["audience_id"]: row["count"] for row in counts}, files, folder, destination
-    )
-    shutil.rmtree(parts)
-    _write_manifest(work, delivery, files)
-    swap_folder(final)
-    return files
-
-
-def _parts(folder: Path) -> list[tuple[str, int, Path]]:
-    """(audience, number, path) of every part file."""
-    found = []
-    for audience in sorted(folder.glob("audience_id=*")):
-        for number, part in enumerate(sorted(audience.glob("part-*"))):
-            found.append((audience.name.split("=", 1)[1], number, part))
-    return found
-
-
-def _name_part(
-    part: tuple[str, int, Path], work: Path, delivery: str, destination: FileDestination
-) -> ExportedFile:
-    audience, number, path = part
-    name = f"{audience}{f'_{number}' if number else ''}.{destination.format}"
-    path.chmod(0o600)
-    target = path.rename(work / name)
-    digest, lines = hashlib.sha256(), 0
-    with target.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            lines += block.count(b"\n")
-    rows = lines - (destination.format == "csv")
-    return ExportedFile(audience, delivery, name, rows, digest.hexdigest())
-
-
-def _refuse_missing_rows(
-    wanted: dict[str, int], files: list[ExportedFile], folder: Path, destination: FileDestination
-) -> None:
-    """On a cluster whose machines do not share the folder, parts stay where the executors wrote them."""
-    written = dict.fromkeys(wanted, 0)
-    for file in files:
-        written[file.audience_id] = written.get(file.audience_id, 0) + file.rows
-    if written == wanted:
-        return
-    short = ", ".join(
-        f"{name} {rows} of {wanted.get(name, 0)}"
-        for name, rows in sorted(written.items())
-        if rows != wanted.get(name, 0)
-    )
-    raise DeliveryError(
-        f"activation.exports: {destination.id} has not all its rows in {folder} ({short}). Nothing was marked as "
-        "delivered. Spark's executors must write to the same folder that the driver reads: set activation.exports "
-        "to a folder that all machines share, then run: clvspark activate"
-    )
-
-
-def _write_manifest(work: Path, delivery: Delivery, files: list[ExportedFile]) -> None:
-    destination = delivery.destination
-    manifest = {
-        "destination": destination.id,
-        "as_of_date": str(delivery.as_of),
-        "batch": delivery.batch,
-        "format": destination.format,
-        "identifier": destination.address_column,
-        "files": [
-            {"name": f.name, "audience_id": f.audience_id, "rows": f.rows, "sha256": f.sha256}
-            for f in files
-        ],
-        "audiences": [{"audience_id": name, **counts} for name, counts in delivery.counts.items()],
-    }
-    path = work / "manifest.json"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
