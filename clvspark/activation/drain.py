@@ -162,6 +162,8 @@ class _Emptying:
 
     def record(self, told: list[_Told]) -> None:
         """Write what came of deliveries: the log first, and last the outbox, which says that all is written."""
+        if not told:
+            return
         with self._one_writer:
             run, as_of = self.run, self.as_of
             logs = [
