@@ -175,9 +175,8 @@ class _Emptying:
             counted = _count_outcomes(log)
             if any(counted.values()):
                 run.append(SYNC_LOG, log)
-            buried = bury_dead(settled, as_of=as_of)
-            if sum(sum(by.values()) for by in counted.values()) and not buried.isEmpty():
-                run.merge(DEAD_LETTER, buried)
+            if any(by.get("rejected") or by.get("failed") for by in counted.values()):
+                run.merge(DEAD_LETTER, bury_dead(settled, as_of=as_of))
             run.merge(OUTBOX, settled.drop("_error"), again=True)
             for one in told:
                 self._note(one, counted.get(one.destination.id, {}))

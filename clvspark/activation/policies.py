@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,7 +16,6 @@ Label = Literal[
     "I1", "I2", "S1", "S2",
 ]  # fmt: skip
 Exported = Literal["email", "phone", "clv", "clv_decile", "lifecycle_stage"]
-LABELS: tuple[str, ...] = get_args(Label)
 # What follows from the kind of the data: an address names somebody directly, its hash does so indirectly.
 _PLAIN_ADDRESS: Label = "I1"
 _HASHED_ADDRESS: Label = "I2"
