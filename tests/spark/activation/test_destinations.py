@@ -49,8 +49,8 @@ def logged(lake: Lakehouse, destination: str) -> list[tuple[str, str, str | None
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+def server() -> Iterator[str]:
+    with postgres() as dsn:
         yield dsn
 
 

@@ -59,8 +59,8 @@ def gone(line: tuple[Any, ...], key: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+def server() -> Iterator[str]:
+    with postgres() as dsn:
         yield dsn
 
 
