@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -214,8 +215,7 @@ class _Gate:
 
 def _deal(run: Run, lake: Lakehouse, config: ActivationConfig, people: People, as_of: date) -> None:
     """Groups of the global holdout, of who comes up for the first time."""
-    entries = list(people.entries.values())
-    every = entries[0] if len(entries) == 1 else entries[0].unionByName(entries[1])
+    every = reduce(DataFrame.unionByName, people.entries.values())
     groups = deal_groups(
         people.members,
         every,

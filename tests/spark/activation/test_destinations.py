@@ -1,4 +1,4 @@
-"""The stage with destinations that fail: who is told what, once, and what the others notice of it."""
+"""Faults 33, 34 and 41: destinations that fail, a run that is killed, consent that is withdrawn in mid-run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A webhook that misbehaves: what is sent again, under which key, for how long, and when one stops asking."""
+"""Fault 33, a webhook that misbehaves: what is sent again, under which key, for how long, and when one stops asking."""
 
 from __future__ import annotations
 
