@@ -18,7 +18,8 @@ from support.webhook import HANG, webhook
 from clvspark.activation.destinations.files import send_files
 from clvspark.activation.destinations.http import send_http
 from clvspark.activation.destinations.kafka import send_kafka
-from clvspark.activation.destinations.postgres import send_postgres
+from clvspark.activation.destinations.postgres import _connect, _Target, send_postgres
+from clvspark.activation.destinations.secret import Secret
 from clvspark.activation.destinations.sender import Delivery
 from clvspark.activation.destinations.settings import (
     Destination,
@@ -118,13 +119,24 @@ def test_a_mirror_holds_nobody_else_and_leaves_other_audiences_alone(
 def test_a_task_that_ran_twice_has_copied_twice_and_changes_nothing_more(
     spark: SparkSession, dsn: str
 ) -> None:
-    lines = rows(spark, ANN, BOB)
-    twice = lines.unionByName(lines)
-    with pytest.raises(DeliveryError, match="of 4 lines 2 arrived"):
-        send_postgres(twice, table())
-    assert held(dsn) == set(), "all or none"
-    query(dsn, "CREATE TABLE crm.clvspark_staging_crm (stale text)")
-    send_postgres(lines, table())
+    delivery = table()
+    target = _Target(delivery.destination, dict(rows(spark, ANN).dtypes))
+    lines = [list(ANN), list(BOB)]
+    query(dsn, "CREATE TABLE crm.clvspark_staging_crm (left_by_a_run_that_was_killed text)")
+
+    def merge(staged: int) -> None:
+        with _connect(Secret(dsn), delivery.destination) as connection:
+            target.prepare(connection)
+            target.copy(connection, iter(lines))
+            target.copy(connection, iter(lines))
+            target.merge(connection, staged)
+
+    with pytest.raises(
+        DeliveryError, match=r"of 3 lines 2 arrived in the staging table; nothing was changed"
+    ):
+        merge(3)
+    assert query(dsn, "SELECT to_regclass('crm.lists')") == [(None,)], "all or none"
+    merge(2)
     assert held(dsn) == {("top", "ann@x.org"), ("top", "bob@x.org")}
 
 
