@@ -64,11 +64,11 @@ def drain(
 ) -> Drained:
     """Tell every destination what waits for it, and write what came of it as soon as it is known.
 
-    Files come first, together, as they wait for nobody; then all other destinations at the same time, those that failed
-    before after those that did not. `contacts` passes the gate again where somebody has refused meanwhile, before each
-    of the two. A delivery of files is never written again: what is to be told later on the same date is a delivery of
-    its own. Without anything to tell, the first one of a date is a manifest that says so. A destination that fails is a
-    warning; the others' deliveries stand.
+    Files come first, together, as they wait for nobody; then all other destinations at the same time, and last those
+    that failed before. `contacts` passes the gate again where somebody has refused meanwhile, before each of the three.
+    A delivery of files is never written again: what is to be told later on the same date is a delivery of its own.
+    Without anything to tell, the first one of a date is a manifest that says so. A destination that fails is a warning;
+    the others' deliveries stand.
     """
     emptying = _Emptying(run, lake, config, as_of)
     near = [d for d in config.destinations if d.kind == "file"]
@@ -78,7 +78,11 @@ def drain(
     far = [d for d in config.destinations if d.kind != "file"]
     if far:
         tell, due = emptying.prepare(contacts(), far)
-        side_by_side(lambda d: emptying.record([tell(d)]), due, at_once=len(far))
+        doubtful = [d for d in due if emptying.has_failed(d)]
+        emptying.tell_each(tell, [d for d in due if d not in doubtful])
+        if doubtful:
+            tell, due = emptying.prepare(contacts(), doubtful)
+            emptying.tell_each(tell, due)
     emptying.finish()
     return emptying.drained
 
@@ -112,7 +116,14 @@ class _Emptying:
             waiting = outbox.where(here & (F.col("status") == "pending"))
             return self._tell(destination, waiting, held.where(here), contacts)
 
-        return tell, sorted(due, key=self._has_failed)
+        return tell, due
+
+    def tell_each(
+        self, tell: Callable[[AnyDestination], _Told], destinations: Sequence[AnyDestination]
+    ) -> None:
+        """Tell destinations at the same time, and write what came of each as soon as it has answered."""
+        at_once = max(len(destinations), 1)
+        side_by_side(lambda d: self.record([tell(d)]), destinations, at_once=at_once)
 
     def finish(self) -> None:
         """Remove for good what deliveries have taken out of the outbox, and tell of what waits for nobody."""
@@ -123,7 +134,7 @@ class _Emptying:
             self.run.metric("erasures_delivered", erased)
         _warn_of_lists_without_destination(self.run, self.config, self._counts)
 
-    def _has_failed(self, destination: AnyDestination) -> bool:
+    def has_failed(self, destination: AnyDestination) -> bool:
         """Whether something that waits was tried in vain before."""
         count = self._counts.get(destination.id)
         return bool(count and count["tried"])
@@ -255,7 +266,7 @@ def _count_waiting(outbox: DataFrame, delivered: DataFrame, as_of: date) -> Data
         "destination_id",
         waits.cast("int").alias("waits"),
         (waits & F.col("person_id").isNull()).cast("int").alias("erased"),
-        (waits & (F.col("attempts") > 0)).cast("int").alias("tried"),
+        (waits & F.col("line_id").isNotNull()).cast("int").alias("tried"),
         batch.alias("batch"),
     )
     sent = delivered.where((F.col("as_of_date") == F.lit(as_of)) & F.col("file_name").isNotNull())
