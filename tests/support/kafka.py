@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 
-from clvspark.lakehouse.runtime import cache_root, ensure_java
+from clvspark.lakehouse.runtime import SetupError, cache_root, ensure_java
 from clvspark.lakehouse.runtime.ivy import download
 from clvspark.lakehouse.runtime.pins import Jar
 
@@ -58,7 +59,10 @@ def broker_jars() -> list[Path]:
     with FileLock(folder.parent / ".kafka.lock"):
         missing = [jar for jar in jars if not (folder / jar.file_name).is_file()]
         if missing:
-            download(missing, into=folder)
+            try:
+                download(missing, into=folder)
+            except SetupError as error:
+                pytest.skip(f"a machine without a network: {error}")
     return [folder / jar.file_name for jar in jars]
 
 
