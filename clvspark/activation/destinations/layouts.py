@@ -73,7 +73,7 @@ def _digits(phone: Column) -> Column:
 
 
 def _to_micros(clv: Column) -> Column:
-    return F.greatest(F.round(clv * _MICROS), F.lit(0)).cast("bigint")
+    return F.round(_not_below_zero(clv) * _MICROS).cast("bigint")
 
 
 def _to_bucket(decile: Column) -> Column:
@@ -88,7 +88,12 @@ def _to_stage(stage: Column) -> Column:
 
 
 def _not_negative(clv: Column) -> Column:
-    return F.greatest(F.round(clv, 2), F.lit(0.0))
+    return F.round(_not_below_zero(clv), 2)
+
+
+def _not_below_zero(clv: Column) -> Column:
+    """NULL stays NULL: of whom no value is known, none is told."""
+    return F.when(clv < 0, F.lit(0.0)).otherwise(clv)
 
 
 LAYOUTS: Mapping[str, Layout] = {

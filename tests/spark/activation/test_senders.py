@@ -213,7 +213,7 @@ def test_a_broker_that_is_not_there_is_a_failure_that_tells_no_record(spark: Spa
 # Webhook
 
 
-def hook_of(url: str, **change: Any) -> Delivery:
+def hook_of(url: str | None, **change: Any) -> Delivery:
     given = PLAIN | {"kind": "http", "url": url, "backoff_seconds": 0.01} | change
     return Delivery(HttpDestination.model_validate(given), APRIL)
 
@@ -225,7 +225,7 @@ def test_a_webhook_is_told_by_the_executors_and_secrets_are_read_from_the_enviro
     with webhook(script=[500, (429, "0")]) as hook:
         monkeypatch.setenv("CRM_URL", hook.url)
         to = hook_of(
-            "x", url=None, url_env="CRM_URL", secret_headers={"Authorization": "CRM_TOKEN"}, batch_rows=2
+            None, url_env="CRM_URL", secret_headers={"Authorization": "CRM_TOKEN"}, batch_rows=2
         )  # fmt: skip
         assert set(outcomes(send_http(rows(spark, ANN, BOB, CAT), to)).values()) == {
             ("accepted", None)
