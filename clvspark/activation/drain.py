@@ -16,9 +16,10 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.activation.config import ActivationConfig
-from clvspark.activation.destinations.sender import Delivery, ExportedFile, Receipt, batch_of
+from clvspark.activation.destinations.sender import Delivery, ExportedFile, Receipt
 from clvspark.activation.destinations.senders import SENDERS
 from clvspark.activation.destinations.settings import AnyDestination
+from clvspark.activation.due import count_waiting, is_due, next_batch
 from clvspark.activation.lines import build_lines, count_operations, show_lines
 from clvspark.activation.outbox import list_held
 from clvspark.activation.settle import bury_dead, log_lines, match_lines, settle_instructions
@@ -106,9 +107,9 @@ class _Emptying:
         """What tells a destination, from the outbox as it is now, and those of `destinations` that are due."""
         outbox = self.lake.read(OUTBOX).localCheckpoint()
         held = list_held(outbox).localCheckpoint()
-        waits = _count_waiting(outbox, self.lake.read_or_empty(DELIVERY), self.as_of).collect()
+        waits = count_waiting(outbox, self.lake.read_or_empty(DELIVERY), self.as_of).collect()
         self._counts = {row["destination_id"]: row for row in waits}
-        due = [d for d in destinations if _is_due(d, self._counts.get(d.id))]
+        due = [d for d in destinations if is_due(d, self._counts.get(d.id))]
         self._erased |= {d.id: self._counts[d.id]["erased"] for d in due if d.id in self._counts}
 
         def tell(destination: AnyDestination) -> _Told:
@@ -150,7 +151,7 @@ class _Emptying:
         self.run.step(f"telling {destination.id}")
         built = build_lines(waiting, held, contacts, destination, as_of=self.as_of)
         lines = built.localCheckpoint()
-        batch = _next_batch(self._counts.get(destination.id))
+        batch = next_batch(self._counts.get(destination.id))
         folder = Path(self.config.exports)
         counts = count_operations(waiting, lines) if destination.kind == "file" else {}
         delivery = Delivery(destination, self.as_of, folder, batch, counts)
@@ -236,57 +237,6 @@ def _explain(error: Exception) -> str:
     return (
         f"{type(error).__name__}. Nothing of it counts as delivered. Next step: see the log of Spark, then: clvspark "
         "activate"
-    )
-
-
-def _next_batch(count: Row | None) -> int:
-    """Number of the destination's next delivery of the date."""
-    return count["batches"] + 1 if count else 1
-
-
-def _is_due(destination: AnyDestination, count: Row | None) -> bool:
-    """Whether the destination gets a delivery: with something to tell, or a list to be told as a whole.
-
-    Of files the first of a date always.
-    """
-    is_first_file = destination.kind == "file" and _next_batch(count) == 1
-    is_whole = destination.mode != "incremental"
-    return is_first_file or is_whole or bool(count and count["waiting"])
-
-
-def _count_waiting(outbox: DataFrame, delivered: DataFrame, as_of: date) -> DataFrame:
-    """By destination: what waits, what of it erasures left or was tried in vain, deliveries of the date so far.
-
-    In: activation.outbox, activation.delivery. An erasure may take all instructions of a delivery; its files, which
-    went out, are still known.
-    """
-    waits = F.col("status") == "pending"
-    batch = F.when(F.col("delivered_on") == F.lit(as_of), F.coalesce("batch", F.lit(1)))
-    told = outbox.select(
-        "destination_id",
-        waits.cast("int").alias("waits"),
-        (waits & F.col("person_id").isNull()).cast("int").alias("erased"),
-        (waits & F.col("line_id").isNotNull()).cast("int").alias("tried"),
-        batch.alias("batch"),
-    )
-    sent = delivered.where((F.col("as_of_date") == F.lit(as_of)) & F.col("file_name").isNotNull())
-    nothing = F.lit(0)
-    files = sent.select(
-        "destination_id",
-        nothing.alias("waits"),
-        nothing.alias("erased"),
-        nothing.alias("tried"),
-        batch_of(F.col("file_name")).alias("batch"),
-    )
-    return (
-        told.unionByName(files)
-        .groupBy("destination_id")
-        .agg(
-            F.sum("waits").alias("waiting"),
-            F.sum("erased").alias("erased"),
-            F.coalesce(F.sum("tried"), nothing).alias("tried"),
-            F.coalesce(F.max("batch"), nothing).alias("batches"),
-        )
     )
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.activation import drain
 from clvspark.activation.config import FileDestination, HoldoutConfig
 from clvspark.activation.destinations import files as file_sender
 from clvspark.activation.destinations.files import send_files
 from clvspark.activation.destinations.sender import Delivery, ExportedFile
+from clvspark.activation.due import count_waiting
 from clvspark.activation.gate import assign_members, judge_members
 from clvspark.activation.holdout import split_group
 from clvspark.activation.lines import build_lines, count_operations, show_lines
@@ -227,7 +227,7 @@ def test_a_delivery_is_numbered_after_those_whose_files_went_out(spark: SparkSes
     # What the second delivery of the day held is erased.
     left = [{"outbox_id": "1", "destination_id": "tool", "delivered_on": APRIL, "batch": 1, "status": "delivered"},
             {"outbox_id": "2", "destination_id": "tool", "status": "pending"}]  # fmt: skip
-    found = drain._count_waiting(OUTBOX.rows(spark, left), DELIVERY.rows(spark, sent), APRIL)
+    found = count_waiting(OUTBOX.rows(spark, left), DELIVERY.rows(spark, sent), APRIL)
     counts = {
         r["destination_id"]: (r["batches"], r["waiting"], r["erased"]) for r in found.collect()
     }
