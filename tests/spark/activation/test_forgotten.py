@@ -94,5 +94,5 @@ def test_what_an_interrupted_run_may_have_told_is_removed_too(
     }
 
 
-def interrupt(*_: Any) -> None:
+def interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
