@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.partly_valid import Location, contradictions
-from clvspark.lakehouse.strict_model import StrictModel, models_in
+from clvspark.lakehouse.strict_model import StrictModel, is_tag, kind_tag, model_of_kind, models_in
 from clvspark.lakehouse.yaml_files import read_yaml
 
 Model = TypeVar("Model", bound=StrictModel)
@@ -30,7 +30,7 @@ def parse_config(data: Any, model: type[Model], *, where: str) -> Model:
     except ValidationError as error:
         found = error.errors(include_url=False)
         faults = [_sentence(fault, model) for fault in found]
-        also = contradictions(model, data, {fault["loc"] for fault in found})
+        also = contradictions(model, data, {_shown(fault["loc"]) for fault in found})
         faults += [_line(at, f"{sentence}.") for at, sentence in also]
         raise ConfigError(where, list(dict.fromkeys(faults))) from None
 
@@ -51,7 +51,12 @@ def _sentence(fault: ErrorDetails, model: type[StrictModel]) -> str:
 
 
 def _line(at: Location, sentence: str) -> str:
-    return ": ".join(part for part in (".".join(map(str, at)), sentence) if part)
+    return ": ".join(part for part in (".".join(map(str, _shown(at))), sentence) if part)
+
+
+def _shown(at: Location) -> Location:
+    """A location as the file has it."""
+    return tuple(part for part in at if not is_tag(part))
 
 
 def _allowed_keys(model: type[StrictModel], loc: Location) -> list[str]:
@@ -59,6 +64,9 @@ def _allowed_keys(model: type[StrictModel], loc: Location) -> list[str]:
     models: list[type[StrictModel]] = [model]
     for part in loc:
         if isinstance(part, int):
+            continue
+        if is_tag(part):
+            models = [m for m in models if model_of_kind([m], str(part).removeprefix(kind_tag("")))]
             continue
         fields = [
             m.model_fields[str(part)].annotation for m in models if str(part) in m.model_fields
