@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.deciles import list_values, rank_deciles, sum_look_backs
 from clvspark.audiences.evaluate import evaluate_audiences
+from clvspark.audiences.gather import gather_evidence
 from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
-from clvspark.audiences.profile import Evidence, build_profiles
+from clvspark.audiences.profile import build_profiles
 from clvspark.audiences.tables import (
     DECILE,
     DEFINITION,
@@ -24,27 +25,19 @@ from clvspark.audiences.tables import (
     members_of_today,
     membership_on,
 )
-from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
+from clvspark.clv.tables import CUSTOMER_VALUE, VALUE_CHANGE
+from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, RELATIONSHIP
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.side_by_side import all_of, keep_all
-from clvspark.privacy.addresses import (
-    add_unread_entries,
-    judge_entries,
-    list_entries,
-)
-from clvspark.privacy.consent import (
-    CHANNELS,
-    consent_by_channel,
-)
 from clvspark.privacy.statements import read_consent
 from clvspark.sources.tables import (
     CONSENT,
     CUSTOMER_RECORD,
     EVENT,
+    PRODUCT,
     SURVEY_RESPONSE,
     UNREAD_ADDRESS,
     UNREAD_CONSENT,
@@ -56,7 +49,9 @@ READS = (
     PERSON_LINK,
     ALIAS,
     CUSTOMER_VALUE,
+    VALUE_CHANGE,
     PERSON_DAY,
+    RELATIONSHIP,
     ORDER,
     INTERACTION,
     CUSTOMER_RECORD,
@@ -64,6 +59,7 @@ READS = (
     CONSENT,
     UNREAD_CONSENT,
     EVENT,
+    PRODUCT,
     SURVEY_RESPONSE,
 )
 
@@ -112,9 +108,13 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     # Who has absorbed a member since was one.
     before = members_of_today(inside, lake.read_or_empty(ALIAS)).localCheckpoint(eager=False)
     profiles = build_profiles(
-        _gather_evidence(lake, links, before, consent), conditions, as_of=as_of
+        gather_evidence(lake, conditions, before=before, consent=consent, links=links),
+        conditions,
+        as_of=as_of,
     ).localCheckpoint(eager=False)
-    members = evaluate_audiences(profiles, config.in_order).localCheckpoint(eager=False)
+    members = evaluate_audiences(profiles, config.in_order, as_of=as_of).localCheckpoint(
+        eager=False
+    )
     after = update_membership(then, members, as_of=as_of).localCheckpoint()
     transitions = list_transitions(inside, after, as_of=as_of)
     moved = rows_of(as_of, "happened_on")
@@ -126,38 +126,6 @@ def _evaluate(run: Run, lake: Lakehouse, config: AudiencesConfig, as_of: date) -
     moves = lake.read(MEMBERSHIP_EVENT).where(F.col("happened_on") == F.lit(as_of))
     estimates = estimate_audiences(audiences, members, profiles, moves, as_of=as_of)
     run.overwrite(ESTIMATE, estimates, where=rows_of(as_of))
-
-
-def _gather_evidence(
-    lake: Lakehouse, links: DataFrame, before: DataFrame, consent: DataFrame
-) -> Evidence:
-    unread = lake.read_or_empty(UNREAD_ADDRESS)
-    people = links.select("source_system", "source_record_id", "person_id")
-    orders = (
-        lake.read(ORDER)
-        .where("person_id IS NOT NULL")
-        .select(
-            "person_id",
-            F.when(F.col("is_purchase"), "order").otherwise("refund").alias("type"),
-            F.col("ordered_at").alias("at"),
-        )
-    )
-    others = lake.read(INTERACTION).select(
-        "person_id", F.col("interaction_type").alias("type"), F.col("occurred_at").alias("at")
-    )
-    persons = lake.read(PERSON)
-    entries = list_entries(persons, lake.read_or_empty(CUSTOMER_RECORD), links, "email")
-    entries = add_unread_entries(entries, unread, "email")
-    return Evidence(
-        persons=persons,
-        values=lake.read(CUSTOMER_VALUE),
-        deciles=lake.read(DECILE),
-        consent=consent_by_channel(consent, CHANNELS),
-        emails=judge_entries(entries, consent),
-        surveys=lake.read(SURVEY_RESPONSE).join(people, on=["source_system", "source_record_id"]),
-        happenings=orders.unionByName(others),
-        memberships=before,
-    )
 
 
 def _refuse_changed_rules(lake: Lakehouse, config: AudiencesConfig) -> None:

@@ -13,7 +13,7 @@ from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.evaluate import evaluate_audiences
 from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
 from clvspark.audiences.profile import Evidence, build_profiles
-from clvspark.audiences.rules import AudienceDefinition, Event
+from clvspark.audiences.rules import AudienceDefinition
 from clvspark.audiences.tables import (
     DECILE,
     ESTIMATE,
@@ -22,15 +22,11 @@ from clvspark.audiences.tables import (
     members_on,
     membership_on,
 )
-from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.clv.tables import CUSTOMER_VALUE, VALUE_CHANGE
+from clvspark.history.tables import RELATIONSHIP
 from clvspark.identity.tables import PERSON
 
 JANUARY, APRIL, MAY = date(2026, 1, 1), date(2026, 4, 1), date(2026, 5, 1)
-EVENTS = [
-    Event(type="order", at_least=2, within_days=None),
-    Event(type="order", at_least=1, within_days=30),
-    Event(type="visit", at_most=0, within_days=30),
-]
 
 
 def value(
@@ -127,26 +123,37 @@ def profiles(spark: SparkSession) -> DataFrame:
             "person_id string, consent_email boolean, consent_push boolean, consent_sms boolean",
         ),
         # Somebody who shares Cat's address has refused.
-        emails=spark.createDataFrame(
-            [("ann@example.org", True), ("bob@example.org", False), ("cat@example.org", False)],
-            "entry string, consent_email boolean",
-        ),
+        addresses={
+            "email": spark.createDataFrame(
+                [("ann@example.org", True), ("bob@example.org", False), ("cat@example.org", False)],
+                "entry string, consent_email boolean",
+            ),
+            "phone": spark.createDataFrame([], "entry string, consent_sms boolean"),
+        },
         surveys=spark.createDataFrame(
             surveys, "person_id string, response_id string, score int, answered_at timestamp"
         ),
         happenings=spark.createDataFrame(happened, "person_id string, type string, at timestamp"),
+        relationships=RELATIONSHIP.rows(spark, []),
+        changes=VALUE_CHANGE.rows(spark, []),
+        groups=spark.createDataFrame([], "name string, person_id string"),
         memberships=spark.createDataFrame(
             [("stays", "ann"), ("stays", "cat"), ("stays", "eve"), ("other", "dan")],
             "audience_id string, person_id string",
         ),
     )
-    return build_profiles(evidence, EVENTS, as_of=APRIL).persist()
+    conditions = [
+        condition
+        for _, rule, _ in RULES
+        for condition in AudienceDefinition(id="a", name="a", include=rule).conditions
+    ]
+    return build_profiles(evidence, conditions, as_of=APRIL).persist()
 
 
 def members(profiles: DataFrame, *definitions: dict[str, Any]) -> dict[str, set[str]]:
     config = AudiencesConfig.model_validate({"definitions": list(definitions)})
     found: dict[str, set[str]] = {definition["id"]: set() for definition in definitions}
-    for row in evaluate_audiences(profiles, config.in_order).collect():
+    for row in evaluate_audiences(profiles, config.in_order, as_of=APRIL).collect():
         found[row["audience_id"]].add(row["person_id"])
     return found
 
