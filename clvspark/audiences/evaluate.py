@@ -8,9 +8,15 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.audiences.compile.conditions import compile_audience, midnight, was_member
+from clvspark.audiences.compile.conditions import (
+    compile_audience,
+    group_column,
+    midnight,
+    was_member,
+)
 from clvspark.audiences.compile.names import member_column
-from clvspark.audiences.rules import AudienceDefinition
+from clvspark.audiences.rules import AudienceDefinition, Similar
+from clvspark.audiences.similar import mark_similar
 from clvspark.lakehouse.elements import known_elements
 
 
@@ -40,9 +46,13 @@ def mark_members(
     """Profiles with a boolean column for each audience, by `member_column`.
 
     Audiences that build on none of the others are one step, those that build on these the next one: the plan is as
-    deep as audiences are nested, not as many as there are.
+    deep as audiences are nested, not as many as there are. Who is similar to an audience is learnt once its members are
+    known, which runs Spark jobs.
     """
     for level in list_levels(definitions):
+        asked = [c for d in level if d.id not in resting for c in d.conditions]
+        for rule in {group_column(c): c for c in asked if isinstance(c, Similar)}.values():
+            profiles = mark_similar(profiles, rule)
         columns: dict[str, Column] = {
             member_column(d.id): was_member(d.id)
             if d.id in resting

@@ -80,13 +80,16 @@ def attach_lines(
     wide = sums.groupBy("order_id", "type", "_day").agg(
         F.map_from_entries(pairs).cast(_LINES).alias("lines")
     )
-    seen = happenings.join(categories, on="product_id", how="left")
-    both = seen.withColumn("_day", _day("at")).join(
-        wide, on=["order_id", "type", "_day"], how="left"
+    nothing = F.array().cast("array<string>")
+    sales = happenings.where("order_id IS NOT NULL").withColumn("_day", _day("at"))
+    bought = sales.join(wide, on=["order_id", "type", "_day"], how="left").withColumn(
+        "passes", F.coalesce(F.map_keys("lines"), nothing)
     )
-    return both.withColumn("passes", F.coalesce(F.map_keys("lines"), _passed(filters))).drop(
-        "_day", "category"
-    )
+    # What was looked at needs no lines: without an order, all of it would be joined by one task.
+    contacts = happenings.where("order_id IS NULL").join(categories, on="product_id", how="left")
+    seen = contacts.withColumns({"passes": _passed(filters), "lines": F.lit(None).cast(_LINES)})
+    columns = [*happenings.columns, "passes", "lines"]
+    return bought.select(*columns).unionByName(seen.select(*columns))
 
 
 def _passed(filters: Mapping[str, Filters]) -> Column:

@@ -22,6 +22,7 @@ from clvspark.audiences.rules import (
     NumberAttribute,
     Saved,
     SetAttribute,
+    Similar,
     Survey,
     TextAttribute,
     ValueName,
@@ -68,10 +69,29 @@ class Evidence:
 def build_profiles(
     evidence: Evidence, conditions: Sequence[Condition], *, as_of: date
 ) -> DataFrame:
-    """Profile of every person as of `as_of`.
+    """Profile of every person as of `as_of`: rows of `build_standings` and what their events measure."""
+    standings = build_standings(evidence, conditions, as_of=as_of)
+    return attach_measures(standings, evidence.happenings, conditions, as_of=as_of)
+
+
+def attach_measures(
+    standings: DataFrame, happenings: DataFrame, conditions: Sequence[Condition], *, as_of: date
+) -> DataFrame:
+    """Profiles with what the conditions measure of events, 0 of who did nothing."""
+    measured = measure_persons(happenings, conditions, end=midnight(as_of))
+    if measured is None:
+        return standings
+    joined = standings.join(measured, on="person_id", how="left")
+    return joined.fillna(count_defaults(conditions))
+
+
+def build_standings(
+    evidence: Evidence, conditions: Sequence[Condition], *, as_of: date
+) -> DataFrame:
+    """What is known of every person as of `as_of` beside their events.
 
     In: identity.person; clv.customer_value; audiences.decile; consent by channel, of persons and of addresses;
-    survey responses with person_id; what happened; memberships of the day before; history.relationship;
+    survey responses with person_id; memberships of the day before; history.relationship;
     clv.value_change; lists. Out: one row a person; a column is NULL where nothing is known. ``reach_<channel>`` says
     that the person has an address there and that they and all who share it may be written to. Tables that no
     condition asks for are not read.
@@ -81,11 +101,12 @@ def build_profiles(
     parts = [
         evidence.values.where(now).select("person_id", *VALUE_COLUMNS),
         evidence.memberships.groupBy("person_id").agg(
-            F.collect_set("audience_id").alias("member_of")
+            F.sort_array(F.collect_set("audience_id")).alias("member_of")
         ),
     ]
     attributes = {c.name for c in conditions if isinstance(c, _ATTRIBUTES)}
-    if attributes & {*RELATIONSHIP_ATTRIBUTES}:
+    learns = any(isinstance(c, Similar) for c in conditions)
+    if learns or attributes & {*RELATIONSHIP_ATTRIBUTES}:
         parts.append(_stored(evidence.relationships.where(now), RELATIONSHIP_ATTRIBUTES))
     if attributes & {*CHANGE_ATTRIBUTES}:
         parts.append(_stored(evidence.changes.where(now), CHANGE_ATTRIBUTES))
@@ -95,12 +116,9 @@ def build_profiles(
         parts.append(_newest_survey(evidence.surveys, as_of))
     if lists := {group_column(c) for c in conditions if isinstance(c, Listed | Saved)}:
         parts.append(_wide_groups(evidence.groups, sorted(lists)))
-    measured = measure_persons(evidence.happenings, conditions, end=midnight(as_of))
-    if measured is not None:
-        parts.append(measured)
     for part in parts:
         joined = joined.join(part, on="person_id", how="left")
-    return joined.fillna(count_defaults(conditions)) if measured is not None else joined
+    return joined
 
 
 _ATTRIBUTES = TextAttribute | NumberAttribute | DateAttribute | FlagAttribute | SetAttribute

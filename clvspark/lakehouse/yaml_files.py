@@ -83,7 +83,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         places[key.value] = (loader.path, key.start_mark.line + 1)
     loader.flatten_mapping(node)
     start = (loader.path, node.start_mark.line + 1)
-    return Placed(loader.construct_mapping(node, deep=True)).at(start, places)
+    data: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return Placed(data).at(start, places)
 
 
 def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:

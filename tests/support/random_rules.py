@@ -32,16 +32,24 @@ def draw_person(random: Random, name: str) -> dict[str, Any]:
     def maybe(values: list[Any], chance: float = 0.7) -> Any:
         return random.choice(values) if random.random() < chance else None
 
+    standing: dict[str, Any] = dict.fromkeys(
+        ("segment", "relationship_stage", "previous_stage", "recency_days", "frequency", "monetary", "spend_trend",
+         "last_answered_on")
+    )  # fmt: skip
+    if random.random() < 0.8:
+        standing |= {
+            "segment": random.choice(["champions", "loyal"]), "relationship_stage": random.choice(STAGES),
+            "recency_days": random.choice([0, 30, 90]), "frequency": random.choice([1, 2, 5]),
+            "monetary": maybe([Decimal("0.10"), Decimal("99.99"), Decimal(100)]), "spend_trend": maybe([0.5, 1.0]),
+            "last_answered_on": maybe(DATES),
+        }  # fmt: skip
     return {
-        "person_id": name,
+        "person_id": name, **standing,
         "given_name": maybe(["Ann", "Bo", "Änne"]), "surname": maybe(["Lee", "O'Neil", "%"]),
         "city": maybe(["York", "New York", "leeds"]), "postcode": maybe(["01067", "YO1"]),
         "records": random.randint(1, 4), "birth_date": maybe(DATES), "source_systems": maybe([["crm"], ["crm", "pos"]]),
         "has_email": random.random() < 0.5, "has_phone": random.random() < 0.5,
-        "segment": maybe(["champions", "loyal"]), "relationship_stage": maybe(STAGES), "previous_stage": None,
-        "recency_days": maybe([0, 30, 90]), "frequency": maybe([1, 2, 5]),
-        "monetary": maybe([Decimal("0.10"), Decimal("99.99"), Decimal(100)]), "spend_trend": maybe([0.5, 1.0]),
-        "last_answered_on": maybe(DATES), "is_declining": maybe([True, False]), "declining_since": None,
+        "is_declining": maybe([True, False]), "declining_since": None,
         "values": {"clv": maybe([0.0, 100.0, 250.5]), "p_alive": maybe([0.0, 0.5, 1.0]),
                    "lifecycle_stage": random.choice(STAGES)},
         "deciles": {m: random.randint(1, 10) for m in

@@ -44,7 +44,7 @@ def build_evidence(
     spark: SparkSession, persons: list[dict[str, Any]], conditions: list[Condition]
 ) -> Evidence:
     """All tables; who may be contacted by e-mail or text message is written back to the persons."""
-    orders, interactions, lines = _split_events(persons)
+    orders, interactions, lines = split_events(persons)
     happenings = list_happenings(ORDER.rows(spark, orders), INTERACTION.rows(spark, interactions))
     if filters := list_line_filters(conditions):
         catalogue = [{"product_id": p, "category": c} for p, c in PRODUCTS.items() if p != "P9"]
@@ -69,7 +69,7 @@ def build_evidence(
     lists = [(group_column(Saved(id=name)), p["person_id"]) for p in persons for name in p["saved"]]
     memberships = [(name, p["person_id"]) for p in persons for name in p["member_of"]]
     return Evidence(
-        persons=spark.createDataFrame([_person(p) for p in persons], PERSON.schema),
+        persons=spark.createDataFrame([person_row(p) for p in persons], PERSON.schema),
         values=CUSTOMER_VALUE.rows(spark, values),
         deciles=DECILE.rows(spark, ranked),
         consent=spark.createDataFrame(
@@ -91,7 +91,7 @@ def build_evidence(
         ),
         happenings=happenings,
         memberships=spark.createDataFrame(memberships, "audience_id string, person_id string"),
-        relationships=RELATIONSHIP.rows(spark, [_standing(p) for p in persons]),
+        relationships=RELATIONSHIP.rows(spark, [standing_row(p) for p in persons]),
         changes=VALUE_CHANGE.rows(
             spark,
             [
@@ -107,7 +107,7 @@ def build_evidence(
     )
 
 
-def _person(person: dict[str, Any]) -> tuple[Any, ...]:
+def person_row(person: dict[str, Any]) -> tuple[Any, ...]:
     row = {name: person.get(name) for name in PERSON.names}
     row["email"] = f"{person['person_id']}@example.org" if person["has_email"] else None
     row["phone"] = _phone(person) if person["has_phone"] else None
@@ -118,13 +118,13 @@ def _phone(person: dict[str, Any]) -> str:
     return f"+44{7_700_900_000 + int(person['person_id'][1:])}"
 
 
-def _standing(person: dict[str, Any]) -> dict[str, Any]:
+def standing_row(person: dict[str, Any]) -> dict[str, Any]:
     told = {name: person[name] for name in _STANDING}
     told |= {"stage": person["relationship_stage"], "person_id": person["person_id"]}
     return {**told, "as_of_date": TODAY}
 
 
-def _split_events(
+def split_events(
     persons: list[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of history.order, of history.interaction, and of sources.event."""
@@ -134,7 +134,7 @@ def _split_events(
             if event["type"] not in SALES:
                 seen = event["lines"][0]["product"] if event["lines"] else None
                 interactions.append(
-                    {"event_id": event["id"], "person_id": person["person_id"], "occurred_at": _text(event["at"]),
+                    {"event_id": event["id"], "person_id": person["person_id"], "occurred_at": text_of(event["at"]),
                      "interaction_type": event["type"], "channel": event["channel"], "product_id": seen,
                      "campaign_id": event["campaign_id"], "score": event.get("score")}
                 )  # fmt: skip
@@ -149,18 +149,18 @@ def _split_events(
                 "status",
             )
             orders.append(
-                {"order_id": event["id"], "person_id": person["person_id"], "ordered_at": _text(event["at"]),
+                {"order_id": event["id"], "person_id": person["person_id"], "ordered_at": text_of(event["at"]),
                  "row_type": ROW_TYPES[event["type"]], "channel": event["channel"],
                  **{name: event[name] for name in amounts}}
             )  # fmt: skip
             lines += [
                 {"event_id": f"{event['id']}l{n}", "event_type": event["type"], "order_id": event["id"],
-                 "occurred_at": _text(event["at"]), "product_id": line["product"], "quantity": line["units"],
+                 "occurred_at": text_of(event["at"]), "product_id": line["product"], "quantity": line["units"],
                  "net_revenue": line["net_revenue"]}
                 for n, line in enumerate(event["lines"])
             ]  # fmt: skip
     return orders, interactions, lines
 
 
-def _text(at: datetime) -> str:
+def text_of(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -12,7 +12,7 @@ from clvspark.audiences.rules.streaming import list_batch_reasons
 from clvspark.audiences.rules.tree import Condition, Leaf, Rule, walk_leaves
 from clvspark.lakehouse.strict_model import StrictModel, check
 
-Schedule = Literal["every_run", "daily", "weekly", "monthly"]
+Schedule = Literal["every_run", "weekly", "monthly"]
 
 
 class AudienceDefinition(StrictModel):
@@ -29,7 +29,8 @@ class AudienceDefinition(StrictModel):
     owner: str = ""
     labels: list[str] = Field(default_factory=list, description="for people to find it by")
     schedule: Schedule = Field(
-        "every_run", description="between its turns the members stay as they are"
+        "every_run",
+        description="how often it is evaluated; between its turns the members stay as they are",
     )
     evaluation: Literal["batch", "stream"] = Field(
         "batch", description="stream: refused where the rule needs the batch"

@@ -78,7 +78,7 @@ class Each(NumberBounds):
 
     @check
     def _bounded(self) -> Iterator[str]:
-        if (self.at_least, self.at_most, self.above, self.below) == (None,) * 4:
+        if not self.is_bounded:
             yield "give 'at_least', 'at_most', 'above' or 'below'"
 
 
@@ -143,7 +143,7 @@ class Aggregate(Events, Window, NumberBounds):
 
     @check
     def _bounded(self) -> Iterator[str]:
-        if (self.at_least, self.at_most, self.above, self.below) == (None,) * 4:
+        if not self.is_bounded:
             yield "give 'at_least', 'at_most', 'above' or 'below'"
 
     @check

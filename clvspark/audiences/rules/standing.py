@@ -105,7 +105,7 @@ class Value(NumberBounds):
 
     @check
     def _bounded(self) -> Iterator[str]:
-        if (self.at_least, self.at_most, self.above, self.below) == (None,) * 4:
+        if not self.is_bounded:
             yield "give 'at_least', 'at_most' or both"
 
 

@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.evaluate import evaluate_audiences
-from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
+from clvspark.audiences.membership import list_transitions, update_membership
 from clvspark.audiences.profile import Evidence, build_profiles
 from clvspark.audiences.rules import AudienceDefinition
+from clvspark.audiences.sizes import count_pairs, describe_sizes, sum_members
 from clvspark.audiences.tables import (
     DECILE,
     ESTIMATE,
@@ -319,15 +320,27 @@ def test_estimates_count_members_reach_and_value(spark: SparkSession, profiles: 
     rows = member_rows(spark, ("a", 1, "ann"), ("a", 1, "bob"), ("a", 1, "cat"))
     nobody = spark.createDataFrame([], MEMBERSHIP.schema)
     moves = list_transitions(nobody, update_membership(nobody, rows, as_of=APRIL), as_of=APRIL)
-    audiences = spark.createDataFrame([("a",), ("empty",)], "audience_id string")
+    audiences = spark.createDataFrame(
+        [("a", 1, APRIL), ("empty", 2, APRIL)], "audience_id string, version int, evaluated_on date"
+    )
+    sums = sum_members(rows, profiles)
     found = ESTIMATE.conform(
-        estimate_audiences(audiences, rows, profiles, moves, as_of=APRIL)
+        describe_sizes(audiences, sums, moves, profiles=5, as_of=APRIL)
     ).collect()
     by_id = {row["audience_id"]: row for row in found}
     full = by_id["a"]
     assert (full["profiles_read"], full["profiles_matched"], full["contactable_email"]) == (5, 3, 1)
     assert (full["clv"], full["entered"], full["exited"]) == (690.0, 3, 0)
     assert (by_id["empty"]["profiles_matched"], by_id["empty"]["clv"]) == (0, 0.0)
+
+
+def test_pairs_of_audiences_share_persons(spark: SparkSession) -> None:
+    told = {"ann": "abc", "bob": "ab", "cat": "a", "dan": "bc"}
+    rows = member_rows(
+        spark, *((name, 1, person) for person, names in told.items() for name in names)
+    )
+    found = {tuple(row) for row in count_pairs(rows).collect()}
+    assert found == {("a", "b", 2), ("a", "c", 1), ("b", "c", 2)}
 
 
 def test_a_definition_is_compiled_without_any_sql_text() -> None:

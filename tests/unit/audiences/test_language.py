@@ -146,7 +146,7 @@ def test_recent_events_and_what_the_batch_has_computed_can_be_streamed() -> None
              {"sequence": {"within_hours": 6, "steps": [{"type": "cart"}], "then_not": {"type": "order"}}}]  # fmt: skip
     definition = define({"all": rules}, evaluation="stream")
     assert definition.batch_reasons == []
-    assert "has no schedule" in refusal(RECENT, evaluation="stream", schedule="daily")
+    assert "has no schedule" in refusal(RECENT, evaluation="stream", schedule="weekly")
 
 
 def test_one_value_stands_for_a_list_of_one() -> None:
