@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.audience_lake import evaluate, write_persons
 from support.random_rules import TODAY, draw_person
+from typer.testing import CliRunner
 
+from clvspark import cli
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.differ import diff_audiences
 from clvspark.audiences.dry_run import choose_definitions
@@ -106,3 +110,26 @@ def test_who_and_what_is_not_there_is_said(shop: Lakehouse) -> None:
         choose_definitions(now, ["bad"])
     with pytest.raises(MissingInputError, match="no person 'nobody'"):
         explain_membership(shop, now, "good", "nobody", as_of=TODAY)
+
+
+def test_the_commands_show_what_was_found(shop: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SimpleNamespace(
+        audiences=config(VERSION_2, YORK), as_of=TODAY, lakehouse=SimpleNamespace(currency="USD")
+    )
+    monkeypatch.setattr("clvspark.config.read_config", lambda _: settings)
+    monkeypatch.setattr("clvspark.pipeline.open_lakehouse", lambda _: shop)
+
+    def shown(*arguments: str) -> str:
+        result = CliRunner().invoke(cli.app, ["audiences", *arguments])
+        assert result.exit_code == 0, result.exception
+        return result.stdout
+
+    (difference,) = json.loads(shown("diff", "good", "--json"))
+    assert (difference["entries"]["persons"], difference["then"]["clv"]) == (3, 1700)
+    explained = json.loads(shown("explain", "good", "p5", "--json"))
+    assert (explained["is_member"], explained["as_of"]) == (False, "2026-03-01")
+    sizes = json.loads(shown("estimate", "york", "--json"))
+    assert [size["estimated_size"] for size in sizes] == [1]
+    assert "good (version 2)" in shown("diff")
+    assert "1 to 1" in shown("estimate", "york")
+    assert "p5 is not in good (version 2)" in shown("explain", "good", "p5")
