@@ -106,6 +106,7 @@ def test_a_changed_list_is_a_reason_to_evaluate_again(
     assert of(lake, "a") == {"p1", "p2"}
 
 
+@pytest.mark.slow
 def test_between_its_turns_an_audience_rests(lake: Lakehouse) -> None:
     persons = people()
     weekly = audience("weekly", RICH, schedule="weekly")

@@ -6,6 +6,7 @@ import copy
 from random import Random
 from typing import Any
 
+import pytest
 from pyspark.sql import functions as F
 from support import rule_interpreter
 from support.audience_lake import evaluate, write_persons
@@ -40,6 +41,7 @@ def change(random: Random, person: dict[str, Any]) -> dict[str, Any]:
     return {**copy.deepcopy(person), **kept}
 
 
+@pytest.mark.slow
 def test_renewed_members_are_those_of_a_full_evaluation(lake: Lakehouse) -> None:
     random = Random(20260301)
     persons = [draw_person(random, f"p{n}") for n in range(60)]
