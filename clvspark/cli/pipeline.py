@@ -33,7 +33,6 @@ HELP = {
     "history": "Events and persons -> orders, days and purchase summaries (history.*).",
     "fit": "Backtest and fit the CLV models (clv.model, clv.backtest).",
     "score": "Value every person (clv.customer_value).",
-    "audiences": "Rank deciles and evaluate audience rules (audiences.*).",
     "activate": "Consent gate, holdout, outbox, files at the destinations (activation.*).",
     "responses": "Join responses to audiences and deciles (measurement.response).",
     "measure": "Treatment against holdout (measurement.experiment, measurement.incremental_value).",
@@ -101,7 +100,7 @@ def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> F
     from clvspark.pipeline import STAGES, open_lakehouse
     from clvspark.summary import print_summary
 
-    reports = _execute(config, list(STAGES), as_of, force)
+    reports = execute(config, list(STAGES), as_of, force)
     day = as_of.date() if as_of else config.as_of
     lake = open_lakehouse(config)
     findings = find(lake, config, day)
@@ -109,7 +108,7 @@ def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> F
     return findings
 
 
-def _execute(
+def execute(
     config: Config, names: Sequence[str], as_of: datetime | None, force: bool
 ) -> list[RunReport]:
     """Run stages with progress, one printed line each."""
@@ -186,7 +185,7 @@ def _stage_command(name: str) -> Callable[..., None]:
     ) -> None:
         from clvspark.config import read_config
 
-        _execute(read_config(config), [name], as_of, force)
+        execute(read_config(config), [name], as_of, force)
 
     return command
 

@@ -290,7 +290,7 @@ def _labelled(lake: Lakehouse, summary: DataFrame, labels: Sequence[str]) -> Dat
         orders=lake.read_or_empty(ORDER),
         records=lake.read_or_empty(CUSTOMER_RECORD),
         consents=lake.read_or_empty(CONSENT),
-        links=lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL"),
+        links=current_links(lake.read_or_empty(PERSON_LINK)),
     )
 
 

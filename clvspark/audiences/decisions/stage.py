@@ -24,7 +24,7 @@ from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR, TABLE
 from clvspark.audiences.moments.tables import JOURNEY_STEP
 from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_of_today, members_on
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import ALIAS, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.privacy.consent import CHANNELS, consent_by_channel
@@ -101,7 +101,7 @@ def _count_given(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> dict[
 
 def _read_candidates(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> DataFrame:
     aliases = lake.read_or_empty(ALIAS)
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     consent = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
     members = members_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of)
     earlier = lake.read(DECISION).where(f"NOT ({rows_of(as_of)})")

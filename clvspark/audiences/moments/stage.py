@@ -22,7 +22,7 @@ from clvspark.audiences.moments.triggers import Evidence, list_abandoned_carts, 
 from clvspark.audiences.tables import MEMBERSHIP_EVENT
 from clvspark.clv.tables import VALUE_CHANGE
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION
-from clvspark.identity.tables import ALIAS, PERSON_LINK, resolve_aliases
+from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links, resolve_aliases
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.privacy.consent import CHANNELS, consent_by_channel
@@ -150,7 +150,7 @@ def _read_evidence(lake: Lakehouse, aliases: DataFrame, as_of: date) -> Evidence
 
 
 def _read_consent(lake: Lakehouse, as_of: date) -> DataFrame:
-    links = lake.read(PERSON_LINK).where("valid_to IS NULL")
+    links = current_links(lake.read(PERSON_LINK))
     statements = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
     return consent_by_channel(statements, CHANNELS)
 

@@ -294,3 +294,13 @@ def test_a_file_may_be_included_twice_and_merge_keys_be_used(tmp_path: Path) -> 
         "base": {"x": 1},
         "c": {"x": 1, "y": 2},
     }
+
+
+def test_a_fault_in_an_included_file_names_its_file_and_line(tmp_path: Path) -> None:
+    part = write(tmp_path, "parts/a.yaml", "# front\nkind: wood\nsize: 3\n")
+    other = write(tmp_path, "parts/b.yaml", "size: 30\n")
+    top = write(tmp_path, "cart.yaml", "wheels: !include parts/*.yaml\n")
+    assert faults(top) == [
+        f"{part}, line 3: wheels.0.size: input should be greater than or equal to 10 (given: 3).",
+        f"{other}, line 1: wheels.1.kind: is required; add it.",
+    ]
