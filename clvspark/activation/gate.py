@@ -39,18 +39,18 @@ def join_addresses(
 
 
 def judge_members(members: DataFrame, contacts: DataFrame, destination: Destination) -> DataFrame:
-    """Verdict on every member of the destination's audiences.
+    """Verdict on every member of the destination's lists.
 
-    In: ``audience_id, person_id`` of the members; contacts: one row a person with email, phone, split_group,
+    In: ``audience_id, person_id, channel`` of the members, of whom those of another channel are told elsewhere; contacts: one row a person with email, phone, split_group,
     ``consent_<channel>``, what `join_addresses` adds, and ``<identifier>_suppressed`` where there are suppressions.
     Consent is that of the person and of everybody who shares the address, to each of the destination's purposes. Who is
     held out, or has an address, whichever, of somebody who is, is held out everywhere: told by one destination and not
     by another, they would belong to no group. Out: the members with ``verdict`` (eligible, without_consent,
     without_identifier, suppressed or held_out) and ``address``, the identifier as the destination wants it named.
     """
-    joined = members.where(F.col("audience_id").isin(*destination.audiences)).join(
-        contacts, on="person_id", how="left"
-    )
+    here = F.coalesce("channel", F.lit(destination.channel)) == destination.channel
+    listed = members.where(F.col("audience_id").isin(*destination.audiences) & here)
+    joined = listed.join(contacts, on="person_id", how="left")
     identifier, no = destination.identifier, F.lit(False)
     address = F.col(identifier)
     may = reduce(Column.__and__, (_may_use(destination, p) for p in destination.purposes))

@@ -12,11 +12,18 @@ from pyspark.sql import functions as F
 from clvspark.activation.config import ActivationConfig
 from clvspark.activation.gate import join_addresses, judge_members, purpose_suffix
 from clvspark.activation.holdout import groups_today, hold_entries
+from clvspark.activation.members import (
+    list_audience_members,
+    list_offer_members,
+    list_step_members,
+)
 from clvspark.activation.suppression import mark_suppressed
 from clvspark.activation.tables import HOLDOUT, SUPPRESSION
+from clvspark.audiences.decisions.tables import DECISION
+from clvspark.audiences.moments.tables import JOURNEY, JOURNEY_STEP
 from clvspark.audiences.tables import DECILE, MEMBERSHIP
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links, resolve_aliases
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.privacy.addresses import add_unread_entries, judge_entries, list_entries
@@ -34,7 +41,7 @@ class People:
 
     Parameters
     ----------
-    members : ``audience_id, person_id`` of the audiences that are told anywhere.
+    members : ``audience_id, person_id, channel`` of the lists that are told anywhere; NULL: on whatever channel.
     entries : ``person_id, entry`` by identifier.
     consent : rows of `resolve_consent` by purpose.
     values : ``person_id, clv, lifecycle_stage, clv_decile`` of the date.
@@ -54,8 +61,7 @@ def refusal_versions(lake: Lakehouse) -> dict[str, int | None]:
 def read_people(lake: Lakehouse, config: ActivationConfig, as_of: date) -> People:
     """Read members, their addresses, what they have said, and what they are worth."""
     activated = sorted({name for d in config.destinations for name in d.audiences})
-    realized = (F.col("status") == "realized") & F.col("audience_id").isin(*activated)
-    members = lake.read(MEMBERSHIP).where(realized).select("audience_id", "person_id")
+    members = _read_members(lake, as_of).where(F.col("audience_id").isin(*activated))
     identifiers: list[str] = sorted({d.identifier for d in config.destinations}) or ["email"]
     purposes = sorted({MARKETING, *(p for d in config.destinations for p in d.purposes)})
     # The lists go out on the day itself, so what was said on this day counts as well; a no of any day, once known.
@@ -74,6 +80,19 @@ def read_people(lake: Lakehouse, config: ActivationConfig, as_of: date) -> Peopl
         consent=dict(zip(purposes, kept[: len(said)], strict=True)),
         values=_read_values(lake, as_of),
     )
+
+
+def _read_members(lake: Lakehouse, as_of: date) -> DataFrame:
+    aliases = lake.read_or_empty(ALIAS)
+    parts = (
+        list_audience_members(lake.read(MEMBERSHIP)),
+        list_step_members(
+            lake.read_or_empty(JOURNEY_STEP), lake.read_or_empty(JOURNEY), as_of=as_of
+        ),
+        list_offer_members(lake.read_or_empty(DECISION), as_of=as_of),
+    )
+    # Identities may have been joined since a journey was advanced or an offer chosen.
+    return resolve_aliases(reduce(DataFrame.unionByName, parts), aliases).distinct()
 
 
 def _read_values(lake: Lakehouse, as_of: date) -> DataFrame:

@@ -36,6 +36,8 @@ from clvspark.activation.tables import (
     SUPPRESSION,
     SYNC_LOG,
 )
+from clvspark.audiences.decisions.tables import DECISION
+from clvspark.audiences.moments.tables import JOURNEY, JOURNEY_STEP
 from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP, later_evaluation
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
@@ -60,6 +62,9 @@ READS = (
     EVENT,
     CUSTOMER_VALUE,
     DECILE,
+    JOURNEY,
+    JOURNEY_STEP,
+    DECISION,
     SUPPRESSION,
 )
 WRITES = (
@@ -253,12 +258,13 @@ def _hold_campaigns(
 
 
 def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None:
+    """ConfigError naming the audiences that no evaluation knows; lists of steps and offers are told by their dot."""
     known = {row[0] for row in lake.read(DEFINITION).select("audience_id").distinct().collect()}
     faults = [
         f"activation.destinations.{d.id}: audience {name!r} is not defined; defined are {', '.join(sorted(known))}"
         for d in config.destinations
         for name in d.audiences
-        if name not in known
+        if "." not in name and name not in known
     ]
     if faults:
         raise ConfigError("activation", faults)

@@ -21,7 +21,7 @@ from clvspark.audiences.moments.tables import JOURNEY, JOURNEY_STEP, MOMENT, TAB
 from clvspark.audiences.moments.triggers import Evidence, list_abandoned_carts, list_triggers
 from clvspark.audiences.tables import MEMBERSHIP_EVENT
 from clvspark.clv.tables import VALUE_CHANGE
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION, standing_purchases
 from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links, resolve_aliases
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
@@ -129,7 +129,7 @@ def _read_evidence(lake: Lakehouse, aliases: DataFrame, as_of: date) -> Evidence
     known = F.lit(as_of).cast("timestamp")
     orders = lake.read(ORDER).where((F.col("ordered_at") < known) & F.col("person_id").isNotNull())
     sessions = lake.read_or_empty(SESSION).where(F.col("ended_at") < known)
-    bought = orders.where("is_purchase").select(
+    bought = standing_purchases(orders).select(
         "person_id", F.lit("order").alias("type"), F.col("ordered_at").alias("at")
     )
     others = (
