@@ -45,6 +45,12 @@ class ActivationConfig(StrictModel):
     labels: LabelsConfig = LabelsConfig()
     policies: list[Policy] = Field(default_factory=core_policies)
 
+    @property
+    def percent_by_audience(self) -> dict[str, float]:
+        """Of audiences with a holdout of their own, the share that either holdout keeps from being told."""
+        every = self.holdout.percent
+        return {c.audience: every + c.percent * (1 - every / 100) for c in self.campaign_holdouts}
+
     @field_validator("exports")
     @classmethod
     def _plain_folder(cls, exports: str) -> str:

@@ -41,7 +41,8 @@ def join_addresses(
 def judge_members(members: DataFrame, contacts: DataFrame, destination: Destination) -> DataFrame:
     """Verdict on every member of the destination's lists.
 
-    In: ``audience_id, person_id, channel`` of the members, of whom those of another channel are told elsewhere; contacts: one row a person with email, phone, split_group,
+    In: ``audience_id, person_id, channel`` of the members, of whom those of another channel are told elsewhere;
+    contacts: one row a person with email, phone, split_group,
     ``consent_<channel>``, what `join_addresses` adds, and ``<identifier>_suppressed`` where there are suppressions.
     Consent is that of the person and of everybody who shares the address, to each of the destination's purposes. Who is
     held out, or has an address, whichever, of somebody who is, is held out everywhere: told by one destination and not

@@ -15,7 +15,7 @@ _COLUMNS = ("audience_id", "person_id", "channel")
 
 
 def list_audience_members(memberships: DataFrame) -> DataFrame:
-    """``audience_id, person_id, channel`` of the members of audiences, on whatever channel. In: audiences.membership."""
+    """``audience_id, person_id, channel`` of members, on whatever channel. In: audiences.membership."""
     realized = memberships.where("status = 'realized'")
     return realized.withColumn("channel", F.lit(None).cast("string")).select(*_COLUMNS)
 
@@ -27,7 +27,9 @@ def list_step_members(steps: DataFrame, journeys: DataFrame, *, as_of: date) -> 
     to its end, leaves the lists of all of its steps.
     """
     day = F.lit(as_of)
-    under_way = (F.col("entered_on") <= day) & (F.col("ended_on").isNull() | (F.col("ended_on") > day))
+    under_way = (F.col("entered_on") <= day) & (
+        F.col("ended_on").isNull() | (F.col("ended_on") > day)
+    )
     on = journeys.where(under_way).select("journey_id", "person_id")
     sent = steps.where((F.col("status") == "sent") & (F.col("contacted_on") <= day))
     name = F.concat_ws(".", "moment_id", "step_id").alias("audience_id")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clvspark import __version__, console
-from clvspark.cli import pipeline, upkeep  # noqa: F401 - they give `app` its commands, in this order
+from clvspark.cli import activation, pipeline, upkeep  # noqa: F401 - they give `app` its commands, in this order
 from clvspark.cli.audiences import app as audiences_app
 from clvspark.cli.clv import app as clv_app
 from clvspark.cli.identity import app as identity_app

@@ -33,7 +33,10 @@ HELP = {
     "history": "Events and persons -> orders, days and purchase summaries (history.*).",
     "fit": "Backtest and fit the CLV models (clv.model, clv.backtest).",
     "score": "Value every person (clv.customer_value).",
-    "activate": "Consent gate, holdout, outbox, files at the destinations (activation.*).",
+    "moments": "Begin, advance and end journeys; send the steps that are due (audiences.journey, .journey_step).",
+    "learn": "Sum what came of decisions whose window is over (measurement.offer_outcome).",
+    "decide": "Decide what each person is offered, and why (audiences.decision).",
+    "activate": "Consent gate, holdout, outbox, deliveries to the destinations (activation.*).",
     "responses": "Join responses to audiences and deciles (measurement.response).",
     "measure": "Treatment against holdout (measurement.experiment, measurement.incremental_value).",
     "report": "Refresh the star schema and the HTML page (reporting.*).",
@@ -112,7 +115,7 @@ def execute(
     config: Config, names: Sequence[str], as_of: datetime | None, force: bool
 ) -> list[RunReport]:
     """Run stages with progress, one printed line each."""
-    from clvspark.pipeline import name_command, open_lakehouse, run_stages
+    from clvspark.pipeline import name_command, open_lakehouse, refuse_failures, run_stages
 
     day = as_of.date() if as_of else config.as_of
     reports = []
@@ -121,6 +124,7 @@ def execute(
         for report in run_stages(lake, config, names, as_of=day, force=force):
             console.print_report(report)
             reports.append(report)
+    refuse_failures(reports)
     return reports
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pandas as pd
 from pyspark.sql import DataFrame
 
+from clvspark.clv.chunks import map_chunks
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.fit import DAYS_PER_UNIT, model_columns
-from clvspark.clv.intervals import in_chunks
+from clvspark.clv.label_models import label_columns_of
 from clvspark.clv.score import round_to_digits, value_histories
-from clvspark.clv.stage import read_champions
+from clvspark.clv.stage import label_summaries, read_champions
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import MissingInputError
 
@@ -31,16 +31,16 @@ def value_frozen(
     except MissingInputError:
         return None
 
-    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in in_chunks(batches):
-            found = value_histories(
-                batch,
-                models,
-                horizon=config.horizon_days / DAYS_PER_UNIT,
-                annual_discount_rate=config.annual_discount_rate,
-            )
-            value = round_to_digits(found["residual_value"])
-            yield pd.DataFrame({"person_id": batch["person_id"], "residual_value": value})
+    def score(batch: pd.DataFrame) -> pd.DataFrame:
+        found = value_histories(
+            batch,
+            models,
+            horizon=config.horizon_days / DAYS_PER_UNIT,
+            annual_discount_rate=config.annual_discount_rate,
+        )
+        return pd.DataFrame({"residual_value": round_to_digits(found["residual_value"])})
 
-    histories = model_columns(summary, config.value, config.spend_of).select("person_id", *_READ)
-    return histories.mapInPandas(score, "person_id string, residual_value double")
+    labels = label_columns_of(models.transaction)
+    histories = model_columns(summary, config.value, config.spend_of)
+    known = label_summaries(lake, histories, labels).select("person_id", *_READ, *labels)
+    return map_chunks(known, score, ["residual_value"], key="person_id")

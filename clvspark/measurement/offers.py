@@ -11,6 +11,17 @@ from clvspark.lakehouse.table import MONEY
 from clvspark.measurement.tables import OFFER_OUTCOME
 
 
+def choose_decisions(decisions: DataFrame, dealt: DataFrame) -> DataFrame:
+    """Decisions that something can be learnt from, with ``decided_on``.
+
+    In: audiences.decision; activation.holdout; both of persons as they are today. Whoever is held out was told nothing,
+    whatever was decided; a fallback went to whom nothing else could be offered, who are not like the others.
+    """
+    held = dealt.where("split_group = 'holdout'").select("person_id").distinct()
+    ranked = decisions.where("NOT is_fallback").join(held, on="person_id", how="left_anti")
+    return ranked.withColumnRenamed("as_of_date", "decided_on")
+
+
 def sum_offer_outcomes(
     decisions: DataFrame,
     days: DataFrame,
@@ -31,7 +42,8 @@ def sum_offer_outcomes(
     """
     ends = F.date_add("decided_on", window_days)
     over = decisions.where(ends <= F.lit(observed_until))
-    bought = days.select("person_id", "day", "margin", "orders")
+    stands = F.col("orders") - F.coalesce("cancellations", F.lit(0))
+    bought = days.select("person_id", "day", "margin", stands.alias("orders"))
     keys = ["decision_id", "person_id", "context", "offer_id", "decided_on"]
     within = (F.col("day") >= F.col("decided_on")) & (F.col("day") < ends)
     joined = over.select(*keys).join(bought, on="person_id", how="left")

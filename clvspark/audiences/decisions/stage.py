@@ -7,7 +7,6 @@ from datetime import date
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from clvspark.audiences.decisions.checks import refuse_unknown_audiences
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
 from clvspark.audiences.decisions.decide import decide_offers
@@ -56,7 +55,6 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     """
     outcomes = lake.tables.get(OUTCOMES)
     reads = (*READS, *([outcomes] if outcomes else []))
-    refuse_unknown_audiences(lake, config)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
         if not run.is_current:
             _decide(run, lake, config, as_of)

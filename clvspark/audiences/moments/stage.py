@@ -9,7 +9,6 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.audiences.decisions.checks import refuse_unknown_audiences
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
 from clvspark.audiences.decisions.tables import DECISION
@@ -54,7 +53,6 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     Days on which no run took place are caught up with. A rerun of the newest date comes to the same; where moments
     have been advanced to a later date, everything stays as it is and the run warns.
     """
-    refuse_unknown_audiences(lake, config)
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=TABLES) as run:
         if not run.is_current:
             _advance(run, lake, config, as_of)

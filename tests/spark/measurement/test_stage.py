@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame
 
-from clvspark.activation.tables import ASSIGNMENT
+from clvspark.activation.tables import ASSIGNMENT, HOLDOUT
+from clvspark.audiences.decisions.tables import DECISION
 from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, SESSION
 from clvspark.identity.tables import ALIAS, PERSON_LINK
-from clvspark.lakehouse import Column, Lakehouse, Table
+from clvspark.lakehouse import Lakehouse, Table
 from clvspark.measurement import offer_stage, stage
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.outcomes import list_visits
@@ -269,33 +270,31 @@ def test_who_absorbed_others_keeps_their_own_value_or_has_the_best_of_theirs(
     assert before == {"ann": 5.0, "new": 70.0}
 
 
-DECISIONS = Table(
-    "audiences.decision",
-    "As decisions are read: more columns do not matter.",
-    (
-        Column("decision_id", "string", key=True),
-        Column("person_id", "string"),
-        Column("context", "string"),
-        Column("offer_id", "string"),
-        Column("as_of_date", "date"),
-    ),
-)
-
-
 def test_offers_are_summed_once_and_again_to_the_same(measured: Measured) -> None:
     lake, people = measured.lake, measured.people
-    rows = [
-        {"decision_id": n, "person_id": person, "context": "all", "offer_id": "coupon", "as_of_date": on}
-        for n, (person, on) in enumerate([("p001", APRIL), ("p002", APRIL), ("p003", BEFORE)])
+    alike = {
+        "context": "all", "offer_id": "coupon", "channel": "email", "decision_point": "retention",
+        "ranking": "learning",
+        "expected_incremental_margin": 1.0, "propensity": 0.5, "posterior_id": "first", "reasons": [],
+    }  # fmt: skip
+    decided = [
+        ("p001", APRIL, False), ("p002", APRIL, False), ("p003", BEFORE, False), ("p004", APRIL, True),
+        ("p005", APRIL, False),
     ]  # fmt: skip
-    lake.overwrite(DECISIONS, DECISIONS.rows(lake.spark, rows))
+    rows = [
+        {**alike, "decision_id": str(n), "person_id": person, "as_of_date": on, "is_fallback": is_fallback}
+        for n, (person, on, is_fallback) in enumerate(decided)
+    ]  # fmt: skip
+    lake.overwrite(DECISION, DECISION.rows(lake.spark, rows))
+    held = {"person_id": "p005", "split_group": "holdout", "assigned_on": BEFORE}
+    lake.overwrite(HOLDOUT, HOLDOUT.rows(lake.spark, [held]))
     for as_of in (
         APRIL + timedelta(days=10),
         APRIL + timedelta(days=11),
         APRIL + timedelta(days=9),
     ):
         with lake.writing("offers"):
-            offer_stage.run(lake, CONFIG, as_of, decisions=DECISIONS)
+            offer_stage.run(lake, CONFIG, as_of)
     margin = people.set_index("person_id")["margin"]
     found = {
         row["decided_on"]: (row["trials"], float(row["margin_sum"]))

@@ -235,7 +235,7 @@ activation: {{exports: out, destinations: [{tool}, {tool}]}}
         "audiences: audience top is defined more than once.",
         "audiences: audiences build on each other in a circle: a -> b -> a.",
         "activation: two destinations have the same id, tool.",
-        "activation.destinations name audiences that are not defined: none.",
+        "activation.destinations.tool names audiences that are not defined: none. Allowed: a, b, top, wrong.",
     ]
 
 
