@@ -24,6 +24,7 @@ from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION, st
 from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links, resolve_aliases
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.privacy.consent import CHANNELS, consent_by_channel
 from clvspark.privacy.statements import read_consent
 from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
@@ -91,13 +92,12 @@ def _advance(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) ->
     before = _since(since, day_before)
     known = rewind_journeys(lake.read(JOURNEY), until=before)
     known = move_to_heirs(known, aliases, as_of=as_of).localCheckpoint(eager=False)
-    journeys = advance_journeys(
-        known,
+    # Each is read several times; without a stop between, every moment would read all of the evidence each time.
+    triggers, endings = keep_all(
         list_triggers(evidence, moments, since=since, until=as_of),
         list_endings(evidence, moments, since=since, until=as_of),
-        moments,
-        until=as_of,
-    ).localCheckpoint()
+    )
+    journeys = advance_journeys(known, triggers, endings, moments, until=as_of).localCheckpoint()
     run.renew(JOURNEY, journeys)
     run.step("sending steps")
     done = resolve_aliases(lake.read(JOURNEY_STEP), aliases).where(
@@ -140,10 +140,12 @@ def _read_evidence(lake: Lakehouse, aliases: DataFrame, as_of: date) -> Evidence
     parts = [bought, others, list_abandoned_carts(sessions, orders)]
     summary = lake.read_or_empty(CLV_SUMMARY).where(f"{rows_of(as_of)} AND lag_days = 0")
     return Evidence(
-        membership_events=resolve_aliases(lake.read_or_empty(MEMBERSHIP_EVENT), aliases),
-        value_changes=resolve_aliases(lake.read_or_empty(VALUE_CHANGE), aliases),
-        happenings=reduce(DataFrame.unionByName, parts),
-        first_purchases=summary.select("person_id", "first_purchase_on"),
+        *keep_all(
+            resolve_aliases(lake.read_or_empty(MEMBERSHIP_EVENT), aliases),
+            resolve_aliases(lake.read_or_empty(VALUE_CHANGE), aliases),
+            reduce(DataFrame.unionByName, parts),
+            summary.select("person_id", "first_purchase_on"),
+        )
     )
 
 
