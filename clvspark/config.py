@@ -56,16 +56,14 @@ class Config(StrictModel):
         ``<decision point>.<offer>``.
         """
         decisions = self.decisions
-        found: dict[str, set[str]] = {
-            definition.id: set() for definition in self.audiences.definitions
-        }
-        found |= {
-            f"{m.id}.{step.id}": {step.channel} for m in decisions.moments for step in m.steps
-        }
-        channels = {offer.id: set(offer.channels) for offer in decisions.offers}
+        found: dict[str, set[str]] = {audience.id: set() for audience in self.audiences.definitions}
+        for moment in decisions.moments:
+            for step in moment.steps:
+                found[f"{moment.id}.{step.id}"] = {step.channel}
+        channels = {offer.id: offer.channels for offer in decisions.offers}
         for point in decisions.points:
-            names = decisions.offers_at(point) + ([point.fallback] if point.fallback else [])
-            found |= {f"{point.id}.{name}": channels[name] for name in names}
+            for name in decisions.offers_at(point) + ([point.fallback] if point.fallback else []):
+                found[f"{point.id}.{name}"] = {*channels[name]}
         return found
 
     @check
@@ -75,7 +73,7 @@ class Config(StrictModel):
             if unknown := sorted({*destination.audiences} - {*lists}):
                 yield (
                     f"activation.destinations.{destination.id} names audiences that are not defined: "
-                    f"{', '.join(unknown)}. Allowed: {', '.join(sorted(lists)) or 'none'}"
+                    f"{', '.join(unknown)}. Allowed: audiences, <moment>.<step>, <decision point>.<offer>"
                 )
             for name in sorted({*destination.audiences} & {*lists}):
                 if lists[name] and destination.channel not in lists[name]:

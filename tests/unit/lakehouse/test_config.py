@@ -219,6 +219,7 @@ spark: {{driver_memory: a lot}}
 history: {{summary_lags_days: [0, 91], default_margin_rate: 7}}
 clv: {{holdout_days: 180, decline_days: never, models: [BetaGeoModel, BetaGeoModel]}}
 audiences: {{definitions: [{top}, {top}, {wrong}, {", ".join(ring)}]}}
+decisions: {{moments: [], offers: [], points: []}}
 activation: {{exports: out, destinations: [{tool}, {tool}]}}
 """
     assert [
@@ -235,7 +236,8 @@ activation: {{exports: out, destinations: [{tool}, {tool}]}}
         "audiences: audience top is defined more than once.",
         "audiences: audiences build on each other in a circle: a -> b -> a.",
         "activation: two destinations have the same id, tool.",
-        "activation.destinations.tool names audiences that are not defined: none. Allowed: a, b, top, wrong.",
+        "activation.destinations.tool names audiences that are not defined: none. Allowed: audiences, "
+        "<moment>.<step>, <decision point>.<offer>.",
     ]
 
 
