@@ -59,7 +59,8 @@ def contacts(spark: SparkSession) -> DataFrame:
 def test_every_member_gets_one_verdict_consent_first(spark: SparkSession) -> None:
     names = ["ann", "bob", "cat", "dan", "eve", "fay", "gus", "unknown"]
     members = spark.createDataFrame(
-        [("top", n) for n in names] + [("other", "ann")], "audience_id string, person_id string"
+        [("top", n, None) for n in names] + [("other", "ann", None), ("top", "zoe", "sms")],
+        "audience_id string, person_id string, channel string",
     )
     rows = judge_members(members, contacts(spark), destination()).collect()
     assert {row["person_id"]: row["verdict"] for row in rows} == {

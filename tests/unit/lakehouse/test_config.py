@@ -236,8 +236,10 @@ activation: {{exports: out, destinations: [{tool}, {tool}]}}
         "audiences: audience top is defined more than once.",
         "audiences: audiences build on each other in a circle: a -> b -> a.",
         "activation: two destinations have the same id, tool.",
-        "activation.destinations.tool names audiences that are not defined: none. Allowed: audiences, "
-        "<moment>.<step>, <decision point>.<offer>.",
+        (
+            "activation.destinations.tool names audiences that are not defined: none. "
+            "Allowed: audiences, <moment>.<step>, <decision point>.<offer>."
+        ),
     ]
 
 
