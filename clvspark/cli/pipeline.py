@@ -65,6 +65,7 @@ def run(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = 
         "out and whether it is what the demo promises.",
         "clvspark demo",
         "clvspark demo --fresh --seed 7 --customers 1000",
+        "clvspark demo --respond",
     ),
 )
 def demo(
@@ -76,13 +77,28 @@ def demo(
         typer.Option(min=1, help="only the first N of the 23,570 customers; else all"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="throw the last demo away first")] = False,
+    respond: Annotated[
+        bool,
+        typer.Option(
+            "--respond",
+            help="then let those who were told buy more, by a known effect, run again, and compare",
+        ),
+    ] = False,
+    postgres: Annotated[
+        bool,
+        typer.Option(
+            "--postgres",
+            help="keep lists in a PostgreSQL as well, by the connection string in CLVSPARK_POSTGRES",
+        ),
+    ] = False,
 ) -> None:
     """Prepare the landing files, run all stages, hold the results against the promises."""
     from clvspark import demo as demonstration
     from clvspark.config import read_config, shipped_config
     from clvspark.lakehouse import build_session
+    from clvspark.pipeline import STAGES
 
-    config = read_config(shipped_config("demo.yaml"))
+    config = read_config(shipped_config("demo_postgres.yaml" if postgres else "demo.yaml"))
     with console.progress() as show:
         landing = demonstration.prepare(
             demonstration.FOLDER,
@@ -96,6 +112,10 @@ def demo(
     console.out.print(f"{demonstration.FOLDER}/landing: {landing}")
     findings = _run_and_summarise(config, None, force=False)
     demonstration.print_promises(demonstration.judge(findings, landing))
+    if respond:
+        demonstration.react(config, landing)
+        execute(config, list(STAGES), None, force=False)
+        demonstration.print_effects(config)
 
 
 def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> Findings:

@@ -23,6 +23,7 @@ from clvspark.audiences.rules import (
     Window,
 )
 
+CANCELLATION = "order_cancelled"
 _STORED_AS = {
     "channel": "channel",
     "campaign": "campaign_id",
@@ -32,8 +33,14 @@ _STORED_AS = {
 
 
 def matches(events: Events) -> Column:
-    """Whether a row of `list_happenings` is one of these events; never NULL."""
+    """Whether a row of `list_happenings` is one of these events; never NULL.
+
+    An order that was cancelled is none, unless the rule asks for its status, or adds up what cancels it as well.
+    """
     one = F.col("type").isin(*events.type) & passes(events)
+    if "order" in events.type and events.status is None and CANCELLATION not in events.type:
+        is_cancelled = (F.col("type") == "order") & (F.col("status") == "cancelled")
+        one &= ~F.coalesce(is_cancelled, F.lit(False))
     if events.each is None:
         return one
     return one & F.coalesce(within_bounds(F.col(events.each.of), events.each), F.lit(False))

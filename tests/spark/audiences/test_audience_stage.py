@@ -42,6 +42,7 @@ def of(lake: Lakehouse, name: str) -> set[str]:
     return {person for audience, person in members_now(lake) if audience == name}
 
 
+@pytest.mark.slow
 def test_lists_saved_and_uploaded_are_audiences_and_parts_of_others(
     lake: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_lists_saved_and_uploaded_are_audiences_and_parts_of_others(
         evaluate(lake, definitions[:1])
 
 
+@pytest.mark.slow
 def test_a_changed_list_is_a_reason_to_evaluate_again(
     lake: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

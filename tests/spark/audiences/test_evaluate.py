@@ -134,7 +134,9 @@ def profiles(spark: SparkSession) -> DataFrame:
         surveys=spark.createDataFrame(
             surveys, "person_id string, response_id string, score int, answered_at timestamp"
         ),
-        happenings=spark.createDataFrame(happened, "person_id string, type string, at timestamp"),
+        happenings=spark.createDataFrame(
+            happened, "person_id string, type string, at timestamp"
+        ).withColumn("status", F.lit(None).cast("string")),
         relationships=RELATIONSHIP.rows(spark, []),
         changes=VALUE_CHANGE.rows(spark, []),
         groups=spark.createDataFrame([], "name string, person_id string"),

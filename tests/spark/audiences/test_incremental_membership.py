@@ -90,6 +90,7 @@ def _compare_with_interpreter(
     }
 
 
+@pytest.mark.slow
 def test_a_new_list_is_evaluated_for_everybody(lake: Lakehouse) -> None:
     random = Random(1)
     write_persons(lake, [draw_person(random, f"p{n}") for n in range(10)])

@@ -360,6 +360,7 @@ def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lak
     assert again.status == "unchanged"
 
 
+@pytest.mark.slow
 def test_a_fit_that_finds_nothing_takes_back_what_an_earlier_one_of_the_date_found(
     lake: Lakehouse,
 ) -> None:
