@@ -59,7 +59,7 @@ def _filtered(events: list[Person], told: dict[str, Any]) -> list[Person]:
     for event in events:
         if "type" in told and not one_of(event["type"], told["type"]):
             continue
-        asks = "status" in told or one_of("order_cancelled", told.get("type", []))
+        asks = "type" not in told or "status" in told or one_of("order_cancelled", told["type"])
         if event["type"] == "order" and event.get("status") == "cancelled" and not asks:
             continue
         names = {
