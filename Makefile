@@ -56,6 +56,10 @@ bench-clv: setup ## lifetime value beside lifetimes and PyMC-Marketing (CUSTOMER
 bench-clv-scale: setup ## fit and score CUSTOMERS=10000000 alone: seconds and memory
 	@$(BIN)/python -m bench.clv.compare --customers $(CUSTOMERS) --engines clvspark --models pareto_nbd
 
+.PHONY: bench-audiences
+bench-audiences: setup ## a hundred audiences at once, and again after a change of 1 % (PERSONS=n)
+	@$(BIN)/python -m bench.audiences --persons $(PERSONS)
+
 .PHONY: bench-history
 bench-history: setup ## a day with 1 % new events beside building the whole history (PERSONS=n)
 	@$(BIN)/python -m bench.history --persons $(PERSONS)

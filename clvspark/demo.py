@@ -203,7 +203,8 @@ def react(config: Config, landing: Landing) -> None:
             Draws(landing.seed),
             as_of=config.as_of,
         )
-        told = write_reactions(reactions, treated, FOLDER / "landing", FOLDER / "truth")
+        place = FOLDER.absolute()
+        told = write_reactions(reactions, treated, place / "landing", place / "truth")
     bought = max((row["extra_purchases"] for row in told), default=0)
     console.out.print(
         f"Of those who were told, some buy once more: {bought:,} of the largest list. Now everything runs again."

@@ -130,6 +130,7 @@ def test_between_its_turns_an_audience_rests(lake: Lakehouse) -> None:
     assert of(lake, "weekly") == {"p0", "p1", "p2"}, "a new version does not wait"
 
 
+@pytest.mark.slow
 def test_who_absorbed_a_member_is_one_and_stays(lake: Lakehouse) -> None:
     """p0 is in by consent; p5 absorbs p0 and stays in by the weaker rule, though no longer by the first."""
     rule = audience("a", EMAIL, stay={"value": {"name": "clv", "at_least": 0}})
@@ -154,6 +155,7 @@ def test_who_absorbed_a_member_is_one_and_stays(lake: Lakehouse) -> None:
     assert of(lake, "a") == {"p1", "p2", "p5"}
 
 
+@pytest.mark.slow
 def test_similar_people_are_those_who_look_like_the_core(lake: Lakehouse) -> None:
     """Twenty heavy buyers are the core, twenty others buy as much; the other sixty do not."""
     persons = people(100)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 from support.audience_lake import evaluate, write_persons
 from support.random_rules import TODAY, draw_person
 from typer.testing import CliRunner
@@ -18,7 +19,8 @@ from clvspark.audiences.differ import diff_audiences
 from clvspark.audiences.dry_run import choose_definitions
 from clvspark.audiences.estimate import estimate_sizes
 from clvspark.audiences.explain import explain_membership
-from clvspark.lakehouse import Lakehouse
+from clvspark.catalogue import TABLES
+from clvspark.lakehouse import Lakehouse, LakehouseConfig
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 
 RICH = {"value": {"name": "clv", "at_least": 400}}
@@ -36,9 +38,14 @@ def config(*definitions: dict[str, Any]) -> AudiencesConfig:
     return AudiencesConfig.model_validate({"definitions": list(definitions)})
 
 
-@pytest.fixture
-def shop(lake: Lakehouse) -> Lakehouse:
-    """Eight persons worth 0 to 700; the first four may be e-mailed, p5 lives in York. Version 1 is published."""
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    """Eight persons worth 0 to 700; the first four may be e-mailed, p5 lives in York. Version 1 is published.
+
+    Nothing here writes into it.
+    """
+    root = str(tmp_path_factory.mktemp("shop"))
+    lake = Lakehouse(spark, LakehouseConfig(root=root), TABLES)  # type: ignore[call-arg]
     random = Random(1)
     persons = [draw_person(random, f"p{n}") for n in range(8)]
     for n, person in enumerate(persons):
@@ -112,6 +119,7 @@ def test_who_and_what_is_not_there_is_said(shop: Lakehouse) -> None:
         explain_membership(shop, now, "good", "nobody", as_of=TODAY)
 
 
+@pytest.mark.slow
 def test_the_commands_show_what_was_found(shop: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = SimpleNamespace(
         audiences=config(VERSION_2, YORK), as_of=TODAY, lakehouse=SimpleNamespace(currency="USD")

@@ -345,6 +345,7 @@ def summarised(lake: Lakehouse, first: date, *lags: int) -> None:
     lake.overwrite(CLV_SUMMARY, found)
 
 
+@pytest.mark.slow
 def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lakehouse) -> None:
     summarised(lake, AS_OF - timedelta(days=182), *CONFIG.lags_days)
     with lake.writing("fit"):
@@ -444,6 +445,7 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
     assert "runs off to a bound" in found["ParetoNBDModel"]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("returns", "why"),
     [
@@ -475,6 +477,7 @@ def test_where_no_model_can_be_fitted_the_run_says_why_and_goes_on(
     assert again.status == "unchanged"
 
 
+@pytest.mark.slow
 def test_a_spend_model_of_another_value_prices_nothing(lake: Lakehouse) -> None:
     rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     revenue, margin = NBD, NBD.model_copy(update={"value": "margin"})
@@ -518,6 +521,7 @@ def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakeho
     assert report.metrics["repeat buyers without positive spend"] == found
 
 
+@pytest.mark.slow
 def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_values(
     lake: Lakehouse,
 ) -> None:
@@ -537,6 +541,7 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
     assert values.count() == 20
 
 
+@pytest.mark.slow
 def test_the_champion_gets_its_alias_once_the_tables_have_it(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def contents(lake: Lakehouse) -> set[tuple[object, ...]]:
     return {tuple(str(value) for value in row) for row in lake.read(RESPONSE).collect()}
 
 
+@pytest.mark.slow
 def test_what_changed_comes_to_the_same_as_building_everything(lake: Lakehouse) -> None:
     land(lake, FIRST, entry("ann", APRIL))
     assert respond(lake) == "success"
@@ -195,6 +196,7 @@ def test_what_changed_comes_to_the_same_as_building_everything(lake: Lakehouse) 
     assert told[-1][2] == newest > told[0][2]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_its_checkpoint_where_it_was(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

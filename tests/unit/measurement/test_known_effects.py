@@ -132,6 +132,7 @@ def test_margins_are_as_skewed_and_as_often_zero_as_those_of_customers() -> None
     assert pd.Series(margin).skew() > 3
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_effect_in_92_of_100_experiments(
     with_effect: list[tuple[Customers, Judged, Judged]],
 ) -> None:
@@ -141,6 +142,7 @@ def test_intervals_hold_the_true_effect_in_92_of_100_experiments(
     assert cuped >= 92
 
 
+@pytest.mark.slow
 def test_without_effect_at_most_8_of_100_experiments_are_significant(
     without_effect: list[tuple[Judged, Judged]],
 ) -> None:

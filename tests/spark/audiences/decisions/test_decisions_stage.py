@@ -94,6 +94,7 @@ def offers(lake: Lakehouse) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_stock_and_limits_hold_over_dates_and_a_rerun_gives_the_same(lake: Lakehouse) -> None:
     first = run(lake, APRIL)
     assert (first.metrics["decisions"], first.metrics["offers_made"]) == (3, 2)

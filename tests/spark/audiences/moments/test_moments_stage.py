@@ -118,6 +118,7 @@ def test_a_decline_starts_a_journey_that_an_order_ends(shop: Lakehouse) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_days_without_a_run_are_caught_up_with_and_time_goes_forward(shop: Lakehouse) -> None:
     run(shop, 0)
     run(shop, 6)
@@ -133,6 +134,7 @@ def test_days_without_a_run_are_caught_up_with_and_time_goes_forward(shop: Lakeh
     assert (journeys(shop), steps(shop)) == before
 
 
+@pytest.mark.slow
 def test_contacts_of_moments_count_for_decisions(shop: Lakehouse) -> None:
     run(shop, 0)
     gift = {"id": "gift", "name": "Gift", "goal": "margin", "channels": ["email"], "margin": 50}
