@@ -83,6 +83,11 @@ class Config(StrictModel):
                     )
 
     @check
+    def _labels_of_lists_that_are(self) -> Iterator[str]:
+        if unknown := sorted({*self.activation.labels.audiences} - {*self.lists}):
+            yield f"activation.labels.audiences names audiences that are not defined: {', '.join(unknown)}"
+
+    @check
     def _costs_of_lists_that_are(self) -> Iterator[str]:
         if unknown := sorted({*self.measurement.costs_per_contact} - {*self.lists}):
             yield f"measurement.costs_per_contact names audiences that are not defined: {', '.join(unknown)}"

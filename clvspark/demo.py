@@ -221,7 +221,7 @@ def print_effects(config: Config) -> None:
     for told in truth:
         for effect in ("extra_purchases", "extra_revenue"):
             row = found.get((told["audience_id"], effect))
-            if row is None or row["value"] is None:
+            if row is None or row["ci_low"] is None:
                 continue
             holds = row["ci_low"] <= told[effect] <= row["ci_high"]
             rows.append(

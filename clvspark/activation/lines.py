@@ -68,8 +68,11 @@ def build_lines(
             F.col("person_id").alias("_person_id"),
         )
     )
-    # What a mirror is not told to hold it does not hold.
-    return lines.where("operation = 'add'") if destination.mode == "mirror" else lines
+    if destination.mode != "mirror":
+        return lines
+    # What a mirror is not told to hold it does not hold; of a list that it is no longer told of that must be said.
+    is_told = F.col("audience_id").isin(*destination.audiences)
+    return lines.where((F.col("operation") == "add") | ~is_told)
 
 
 def show_lines(lines: DataFrame) -> DataFrame:

@@ -214,7 +214,9 @@ _OBSERVED: dict[type[Condition], Callable[[Any], Column]] = {
     rules.Decile: lambda rule: F.col(metric_column(rule.ranked_as)),
     rules.Value: lambda rule: F.round(F.col(rule.name), 4),
     rules.Stage: lambda _: F.col("lifecycle_stage"),
-    rules.Consent: lambda rule: F.coalesce(f"consent_{rule.channel}", F.lit(False)),
+    rules.Consent: lambda rule: F.coalesce(
+        f"{'reach' if rule.contactable else 'consent'}_{rule.channel}", F.lit(False)
+    ),
     rules.Survey: lambda _: F.concat_ws(
         ", ",
         F.concat(F.lit("score "), "survey_score"),

@@ -98,7 +98,8 @@ def demo(
     from clvspark.lakehouse import build_session
     from clvspark.pipeline import STAGES
 
-    config = read_config(shipped_config("demo_postgres.yaml" if postgres else "demo.yaml"))
+    kind = "demo_postgres" if postgres else "demo_loop" if respond else "demo"
+    config = read_config(shipped_config(f"{kind}.yaml"))
     with console.progress() as show:
         landing = demonstration.prepare(
             demonstration.FOLDER,

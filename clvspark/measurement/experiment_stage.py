@@ -43,7 +43,7 @@ from clvspark.measurement.outcomes import (
 from clvspark.measurement.people import (
     SEGMENTS,
     describe_persons,
-    follow_persons,
+    first_assigned,
     join_descriptions,
 )
 from clvspark.measurement.plan import HoldoutPlan, Valuation
@@ -83,8 +83,8 @@ class Experiments:
     ) -> None:
         self.lake, self.config, self.as_of = lake, config, as_of
         self.plan, self.valuation = plan, valuation
-        assigned = lake.read(ASSIGNMENT).where(F.col("as_of_date") == F.lit(as_of))
-        self.people = follow_persons(assigned, lake.read(PERSON_LINK)).localCheckpoint()
+        people = first_assigned(lake.read(ASSIGNMENT), lake.read(PERSON_LINK), as_of=as_of)
+        self.people = people.localCheckpoint()
         self.days = lake.read(PERSON_DAY)
         self.visits = list_visits(
             lake.read(ORDER), lake.read_or_empty(SESSION), lake.read_or_empty(INTERACTION)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import functions as F
 
-from clvspark.activation.tables import HOLDOUT
+from clvspark.activation.tables import ASSIGNMENT, HOLDOUT
 from clvspark.audiences.decisions.tables import DECISION
 from clvspark.history.tables import ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS, resolve_aliases
@@ -25,7 +25,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     Sums of decisions whose window ends later stay as they are; those of the past are counted anew, so that none counts
     twice.
     """
-    reads = (DECISION, HOLDOUT, PERSON_DAY, ORDER, ALIAS)
+    reads = (DECISION, ASSIGNMENT, HOLDOUT, PERSON_DAY, ORDER, ALIAS)
     today = datetime.now(UTC).date()
     also = {"today": str(min(today, as_of))}
     with lake.run(
@@ -34,13 +34,13 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
         if not run.is_current:
             last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
             until = as_of if last is None else min(as_of, last + timedelta(days=1))
-            aliases = lake.read_or_empty(ALIAS)
             made = choose_decisions(
-                resolve_aliases(lake.read_or_empty(DECISION), aliases),
-                resolve_aliases(lake.read_or_empty(HOLDOUT), aliases),
+                lake.read_or_empty(DECISION),
+                lake.read_or_empty(ASSIGNMENT),
+                lake.read_or_empty(HOLDOUT),
             )
             found = sum_offer_outcomes(
-                made,
+                resolve_aliases(made, lake.read_or_empty(ALIAS)),
                 lake.read(PERSON_DAY),
                 None,
                 window_days=config.window_days,

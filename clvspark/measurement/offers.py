@@ -11,15 +11,25 @@ from clvspark.lakehouse.table import MONEY
 from clvspark.measurement.tables import OFFER_OUTCOME
 
 
-def choose_decisions(decisions: DataFrame, dealt: DataFrame) -> DataFrame:
+def choose_decisions(decisions: DataFrame, assigned: DataFrame, dealt: DataFrame) -> DataFrame:
     """Decisions that something can be learnt from, with ``decided_on``.
 
-    In: audiences.decision; activation.holdout; both of persons as they are today. Whoever is held out was told nothing,
-    whatever was decided; a fallback went to whom nothing else could be offered, who are not like the others.
+    In: audiences.decision; activation.assignment; activation.holdout; all of persons as they were then. An offer counts
+    where a destination was told of it, which leaves out holdouts, suppressed addresses and offers that no destination
+    sends. Doing nothing counts of everybody who is not held out: they could have been told something. A fallback went
+    to whom nothing else could be offered, who are not like the others.
     """
+    ranked = decisions.where("NOT is_fallback")
+    told = assigned.where("split_group = 'treatment'").select(
+        "audience_id", "person_id", "as_of_date"
+    )
+    name = F.concat_ws(".", "decision_point", "offer_id")
+    offers = ranked.where("channel IS NOT NULL").withColumn("audience_id", name)
+    made = offers.join(told, on=["audience_id", "person_id", "as_of_date"], how="left_semi")
     held = dealt.where("split_group = 'holdout'").select("person_id").distinct()
-    ranked = decisions.where("NOT is_fallback").join(held, on="person_id", how="left_anti")
-    return ranked.withColumnRenamed("as_of_date", "decided_on")
+    nothing = ranked.where("channel IS NULL").join(held, on="person_id", how="left_anti")
+    chosen = made.drop("audience_id").unionByName(nothing)
+    return chosen.withColumnRenamed("as_of_date", "decided_on")
 
 
 def sum_offer_outcomes(

@@ -47,6 +47,18 @@ def follow_persons(assigned: DataFrame, links: DataFrame) -> DataFrame:
     return people.select("audience_id", F.col("_person").alias("person_id"), "split_group")
 
 
+def first_assigned(assignments: DataFrame, links: DataFrame, *, as_of: date) -> DataFrame:
+    """``audience_id, person_id, split_group`` of the persons of today who were assigned on `as_of` and never before.
+
+    In: activation.assignment; identity.person_link with its history. Who is on a list for the second day has been
+    acted upon: those who responded may have left it, and their value tells of it. They were judged on their first day.
+    """
+    people = follow_persons(assignments.where(F.col("as_of_date") == F.lit(as_of)), links)
+    before = assignments.where(F.col("as_of_date") < F.lit(as_of)).drop("as_of_date").distinct()
+    known = follow_persons(before, links).select("audience_id", "person_id")
+    return people.join(known, on=["audience_id", "person_id"], how="left_anti")
+
+
 def describe_persons(
     values: DataFrame, deciles: DataFrame, aliases: DataFrame, *, as_of: date
 ) -> DataFrame:

@@ -283,7 +283,9 @@ OFFER_OUTCOME = Table(
         Column("offer_id", "string", "an offer, or what stands for none", key=True),
         Column("decided_on", "date", key=True),
         Column("trials", "bigint", "decisions whose window is over", check="trials >= 1"),
-        Column("successes", "bigint", "of them, answered or followed by a purchase", required=True),
+        Column(
+            "successes", "bigint", "of them, followed by a purchase in the window", required=True
+        ),
         Column(
             "margin_sum",
             "decimal(18,2)",

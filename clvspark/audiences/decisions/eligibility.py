@@ -40,7 +40,9 @@ def gather_candidates(
         .join(lists, on="person_id", how="left")
         .withColumn("decision_point", _point(config.points))
         .where("decision_point IS NOT NULL")
-        .withColumn("context", describe_context(config.learning.context))
+        .withColumn(
+            "context", describe_context(config.learning.context, apart=len(config.points) > 1)
+        )
         .drop("clv_decile", "lifecycle_stage")
     )
     return persons.join(consent, on="person_id", how="left").join(
@@ -48,8 +50,12 @@ def gather_candidates(
     )
 
 
-def describe_context(columns: Sequence[str]) -> Column:
-    """The context of a person as text, e.g. ``clv_decile=1|lifecycle_stage=core``; unknown values are `?`."""
+def describe_context(columns: Sequence[str], *, apart: bool = False) -> Column:
+    """The context of a person as text, e.g. ``clv_decile=1|lifecycle_stage=core``; unknown values are `?`.
+
+    Several decision points are kept `apart` by their name: what doing nothing brings is another thing at each of them.
+    """
+    columns = [*(["decision_point"] if apart else []), *columns]
     if not columns:
         return F.lit("all")
     parts = [

@@ -63,6 +63,13 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
 
 def _decide(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) -> None:
     run.create(*TABLES)
+    later = lake.read(DECISION).agg(F.max("as_of_date")).collect()[0][0]
+    if later is not None and later > as_of:
+        run.warn(
+            f"decisions of {as_of} stay as they are: persons have been decided on as of {later}, and what was told "
+            "since would not follow from decisions made now. Next step: none, or a run as of that date or later."
+        )
+        return
     posteriors = learn_posteriors(_read_sums(lake, config, as_of), config, as_of=as_of)
     stored = lake.spark.createDataFrame(posteriors, OFFER_POSTERIOR.schema).localCheckpoint()
     run.overwrite(OFFER_POSTERIOR, stored, where=rows_of(as_of), cached=True)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from clvspark.audiences.rules.events import EventType
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.privacy.consent import Channel
 
@@ -33,9 +34,7 @@ class Happened(StrictModel):
     `orders` counts purchases that somebody made in all by then, so that the first purchase can be told from others.
     """
 
-    type: str = Field(
-        min_length=1, description="order, cart_abandoned, or a type of history.interaction"
-    )
+    type: EventType | Literal["cart_abandoned"]
     at_least: int = Field(1, ge=1)
     within_days: int = Field(1, ge=1)
     orders: int | None = Field(None, ge=0)

@@ -95,7 +95,8 @@ def _advance(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) ->
     # Each is read several times; without a stop between, every moment would read all of the evidence each time.
     triggers, endings = keep_all(
         list_triggers(evidence, moments, since=since, until=as_of),
-        list_endings(evidence, moments, since=since, until=as_of),
+        # What ended a journey may have come to be known late.
+        list_endings(evidence, moments, since=_entered_since(known, since), until=as_of),
     )
     journeys = advance_journeys(known, triggers, endings, moments, until=as_of).localCheckpoint()
     run.renew(JOURNEY, journeys)
@@ -115,6 +116,13 @@ def _advance(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) ->
     run.overwrite(JOURNEY_STEP, steps, where=rows_of(as_of, "decided_on"), cached=True)
     came = summarise_moments(journeys, steps, moments, since=before, as_of=as_of)
     run.overwrite(MOMENT, came, where=rows_of(as_of))
+
+
+def _entered_since(journeys: DataFrame, since: Mapping[str, date]) -> dict[str, date]:
+    """By moment, the day of the first entry that is still under way, if that is before `since`."""
+    under_way = journeys.where("ended_on IS NULL").groupBy("moment_id")
+    first = {row[0]: row[1] for row in under_way.agg(F.min("entered_on")).collect()}
+    return {name: min(day, first.get(name, day)) for name, day in since.items()}
 
 
 def _since(since: Mapping[str, date], otherwise: date) -> Column:

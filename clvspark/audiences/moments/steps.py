@@ -27,10 +27,11 @@ def list_due_steps(
     """Steps that fell due after the day `since` until the day `until`, while their journey was under way.
 
     In: audiences.journey after `until`; audiences.journey_step of earlier runs, of which none comes up again. Out:
-    the columns of audiences.journey_step that say what is due, with ``ended_on, late_days, place``.
+    the columns of audiences.journey_step that say what is due, with ``end_reason, late_days, place``.
     """
     plans = F.coalesce(
-        *(F.when(F.col("moment_id") == m.id, _plan(m, n)) for n, m in enumerate(moments))
+        *(F.when(F.col("moment_id") == m.id, _plan(m, n)) for n, m in enumerate(moments)),
+        F.lit(None).cast(f"array<struct<{_PLAN}>>"),
     )
     named = journeys.select(
         "journey_id",
@@ -38,13 +39,14 @@ def list_due_steps(
         "person_id",
         "entered_on",
         "ended_on",
+        "end_reason",
         F.explode(plans).alias("_step"),
     )
     identity = F.concat_ws("|", "journey_id", "_step.step_id")
     due_on = F.date_add("entered_on", F.col("_step.days"))
     due = named.select(
         F.sha2(identity, 256).alias("journey_step_id"),
-        *("journey_id", "moment_id", "person_id", "ended_on", "_step.*"),
+        *("journey_id", "moment_id", "person_id", "ended_on", "end_reason", "_step.*"),
         due_on.alias("due_on"),
     ).drop("days")
     under_way = F.col("ended_on").isNull() | (F.col("due_on") < F.col("ended_on"))
@@ -64,9 +66,9 @@ def decide_steps(
 ) -> DataFrame:
     """What is sent today of what is due, as audiences.journey_step.
 
-    In: `list_due_steps`; consent by channel; `count_contacts`. A step is left out where its journey has ended
-    meanwhile, where it is late by more than the moment allows, without consent, and where a cap has been reached: what
-    is sent of a person on the same day counts, moments in the order of the configuration.
+    In: `list_due_steps`; consent by channel; `count_contacts`. A step is left out where something has ended its journey
+    meanwhile, not merely its plan, where it is late by more than the moment allows, without consent, and where a cap
+    has been reached: what is sent of a person on the same day counts, moments in the order of the configuration.
     """
     missing = F.datediff(F.lit(as_of), "due_on")
     consents = F.coalesce(
@@ -74,7 +76,7 @@ def decide_steps(
         F.lit(False),
     )
     reason = (
-        F.when(F.col("ended_on").isNotNull(), "ended")
+        F.when(F.col("end_reason") != "completed", "ended")
         .when(missing > F.col("late_days"), "too_late")
         .when(~consents, "without_consent")
     )

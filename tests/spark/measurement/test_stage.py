@@ -288,6 +288,14 @@ def test_offers_are_summed_once_and_again_to_the_same(measured: Measured) -> Non
     lake.overwrite(DECISION, DECISION.rows(lake.spark, rows))
     held = {"person_id": "p005", "split_group": "holdout", "assigned_on": BEFORE}
     lake.overwrite(HOLDOUT, HOLDOUT.rows(lake.spark, [held]))
+    told = [
+        {"as_of_date": on, "audience_id": "retention.coupon", "person_id": person, "split_group": group}
+        for person, on, group in (
+            ("p001", APRIL, "treatment"), ("p002", APRIL, "treatment"), ("p003", BEFORE, "treatment"),
+            ("p004", APRIL, "treatment"), ("p005", APRIL, "holdout"),
+        )
+    ]  # fmt: skip
+    lake.append(ASSIGNMENT, ASSIGNMENT.rows(lake.spark, told))
     for as_of in (
         APRIL + timedelta(days=10),
         APRIL + timedelta(days=11),

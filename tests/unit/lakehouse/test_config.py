@@ -167,7 +167,15 @@ def test_configuration_does_not_change_after_loading() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["demo.yaml", "local.yaml", "cluster.yaml", "examples/complete_journey.yaml"]
+    "name",
+    [
+        "demo.yaml",
+        "demo_loop.yaml",
+        "demo_postgres.yaml",
+        "local.yaml",
+        "cluster.yaml",
+        "examples/complete_journey.yaml",
+    ],
 )
 def test_every_shipped_configuration_is_valid(name: str) -> None:
     assert read_config(shipped_config(name)).sources.systems

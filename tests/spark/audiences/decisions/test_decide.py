@@ -187,7 +187,10 @@ def test_a_person_is_at_the_first_point_that_they_belong_to(spark: SparkSession)
     assert {n: (r["decision_point"], r["offer_id"]) for n, r in found.items()} == {
         "ann": ("retention", "call"), "bob": ("daily", "gift")
     }  # fmt: skip
-    assert {row["context"] for row in found.values()} == {"clv_decile=1|lifecycle_stage=core"}
+    assert {row["context"] for row in found.values()} == {
+        f"decision_point={point}|clv_decile=1|lifecycle_stage=core"
+        for point in ("retention", "daily")
+    }
 
 
 @pytest.mark.parametrize("ranking", ["learning", "random", "fixed", "classic"])

@@ -148,3 +148,9 @@ def test_contacts_of_moments_count_for_decisions(shop: Lakehouse) -> None:
         "ann": "none", "bob": "none", "cat": "gift"
     }  # fmt: skip
     assert found["ann"][1][0]["reason"] == "capped"
+
+
+def test_without_moments_there_is_nobody_on_a_journey(shop: Lakehouse) -> None:
+    run(shop, 0, config=DecisionsConfig())
+    assert journeys(shop) == []
+    assert steps(shop) == []

@@ -18,15 +18,15 @@ from clvspark.lakehouse.contract import verify_contract
 
 APRIL = date(2026, 4, 8)
 DUE = (
-    "journey_step_id string, journey_id string, moment_id string, person_id string, ended_on date, step_number int, "
-    "step_id string, channel string, message string, late_days int, place int, due_on date"
+    "journey_step_id string, journey_id string, moment_id string, person_id string, end_reason string, "
+    "step_number int, step_id string, channel string, message string, late_days int, place int, due_on date"
 )
 
 
 def due(name: str, person: str, channel: str = "email", place: int = 0, **more: Any) -> tuple:
-    given = {"ended_on": None, "due_on": APRIL, "late_days": 2, **more}
+    given = {"end_reason": None, "due_on": APRIL, "late_days": 2, **more}
     return (
-        name, f"j-{name}", "m", person, given["ended_on"], 1, name, channel, "message",
+        name, f"j-{name}", "m", person, given["end_reason"], 1, name, channel, "message",
         given["late_days"], place, given["due_on"],
     )  # fmt: skip
 
@@ -66,14 +66,15 @@ def test_a_step_is_sent_or_has_a_reason(spark: SparkSession, caps: list[dict[str
             due("now", "ann"),
             due("late", "ann", due_on=date(2026, 4, 6)),
             due("too late", "ann", due_on=date(2026, 4, 5)),
-            due("over", "ann", due_on=date(2026, 4, 7), ended_on=date(2026, 4, 8)),
+            due("over", "ann", due_on=date(2026, 4, 7), end_reason="order"),
+            due("planned", "ann", end_reason="completed"),
             due("unknown", "zoe"),
             due("refused", "cat", "sms"),
         ],
         caps,
     )
     assert found == {
-        "now": "sent", "late": "sent", "too late": "too_late", "over": "ended",
+        "now": "sent", "planned": "sent", "late": "sent", "too late": "too_late", "over": "ended",
         "unknown": "without_consent", "refused": "without_consent",
     }  # fmt: skip
 
