@@ -56,9 +56,17 @@ bench-clv: setup ## lifetime value beside lifetimes and PyMC-Marketing (CUSTOMER
 bench-clv-scale: setup ## fit and score CUSTOMERS=10000000 alone: seconds and memory
 	@$(BIN)/python -m bench.clv.compare --customers $(CUSTOMERS) --engines clvspark --models pareto_nbd
 
+.PHONY: bench-audiences
+bench-audiences: setup ## a hundred audiences at once, and again after a change of 1 % (PERSONS=n)
+	@$(BIN)/python -m bench.audiences --persons $(PERSONS)
+
 .PHONY: bench-history
 bench-history: setup ## a day with 1 % new events beside building the whole history (PERSONS=n)
 	@$(BIN)/python -m bench.history --persons $(PERSONS)
+
+.PHONY: bench-decisions
+bench-decisions: setup ## what learning decisions earn beside fixed, random and classic ones, in simulated markets (half a minute)
+	@$(BIN)/python -m bench.decisions
 
 .PHONY: bench-simulation
 bench-simulation: setup ## simulate landing files (PERSONS=n): seconds, records, bytes
@@ -100,8 +108,9 @@ wheel: setup ## build dist/clvspark-*.whl
 	@$(BIN)/python -m build --wheel --outdir dist .
 
 .PHONY: docs
-docs: setup ## write the data dictionary anew
+docs: setup ## write the data dictionary and the JSON Schema of audiences anew
 	@$(BIN)/python tools/data_dictionary.py
+	@$(BIN)/python tools/audience_schema.py
 
 .PHONY: lock
 lock: setup ## pin the newest allowed versions in constraints.txt

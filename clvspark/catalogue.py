@@ -1,6 +1,8 @@
 """All tables of the lakehouse, by name."""
 
 from clvspark.activation.tables import TABLES as ACTIVATION
+from clvspark.audiences.decisions.tables import TABLES as DECISIONS
+from clvspark.audiences.moments.tables import TABLES as MOMENTS
 from clvspark.audiences.tables import TABLES as AUDIENCES
 from clvspark.clv.tables import TABLES as CLV
 from clvspark.history.tables import TABLES as HISTORY
@@ -20,6 +22,8 @@ TABLES: dict[str, Table] = {
         HISTORY,
         CLV,
         AUDIENCES,
+        DECISIONS,
+        MOMENTS,
         ACTIVATION,
         MEASUREMENT,
         REPORTING,

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from clvspark.activation.config import ActivationConfig
 from clvspark.audiences.config import AudiencesConfig
+from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.clv.config import ClvConfig
 from clvspark.history.config import HistoryConfig
 from clvspark.identity.config import IdentityConfig
@@ -41,21 +42,60 @@ class Config(StrictModel):
     history: HistoryConfig = HistoryConfig()  # type: ignore[call-arg]
     clv: ClvConfig = ClvConfig()  # type: ignore[call-arg]
     audiences: AudiencesConfig = AudiencesConfig()
+    decisions: DecisionsConfig = DecisionsConfig()  # type: ignore[call-arg]
     activation: ActivationConfig
     measurement: MeasurementConfig = MeasurementConfig()  # type: ignore[call-arg]
     reporting: ReportingConfig = ReportingConfig()  # type: ignore[call-arg]
     stream: StreamConfig = StreamConfig()  # type: ignore[call-arg]
 
-    @check
-    def _destinations_of_audiences_that_are(self) -> Iterator[str]:
-        named = {name for d in self.activation.destinations for name in d.audiences}
-        if unknown := sorted(named - {definition.id for definition in self.audiences.definitions}):
-            yield f"activation.destinations name audiences that are not defined: {', '.join(unknown)}"
+    @property
+    def lists(self) -> dict[str, set[str]]:
+        """Names of the lists that a destination may be told of, each with the channels that its members are told on.
+
+        Those of audiences (no channels: whichever), of steps of moments, ``<moment>.<step>``, and of offers,
+        ``<decision point>.<offer>``.
+        """
+        decisions = self.decisions
+        found: dict[str, set[str]] = {audience.id: set() for audience in self.audiences.definitions}
+        for moment in decisions.moments:
+            for step in moment.steps:
+                found[f"{moment.id}.{step.id}"] = {step.channel}
+        channels = {offer.id: offer.channels for offer in decisions.offers}
+        for point in decisions.points:
+            for name in decisions.offers_at(point) + ([point.fallback] if point.fallback else []):
+                found[f"{point.id}.{name}"] = {*channels[name]}
+        return found
 
     @check
-    def _one_holdout_share(self) -> Iterator[str]:
-        if self.measurement.holdout_percent != self.activation.holdout.percent:
-            yield "measurement.holdout_percent must equal activation.holdout.percent"
+    def _destinations_of_lists_that_are(self) -> Iterator[str]:
+        lists = self.lists
+        for destination in self.activation.destinations:
+            if unknown := sorted({*destination.audiences} - {*lists}):
+                yield (
+                    f"activation.destinations.{destination.id} names audiences that are not defined: "
+                    f"{', '.join(unknown)}. Allowed: audiences, <moment>.<step>, <decision point>.<offer>"
+                )
+            for name in sorted({*destination.audiences} & {*lists}):
+                if lists[name] and destination.channel not in lists[name]:
+                    yield (
+                        f"activation.destinations.{destination.id}: its channel is {destination.channel}, and {name} "
+                        f"is sent on {', '.join(sorted(lists[name]))}"
+                    )
+
+    @check
+    def _labels_of_lists_that_are(self) -> Iterator[str]:
+        if unknown := sorted({*self.activation.labels.audiences} - {*self.lists}):
+            yield f"activation.labels.audiences names audiences that are not defined: {', '.join(unknown)}"
+
+    @check
+    def _costs_of_lists_that_are(self) -> Iterator[str]:
+        if unknown := sorted({*self.measurement.costs_per_contact} - {*self.lists}):
+            yield f"measurement.costs_per_contact names audiences that are not defined: {', '.join(unknown)}"
+
+    @check
+    def _moments_and_offers_of_audiences_that_are(self) -> Iterator[str]:
+        defined = [definition.id for definition in self.audiences.definitions]
+        yield from self.decisions.list_unknown_audiences(defined)
 
     @check
     def _folders_apart(self) -> Iterator[str]:

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from clvspark import console
+from clvspark.activation.tables import ASSIGNMENT
+from clvspark.config import Config
 from clvspark.findings import Findings
+from clvspark.identity.tables import PERSON_LINK, current_links
 from clvspark.lakehouse.errors import OutputExistsError, PromiseError
 from clvspark.lakehouse.lock import LOCK_FILE, writer_lock
+from clvspark.measurement.tables import EFFECT
+from clvspark.pipeline import open_lakehouse
 from clvspark.simulate import DEMO_CUSTOMERS, simulate_demo
+from clvspark.simulate.draws import Draws
+from clvspark.simulate.reactions import TRUTH, simulate_reactions, write_reactions
 
 FOLDER = Path("demo")
 # All that a demo leaves in its folder, its lakehouse aside.
@@ -178,6 +186,56 @@ def judge(findings: Findings, landing: Landing) -> list[Promise]:
         Promise(f"revenue: {what}", f"{left} and {right}", left is not None and left == right)
         for what, left, right in findings.reconciliation
     ]
+
+
+def react(config: Config, landing: Landing) -> None:
+    """Land what those do who were told in the first run; nothing where they have done it already."""
+    if (FOLDER / "truth" / TRUTH).exists():
+        console.out.print("Those who were told have reacted already; --fresh begins anew.")
+        return
+    lake = open_lakehouse(config, writes="demo")
+    with lake.writing("demo"):
+        assigned = lake.read(ASSIGNMENT).where(F.col("as_of_date") == F.lit(config.as_of))
+        treated = assigned.where("split_group = 'treatment'")
+        reactions = simulate_reactions(
+            treated,
+            current_links(lake.read(PERSON_LINK)),
+            Draws(landing.seed),
+            as_of=config.as_of,
+        )
+        place = FOLDER.absolute()
+        told = write_reactions(reactions, treated, place / "landing", place / "truth")
+    bought = max((row["extra_purchases"] for row in told), default=0)
+    console.out.print(
+        f"Of those who were told, some buy once more: {bought:,} of the largest list. Now everything runs again."
+    )
+
+
+def print_effects(config: Config) -> None:
+    """The true effect of each list beside what was measured. Of 100 intervals 95 hold the truth, not all."""
+    lake = open_lakehouse(config)
+    truth = json.loads((FOLDER / "truth" / TRUTH).read_text(encoding="utf-8"))
+    measured = lake.read(EFFECT).where(F.col("as_of_date") == F.lit(config.as_of))
+    found = {(row["audience_id"], row["effect"]): row for row in measured.collect()}
+    rows = []
+    for told in truth:
+        for effect in ("extra_purchases", "extra_revenue"):
+            row = found.get((told["audience_id"], effect))
+            if row is None or row["ci_low"] is None:
+                continue
+            holds = row["ci_low"] <= told[effect] <= row["ci_high"]
+            rows.append(
+                (
+                    told["audience_id"],
+                    effect.replace("_", " "),
+                    f"{told[effect]:,.0f}",
+                    f"{row['value']:,.0f}",
+                    f"{row['ci_low']:,.0f} to {row['ci_high']:,.0f}",
+                    "inside" if holds else "outside",
+                )
+            )
+    columns = ["list", "effect", "truth", "measured", "95 % interval", "the truth is"]
+    console.table("What acting brought", columns, rows, left=2)
 
 
 def print_promises(promises: list[Promise]) -> None:

@@ -7,6 +7,8 @@ from datetime import date
 
 from clvspark.activation import stage as activation
 from clvspark.audiences import stage as audiences
+from clvspark.audiences.decisions import stage as decisions
+from clvspark.audiences.moments import stage as moments
 from clvspark.catalogue import TABLES
 from clvspark.clv import stage as clv
 from clvspark.config import Config
@@ -15,9 +17,13 @@ from clvspark.identity import stage as identity
 from clvspark.lakehouse import Lakehouse, RunReport, build_session
 from clvspark.lakehouse.lake import Progress
 from clvspark.lakehouse.lock import refuse_if_locked
+from clvspark.measurement import offer_stage as offers
+from clvspark.measurement import response_stage as responses
 from clvspark.measurement import stage as measurement
+from clvspark.measurement.plan import HoldoutPlan
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
+from clvspark.valuation import frozen_valuation
 
 StageFunction = Callable[[Lakehouse, Config, date], RunReport]
 
@@ -30,11 +36,21 @@ STAGES: dict[str, StageFunction] = {
     "fit": lambda lake, config, as_of: clv.run_fit(lake, config.clv, as_of),
     "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
     "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),
+    "moments": lambda lake, config, as_of: moments.run(lake, config.decisions, as_of),
+    "learn": lambda lake, config, as_of: offers.run(lake, config.measurement, as_of),
+    "decide": lambda lake, config, as_of: decisions.run(lake, config.decisions, as_of),
     "activate": lambda lake, config, as_of: activation.run(lake, config.activation, as_of),
-    "responses": lambda lake, config, as_of: measurement.run_responses(
-        lake, config.measurement, as_of
+    "responses": lambda lake, config, as_of: responses.run(lake, config.measurement, as_of),
+    "measure": lambda lake, config, as_of: measurement.run_measure(
+        lake,
+        config.measurement,
+        as_of,
+        plan=HoldoutPlan(
+            config.activation.holdout.percent,
+            config.activation.percent_by_audience,
+        ),
+        valuation=frozen_valuation(config.clv),
     ),
-    "measure": lambda lake, config, as_of: measurement.run_measure(lake, config.measurement, as_of),
     "report": lambda lake, config, as_of: reporting.run(lake, config.reporting, as_of),
 }
 
@@ -56,6 +72,13 @@ def open_lakehouse(
 def name_command(names: Sequence[str]) -> str:
     """Command that runs these stages, as others are told who holds the lakehouse."""
     return " ".join(names) if len(names) < len(STAGES) else "run"
+
+
+def refuse_failures(reports: Iterable[RunReport]) -> None:
+    """DeliveryError where destinations failed while all else was done: for the exit status of a command."""
+    for report in reports:
+        if report.stage == activation.STAGE:
+            activation.refuse_failed_destinations(report)
 
 
 def run_stages(

@@ -29,7 +29,7 @@ from clvspark.lakehouse.files import is_folder, literal
 from clvspark.pipeline import run_stages
 from clvspark.sources.landing import resolve_landing
 
-STREAMED = ("ingest", "resolve", "history", "score", "audiences", "activate")
+STREAMED = ("ingest", "resolve", "history", "score", "audiences", "moments", "activate")
 # Between two drops others may write, a nightly `clvspark fit` for example.
 PATIENCE_SECONDS = 3600
 POLL_SECONDS = 1

@@ -9,7 +9,6 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,22 +48,21 @@ def run_clvspark(customers: DataFrame, name: str, out: Path) -> dict[str, Any]:
 
 def score_customers(customers: DataFrame, models: ValueModels) -> DataFrame:
     """What the stage `score` works out first of every person; without its intervals, which no peer gives."""
-    from clvspark.clv.intervals import in_chunks
+    from clvspark.clv.chunks import map_chunks
     from clvspark.clv.score import value_histories
 
-    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in in_chunks(batches):
-            found = value_histories(
+    def score(batch: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(
+            value_histories(
                 batch.assign(spend_days=batch["frequency"]),
                 models,
                 horizon=WEEKS,
                 annual_discount_rate=ANNUAL_DISCOUNT_RATE,
             )
-            yield pd.DataFrame({"customer_id": batch["customer_id"], **found})
+        )
 
     names = ("p_alive", "expected_purchases", "expected_spend", "residual_value")
-    schema = "customer_id string, " + ", ".join(f"{name} double" for name in names)
-    return customers.mapInPandas(score, schema)
+    return map_chunks(customers, score, names, key="customer_id")
 
 
 def main() -> None:

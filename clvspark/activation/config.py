@@ -1,4 +1,4 @@
-"""Configuration of activation: where lists go, and who is held out."""
+"""Configuration of activation: where lists go, what they may be used for, and who is held out."""
 
 from __future__ import annotations
 
@@ -8,34 +8,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from clvspark.activation.destinations.settings import AnyDestination, FileDestination
+from clvspark.activation.policies import LabelsConfig, Policy, core_policies, find_violations
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
-from clvspark.privacy.consent import Channel
 
+__all__ = ["ActivationConfig", "CampaignHoldout", "FileDestination", "HoldoutConfig"]
 
-class FileDestination(StrictModel):
-    """A folder that receives one file an audience and run."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    kind: Literal["file"] = "file"
-    format: Literal["csv", "jsonl"]
-    channel: Channel = Field(description="channel whose consent is needed")
-    identifier: Literal["email", "phone"]
-    hashed: bool = Field(
-        description="send SHA-256 of the normalised identifier instead of the identifier"
-    )
-    audiences: list[str] = Field(min_length=1)
-
-    @property
-    def address_column(self) -> str:
-        """Name of what it is told addresses as."""
-        return f"{self.identifier}_sha256" if self.hashed else self.identifier
-
-    @field_validator("audiences")
-    @classmethod
-    def _each_once(cls, audiences: list[str]) -> list[str]:
-        if twice := repeated(audiences):
-            raise ValueError(f"names {', '.join(twice)} more than once; name each audience once")
-        return audiences
+Stratum = Literal["clv_decile", "lifecycle_stage"]
 
 
 class HoldoutConfig(StrictModel):
@@ -45,14 +24,32 @@ class HoldoutConfig(StrictModel):
     salt: str = Field(
         "clvspark", min_length=1, description="changing it deals the groups anew for new persons"
     )
+    stratify_by: Stratum | None = Field(
+        None, description="hold the share in each stratum, not only over all"
+    )
+
+
+class CampaignHoldout(HoldoutConfig):
+    """The share of an audience that is not told about for this audience alone, beside the global holdout."""
+
+    audience: str = Field(min_length=1)
 
 
 class ActivationConfig(StrictModel):
-    """Destinations and holdout."""
+    """Destinations, policies and holdouts."""
 
     exports: str = Field(description="folder that the files are written to")
-    destinations: list[FileDestination] = Field(default_factory=list)
+    destinations: list[AnyDestination] = Field(default_factory=list)
     holdout: HoldoutConfig = HoldoutConfig()  # type: ignore[call-arg]
+    campaign_holdouts: list[CampaignHoldout] = Field(default_factory=list)
+    labels: LabelsConfig = LabelsConfig()
+    policies: list[Policy] = Field(default_factory=core_policies)
+
+    @property
+    def percent_by_audience(self) -> dict[str, float]:
+        """Of audiences with a holdout of their own, the share that either holdout keeps from being told."""
+        every = self.holdout.percent
+        return {c.audience: every + c.percent * (1 - every / 100) for c in self.campaign_holdouts}
 
     @field_validator("exports")
     @classmethod
@@ -65,3 +62,20 @@ class ActivationConfig(StrictModel):
     def _each_destination_once(self) -> Iterator[str]:
         for name in repeated(destination.id for destination in self.destinations):
             yield f"two destinations have the same id, {name}"
+
+    @check
+    def _each_campaign_once(self) -> Iterator[str]:
+        for name in repeated(campaign.audience for campaign in self.campaign_holdouts):
+            yield f"two campaign_holdouts are of the audience {name}"
+
+    @check
+    def _holdouts_of_audiences_that_are_told(self) -> Iterator[str]:
+        told = {name for destination in self.destinations for name in destination.audiences}
+        for campaign in self.campaign_holdouts:
+            if campaign.audience not in told:
+                yield f"campaign_holdouts: no destination is told of the audience {campaign.audience}"
+
+    @check
+    def _no_policy_is_violated(self) -> Iterator[str]:
+        for destination in self.destinations:
+            yield from find_violations(destination, self.labels, self.policies)

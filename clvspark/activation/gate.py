@@ -1,4 +1,4 @@
-"""Who may be sent where: consent, an address, and the holdout, in this order."""
+"""Who may be sent where: consent, an address, suppression and the holdout, in this order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.config import FileDestination
+from clvspark.activation.destinations.settings import Destination
 from clvspark.activation.tables import ASSIGNMENT
-from clvspark.privacy.consent import CHANNELS
+from clvspark.privacy.consent import MARKETING
 from clvspark.privacy.identifiers import address_key
+
+
+def purpose_suffix(purpose: str) -> str:
+    """What a column about a purpose ends in; marketing is the rule and needs no word."""
+    return "" if purpose == MARKETING else f"_{purpose}"
 
 
 def join_addresses(
@@ -23,42 +28,54 @@ def join_addresses(
     """
     verdicts = allowed.join(held, on="entry", how="full_outer").select(
         F.col("entry").alias("_entry"),
-        *(F.col(f"consent_{name}").alias(f"{identifier}_consent_{name}") for name in CHANNELS),
-        F.col("held").alias(f"{identifier}_held"),
+        *(
+            F.col(name).alias(f"{identifier}_{name}")
+            for name in (*allowed.columns, "held")
+            if name != "entry"
+        ),
     )
     address = address_key(identifier, F.col(identifier)).alias("_entry")
     return contacts.select("*", address).join(verdicts, on="_entry", how="left").drop("_entry")
 
 
-def judge_members(
-    members: DataFrame, contacts: DataFrame, destination: FileDestination
-) -> DataFrame:
-    """Verdict on every member of the destination's audiences.
+def judge_members(members: DataFrame, contacts: DataFrame, destination: Destination) -> DataFrame:
+    """Verdict on every member of the destination's lists.
 
-    In: ``audience_id, person_id`` of the members; contacts: one row a person with email, phone, split_group,
-    ``consent_<channel>`` and what `join_addresses` adds. Consent is that of the person and of everybody who shares
-    the address. Who is held out, or has an address, whichever, of somebody who is, is held out everywhere: told by one
-    destination and not by another, they would belong to no group. Out: the members with ``verdict`` (eligible,
-    without_consent, without_identifier or held_out) and ``address``, the identifier as the destination wants it named.
+    In: ``audience_id, person_id, channel`` of the members, of whom those of another channel are told elsewhere;
+    contacts: one row a person with email, phone, split_group,
+    ``consent_<channel>``, what `join_addresses` adds, and ``<identifier>_suppressed`` where there are suppressions.
+    Consent is that of the person and of everybody who shares the address, to each of the destination's purposes. Who is
+    held out, or has an address, whichever, of somebody who is, is held out everywhere: told by one destination and not
+    by another, they would belong to no group. Out: the members with ``verdict`` (eligible, without_consent,
+    without_identifier, suppressed or held_out) and ``address``, the identifier as the destination wants it named.
     """
-    joined = members.where(F.col("audience_id").isin(*destination.audiences)).join(
-        contacts, on="person_id", how="left"
-    )
-    channel, identifier = destination.channel, destination.identifier
-    address, no = F.col(identifier), F.lit(False)
-    consenting = F.coalesce(F.col(f"consent_{channel}"), no)
-    allowed = address.isNull() | F.coalesce(F.col(f"{identifier}_consent_{channel}"), no)
+    here = F.coalesce("channel", F.lit(destination.channel)) == destination.channel
+    listed = members.where(F.col("audience_id").isin(*destination.audiences) & here)
+    joined = listed.join(contacts, on="person_id", how="left")
+    identifier, no = destination.identifier, F.lit(False)
+    address = F.col(identifier)
+    may = reduce(Column.__and__, (_may_use(destination, p) for p in destination.purposes))
     known = [F.coalesce(F.col(name), no) for name in contacts.columns if name.endswith("_held")]
     held = reduce(Column.__or__, known, F.col("split_group") == "holdout")
+    mark = f"{identifier}_suppressed"
+    suppressed = F.coalesce(F.col(mark), no) if mark in contacts.columns else no
     verdict = (
-        F.when(~(consenting & allowed), "without_consent")
+        F.when(~may, "without_consent")
         .when(address.isNull(), "without_identifier")
+        .when(suppressed, "suppressed")
         .when(held, "held_out")
         .otherwise("eligible")
     )
     return joined.select(
         "audience_id", "person_id", verdict.alias("verdict"), address.alias("address")
     )
+
+
+def _may_use(destination: Destination, purpose: str) -> Column:
+    """Whether a member, and everybody who shares the address, has consented to one purpose."""
+    name, no = f"consent_{destination.channel}{purpose_suffix(purpose)}", F.lit(False)
+    shared = F.coalesce(F.col(f"{destination.identifier}_{name}"), no)
+    return F.coalesce(F.col(name), no) & (F.col(destination.identifier).isNull() | shared)
 
 
 def assign_members(judged: DataFrame, assigned: DataFrame, *, as_of: date) -> DataFrame:

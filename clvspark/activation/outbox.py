@@ -24,7 +24,7 @@ def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -
     """
     counted = _of_persons(outbox).groupBy(*_LIST).agg(F.max("sequence").alias("_sequence"))
     wanted = eligible.select(*_LIST, F.col("address").alias("_wanted"))
-    both = wanted.join(_last_instructions(outbox), on=_LIST, how="full_outer")
+    both = wanted.join(last_instructions(outbox), on=_LIST, how="full_outer")
     told = F.when(F.col("_last.operation") == "add", F.col("_last.address"))
     changes = both.join(counted, on=_LIST, how="left").select(
         *_LIST, "_sequence", F.posexplode(_list_changes(told, F.col("_wanted"))).alias("_n", "_do")
@@ -41,13 +41,22 @@ def write_instructions(outbox: DataFrame, eligible: DataFrame, *, as_of: date) -
         F.lit(None).cast("int").alias("batch"),
         F.lit(None).cast("string").alias("entry_operation"),
         "_do.address",
+        F.lit(0).alias("attempts"),
+        F.lit(None).cast("string").alias("line_id"),
     ).select(*OUTBOX.names)
 
 
 def list_held(outbox: DataFrame) -> DataFrame:
-    """``destination_id, audience_id, address`` of everyone whose last instruction is an add."""
-    on = _last_instructions(outbox).where("_last.operation = 'add'")
-    return on.select("destination_id", "audience_id", "_last.address")
+    """``destination_id, audience_id, person_id, address, outbox_id, status`` of the last instructions that are adds."""
+    last = last_instructions(outbox, "outbox_id", "status")
+    on = last.where("_last.operation = 'add'")
+    return on.select(*_LIST, "_last.address", "_last.outbox_id", "_last.status")
+
+
+def last_instructions(outbox: DataFrame, *also: str) -> DataFrame:
+    """The last instruction of each person and list that was not cancelled, as ``_last``: operation, address, `also`."""
+    last = F.max_by(F.struct("operation", "address", *also), "sequence").alias("_last")
+    return _of_persons(outbox).where("status <> 'cancelled'").groupBy(*_LIST).agg(last)
 
 
 def _list_changes(told: Column, wanted: Column) -> Column:
@@ -66,9 +75,3 @@ def _list_changes(told: Column, wanted: Column) -> Column:
 def _of_persons(outbox: DataFrame) -> DataFrame:
     """Instructions about persons; removals that an erasure left are about nobody any more."""
     return outbox.where("person_id IS NOT NULL")
-
-
-def _last_instructions(outbox: DataFrame) -> DataFrame:
-    """The last instruction of each person and list that was not cancelled, as ``_last``."""
-    last = F.max_by(F.struct("operation", "address"), "sequence").alias("_last")
-    return _of_persons(outbox).where("status <> 'cancelled'").groupBy(*_LIST).agg(last)

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
-from clvspark.audiences.rules import AudienceDefinition
+from clvspark.audiences.rules import AudienceDefinition, Condition, Decile
+from clvspark.audiences.rules.standing import PREDICTED
 from clvspark.lakehouse.strict_model import StrictModel, Unknown, check, repeated
+
+PastMetric = Literal["revenue", "margin", "orders"]
+
+
+class DecilesConfig(StrictModel):
+    """What persons are ranked by, beside their predicted value and what rules ask for."""
+
+    metrics: list[PastMetric] = Field(default_factory=lambda: list(get_args(PastMetric)))
+    channels: list[str] = Field([], description="in which they are ranked apart as well")
+    categories: list[str] = Field([], description="of products, in which they are ranked as well")
 
 
 class AudiencesConfig(StrictModel):
     """The audiences to evaluate."""
 
+    deciles: DecilesConfig = DecilesConfig()  # type: ignore[call-arg]
     definitions: list[AudienceDefinition] = Field(default_factory=list)
 
     @check
@@ -60,6 +72,26 @@ class AudiencesConfig(StrictModel):
             for d in self.definitions
             if (d.id, d.version) in known and not d.has_rule_of(known[d.id, d.version])
         ]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """Every condition of all rules."""
+        return [condition for d in self.definitions for condition in d.conditions]
+
+    @property
+    def ranked(self) -> DecilesConfig:
+        """What is ranked: as configured, and as rules ask for it."""
+        asked = [c for c in self.conditions if isinstance(c, Decile)]
+        metrics = {c.metric.split("_")[0] for c in asked if c.metric not in PREDICTED}
+        scopes = {
+            name: sorted(
+                {*getattr(self.deciles, name), *(s for c in asked if (s := getattr(c, one)))}
+            )
+            for name, one in (("channels", "channel"), ("categories", "category"))
+        }
+        return DecilesConfig.model_validate(
+            {"metrics": sorted({*self.deciles.metrics, *metrics}), **scopes}
+        )
 
     @property
     def in_order(self) -> list[AudienceDefinition]:

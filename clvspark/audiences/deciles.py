@@ -9,31 +9,90 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from clvspark.audiences.tables import DECILE
+from clvspark.audiences.tables import DECILE, EXPECTED_DECILE, PERSON_DECILE
 
 LOOK_BACK_MONTHS = (1, 3, 6, 9, 12)
+# What is summed, by metric.
+AMOUNTS = {"revenue": "net_revenue", "margin": "margin", "orders": "orders"}
 _BUCKETS = 64
 
 
 def sum_look_backs(
-    days: DataFrame, *, as_of: date, months: Sequence[int] = LOOK_BACK_MONTHS
+    days: DataFrame,
+    *,
+    as_of: date,
+    months: Sequence[int] = LOOK_BACK_MONTHS,
+    metrics: Sequence[str] = ("revenue",),
 ) -> DataFrame:
-    """Net revenue of each person in each window ``[as_of - N months, as_of)`` and over all time.
+    """Sums of each person in each window ``[as_of - N months, as_of)`` and over all time.
 
-    In: history.person_day. Out: ``person_id, metric, value``; only positive values, so that people who did not
-    buy are not spread over the lower deciles at random.
+    In: history.person_day, or rows of `list_scoped_days`; which of `AMOUNTS` to sum. Out: ``person_id, metric,
+    value``; only positive values, so that people who did not buy are not spread over the lower deciles at random.
     """
     past = days.where(F.col("day") < F.lit(as_of))
     end = F.lit(as_of)
-    windows = {f"revenue_month_{n}": F.col("day") >= F.add_months(end, -n) for n in months}
-    windows["revenue_all"] = F.lit(True)
-    sums = past.groupBy("person_id").agg(
+    windows = {f"month_{n}": F.col("day") >= F.add_months(end, -n) for n in months}
+    windows["all"] = F.lit(True)
+    scope = [name for name in ("scope",) if name in days.columns]
+    sums = past.groupBy("person_id", *scope).agg(
         *(
-            F.sum(F.when(inside, F.col("net_revenue"))).cast("double").alias(name)
+            F.sum(F.when(inside, F.col(AMOUNTS[metric]))).cast("double").alias(f"{metric}_{name}")
+            for metric in metrics
             for name, inside in windows.items()
         )
     )
-    return sums.unpivot("person_id", list(windows), "metric", "value").where("value > 0")
+    names = [f"{metric}_{name}" for metric in metrics for name in windows]
+    ids: list[Column | str] = ["person_id", *scope]
+    long = sums.unpivot(ids, list(names), "metric", "value").where("value > 0")
+    if not scope:
+        return long
+    scoped = F.concat_ws(" ", "metric", "scope").alias("metric")
+    return long.select("person_id", scoped, "value")
+
+
+def list_scoped_days(
+    orders: DataFrame,
+    events: DataFrame,
+    products: DataFrame,
+    *,
+    channels: Sequence[str],
+    categories: Sequence[str],
+) -> DataFrame:
+    """What persons bought in single channels and categories, as ``person_id, day, scope`` and `AMOUNTS`.
+
+    In: history.order; sources.event; sources.product. Of a category the lines count as they were ordered, less
+    refunds; a cancelled order counts nowhere. The margin of a category is not known (NULL).
+    """
+    known = orders.where("person_id IS NOT NULL AND coalesce(status, '') <> 'cancelled'")
+    is_purchase = F.col("is_purchase").cast("int")
+    by_channel = known.where(F.col("channel").isin(*channels)).select(
+        "person_id",
+        F.to_date("ordered_at").alias("day"),
+        F.concat(F.lit("channel="), "channel").alias("scope"),
+        "net_revenue",
+        "margin",
+        is_purchase.alias("orders"),
+    )
+    if not categories:
+        return by_channel
+    owners = known.groupBy("order_id").agg(F.min("person_id").alias("person_id"))
+    wanted = products.where(F.col("category").isin(*categories)).select("product_id", "category")
+    lines = events.where("event_type IN ('order', 'refund')").join(
+        F.broadcast(wanted), on="product_id"
+    )
+    day = F.to_date("occurred_at").alias("day")
+    sums = lines.groupBy("order_id", "event_type", day, "category").agg(
+        F.sum("net_revenue").alias("net_revenue")
+    )
+    by_category = sums.join(owners, on="order_id").select(
+        "person_id",
+        "day",
+        F.concat(F.lit("category="), "category").alias("scope"),
+        "net_revenue",
+        F.lit(None).cast("decimal(18,2)").alias("margin"),
+        (F.col("event_type") == "order").cast("int").alias("orders"),
+    )
+    return by_channel.unionByName(by_category)
 
 
 def list_values(
@@ -78,6 +137,64 @@ def rank_deciles(values: DataFrame, *, as_of: date) -> DataFrame:
         "rank",
         ntile("rank", "_total").alias("decile"),
     ).select(*DECILE.names)
+
+
+def tabulate_deciles(ranked: DataFrame, persons: DataFrame, *, as_of: date) -> DataFrame:
+    """Deciles of every person side by side, as audiences.person_decile; NULL of who had no activity.
+
+    In: audiences.decile of the date; identity.person. One row a person and metric; a metric within a channel or a
+    category is one of its own.
+    """
+    look_backs = [*(f"month_{n}" for n in LOOK_BACK_MONTHS), "all"]
+    pattern = r"^(revenue|margin|orders)_(month_\d+|all)( .*)?$"
+    window = F.regexp_extract("metric", pattern, 2).alias("_window")
+    name = F.concat(*(F.regexp_extract("metric", pattern, n) for n in (1, 3))).alias("metric")
+    past = ranked.where(F.col("metric").rlike(pattern))
+    named = past.select("person_id", name, window, "value", "decile")
+    wide = named.groupBy("person_id", "metric").agg(
+        *(
+            F.max(F.when(F.col("_window") == w, F.col(column))).alias(f"{column}_{w}")
+            for column in ("value", "decile")
+            for w in look_backs
+        )
+    )
+    every = persons.select("person_id").crossJoin(F.broadcast(wide.select("metric").distinct()))
+    joined = every.join(wide, on=["person_id", "metric"], how="left")
+    zero = {f"value_{w}": F.coalesce(f"value_{w}", F.lit(0.0)) for w in look_backs}
+    return joined.withColumns({**zero, "as_of_date": F.lit(as_of)}).select(*PERSON_DECILE.names)
+
+
+def expect_deciles(ranked: DataFrame, values: DataFrame, *, as_of: date) -> DataFrame:
+    """Between which deciles a person will be by what is expected of them, as audiences.expected_decile.
+
+    In: audiences.decile and clv.customer_value of the date. The bounds of the deciles are the least residual values in
+    them; where the ends of the person's interval of the outcome fall tells the deciles, a central interval of 80 %
+    that takes the others as expected. The probability of the top decile is that of clv.customer_value.
+    """
+    rated = ranked.where("metric = 'residual_value'")
+    least = [
+        F.min(F.when(F.col("decile") == tenth, F.col("value"))).alias(f"_least_{tenth}")
+        for tenth in range(1, 10)
+    ]
+    cuts = rated.agg(*least)
+    both = values.join(rated.select("person_id", "decile"), on="person_id").crossJoin(
+        F.broadcast(cuts)
+    )
+
+    def decile_at(value: str) -> Column:
+        below = [(F.col(value) < F.col(f"_least_{tenth}")).cast("int") for tenth in range(1, 10)]
+        return (F.lit(1) + reduce(Column.__add__, (F.coalesce(b, F.lit(0)) for b in below))).cast(
+            "int"
+        )
+
+    ends = {
+        name: F.when(F.col(value).isNotNull(), decile_at(value))
+        for name, value in {
+            "decile_best": "outcome_value_high",
+            "decile_worst": "outcome_value_low",
+        }.items()
+    }
+    return both.withColumns({**ends, "as_of_date": F.lit(as_of)}).select(*EXPECTED_DECILE.names)
 
 
 def ntile(rank: str, total: str, tiles: int = 10) -> Column:

@@ -1,88 +1,93 @@
-"""Rules become columns of Spark, profiles become memberships. Rules are compiled from their parsed types only."""
+"""Profiles become memberships."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
-from typing import Any
+from collections.abc import Collection, Sequence
+from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.audiences import rules
-from clvspark.audiences.profile import event_column
-from clvspark.audiences.rules import AudienceDefinition, Condition, Leaf, Rule
+from clvspark.audiences.compile.conditions import (
+    compile_audience,
+    group_column,
+    midnight,
+    was_member,
+)
+from clvspark.audiences.compile.names import member_column
+from clvspark.audiences.rules import AudienceDefinition, Similar
+from clvspark.audiences.similar import mark_similar
+from clvspark.lakehouse.elements import known_elements
 
 
-def evaluate_audiences(profiles: DataFrame, definitions: Sequence[AudienceDefinition]) -> DataFrame:
+def evaluate_audiences(
+    profiles: DataFrame,
+    definitions: Sequence[AudienceDefinition],
+    *,
+    as_of: date,
+    resting: Collection[str] = (),
+) -> DataFrame:
     """Members of each audience.
 
-    In: `build_profiles`; definitions in an order in which each follows those it builds on. Out:
-    ``audience_id, version, person_id``, one row a member.
+    In: `build_profiles`; definitions in an order in which each follows those it builds on; the ids of those whose
+    turn it is not, whose members stay. Out: ``audience_id, version, person_id``, one row a member.
     """
+    marked = mark_members(profiles, definitions, as_of=as_of, resting=resting)
+    return list_members(marked, definitions)
+
+
+def mark_members(
+    profiles: DataFrame,
+    definitions: Sequence[AudienceDefinition],
+    *,
+    as_of: date,
+    resting: Collection[str] = (),
+) -> DataFrame:
+    """Profiles with a boolean column for each audience, by `member_column`.
+
+    Audiences that build on none of the others are one step, those that build on these the next one: the plan is as
+    deep as audiences are nested, not as many as there are. Who is similar to an audience is learnt once its members are
+    known, which runs Spark jobs.
+    """
+    for level in list_levels(definitions):
+        asked = [c for d in level if d.id not in resting for c in d.conditions]
+        for rule in {group_column(c): c for c in asked if isinstance(c, Similar)}.values():
+            profiles = mark_similar(profiles, rule)
+        columns: dict[str, Column] = {
+            member_column(d.id): was_member(d.id)
+            if d.id in resting
+            else compile_audience(d, end=midnight(as_of))
+            for d in level
+        }
+        profiles = profiles.withColumns(columns)
+    return profiles
+
+
+def list_levels(definitions: Sequence[AudienceDefinition]) -> list[list[AudienceDefinition]]:
+    """Definitions by how deep they are nested, in an order in which each follows those it builds on."""
+    depth: dict[str, int] = {}
     for definition in definitions:
-        profiles = profiles.withColumn(_member_column(definition.id), compile_audience(definition))
-    entries = [
-        F.when(
-            F.col(_member_column(d.id)),
-            F.struct(F.lit(d.id).alias("audience_id"), F.lit(d.version).alias("version")),
-        )
-        for d in definitions
+        below = [depth[name] for name in definition.references if name in depth]
+        depth[definition.id] = max(below, default=-1) + 1
+    levels: list[list[AudienceDefinition]] = [
+        [] for _ in range(max(depth.values(), default=-1) + 1)
     ]
-    members = profiles.select(
-        "person_id", F.explode(F.array_compact(F.array(*entries))).alias("_in")
+    for definition in definitions:
+        levels[depth[definition.id]].append(definition)
+    return levels
+
+
+def list_members(marked: DataFrame, definitions: Sequence[AudienceDefinition]) -> DataFrame:
+    """``audience_id, version, person_id`` of all members, by one explosion. In: rows of `mark_members`."""
+    numbers = [
+        F.when(F.col(member_column(d.id)), F.lit(n)) for n, d in enumerate(definitions, start=1)
+    ]
+    inside = known_elements(F.array(F.lit(None).cast("int"), *numbers), "int")
+    members = marked.select("person_id", F.explode(inside).alias("_number"))
+    ids = F.array(*(F.lit(d.id) for d in definitions)).cast("array<string>")
+    versions = F.array(*(F.lit(d.version) for d in definitions)).cast("array<int>")
+    return members.select(
+        F.element_at(ids, F.col("_number")).alias("audience_id"),
+        F.element_at(versions, F.col("_number")).alias("version"),
+        "person_id",
     )
-    return members.select("_in.audience_id", "_in.version", "person_id")
-
-
-def compile_audience(definition: AudienceDefinition) -> Column:
-    """Boolean column over the profile: included, or a member who stays, and not excluded; never NULL."""
-    member = compile_rule(definition.include)
-    if definition.stay:
-        was = F.coalesce(F.array_contains("member_of", definition.id), F.lit(False))
-        member |= was & compile_rule(definition.stay)
-    return member & ~compile_rule(definition.exclude) if definition.exclude else member
-
-
-def compile_rule(rule: Rule) -> Column:
-    """Boolean column of one rule; what is unknown does not hold."""
-    if isinstance(rule, Leaf):
-        return F.coalesce(_COMPILERS[type(rule.condition)](rule.condition), F.lit(False))
-    members = [compile_rule(member) for member in rule.members]
-    if rule.all:
-        return reduce(Column.__and__, members)
-    either = reduce(Column.__or__, members)
-    return ~either if rule.none else either
-
-
-def _member_column(audience_id: str) -> str:
-    return f"in_{audience_id}"
-
-
-def _between(value: Column, low: float | None, high: float | None) -> Column:
-    bounds = [value >= low] if low is not None else []
-    bounds += [value <= high] if high is not None else []
-    return reduce(Column.__and__, bounds)
-
-
-def _decile(rule: rules.Decile) -> Column:
-    return _between(F.element_at("deciles", F.lit(rule.metric)), rule.at_least, rule.at_most)
-
-
-def _survey(rule: rules.Survey) -> Column:
-    scored = _between(F.col("survey_score"), rule.score_at_least, rule.score_at_most)
-    return scored & (F.col("survey_days_ago") <= rule.within_days) if rule.within_days else scored
-
-
-_COMPILERS: dict[type[Condition], Callable[[Any], Column]] = {
-    rules.Decile: _decile,
-    rules.Value: lambda rule: _between(F.col(rule.name), rule.at_least, rule.at_most),
-    rules.Stage: lambda rule: F.col("lifecycle_stage").isin(*rule.any_of),
-    rules.Consent: lambda rule: F.col(f"consent_{rule.channel}"),
-    rules.Survey: _survey,
-    rules.Event: lambda rule: _between(F.col(event_column(rule)), rule.at_least, rule.at_most),
-    rules.AttributeIs: lambda rule: (
-        F.col(rule.name).cast("string").isin(*(str(value) for value in rule.any_of))
-    ),
-    rules.InAudience: lambda rule: F.col(_member_column(rule.id)),
-}

@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.audiences.tables import ESTIMATE, MEMBERSHIP, MEMBERSHIP_EVENT
+from clvspark.audiences.tables import MEMBERSHIP, MEMBERSHIP_EVENT
 
 _KEY = ["audience_id", "person_id"]
 
@@ -61,39 +61,3 @@ def list_transitions(before: DataFrame, after: DataFrame, *, as_of: date) -> Dat
         F.lit(as_of).alias("happened_on"),
         "version",
     ).select(*MEMBERSHIP_EVENT.names)
-
-
-def estimate_audiences(
-    audiences: DataFrame,
-    members: DataFrame,
-    profiles: DataFrame,
-    transitions: DataFrame,
-    *,
-    as_of: date,
-) -> DataFrame:
-    """Size, value and e-mail reach of every audience, as audiences.estimate; an empty one has size 0.
-
-    In: ``audience_id`` of every audience; members; profiles; today's transitions.
-    """
-    known = profiles.select("person_id", "clv", "reach_email")
-    sizes = (
-        members.join(known, on="person_id")
-        .groupBy("audience_id")
-        .agg(
-            F.count(F.lit(1)).alias("profiles_matched"),
-            F.count_if("reach_email").alias("contactable_email"),
-            F.sum("clv").alias("clv"),
-        )
-    )
-    moves = transitions.groupBy("audience_id").agg(
-        F.count_if(F.col("transition") == "enter").alias("entered"),
-        F.count_if(F.col("transition") == "exit").alias("exited"),
-    )
-    read = F.broadcast(profiles.agg(F.count(F.lit(1)).alias("profiles_read")))
-    both = audiences.join(sizes, on="audience_id", how="left").join(
-        moves, on="audience_id", how="left"
-    )
-    counted = both.crossJoin(read).fillna(
-        0, subset=["profiles_matched", "contactable_email", "clv", "entered", "exited"]
-    )
-    return counted.withColumn("as_of_date", F.lit(as_of)).select(*ESTIMATE.names)

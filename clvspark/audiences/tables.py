@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from clvspark.identity.tables import resolve_aliases
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.table import Column, Table
+from clvspark.privacy.consent import CHANNELS
 
 _PERSON = Column("person_id", "string", key=True, references="identity.person")
 _AS_OF = Column("as_of_date", "date", key=True)
@@ -20,7 +21,8 @@ DECILE = Table(
         Column(
             "metric",
             "string",
-            "revenue_month_1/3/6/9/12, revenue_all, clv or residual_value",
+            "revenue, margin or orders, of month_1/3/6/9/12 or all, clv, residual_value; behind a blank channel= or "
+            "category=, where it is of one",
             key=True,
         ),
         _AS_OF,
@@ -31,6 +33,55 @@ DECILE = Table(
     cluster_by=("person_id",),
     change_feed=True,
 )
+_LOOK_BACKS = ("month_1", "month_3", "month_6", "month_9", "month_12", "all")
+PERSON_DECILE = Table(
+    "audiences.person_decile",
+    "All deciles of a person by a past metric; every person is there, NULL is the decile of who had no activity.",
+    (
+        _PERSON,
+        Column(
+            "metric",
+            "string",
+            "revenue, margin or orders; behind a blank channel= or category=, where it is of one",
+            key=True,
+        ),
+        _AS_OF,
+        *(
+            Column(f"value_{w}", "double", "0: no activity", unit="of the metric")
+            for w in _LOOK_BACKS
+        ),
+        *(
+            Column(f"decile_{w}", "int", "1 is the best", check=f"decile_{w} BETWEEN 1 AND 10")
+            for w in _LOOK_BACKS
+        ),
+    ),
+    cluster_by=("person_id",),
+)
+EXPECTED_DECILE = Table(
+    "audiences.expected_decile",
+    "Where a person will be among all by what they bring within the horizon, and how sure that is.",
+    (
+        _PERSON,
+        _AS_OF,
+        Column(
+            "decile", "int", "by residual_value", required=True, check="decile BETWEEN 1 AND 10"
+        ),
+        Column(
+            "decile_best",
+            "int",
+            "at the upper end of 80 % of the outcome; NULL where the model cannot say",
+            check="decile_best BETWEEN 1 AND 10",
+        ),
+        Column("decile_worst", "int", "at the lower end", check="decile_worst BETWEEN 1 AND 10"),
+        Column(
+            "p_top_decile",
+            "double",
+            "probability to be of the tenth that brings most",
+            check="p_top_decile BETWEEN 0 AND 1",
+        ),
+    ),
+    cluster_by=("person_id",),
+)
 DEFINITION = Table(
     "audiences.definition",
     "Each version of each audience's rule.",
@@ -40,8 +91,59 @@ DEFINITION = Table(
         Column("name", "string", required=True),
         Column("description", "string"),
         Column("owner", "string"),
-        Column("rule", "string", "JSON of the rule", required=True),
+        Column("rule", "string", "JSON of the definition", required=True),
+        Column("labels", "array<string>"),
+        Column("schedule", "string", allowed=("every_run", "weekly", "monthly")),
+        Column("evaluation", "string", allowed=("batch", "stream")),
+        Column(
+            "builds_on", "array<string>", "ids of the audiences that its rule names, in their order"
+        ),
+        Column(
+            "batch_reasons", "array<string>", "why a stream cannot evaluate it; empty where it can"
+        ),
     ),
+)
+STATE = Table(
+    "audiences.state",
+    "What the last evaluation knew of a person beside their events; whom it no longer fits is evaluated again.",
+    (
+        Column("person_id", "string", key=True, references="identity.person"),
+        Column("state_hash", "bigint", "of everything that rules ask for", required=True),
+        Column("clv", "double", unit="lakehouse currency"),
+        *(
+            Column(f"reach_{channel}", "boolean", "may be contacted there", required=True)
+            for channel in CHANNELS
+        ),
+    ),
+    deletion_vectors=True,
+)
+OVERLAP = Table(
+    "audiences.overlap",
+    "How many persons two audiences share on a date; pairs that share nobody are not there.",
+    (
+        Column("audience_id", "string", "the one before the other by letter", key=True),
+        Column("other_id", "string", key=True, references="audiences.definition"),
+        _AS_OF,
+        Column("persons", "bigint", "in both", required=True, check="persons >= 1"),
+        Column("jaccard", "double", "in both / in any of them", check="jaccard BETWEEN 0 AND 1"),
+    ),
+)
+SAVED = Table(
+    "audiences.saved",
+    "A list of persons that somebody has saved from a query.",
+    (
+        Column("audience_id", "string", key=True),
+        Column("name", "string", required=True),
+        Column("description", "string"),
+        Column("owner", "string"),
+        Column("saved_at", "timestamp", required=True),
+        Column("persons", "bigint", required=True, check="persons >= 0"),
+    ),
+)
+SAVED_MEMBER = Table(
+    "audiences.saved_member",
+    "Who is on a saved list.",
+    (Column("audience_id", "string", key=True, references="audiences.saved"), _PERSON),
 )
 MEMBERSHIP = Table(
     "audiences.membership",
@@ -61,6 +163,7 @@ MEMBERSHIP = Table(
         Column("exited_on", "date", "as_of date of the exit; NULL while realized"),
     ),
     change_feed=True,
+    deletion_vectors=True,
 )
 MEMBERSHIP_EVENT = Table(
     "audiences.membership_event",
@@ -91,6 +194,10 @@ ESTIMATE = Table(
         Column("clv", "double", "sum over the members", unit="lakehouse currency"),
         Column("entered", "bigint"),
         Column("exited", "bigint"),
+        Column("contactable_push", "bigint", "members who consent"),
+        Column("contactable_sms", "bigint", "as contactable_email, of a phone number"),
+        Column("version", "int", "of the definition; NULL: it is defined no more"),
+        Column("evaluated_on", "date", "when it was its turn last"),
     ),
 )
 
@@ -152,4 +259,16 @@ def later_evaluation(estimates: DataFrame, day: date) -> date | None:
     return found
 
 
-TABLES = (DECILE, DEFINITION, MEMBERSHIP, MEMBERSHIP_EVENT, ESTIMATE)
+# Written by the stage; lists are saved by people.
+EVALUATED = (
+    DECILE,
+    PERSON_DECILE,
+    EXPECTED_DECILE,
+    DEFINITION,
+    MEMBERSHIP,
+    MEMBERSHIP_EVENT,
+    ESTIMATE,
+    OVERLAP,
+    STATE,
+)
+TABLES = (*EVALUATED, SAVED, SAVED_MEMBER)

@@ -33,8 +33,10 @@ HELP = {
     "history": "Events and persons -> orders, days and purchase summaries (history.*).",
     "fit": "Backtest and fit the CLV models (clv.model, clv.backtest).",
     "score": "Value every person (clv.customer_value).",
-    "audiences": "Rank deciles and evaluate audience rules (audiences.*).",
-    "activate": "Consent gate, holdout, outbox, files at the destinations (activation.*).",
+    "moments": "Begin, advance and end journeys; send the steps that are due (audiences.journey, .journey_step).",
+    "learn": "Sum what came of decisions whose window is over (measurement.offer_outcome).",
+    "decide": "Decide what each person is offered, and why (audiences.decision).",
+    "activate": "Consent gate, holdout, outbox, deliveries to the destinations (activation.*).",
     "responses": "Join responses to audiences and deciles (measurement.response).",
     "measure": "Treatment against holdout (measurement.experiment, measurement.incremental_value).",
     "report": "Refresh the star schema and the HTML page (reporting.*).",
@@ -63,6 +65,7 @@ def run(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None, force: Force = 
         "out and whether it is what the demo promises.",
         "clvspark demo",
         "clvspark demo --fresh --seed 7 --customers 1000",
+        "clvspark demo --respond",
     ),
 )
 def demo(
@@ -74,13 +77,29 @@ def demo(
         typer.Option(min=1, help="only the first N of the 23,570 customers; else all"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="throw the last demo away first")] = False,
+    respond: Annotated[
+        bool,
+        typer.Option(
+            "--respond",
+            help="then let those who were told buy more, by a known effect, run again, and compare",
+        ),
+    ] = False,
+    postgres: Annotated[
+        bool,
+        typer.Option(
+            "--postgres",
+            help="keep lists in a PostgreSQL as well, by the connection string in CLVSPARK_POSTGRES",
+        ),
+    ] = False,
 ) -> None:
     """Prepare the landing files, run all stages, hold the results against the promises."""
     from clvspark import demo as demonstration
     from clvspark.config import read_config, shipped_config
     from clvspark.lakehouse import build_session
+    from clvspark.pipeline import STAGES
 
-    config = read_config(shipped_config("demo.yaml"))
+    kind = "demo_postgres" if postgres else "demo_loop" if respond else "demo"
+    config = read_config(shipped_config(f"{kind}.yaml"))
     with console.progress() as show:
         landing = demonstration.prepare(
             demonstration.FOLDER,
@@ -94,6 +113,10 @@ def demo(
     console.out.print(f"{demonstration.FOLDER}/landing: {landing}")
     findings = _run_and_summarise(config, None, force=False)
     demonstration.print_promises(demonstration.judge(findings, landing))
+    if respond:
+        demonstration.react(config, landing)
+        execute(config, list(STAGES), None, force=False)
+        demonstration.print_effects(config)
 
 
 def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> Findings:
@@ -101,7 +124,7 @@ def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> F
     from clvspark.pipeline import STAGES, open_lakehouse
     from clvspark.summary import print_summary
 
-    reports = _execute(config, list(STAGES), as_of, force)
+    reports = execute(config, list(STAGES), as_of, force)
     day = as_of.date() if as_of else config.as_of
     lake = open_lakehouse(config)
     findings = find(lake, config, day)
@@ -109,11 +132,11 @@ def _run_and_summarise(config: Config, as_of: datetime | None, force: bool) -> F
     return findings
 
 
-def _execute(
+def execute(
     config: Config, names: Sequence[str], as_of: datetime | None, force: bool
 ) -> list[RunReport]:
     """Run stages with progress, one printed line each."""
-    from clvspark.pipeline import name_command, open_lakehouse, run_stages
+    from clvspark.pipeline import name_command, open_lakehouse, refuse_failures, run_stages
 
     day = as_of.date() if as_of else config.as_of
     reports = []
@@ -122,6 +145,7 @@ def _execute(
         for report in run_stages(lake, config, names, as_of=day, force=force):
             console.print_report(report)
             reports.append(report)
+    refuse_failures(reports)
     return reports
 
 
@@ -186,7 +210,7 @@ def _stage_command(name: str) -> Callable[..., None]:
     ) -> None:
         from clvspark.config import read_config
 
-        _execute(read_config(config), [name], as_of, force)
+        execute(read_config(config), [name], as_of, force)
 
     return command
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -33,7 +33,6 @@ BOUNDS = (
 
 _CENT = 0.01
 _SAMPLE = 20_000
-_CHUNK = 100_000
 _HISTORY = ["frequency", "recency", "T", SPEND_DAYS, "monetary_value"]
 Uncertainty = ValueUncertainty | UncertaintyByLabel
 
@@ -130,15 +129,3 @@ def priceable(batch: pd.DataFrame, model: SpendModel) -> pd.DataFrame:
     least = _CENT if isinstance(model, GammaGammaModel) else None
     spend = batch["monetary_value"].clip(lower=least).where(batch[SPEND_DAYS] > 0, 0.0)
     return pd.DataFrame({"frequency": batch[SPEND_DAYS], "monetary_value": spend})
-
-
-def in_chunks(batches: Iterable[pd.DataFrame], rows: int = _CHUNK) -> Iterator[pd.DataFrame]:
-    """Batches joined until they have so many rows: equal histories of all of them are worked out once."""
-    held: list[pd.DataFrame] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(map(len, held)) >= rows:
-            yield pd.concat(held, ignore_index=True)
-            held = []
-    if held:
-        yield pd.concat(held, ignore_index=True)

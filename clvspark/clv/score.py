@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -10,10 +10,11 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.clv.chunks import map_chunks
 from clvspark.clv.config import ClvConfig, LifecycleConfig
 from clvspark.clv.decline import chance_of_so_few, expect_residual_transactions
 from clvspark.clv.fit import DAYS_PER_UNIT, ValueModels
-from clvspark.clv.intervals import BOUNDS, Uncertainty, bound_values, in_chunks, priceable
+from clvspark.clv.intervals import BOUNDS, Uncertainty, bound_values, priceable
 from clvspark.clv.label_models import label_columns_of
 from clvspark.clv.models.summary import distinct_rows
 from clvspark.clv.models.units import DAYS_PER_YEAR
@@ -51,12 +52,6 @@ def score_customers(
     `decline_days` before; rows of `doubt_links`; what `learn_uncertainty` found. Out: clv.customer_value.
     """
     names = (*_NUMBERS, "link_doubt")
-    schema = "person_id string, " + ", ".join(f"{name} double" for name in names)
-
-    def score(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in in_chunks(batches):
-            yield score_batch(batch, models, config, known)
-
     labels = label_columns_of(models.transaction)
     before = then.select("person_id", *(F.col(name).alias(_then(name)) for name in _HISTORY))
     doubt = F.coalesce("link_doubt", F.lit(0.0)).alias("link_doubt")
@@ -66,7 +61,9 @@ def score_customers(
         .join(doubts, on="person_id", how="left")
         .select("person_id", *_HISTORY, *(_then(name) for name in _HISTORY), *labels, doubt)
     )
-    scored = both.mapInPandas(score, schema)
+    scored = map_chunks(
+        both, lambda batch: score_batch(batch, models, config, known), names, key="person_id"
+    )
     historical = F.col(
         "historical_margin" if config.value == "margin" else "historical_revenue"
     ).cast("double")
@@ -96,7 +93,7 @@ def score_batch(
     config: ClvConfig,
     known: Uncertainty | None = None,
 ) -> pd.DataFrame:
-    """Score one batch; equal histories are scored once, and alike in whatever batch they are."""
+    """Score one batch, row by row; equal histories are scored once, and alike in whatever batch they are."""
     valued = value_histories(
         batch,
         models,
@@ -111,8 +108,7 @@ def score_batch(
         **bound_values(batch, valued["residual_value"], known, models),
     }
     settled = {name: round_to_digits(found[name]) for name in _NUMBERS}
-    doubt = batch["link_doubt"]
-    return pd.DataFrame({"person_id": batch["person_id"], **settled, "link_doubt": doubt})
+    return pd.DataFrame({**settled, "link_doubt": batch["link_doubt"]})
 
 
 def value_histories(

@@ -116,9 +116,9 @@ def _value_persons(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) ->
             "what to do."
         )
         return lake.spark.createDataFrame([], CUSTOMER_VALUE.schema)
-    model_id, models = _read_champions(lake, config, as_of)
+    model_id, models = read_champions(lake, config, as_of)
     run.step("scoring persons")
-    summary = _labelled(lake, summary, label_columns_of(models.transaction))
+    summary = label_summaries(lake, summary, label_columns_of(models.transaction))
     now, then = (_lagged(summary, days) for days in (0, config.decline_days))
     known = learn_uncertainty(now, models, config)
     if known is None:
@@ -154,7 +154,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
         run.warn(say_too_young(first, config, as_of))
         _leave_nothing(run, lake, as_of, *_fit_writes(lake, config))
         return
-    summary = _labelled(lake, summary, config.labels)
+    summary = label_summaries(lake, summary, config.labels)
     if len(folds) < config.backtest.folds:
         run.step(f"{len(folds)} of {config.backtest.folds} folds have purchases before them")
     now, cases, *examples = keep_all(
@@ -280,7 +280,7 @@ def _summaries(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     )
 
 
-def _labelled(lake: Lakehouse, summary: DataFrame, labels: Sequence[str]) -> DataFrame:
+def label_summaries(lake: Lakehouse, summary: DataFrame, labels: Sequence[str]) -> DataFrame:
     """The summaries with labels of their persons."""
     if not labels:
         return summary
@@ -290,7 +290,7 @@ def _labelled(lake: Lakehouse, summary: DataFrame, labels: Sequence[str]) -> Dat
         orders=lake.read_or_empty(ORDER),
         records=lake.read_or_empty(CUSTOMER_RECORD),
         consents=lake.read_or_empty(CONSENT),
-        links=lake.read_or_empty(PERSON_LINK).where("valid_to IS NULL"),
+        links=current_links(lake.read_or_empty(PERSON_LINK)),
     )
 
 
@@ -361,7 +361,7 @@ def _champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> DataFrame:
     return known.where("is_champion").where((F.col("kind") != "spend") | prices)
 
 
-def _read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[str, ValueModels]:
+def read_champions(lake: Lakehouse, config: ClvConfig, as_of: date) -> tuple[str, ValueModels]:
     """The newest champions: id of the transaction model, and both models."""
     champions = _champions(lake, config, as_of)
     newest = champions.groupBy("kind").agg(F.max_by(F.struct("*"), "as_of_date").alias("_newest"))

@@ -91,6 +91,7 @@ INTERACTION = Table(
         Column("score", "int", "of an answer to a survey", check="score BETWEEN 0 AND 10"),
     ),
     cluster_by=("person_id",),
+    change_feed=True,
     deletion_vectors=True,
 )
 SESSION = Table(

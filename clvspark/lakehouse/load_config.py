@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.partly_valid import Location, contradictions
-from clvspark.lakehouse.strict_model import StrictModel, models_in
-from clvspark.lakehouse.yaml_files import read_yaml
+from clvspark.lakehouse.strict_model import StrictModel, is_tag, kind_tag, model_of_kind, models_in
+from clvspark.lakehouse.yaml_files import Placed, read_yaml
 
 Model = TypeVar("Model", bound=StrictModel)
 
@@ -29,10 +30,28 @@ def parse_config(data: Any, model: type[Model], *, where: str) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        faults = [_sentence(fault, model) for fault in found]
-        also = contradictions(model, data, {fault["loc"] for fault in found})
-        faults += [_line(at, f"{sentence}.") for at, sentence in also]
+        told = [(fault["loc"], _sentence(fault, model)) for fault in found]
+        also = contradictions(model, data, {_shown(fault["loc"]) for fault in found})
+        told += [(at, _line(at, f"{sentence}.")) for at, sentence in also]
+        faults = [_place(data, at, where) + sentence for at, sentence in told]
         raise ConfigError(where, list(dict.fromkeys(faults))) from None
+
+
+def _place(data: Any, at: Location, where: str) -> str:
+    """File and line of the innermost key on the way to a fault; nothing where the file is `where` itself.
+
+    There the way of keys suffices, while a file that is included does not know its place in the whole. Of the way only
+    the keys of the data count: pydantic also names which type of several it tried.
+    """
+    place = None
+    for part in at:
+        if isinstance(data, Placed):
+            place = data.places.get(str(part), data.start)
+        with suppress(KeyError, IndexError, TypeError):
+            data = data[part]
+    if isinstance(data, Placed) and place is not None:
+        place = max(place, data.start) if place[0] == data.start[0] else data.start
+    return f"{place[0]}, line {place[1]}: " if place and str(place[0]) != where else ""
 
 
 def _sentence(fault: ErrorDetails, model: type[StrictModel]) -> str:
@@ -51,7 +70,12 @@ def _sentence(fault: ErrorDetails, model: type[StrictModel]) -> str:
 
 
 def _line(at: Location, sentence: str) -> str:
-    return ": ".join(part for part in (".".join(map(str, at)), sentence) if part)
+    return ": ".join(part for part in (".".join(map(str, _shown(at))), sentence) if part)
+
+
+def _shown(at: Location) -> Location:
+    """A location as the file has it."""
+    return tuple(part for part in at if not is_tag(part))
 
 
 def _allowed_keys(model: type[StrictModel], loc: Location) -> list[str]:
@@ -60,9 +84,16 @@ def _allowed_keys(model: type[StrictModel], loc: Location) -> list[str]:
     for part in loc:
         if isinstance(part, int):
             continue
+        if is_tag(part):
+            models = [m for m in models if model_of_kind([m], str(part).removeprefix(kind_tag("")))]
+            continue
         fields = [
             m.model_fields[str(part)].annotation for m in models if str(part) in m.model_fields
         ]
         found = [nested for annotation in fields for nested in models_in(annotation)]
-        models = found or models
+        # Where a value tells which of several models is meant, it stands in the location.
+        meant = [
+            m for m in models for f in m.model_fields.values() if part in get_args(f.annotation)
+        ]
+        models = found or meant or models
     return sorted({field.alias or name for m in models for name, field in m.model_fields.items()})

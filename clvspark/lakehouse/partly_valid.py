@@ -10,7 +10,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from clvspark.lakehouse.strict_model import StrictModel, Unknown, disagreements, models_in
+from clvspark.lakehouse.strict_model import (
+    StrictModel,
+    Unknown,
+    disagreements,
+    model_of_kind,
+    models_in,
+)
 
 Location = tuple[int | str, ...]
 
@@ -59,6 +65,8 @@ class _Reader:
         if kind is dict and isinstance(given, dict):
             return {key: self.read(arguments[1], part, (*at, key)) for key, part in given.items()}
         nested = models_in(annotation)
+        if len(nested) > 1 and isinstance(given, dict):
+            nested = model_of_kind(nested, given.get("kind"))
         if len(nested) != 1 or not isinstance(given, dict):
             raise Unknown
         return self.read_model(nested[0], given, at)

@@ -22,8 +22,10 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
-    """Results of `work` on each item, in the order of the items; a few are worked on at a time.
+def side_by_side(
+    work: Callable[[In], Out], items: Iterable[In], *, at_once: int = AT_ONCE
+) -> list[Out]:
+    """Results of `work` on each item, in the order of the items; a few (`at_once`) are worked on at a time.
 
     Small Spark jobs wait for the driver more than for the cores, and each is planned by one thread. All end before
     the first error, in the order of the items, is raised. So do they at Ctrl-C: what has begun is ended, Spark's jobs
@@ -43,7 +45,7 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
         finally:
             ended.append(item)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         try:
             futures = [pool.submit(begin, item) for item in items]
             for future in futures:

@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Check = TypeVar("Check", bound=Callable[[Any], Iterator[str]])
 _MARK = "_is_check"
+_KIND = "kind="
 
 
 class Unknown(Exception):  # noqa: N818 - it is no fault, it says that a question cannot be answered
@@ -60,6 +61,36 @@ def models_in(annotation: Any) -> list[type[StrictModel]]:
     if typing.get_origin(annotation) is Literal:
         return []
     return [nested for part in typing.get_args(annotation) for nested in models_in(part)]
+
+
+def kind_tag(kind: str) -> str:
+    """Tag of a model among several that are told apart by their ``kind``; see `kind_given`."""
+    return f"{_KIND}{kind}"
+
+
+def kind_given(default: str) -> Callable[[Any], str]:
+    """Discriminator of models that are told apart by their ``kind``, which is `default` where none is given."""
+
+    def tag_of(given: Any) -> str:
+        kind = given.get("kind", default) if isinstance(given, dict) else getattr(given, "kind", "")
+        return kind_tag(str(kind))
+
+    return tag_of
+
+
+def is_tag(part: int | str) -> bool:
+    """Whether a part of a location is a tag, which no file holds."""
+    return isinstance(part, str) and part.startswith(_KIND)
+
+
+def model_of_kind(models: list[type[StrictModel]], kind: str | None) -> list[type[StrictModel]]:
+    """Those of the models whose ``kind`` is the one given, or is that by default where None."""
+    found = []
+    for model in models:
+        field = model.model_fields.get("kind")
+        if field is not None and (kind or field.default) in typing.get_args(field.annotation):
+            found.append(model)
+    return found
 
 
 def repeated(names: Iterable[str]) -> list[str]:

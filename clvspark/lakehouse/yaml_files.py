@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,21 @@ def read_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
     data = _parse_yaml(path, within)
     base = data.pop("extends", None)
     return data if base is None else merge(read_yaml(referenced(path, str(base)), within), data)
+
+
+Place = tuple[Path, int]
+
+
+class Placed(dict[str, Any]):
+    """A mapping that knows the file and line where it begins, and those of its keys, so that a fault can name them."""
+
+    start: Place
+    places: Mapping[str, Place]
+
+    def at(self, start: Place, places: Mapping[str, Place]) -> Placed:
+        """The mapping, with its places."""
+        self.start, self.places = start, places
+        return self
 
 
 _MERGE = "tag:yaml.org,2002:merge"
@@ -58,15 +74,17 @@ def _timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
+    places: dict[str, Place] = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise _fault(key, "a key must be a plain word, not a list or a mapping")
-        if key.tag != _MERGE and key.value in seen:
+        if key.tag != _MERGE and key.value in places:
             raise _fault(key, f"the key {key.value!r} stands twice; keep one of them")
-        seen.add(key.value)
+        places[key.value] = (loader.path, key.start_mark.line + 1)
     loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
+    start = (loader.path, node.start_mark.line + 1)
+    data: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return Placed(data).at(start, places)
 
 
 def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
@@ -125,4 +143,6 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = merge(base[key], value) if both else value
+    if isinstance(base, Placed) and isinstance(over, Placed):
+        return Placed(merged).at(over.start, {**base.places, **over.places})
     return merged

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import standing_orders
-from clvspark.identity.tables import current_links
 from clvspark.lakehouse.table import MONEY
+from clvspark.measurement.people import BEFORE
 
-OUTCOMES = ("margin", "revenue", "purchases")
+REALISED = ("margin", "revenue", "purchases", "visits")
+PREDICTED = "residual_value"
+OUTCOMES = (*REALISED, PREDICTED)
+"""Outcomes of a person; what came true and what is predicted stand side by side and are never added."""
+COUNTS = ("persons", "total", "squares")
+# Of what is left of an outcome once CUPED has explained a part of it.
+_FINE = "decimal(18,4)"
 
 
 def last_order_day(orders: DataFrame, *, until: date) -> DataFrame:
@@ -31,59 +38,86 @@ def count_days_observed(last_day: date | None, *, as_of: date, window_days: int)
     return max(0, min(window_days, (last_day - as_of).days + 1))
 
 
-def follow_persons(assigned: DataFrame, links: DataFrame) -> DataFrame:
-    """The persons that the assigned ones are today: ``audience_id, person_id, split_group``.
+def list_visits(orders: DataFrame, sessions: DataFrame, interactions: DataFrame) -> DataFrame:
+    """Days on which a person was there, on whatever channel: ``person_id, day``, one row a day.
 
-    In: activation.assignment of one date; identity.person_link with its history. A person who has been absorbed
-    since is the one who has most of their records now; where that one was assigned too, their own group counts.
+    In: history.order, history.session, history.interaction. A day counts with a session on the web or in an app, a
+    visit of a store, or a purchase.
     """
-    current = current_links(links)
-    alive = current.select("person_id").distinct().withColumn("_alive", F.lit(True))
-    marked = assigned.join(alive, on="person_id", how="left")
-    gone = marked.where("_alive IS NULL").select("person_id").distinct()
-    record = ["source_system", "source_record_id"]
-    had = links.join(F.broadcast(gone), on="person_id").select(
-        *record, F.col("person_id").alias("_was")
+    parts = (
+        sessions.select("person_id", F.to_date("started_at").alias("day")),
+        interactions.where("interaction_type = 'store_visit'").select(
+            "person_id", F.to_date("occurred_at").alias("day")
+        ),
+        orders.where("is_purchase").select("person_id", F.to_date("ordered_at").alias("day")),
     )
-    moved = had.distinct().join(current.select(*record, "person_id"), on=record)
-    counted = moved.groupBy("_was", "person_id").agg(F.count(F.lit(1)).alias("_records"))
-    heir = counted.groupBy("_was").agg(
-        F.max_by("person_id", F.struct("_records", "person_id")).alias("_heir")
-    )
-    now = marked.join(heir, F.col("person_id") == F.col("_was"), "left")
-    first = F.min_by("split_group", F.struct(F.col("_heir").isNotNull(), "person_id"))
-    person = F.coalesce("_heir", "person_id").alias("_person")
-    people = now.groupBy("audience_id", person).agg(first.alias("split_group"))
-    return people.select("audience_id", F.col("_person").alias("person_id"), "split_group")
+    found = parts[0].unionByName(parts[1]).unionByName(parts[2])
+    return found.where("person_id IS NOT NULL").distinct()
 
 
-def tabulate_outcomes(
-    people: DataFrame, days: DataFrame, *, as_of: date, window_days: int
+def gather_outcomes(
+    people: DataFrame,
+    days: DataFrame,
+    visits: DataFrame,
+    values: DataFrame | None,
+    *,
+    start: date,
+    window_days: int,
 ) -> DataFrame:
-    """How often each outcome occurs, by audience and group.
+    """The persons with what each did in ``[start, start + window_days)``, `OUTCOMES`, as exact decimals.
 
-    In: ``audience_id, person_id, split_group`` of everyone assigned; history.person_day. Out: ``audience_id,
-    outcome, split_group, value, persons, total, squares``; `value` is the outcome to two significant digits, so
-    that there are a few hundred rows a group however many persons; `total` and `squares` are exact sums.
-    Purchases are those of the window less what was cancelled in it, whenever that was bought, as revenue and margin
-    are.
+    In: any rows with ``person_id``; history.person_day; rows of `list_visits`; ``person_id, residual_value`` at the
+    end of the window. Who did nothing has 0, and so has who had not bought by the end in the predicted value; that
+    is NULL for everybody where there are no values. An order counts as a purchase unless it was cancelled.
     """
-    end = as_of + timedelta(days=window_days)
-    window = days.where((F.col("day") >= F.lit(as_of)) & (F.col("day") < F.lit(end)))
-    sums = window.groupBy("person_id").agg(
-        F.sum("margin").cast(MONEY).alias("margin"),
-        F.sum("net_revenue").cast(MONEY).alias("revenue"),
-        standing_orders().cast(MONEY).alias("purchases"),
+
+    def within(rows: DataFrame) -> DataFrame:
+        day = F.col("day")
+        until = start + timedelta(days=window_days)
+        return rows.where((day >= F.lit(start)) & (day < F.lit(until)))
+
+    sums = (
+        within(days)
+        .groupBy("person_id")
+        .agg(
+            F.sum("margin").cast(MONEY).alias("margin"),
+            F.sum("net_revenue").cast(MONEY).alias("revenue"),
+            standing_orders().cast(MONEY).alias("purchases"),
+        )
     )
+    seen = within(visits).groupBy("person_id").agg(F.count(F.lit(1)).cast(MONEY).alias("visits"))
     nothing = F.lit(0).cast(MONEY)
-    judged = people.join(sums, on="person_id", how="left").select(
-        "audience_id", "split_group", *(F.coalesce(name, nothing).alias(name) for name in OUTCOMES)
-    )
-    long = judged.unpivot(["audience_id", "split_group"], list(OUTCOMES), "outcome", "exact")
-    exact = F.col("exact")
-    return long.groupBy(
-        "audience_id", "outcome", "split_group", _two_digits(exact.cast("double")).alias("value")
-    ).agg(
+    known = {name: F.coalesce(name, nothing) for name in REALISED}
+    if values is None:
+        worth = people.withColumn(PREDICTED, F.lit(None).cast(MONEY))
+    else:
+        priced = values.select("person_id", F.col(PREDICTED).cast(MONEY).alias("_value"))
+        worth = people.join(priced, on="person_id", how="left")
+        worth = worth.withColumn(PREDICTED, F.coalesce("_value", nothing)).drop("_value")
+    joined = worth.join(sums, on="person_id", how="left").join(seen, on="person_id", how="left")
+    return joined.withColumns(known).select(*people.columns, *OUTCOMES)
+
+
+def list_outcomes(judged: DataFrame, *keys: str) -> DataFrame:
+    """One row a person and outcome: ``audience_id``, `keys`, ``outcome, split_group, exact`` and the covariate.
+
+    In: rows of `gather_outcomes` with those of `join_descriptions`. An outcome that is not known has no rows.
+    """
+    ids = ("audience_id", *keys, "split_group", BEFORE)
+    exact = judged.select(*ids, *OUTCOMES).unpivot(ids, OUTCOMES, "outcome", "exact")
+    return exact.where("exact IS NOT NULL")
+
+
+def tabulate_outcomes(outcomes: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """How often each outcome occurs, by `keys` and group.
+
+    In: `keys`, ``split_group, exact``, a decimal. Out: `keys`, ``split_group, value, persons, total, squares``; `value`
+    is the outcome to two significant digits, so that there are a few hundred rows a group however many persons;
+    `total` and `squares` are exact sums.
+    """
+    exact = F.col("exact").cast(_FINE)
+    value = _two_digits(exact.cast("double")).alias("value")
+    return outcomes.groupBy(*keys, "split_group", value).agg(
         F.count(F.lit(1)).alias("persons"),
         F.sum(exact).cast("double").alias("total"),
         F.sum(exact * exact).cast("double").alias("squares"),

@@ -36,13 +36,15 @@ def refused_channel() -> Column:
     ]
 
 
-def gather_statements(consent: DataFrame, events: DataFrame, unread: DataFrame) -> DataFrame:
+def gather_statements(
+    consent: DataFrame, events: DataFrame, unread: DataFrame, *, purpose: str = MARKETING
+) -> DataFrame:
     """What records said about being addressed: sources.consent, the refusals among the events, and what is unread.
 
     In: sources.consent; sources.event; sources.unread_consent. Who unsubscribes has refused marketing by that
     channel from that instant on, whether or not the system that sent it keeps consents as well. What could not be read
-    is a refusal. Out: ``source_system, source_record_id, channel, purpose, val, recorded_at``; a time of NULL is
-    unknown.
+    is a refusal of whatever `purpose` is asked for. Out: ``source_system, source_record_id, channel, purpose, val,
+    recorded_at``; a time of NULL is unknown.
     """
     refused = events.where(F.col("event_type").isin(*REFUSALS))
     refused = refused.where("source_record_id IS NOT NULL")
@@ -54,7 +56,7 @@ def gather_statements(consent: DataFrame, events: DataFrame, unread: DataFrame) 
         F.lit("n").alias("val"),
         F.col("occurred_at").alias("recorded_at"),
     )
-    doubts = unread.withColumns({"purpose": F.lit(MARKETING), "val": F.lit("n")})
+    doubts = unread.withColumns({"purpose": F.lit(purpose), "val": F.lit("n")})
     parts = [consent, refusals, doubts]
     return reduce(DataFrame.unionByName, [part.select(*refusals.columns) for part in parts])
 

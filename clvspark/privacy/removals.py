@@ -37,6 +37,8 @@ def leave_removals(
         "delivered_on": "NULL",
         "batch": "NULL",
         "entry_operation": "NULL",
+        "attempts": "NULL",
+        "line_id": "NULL",
     }
     # A table that was last written by an older clvspark may lack columns of the contract.
     present = set(lake.storage.read(table.name).columns)

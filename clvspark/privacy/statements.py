@@ -13,9 +13,14 @@ ADDRESS = "sources.unread_address"
 
 
 def read_consent(
-    lake: Lakehouse, links: DataFrame, *, until: Column, later_refusals: bool = False
+    lake: Lakehouse,
+    links: DataFrame,
+    *,
+    until: Column,
+    later_refusals: bool = False,
+    purpose: str = MARKETING,
 ) -> DataFrame:
-    """Rows of `resolve_consent` to marketing, of persons and of records with an address that nobody could read.
+    """Rows of `resolve_consent` to a purpose, of persons and of records with an address that nobody could read.
 
     In: current links. Statements are those of consent, refusals among the events, and what nobody could read.
     """
@@ -23,9 +28,9 @@ def read_consent(
         lake.read_or_empty(lake.tables[name]) for name in (EVENT, UNREAD, ADDRESS)
     )
     return resolve_consent(
-        gather_statements(lake.read(lake.tables[CONSENT]), events, unread),
+        gather_statements(lake.read(lake.tables[CONSENT]), events, unread, purpose=purpose),
         add_unread_links(links, addresses),
-        purpose=MARKETING,
+        purpose=purpose,
         until=until,
         later_refusals=later_refusals,
     )

@@ -175,11 +175,15 @@ def build_fact_response_by_audience(
 
 
 def _list_responses(contacts: DataFrame, responses: DataFrame) -> DataFrame:
-    """One row a campaign and person who was contacted or responded: ``_contacted`` and the kinds of response."""
+    """One row a campaign and person who was contacted or responded: ``_contacted`` and the kinds of response.
+
+    What a machine opened or clicked is no response.
+    """
     key = ["campaign_id", "person_id"]
     contacted = contacts.select(*key).distinct().withColumn("_contacted", F.lit(True))
     did = [F.max(F.col("response_type") == kind).alias(name) for kind, name in _RESPONSES.items()]
-    answered = responses.where(F.col("response_type").isin(*_RESPONSES)).groupBy(*key).agg(*did)
+    people = responses.where(F.col("response_type").isin(*_RESPONSES) & ~F.col("is_bot"))
+    answered = people.groupBy(*key).agg(*did)
     both = contacted.join(answered, on=key, how="full_outer").where("campaign_id IS NOT NULL")
     return both.fillna(False, subset=["_contacted", *_RESPONSES.values()])
 

@@ -19,7 +19,7 @@ from clvspark.lakehouse import Lakehouse, warnings_among
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
 from clvspark.lakehouse.side_by_side import by_key
 from clvspark.lakehouse.table import Table
-from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, WINDOW
+from clvspark.measurement.tables import EFFECT, EXPERIMENT, INCREMENTAL_VALUE, WINDOW
 from clvspark.reporting import tables
 from clvspark.sources.tables import QUARANTINE
 
@@ -52,6 +52,7 @@ class Figures:
     models: Rows = field(default_factory=list)
     backtest: Rows = field(default_factory=list)
     experiments: Rows = field(default_factory=list)
+    effects: Rows = field(default_factory=list)
     incremental: Rows = field(default_factory=list)
     quarantine: Rows = field(default_factory=list)
     record_counts: Rows = field(default_factory=list)
@@ -130,6 +131,7 @@ def read_figures(source: Source, as_of: date) -> Figures:
         "backtest": source.read_of(BACKTEST, as_of).where(NEWEST_FOLD).orderBy("model", "measure"),
         "window": source.read_of(WINDOW, as_of),
         "experiments": source.read_of(EXPERIMENT, as_of).orderBy("audience_id", "outcome"),
+        "effects": source.read_of(EFFECT, as_of).orderBy("audience_id", "effect"),
         "incremental": source.read_of(INCREMENTAL_VALUE, as_of).orderBy("audience_id"),
         "quarantine": _quarantine(source),
         "record_counts": _record_counts(source),

@@ -29,7 +29,7 @@ from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.table import Table
-from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
+from clvspark.measurement.tables import EFFECT, EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
 from clvspark.reporting import dimensions, facts, tables
 from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.figures import READS as FIGURES
@@ -56,6 +56,7 @@ READS = (
     RESPONSE,
     WINDOW,
     EXPERIMENT,
+    EFFECT,
     INCREMENTAL_VALUE,
     CAMPAIGN,
     CAMPAIGN_MEMBER,

@@ -182,11 +182,14 @@ FACT_ACTIVATION = Table(
         Column("members", "bigint"),
         Column("without_consent", "bigint"),
         Column("without_identifier", "bigint"),
+        Column("suppressed", "bigint"),
         Column("held_out", "bigint"),
         Column("persons_added", "bigint"),
         Column("persons_removed", "bigint"),
         Column("entries_added", "bigint", "lines; persons who share an address are one"),
         Column("entries_removed", "bigint"),
+        Column("waiting", "bigint", "instructions that are still to be told"),
+        Column("dead", "bigint", "instructions that were given up until a replay"),
     ),
 )
 TABLES = (

@@ -89,7 +89,9 @@ def test_a_date_before_that_of_the_lists_moves_no_member_and_tells_nobody(spark,
     moved = {name for name in before if after[name] != before[name]}
     assert "audiences.decile" in moved
     assert {name for name in moved if name.split(".")[0] in ("audiences", "activation")} == {
-        "audiences.decile"
+        "audiences.decile",
+        "audiences.person_decile",
+        "audiences.expected_decile",
     }
 
 

@@ -85,7 +85,7 @@ def test_an_audience_that_no_definition_names(shop):
     code, message = refusal(shop, "activate", "--config", shop.config_file)
 
     assert code == 2
-    assert "activation.destinations name audiences that are not defined: everybody" in message
+    assert "activation.destinations.mail names audiences that are not defined: everybody" in message
 
 
 def test_an_unknown_command(shop):

@@ -23,7 +23,10 @@ APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
 PEOPLE = ["ann", "bob"]
 
 
-def configure(folder: Path, *, hashed: bool = False, percent: float = 0) -> ActivationConfig:
+def configure(
+    folder: Path, *also: dict[str, Any], hashed: bool = False, percent: float = 0
+) -> ActivationConfig:
+    """A file for `tool`, one of hashes for `ads` where asked, and others, by what is not usual of them."""
     tool: dict[str, Any] = {
         "id": "tool",
         "format": "jsonl",
@@ -31,7 +34,9 @@ def configure(folder: Path, *, hashed: bool = False, percent: float = 0) -> Acti
         "identifier": "email",
     }
     ads = {**tool, "id": "ads", "hashed": True, "audiences": ["top"]}
+    plain = {"channel": "email", "identifier": "email", "hashed": False, "audiences": ["top"]}
     destinations = [{**tool, "hashed": False, "audiences": ["top"]}, *([ads] if hashed else [])]
+    destinations += [{**plain, **other} for other in also]
     given = {"exports": str(folder / "exports"), "destinations": destinations}
     return ActivationConfig.model_validate({**given, "holdout": {"percent": percent}})
 
@@ -95,10 +100,10 @@ def lines(folder: Path, delivery: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def consent(lake: Lakehouse, person: str, val: str, at: str) -> None:
+def consent(lake: Lakehouse, person: str, val: str, at: str, purpose: str = "marketing") -> None:
     row = {
-        "consent_id": f"{person}{at}", "source_system": "s", "source_record_id": person, "channel": "email",
-        "purpose": "marketing", "val": val, "recorded_at": at,
+        "consent_id": f"{person}{at}{purpose}", "source_system": "s", "source_record_id": person, "channel": "email",
+        "purpose": purpose, "val": val, "recorded_at": at,
     }  # fmt: skip
     lake.append(CONSENT, CONSENT.rows(lake.spark, [row]))
 

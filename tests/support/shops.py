@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
-# Written only where somebody asks to be forgotten, decides on a pair, or configures segments.
-BY_PEOPLE = {"privacy.tombstone", "identity.decision", "clv.segment_model"}
+# Written only where somebody asks to be forgotten, decides on a pair, keeps a list of refusals, or names segments.
+BY_PEOPLE = {
+    "privacy.tombstone",
+    "identity.decision",
+    "activation.suppression",
+    "clv.segment_model",
+}
 
 
 @dataclass(frozen=True)

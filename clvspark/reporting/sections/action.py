@@ -85,12 +85,13 @@ def describe_activation(figures: Figures) -> Section:
         )
     names = audience_names(figures)
     left_out = {
-        "held out": "held_out",
-        "without an address": "without_identifier",
-        "without consent": "without_consent",
+        "held out": ("held_out",),
+        "no address, or suppressed": ("without_identifier", "suppressed"),
+        "without consent": ("without_consent",),
     }
+    every = ("without_consent", "without_identifier", "suppressed", "held_out")
     told = [f"{what}_{how}" for what in ("persons", "entries") for how in ("added", "removed")]
-    numbers = ("members", *reversed(left_out.values()), *told)
+    numbers = ("members", *every, *told, "waiting", "dead")
     rows = [
         [
             row["destination_id"],
@@ -105,11 +106,14 @@ def describe_activation(figures: Figures) -> Section:
         "Members",
         "Without consent",
         "Without address",
+        "Suppressed",
         "Held out",
         "Persons added",
         "Persons removed",
         "Entries added",
         "Entries removed",
+        "Waiting",
+        "Given up",
     ]
     entries = (
         "Entries are the lines of the files: persons who share an address are one entry. An address that one of them "
@@ -119,14 +123,14 @@ def describe_activation(figures: Figures) -> Section:
     series = ["on the list", *left_out]
     data = []
     for row in figures.activation:
-        kept = {name: row[column] or 0 for name, column in left_out.items()}
+        kept = {name: sum(row[c] or 0 for c in reasons) for name, reasons in left_out.items()}
         parts = {"on the list": (row["members"] or 0) - sum(kept.values()), **kept}
         label = f"{names.get(row['audience_id'], row['audience_id'])}\n{row['destination_id']}"
         data += [{"name": label, "series": what, "value": count} for what, count in parts.items()]
     title = "Members of the lists: who is on the list, and who is left out for which reason"
     hint = (
         "Everybody is counted once, by the first reason that holds: no consent, then no address or number, then the "
-        "holdout."
+        "suppression list, then the holdout."
     )
     spec = draw_stacked_bars(data, series, unit="Persons", description=title)
     return Section("activation", "Activation", lead, [grid, Chart("activation", title, hint, spec)])

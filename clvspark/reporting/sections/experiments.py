@@ -11,6 +11,13 @@ from clvspark.reporting.formats import UNKNOWN, decimal, whole
 from clvspark.reporting.sections.action import audience_names
 
 _ID, _TITLE = "experiments", "Treatment against holdout"
+# Effects that are shown with their interval, and the digits after the point.
+_EFFECTS = {
+    "extra_visits": 0,
+    "extra_revenue": 0,
+    "extra_margin_net_of_cost": 0,
+    "extra_clv_per_person": 2,
+}
 
 
 def describe_experiments(figures: Figures) -> Section:
@@ -29,6 +36,7 @@ def describe_experiments(figures: Figures) -> Section:
     measured = [row for row in figures.experiments if row["status"] == "measured"]
     blocks: list[Block] = [Note(_verdict(figures, measured)), _worth_grid(figures, names)]
     if measured:
+        blocks.append(_effect_grid(figures, names))
         blocks += [
             *_interval_chart(figures, measured, names),
             _group_grid(figures, measured, names),
@@ -55,6 +63,51 @@ def _verdict(figures: Figures, measured: Rows) -> str:
         f"The difference in margin is significant for {found} of {audiences} compared, after correction for "
         "comparing all of them."
     )
+
+
+def _effect_grid(figures: Figures, names: dict[str, str]) -> Grid:
+    """What acting brought, in the order in which it is asked for: people, visits, revenue, predicted value."""
+    by_audience: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in figures.effects:
+        if row["status"] == "measured":
+            by_audience.setdefault(row["audience_id"], {})[row["effect"]] = row
+    rows = [
+        [
+            names.get(audience, audience),
+            way,
+            whole(effects["people"]["value"]),
+            *(_effect(effects.get(name), prefix, digits) for name, digits in _EFFECTS.items()),
+        ]
+        for audience, effects in by_audience.items()
+        if len(effects) > 1
+        for way, prefix in (("difference of means", ""), ("CUPED", "cuped_"))
+    ]
+    unit = figures.currency
+    columns = [
+        "Audience",
+        "Estimate",
+        "People",
+        "Extra visits",
+        f"Extra revenue ({unit})",
+        f"Extra margin less costs ({unit})",
+        f"Extra CLV a person ({unit})",
+    ]
+    hint = (
+        f"Of the persons in treatment, in {figures.window_days} days; in brackets the 95 % interval. Visits, revenue "
+        "and margin have come true; the extra CLV is predicted, with models that were fitted before anything was sent, "
+        "and is never added to them. CUPED takes off what the predicted value before the assignment explains."
+    )
+    return Grid("What acting brought", columns, rows, left=2, hint=hint)
+
+
+def _effect(row: dict[str, Any] | None, prefix: str, digits: int) -> str:
+    """A value with its interval."""
+    if row is None or row[f"{prefix}value"] is None:
+        return UNKNOWN
+    value, low, high = (
+        decimal(row[f"{prefix}{part}"], digits) for part in ("value", "ci_low", "ci_high")
+    )
+    return f"{value} ({low} to {high})"
 
 
 def _worth_grid(figures: Figures, names: dict[str, str]) -> Grid:

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from clvspark.activation import export, stage
 from clvspark.activation.config import FileDestination, HoldoutConfig
-from clvspark.activation.export import Delivery, build_payload, count_operations, export_files
+from clvspark.activation.destinations import files as file_sender
+from clvspark.activation.destinations.files import send_files
+from clvspark.activation.destinations.sender import Delivery, ExportedFile
+from clvspark.activation.due import count_waiting
 from clvspark.activation.gate import assign_members, judge_members
 from clvspark.activation.holdout import split_group
+from clvspark.activation.lines import build_lines, count_operations, show_lines
 from clvspark.activation.outbox import list_held, write_instructions
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, OUTBOX
 from clvspark.lakehouse.errors import DeliveryError
@@ -56,7 +59,8 @@ def contacts(spark: SparkSession) -> DataFrame:
 def test_every_member_gets_one_verdict_consent_first(spark: SparkSession) -> None:
     names = ["ann", "bob", "cat", "dan", "eve", "fay", "gus", "unknown"]
     members = spark.createDataFrame(
-        [("top", n) for n in names] + [("other", "ann")], "audience_id string, person_id string"
+        [("top", n, None) for n in names] + [("other", "ann", None), ("top", "zoe", "sms")],
+        "audience_id string, person_id string, channel string",
     )
     rows = judge_members(members, contacts(spark), destination()).collect()
     assert {row["person_id"]: row["verdict"] for row in rows} == {
@@ -178,7 +182,17 @@ def payload(spark: SparkSession, to: FileDestination) -> DataFrame:
     rows = [("top", "o1", "add", "ann", "Ann@Example.org"), ("top", "o2", "remove", "eve", 'eve "e, v"@example.org'),
             ("lost", "o3", "add", "ann", "Ann@Example.org"), ("top", "o4", "remove", None, None)]  # fmt: skip
     instructions = spark.createDataFrame(rows, INSTRUCTION)
-    return build_payload(instructions, instructions.where("operation = 'add'"), contacts(spark), to)
+    return build(spark, instructions, instructions.where("operation = 'add'"), to)
+
+
+def build(spark: SparkSession, told: DataFrame, held: DataFrame, to: FileDestination) -> DataFrame:
+    return show_lines(build_lines(told, held, contacts(spark), to, as_of=APRIL))
+
+
+def export(
+    lines: DataFrame, folder: Path, to: FileDestination, batch: int = 1
+) -> list[ExportedFile]:
+    return list(send_files(lines, Delivery(to, APRIL, folder, batch)).files)
 
 
 def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
@@ -192,13 +206,11 @@ def test_an_address_of_two_persons_is_one_entry_that_stays_while_one_stays(
         ("lost", "o4", "remove", "cat", "cat@example.org"),
     ]
     held = spark.createDataFrame([("top", home), ("lost", "Home@example.org")], HELD)
-    told = build_payload(
-        spark.createDataFrame(rows, INSTRUCTION), held, contacts(spark), destination()
-    )
+    told = build(spark, spark.createDataFrame(rows, INSTRUCTION), held, destination())
 
-    assert {(row["outbox_id"], row["operation"], row["email"]) for row in told.collect()} == {
-        ("o1", "add", home),
-        ("o4", "remove", "cat@example.org"),
+    assert {(row["operation"], row["email"]) for row in told.collect()} == {
+        ("add", home),
+        ("remove", "cat@example.org"),
     }
 
 
@@ -216,7 +228,7 @@ def test_a_delivery_is_numbered_after_those_whose_files_went_out(spark: SparkSes
     # What the second delivery of the day held is erased.
     left = [{"outbox_id": "1", "destination_id": "tool", "delivered_on": APRIL, "batch": 1, "status": "delivered"},
             {"outbox_id": "2", "destination_id": "tool", "status": "pending"}]  # fmt: skip
-    found = stage._count_waiting(OUTBOX.rows(spark, left), DELIVERY.rows(spark, sent), APRIL)
+    found = count_waiting(OUTBOX.rows(spark, left), DELIVERY.rows(spark, sent), APRIL)
     counts = {
         r["destination_id"]: (r["batches"], r["waiting"], r["erased"]) for r in found.collect()
     }
@@ -227,12 +239,8 @@ def test_what_was_added_and_removed_since_the_last_delivery_is_a_removal(
     spark: SparkSession,
 ) -> None:
     rows = [("top", "o1", "add", "ann", "a@example.org"), ("top", "o2", "remove", "ann", "a@example.org")]  # fmt: skip
-    told = build_payload(
-        spark.createDataFrame(rows, INSTRUCTION),
-        spark.createDataFrame([], HELD),
-        contacts(spark),
-        destination(),
-    )
+    none = spark.createDataFrame([], HELD)
+    told = build(spark, spark.createDataFrame(rows, INSTRUCTION), none, destination())
     (row,) = told.collect()
     assert (row["clv_decile"], row["clv"], row["lifecycle_stage"]) == (None, None, None), (
         "nothing is told of who may have withdrawn"
@@ -258,7 +266,7 @@ def test_csv_files_have_a_manifest_and_are_for_the_owner_only(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     to = destination()
-    files = export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
+    files = export(payload(spark, to), tmp_path, to)
     folder = tmp_path / "tool" / "2026-04-01"
     assert check_manifest(folder) == {"lost.csv": 1, "top.csv": 2}
     assert {(file.audience_id, file.rows) for file in files} == {("lost", 1), ("top", 2)}
@@ -279,7 +287,7 @@ def test_folders_of_exports_are_for_the_owner_only_and_one_that_is_there_stays(
 ) -> None:
     to, exports = destination(), tmp_path / "shop" / "exports"
     (tmp_path / "shop").mkdir(mode=0o755)
-    export_files(payload(spark, to), exports, Delivery(to, APRIL))
+    export(payload(spark, to), exports, to)
     modes = {path: path.stat().st_mode & 0o777 for path in (exports, *exports.rglob("*"))}
     for path, mode in modes.items():
         assert mode == (0o700 if path.is_dir() else 0o600), path
@@ -293,8 +301,8 @@ def test_lines_are_in_the_order_of_their_identifiers(
     to = destination(format="jsonl", hashed=hashed)
     rows = [("top", f"o{n * 7 % 50}", "add", None, f"p{n * 13 % 50}@x.org") for n in range(50)]
     told = spark.createDataFrame(rows, INSTRUCTION).repartition(7)
-    built = build_payload(told, told, contacts(spark), to).repartition(5)
-    export_files(built, tmp_path, Delivery(to, APRIL))
+    built = build(spark, told, told, to).repartition(5)
+    export(built, tmp_path, to)
     text = (tmp_path / "tool/2026-04-01/top.jsonl").read_text()
     shown = [json.loads(line)["email_sha256" if hashed else "email"] for line in text.splitlines()]
     assert len(set(shown)) == 50
@@ -308,7 +316,7 @@ def test_persons_and_entries_are_counted_apart(spark: SparkSession) -> None:
         ("lost", "o3", "remove", "ann", "home@x.org"),
     ]
     told = spark.createDataFrame(rows, INSTRUCTION)
-    payload = build_payload(told, told.where("operation = 'add'"), contacts(spark), destination())
+    payload = build(spark, told, told.where("operation = 'add'"), destination())
     assert count_operations(told, payload) == {
         "lost": {"persons_added": 0, "persons_removed": 1, "entries_added": 0, "entries_removed": 1},
         "top": {"persons_added": 2, "persons_removed": 0, "entries_added": 1, "entries_removed": 0},
@@ -317,8 +325,8 @@ def test_persons_and_entries_are_counted_apart(spark: SparkSession) -> None:
 
 def test_a_second_run_of_a_day_replaces_its_files(spark: SparkSession, tmp_path: Path) -> None:
     to = destination(id="ads", format="jsonl", hashed=True)
-    export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
-    export_files(payload(spark, to).where("audience_id = 'top'"), tmp_path, Delivery(to, APRIL))
+    export(payload(spark, to), tmp_path, to)
+    export(payload(spark, to).where("audience_id = 'top'"), tmp_path, to)
     folder = tmp_path / "ads" / "2026-04-01"
     assert check_manifest(folder) == {"top.jsonl": 2}
     assert [path.name for path in (tmp_path / "ads").iterdir()] == ["2026-04-01"]
@@ -331,7 +339,7 @@ def test_a_second_run_of_a_day_replaces_its_files(spark: SparkSession, tmp_path:
 
 def test_nothing_to_tell_is_a_manifest_without_files(spark: SparkSession, tmp_path: Path) -> None:
     to = destination()
-    assert export_files(payload(spark, to).limit(0), tmp_path, Delivery(to, APRIL)) == []
+    assert export(payload(spark, to).limit(0), tmp_path, to) == []
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {}
 
 
@@ -339,14 +347,14 @@ def test_files_that_lack_rows_are_refused_and_the_old_delivery_stays(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = destination()
-    export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
-    whole = export._parts
+    export(payload(spark, to), tmp_path, to)
+    whole = file_sender._parts
     # What the driver sees where an executor wrote its part to a folder of its own machine.
-    monkeypatch.setattr(export, "_parts", lambda folder: whole(folder)[1:])
+    monkeypatch.setattr(file_sender, "_parts", lambda folder: whole(folder)[1:])
     with pytest.raises(
         DeliveryError, match=r"tool has not all its rows.*lost 0 of 1\).*run: clvspark activate"
     ):
-        export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
+        export(payload(spark, to), tmp_path, to)
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}
 
 
@@ -354,10 +362,8 @@ def test_a_later_delivery_of_a_date_leaves_the_first_as_it_was(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     to = destination()
-    export_files(payload(spark, to), tmp_path, Delivery(to, APRIL))
-    (file,) = export_files(
-        payload(spark, to).where("audience_id = 'lost'"), tmp_path, Delivery(to, APRIL, 2)
-    )
+    export(payload(spark, to), tmp_path, to)
+    (file,) = export(payload(spark, to).where("audience_id = 'lost'"), tmp_path, to, 2)
     assert file.path == "2026-04-01_2/lost.csv"
     assert check_manifest(tmp_path / "tool" / "2026-04-01") == {"lost.csv": 1, "top.csv": 2}
     assert check_manifest(tmp_path / "tool" / "2026-04-01_2") == {"lost.csv": 1}

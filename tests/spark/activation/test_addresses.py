@@ -26,6 +26,7 @@ from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, UNREAD_ADDRESS
 
 HOME = "home@example.org"
 ENTRY = "person_id string, entry string"
+MEMBER = ("'top' AS audience_id", "person_id", "CAST(NULL AS STRING) AS channel")
 
 
 def links(spark: SparkSession, **persons: str) -> DataFrame:
@@ -187,7 +188,7 @@ def test_no_address_is_told_that_one_refused_or_that_is_of_somebody_held_out(
     contacts = known.withColumn("consent_email", F.col("val") == "y")
     contacts = join_addresses(contacts, allowed, hold_entries(entries, known), "email")
     to = configure(Path("unused")).destinations[0]
-    members = known.select(F.lit("top").alias("audience_id"), "person_id")
+    members = known.selectExpr(*MEMBER)
     verdicts = judge_members(members, contacts, to).where("verdict = 'eligible'").collect()
     eligible = {row["person_id"] for row in verdicts}
     wanted = {
@@ -251,7 +252,7 @@ def test_who_is_held_out_by_one_address_is_held_out_by_every_destination(
         for kind in ("email", "sms")
     }
     contacts = spark.createDataFrame(rows, columns).withColumns(yes)
-    members = contacts.select(F.lit("top").alias("audience_id"), "person_id")
+    members = contacts.selectExpr(*MEMBER)
     email = configure(Path("unused")).destinations[0]
     sms = email.model_copy(update={"id": "sms", "channel": "sms", "identifier": "phone"})
     found = [

@@ -19,7 +19,7 @@ from support.lists import (
     write_persons,
 )
 
-from clvspark.activation import stage
+from clvspark.activation import drain
 from clvspark.activation.tables import ASSIGNMENT, DELIVERY, HOLDOUT, OUTBOX
 from clvspark.audiences.tables import MEMBERSHIP
 from clvspark.identity.tables import PERSON, PERSON_LINK
@@ -82,7 +82,7 @@ def test_what_an_interrupted_run_may_have_told_is_removed_too(
 ) -> None:
     write(lake)
     with monkeypatch.context() as patched:
-        patched.setattr(stage, "_mark_delivered", interrupt)
+        patched.setattr(drain, "settle_instructions", interrupt)
         with pytest.raises(KeyboardInterrupt):
             activate(lake, configure(tmp_path), APRIL)
     assert len(lines(tmp_path, "tool/2026-04-01")) == 2
@@ -94,5 +94,5 @@ def test_what_an_interrupted_run_may_have_told_is_removed_too(
     }
 
 
-def interrupt(*_: Any) -> None:
+def interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt

@@ -12,12 +12,27 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.audiences.deciles import list_values, ntile, rank_deciles, sum_look_backs
-from clvspark.audiences.tables import DECILE, members_of_today, ranks_of_today
+from clvspark.audiences.deciles import (
+    expect_deciles,
+    list_scoped_days,
+    list_values,
+    ntile,
+    rank_deciles,
+    sum_look_backs,
+    tabulate_deciles,
+)
+from clvspark.audiences.tables import (
+    DECILE,
+    EXPECTED_DECILE,
+    PERSON_DECILE,
+    members_of_today,
+    ranks_of_today,
+)
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.history.tables import PERSON_DAY
+from clvspark.history.tables import ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse.contract import verify_contract
+from clvspark.sources.tables import EVENT, PRODUCT
 
 APRIL = date(2026, 4, 1)
 # Few distinct amounts, so that ties cross the bounds of deciles.
@@ -153,3 +168,118 @@ def test_who_absorbed_others_since_has_their_own_decile_else_the_best_of_theirs(
     )
     today = members_of_today(members, aliases).collect()
     assert sorted(map(tuple, today)) == [("all", "same"), ("top", "now")]
+
+
+def test_margin_and_orders_are_summed_beside_revenue(spark: SparkSession) -> None:
+    row = {"person_id": "p1", "refunds": 0, "interactions": 0}
+    rows = [
+        {**row, "day": "2026-03-15", "orders": 2, "net_revenue": 50, "margin": 20},
+        {**row, "day": "2025-12-31", "orders": 1, "net_revenue": 5, "margin": -1},
+    ]
+    sums = sum_look_backs(
+        PERSON_DAY.rows(spark, rows), as_of=APRIL, months=(3,), metrics=["margin", "orders"]
+    )
+    assert {row["metric"]: row["value"] for row in sums.collect()} == {
+        "margin_month_3": 20, "margin_all": 19, "orders_month_3": 2, "orders_all": 3
+    }  # fmt: skip
+
+
+def test_within_a_channel_or_a_category_only_its_own_counts(spark: SparkSession) -> None:
+    """o1: web, Food 30 and Toys 20, of which 10 of the Food came back; o2: store, Toys; o3: web, cancelled."""
+    order = {
+        "person_id": "p1",
+        "channel": "web",
+        "cost": 0,
+        "row_type": "purchase",
+        "is_purchase": True,
+    }
+    refund = {"row_type": "refund", "is_purchase": False}
+    orders = ORDER.rows(
+        spark,
+        [
+            {**order, "order_id": "o1", "ordered_at": "2026-03-01 10:00:00", "net_revenue": 50, "margin": 5},
+            {**order, **refund, "order_id": "o1", "ordered_at": "2026-03-09 10:00:00", "net_revenue": -10,
+             "margin": -1},
+            {**order, "order_id": "o2", "channel": "store", "ordered_at": "2026-03-02 10:00:00", "net_revenue": 7,
+             "margin": 3},
+            {**order, "order_id": "o3", "ordered_at": "2026-03-03 10:00:00", "net_revenue": 99, "margin": 9,
+             "status": "cancelled"},
+        ],
+    )  # fmt: skip
+    line = {"event_type": "order", "occurred_at": "2026-03-01 10:00:00", "order_id": "o1"}
+    lines = EVENT.rows(
+        spark,
+        [
+            {**line, "product_id": "bread", "net_revenue": 30},
+            {**line, "product_id": "ball", "net_revenue": 20},
+            {
+                **line,
+                "product_id": "bread",
+                "net_revenue": -10,
+                "event_type": "refund",
+                "occurred_at": "2026-03-09",
+            },
+            {**line, "product_id": "ball", "net_revenue": 7, "order_id": "o2"},
+            {**line, "product_id": "bread", "net_revenue": 99, "order_id": "o3"},
+        ],
+    )
+    products = PRODUCT.rows(
+        spark,
+        [{"product_id": "bread", "category": "Food"}, {"product_id": "ball", "category": "Toys"}],
+    )
+    days = list_scoped_days(orders, lines, products, channels=["web"], categories=["Food", "Toys"])
+    sums = sum_look_backs(days, as_of=APRIL, months=(1,), metrics=["revenue", "margin", "orders"])
+    found = {row["metric"]: row["value"] for row in sums.where("metric LIKE '%_all%'").collect()}
+    assert found == {
+        "revenue_all channel=web": 40, "margin_all channel=web": 4, "orders_all channel=web": 1,
+        "revenue_all category=Food": 20, "orders_all category=Food": 1,
+        "revenue_all category=Toys": 27, "orders_all category=Toys": 2,
+    }  # fmt: skip
+
+
+def test_who_has_no_activity_is_in_the_result_and_in_no_decile(spark: SparkSession) -> None:
+    sums = frame(spark, {"revenue_month_1": [5], "revenue_all": [3, 8], "clv": [1, 2, 3]})
+    ranked = rank_deciles(sums, as_of=APRIL)
+    persons = spark.createDataFrame([("p0",), ("p1",), ("p2",)], "person_id string")
+    table = tabulate_deciles(ranked, persons, as_of=APRIL)
+    verify_contract(PERSON_DECILE.conform(table), PERSON_DECILE)
+    found = {row["person_id"]: row for row in table.collect()}
+    assert {name: (row["decile_month_1"], row["decile_all"]) for name, row in found.items()} == {
+        "p0": (1, 2), "p1": (None, 1), "p2": (None, None)
+    }  # fmt: skip
+    assert (found["p2"]["metric"], found["p2"]["value_all"], found["p1"]["value_all"]) == (
+        "revenue",
+        0,
+        8,
+    )
+
+
+def test_an_interval_reaches_over_the_deciles_between_its_ends(spark: SparkSession) -> None:
+    """Twenty persons worth 1 to 20: the tenth decile holds 1 and 2, the first 19 and 20."""
+    sums = spark.createDataFrame(
+        [(f"p{n}", "residual_value", float(n)) for n in range(1, 21)],
+        "person_id string, metric string, value double",
+    )
+    base = {"as_of_date": APRIL, "lifecycle_stage": "core", "horizon_days": 364, "model_id": "m"}
+    told = [
+        {
+            "person_id": "p10",
+            "outcome_value_low": 1.5,
+            "outcome_value_high": 30,
+            "p_top_decile": 0.2,
+        },
+        {
+            "person_id": "p20",
+            "outcome_value_low": 18.5,
+            "outcome_value_high": 19,
+            "p_top_decile": 0.9,
+        },
+        {"person_id": "p1"},
+    ]
+    values = CUSTOMER_VALUE.rows(spark, [{**base, **row} for row in told])
+    table = expect_deciles(rank_deciles(sums, as_of=APRIL), values, as_of=APRIL)
+    verify_contract(EXPECTED_DECILE.conform(table), EXPECTED_DECILE)
+    found = {
+        r["person_id"]: (r["decile_best"], r["decile"], r["decile_worst"]) for r in table.collect()
+    }
+    assert found == {"p10": (1, 6, 10), "p20": (1, 1, 2), "p1": (None, 10, None)}

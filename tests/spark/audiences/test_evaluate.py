@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.evaluate import evaluate_audiences
-from clvspark.audiences.membership import estimate_audiences, list_transitions, update_membership
+from clvspark.audiences.membership import list_transitions, update_membership
 from clvspark.audiences.profile import Evidence, build_profiles
-from clvspark.audiences.rules import AudienceDefinition, Event
+from clvspark.audiences.rules import AudienceDefinition
+from clvspark.audiences.sizes import count_pairs, describe_sizes, sum_members
 from clvspark.audiences.tables import (
     DECILE,
     ESTIMATE,
@@ -22,15 +23,11 @@ from clvspark.audiences.tables import (
     members_on,
     membership_on,
 )
-from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.clv.tables import CUSTOMER_VALUE, VALUE_CHANGE
+from clvspark.history.tables import RELATIONSHIP
 from clvspark.identity.tables import PERSON
 
 JANUARY, APRIL, MAY = date(2026, 1, 1), date(2026, 4, 1), date(2026, 5, 1)
-EVENTS = [
-    Event(type="order", at_least=2, within_days=None),
-    Event(type="order", at_least=1, within_days=30),
-    Event(type="visit", at_most=0, within_days=30),
-]
 
 
 def value(
@@ -127,26 +124,39 @@ def profiles(spark: SparkSession) -> DataFrame:
             "person_id string, consent_email boolean, consent_push boolean, consent_sms boolean",
         ),
         # Somebody who shares Cat's address has refused.
-        emails=spark.createDataFrame(
-            [("ann@example.org", True), ("bob@example.org", False), ("cat@example.org", False)],
-            "entry string, consent_email boolean",
-        ),
+        addresses={
+            "email": spark.createDataFrame(
+                [("ann@example.org", True), ("bob@example.org", False), ("cat@example.org", False)],
+                "entry string, consent_email boolean",
+            ),
+            "phone": spark.createDataFrame([], "entry string, consent_sms boolean"),
+        },
         surveys=spark.createDataFrame(
             surveys, "person_id string, response_id string, score int, answered_at timestamp"
         ),
-        happenings=spark.createDataFrame(happened, "person_id string, type string, at timestamp"),
+        happenings=spark.createDataFrame(
+            happened, "person_id string, type string, at timestamp"
+        ).withColumn("status", F.lit(None).cast("string")),
+        relationships=RELATIONSHIP.rows(spark, []),
+        changes=VALUE_CHANGE.rows(spark, []),
+        groups=spark.createDataFrame([], "name string, person_id string"),
         memberships=spark.createDataFrame(
             [("stays", "ann"), ("stays", "cat"), ("stays", "eve"), ("other", "dan")],
             "audience_id string, person_id string",
         ),
     )
-    return build_profiles(evidence, EVENTS, as_of=APRIL).persist()
+    conditions = [
+        condition
+        for _, rule, _ in RULES
+        for condition in AudienceDefinition(id="a", name="a", include=rule).conditions
+    ]
+    return build_profiles(evidence, conditions, as_of=APRIL).persist()
 
 
 def members(profiles: DataFrame, *definitions: dict[str, Any]) -> dict[str, set[str]]:
     config = AudiencesConfig.model_validate({"definitions": list(definitions)})
     found: dict[str, set[str]] = {definition["id"]: set() for definition in definitions}
-    for row in evaluate_audiences(profiles, config.in_order).collect():
+    for row in evaluate_audiences(profiles, config.in_order, as_of=APRIL).collect():
         found[row["audience_id"]].add(row["person_id"])
     return found
 
@@ -312,15 +322,27 @@ def test_estimates_count_members_reach_and_value(spark: SparkSession, profiles: 
     rows = member_rows(spark, ("a", 1, "ann"), ("a", 1, "bob"), ("a", 1, "cat"))
     nobody = spark.createDataFrame([], MEMBERSHIP.schema)
     moves = list_transitions(nobody, update_membership(nobody, rows, as_of=APRIL), as_of=APRIL)
-    audiences = spark.createDataFrame([("a",), ("empty",)], "audience_id string")
+    audiences = spark.createDataFrame(
+        [("a", 1, APRIL), ("empty", 2, APRIL)], "audience_id string, version int, evaluated_on date"
+    )
+    sums = sum_members(rows, profiles)
     found = ESTIMATE.conform(
-        estimate_audiences(audiences, rows, profiles, moves, as_of=APRIL)
+        describe_sizes(audiences, sums, moves, profiles=5, as_of=APRIL)
     ).collect()
     by_id = {row["audience_id"]: row for row in found}
     full = by_id["a"]
     assert (full["profiles_read"], full["profiles_matched"], full["contactable_email"]) == (5, 3, 1)
     assert (full["clv"], full["entered"], full["exited"]) == (690.0, 3, 0)
     assert (by_id["empty"]["profiles_matched"], by_id["empty"]["clv"]) == (0, 0.0)
+
+
+def test_pairs_of_audiences_share_persons(spark: SparkSession) -> None:
+    told = {"ann": "abc", "bob": "ab", "cat": "a", "dan": "bc"}
+    rows = member_rows(
+        spark, *((name, 1, person) for person, names in told.items() for name in names)
+    )
+    found = {tuple(row) for row in count_pairs(rows).collect()}
+    assert found == {("a", "b", 2), ("a", "c", 1), ("b", "c", 2)}
 
 
 def test_a_definition_is_compiled_without_any_sql_text() -> None:

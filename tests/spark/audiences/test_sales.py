@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from support import cancelled
 
-from clvspark.audiences.profile import list_sales
+from clvspark.audiences.compile.matching import matches
+from clvspark.audiences.happenings import list_happenings
+from clvspark.audiences.rules import Event
+from clvspark.history.tables import INTERACTION
+
+EVERY = ["completed", "updated", "cancelled", "partly_refunded", "refunded"]
 
 
 @pytest.mark.parametrize(
-    ("as_of", "orders"),
+    ("told", "days"),
     [
-        (date(2026, 3, 8), {("ann", 2), ("cid", 6)}),
-        (date(2026, 3, 15), {("ann", 2), ("ann", 12)}),
-        (date(2026, 3, 21), {("ann", 2)}),
+        ({"type": "order"}, {("ann", 2)}),
+        ({"type": "order", "status": "cancelled"}, {("ann", 12), ("bob", 3), ("cid", 6)}),
+        ({"type": "order", "status": EVERY}, {("ann", 2), ("ann", 12), ("bob", 3), ("cid", 6)}),
+        ({"type": "refund"}, {("ann", 5)}),
+        (
+            {"type": ["order", "order_cancelled"]},
+            {("ann", 2), ("ann", 12), ("ann", 20), ("bob", 3), ("cid", 6), ("cid", 8)},
+        ),
     ],
 )
-def test_orders_are_those_that_stand_on_the_date(
-    spark: SparkSession, as_of: date, orders: set[tuple[str, int]]
+def test_a_cancelled_order_is_none_unless_it_is_asked_for(
+    spark: SparkSession, told: dict[str, Any], days: set[tuple[str, int]]
 ) -> None:
-    found = list_sales(cancelled.orders(spark), as_of=as_of).where("type = 'order'").collect()
-    assert {(row["person_id"], row["at"].day) for row in found} == orders
+    orders = cancelled.orders(spark)
+    of = orders.where("row_type = 'cancellation'").select(
+        "order_id", F.lit("cancelled").alias("_s")
+    )
+    status = F.coalesce("_s", F.lit("partly_refunded"))
+    orders = orders.join(of, "order_id", "left").withColumn("status", status).drop("_s")
+    rows = list_happenings(orders, INTERACTION.rows(spark, []))
+    found = rows.where(matches(Event.model_validate({**told, "at_least": 1}))).collect()
+    assert {(row["person_id"], day_of(row["at"])) for row in found} == days
 
 
-def test_only_refunds_are_refunds(spark: SparkSession) -> None:
-    sales = list_sales(cancelled.orders(spark), as_of=date(2026, 4, 1))
-    refunds = sales.where("type = 'refund'").collect()
-    assert [(row["person_id"], row["at"].day) for row in refunds] == [("ann", 5)]
+def day_of(at: datetime) -> int:
+    return at.day

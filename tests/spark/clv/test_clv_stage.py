@@ -135,13 +135,13 @@ def test_a_later_date_is_scored_by_the_newest_fit_and_an_earlier_one_by_none(
     scored: SimpleNamespace,
 ) -> None:
     later, then = (
-        stage._read_champions(scored.lake, CONFIG, AS_OF + timedelta(days=n))[0] for n in (30, 0)
+        stage.read_champions(scored.lake, CONFIG, AS_OF + timedelta(days=n))[0] for n in (30, 0)
     )
     assert later == then
     with pytest.raises(
         MissingInputError, match=f"clvspark fit --as-of {AS_OF - timedelta(days=1)}"
     ):
-        stage._read_champions(scored.lake, CONFIG, AS_OF - timedelta(days=1))
+        stage.read_champions(scored.lake, CONFIG, AS_OF - timedelta(days=1))
 
 
 def competition_of(**averages: dict[str, float]) -> Competition:
@@ -345,6 +345,7 @@ def summarised(lake: Lakehouse, first: date, *lags: int) -> None:
     lake.overwrite(CLV_SUMMARY, found)
 
 
+@pytest.mark.slow
 def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lakehouse) -> None:
     summarised(lake, AS_OF - timedelta(days=182), *CONFIG.lags_days)
     with lake.writing("fit"):
@@ -360,6 +361,7 @@ def test_a_shop_younger_than_the_holdout_has_empty_tables_and_a_reason(lake: Lak
     assert again.status == "unchanged"
 
 
+@pytest.mark.slow
 def test_a_fit_that_finds_nothing_takes_back_what_an_earlier_one_of_the_date_found(
     lake: Lakehouse,
 ) -> None:
@@ -412,9 +414,9 @@ def test_a_second_date_leaves_the_first_as_it_was(lake: Lakehouse) -> None:
     for day in (AS_OF, MAY):
         assert all(before[day].values())
         assert rows_of(lake, day) == before[day]
-    first, second = (stage._read_champions(lake, CONFIG, day)[0] for day in (AS_OF, MAY))
+    first, second = (stage.read_champions(lake, CONFIG, day)[0] for day in (AS_OF, MAY))
     assert first != second
-    assert stage._read_champions(lake, CONFIG, MAY - timedelta(days=1))[0] == first, (
+    assert stage.read_champions(lake, CONFIG, MAY - timedelta(days=1))[0] == first, (
         "older champions are kept"
     )
 
@@ -443,6 +445,7 @@ def test_a_model_that_cannot_be_fitted_is_kept_with_the_reason(
     assert "runs off to a bound" in found["ParetoNBDModel"]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("returns", "why"),
     [
@@ -474,6 +477,7 @@ def test_where_no_model_can_be_fitted_the_run_says_why_and_goes_on(
     assert again.status == "unchanged"
 
 
+@pytest.mark.slow
 def test_a_spend_model_of_another_value_prices_nothing(lake: Lakehouse) -> None:
     rows = [dict(zip(DAY, row, strict=True)) for row in purchases(150)]
     revenue, margin = NBD, NBD.model_copy(update={"value": "margin"})
@@ -517,6 +521,7 @@ def test_what_a_spend_model_does_not_see_or_assumes_wrongly_is_told(lake: Lakeho
     assert report.metrics["repeat buyers without positive spend"] == found
 
 
+@pytest.mark.slow
 def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_values(
     lake: Lakehouse,
 ) -> None:
@@ -530,12 +535,13 @@ def test_where_none_can_be_fitted_any_more_the_champion_of_an_earlier_date_value
         stage.run_score(lake, config, MAY)
 
     assert "the champion of an earlier date stays" in fitted.warnings[0]
-    champion = stage._read_champions(lake, CONFIG, AS_OF)[0]
+    champion = stage.read_champions(lake, CONFIG, AS_OF)[0]
     values = lake.read(CUSTOMER_VALUE).where(f"as_of_date = DATE'{MAY}'")
     assert [row[0] for row in values.select("model_id").distinct().collect()] == [champion]
     assert values.count() == 20
 
 
+@pytest.mark.slow
 def test_the_champion_gets_its_alias_once_the_tables_have_it(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

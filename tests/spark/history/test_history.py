@@ -221,6 +221,7 @@ def write_inputs(lake: Lakehouse, events: list[dict[str, object]]) -> None:
     lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, LINKS))
 
 
+@pytest.mark.slow
 def test_revenue_of_the_stage_agrees_and_a_rerun_writes_nothing(lake: Lakehouse) -> None:
     write_inputs(lake, EVENTS)
     config = HistoryConfig(summary_lags_days=[0, 30])  # type: ignore[call-arg]

@@ -137,6 +137,7 @@ def write_few_rows(lake: Lakehouse) -> None:
     assert lake.read(ORDER).count() == len(rows) + 2
 
 
+@pytest.mark.slow
 def test_a_day_with_few_new_events_writes_few_rows(lake: Lakehouse) -> None:
     write_few_rows(lake)
 

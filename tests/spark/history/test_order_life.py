@@ -277,6 +277,7 @@ def worth_on(lines: list[Line], last_day: int) -> Decimal:
     return Decimal(total) / 100
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(changes)
 def test_no_cent_is_lost_whatever_becomes_of_orders(spark: SparkSession, lines: list[Line]) -> None:
@@ -308,6 +309,7 @@ def test_no_cent_is_lost_whatever_becomes_of_orders(spark: SparkSession, lines: 
     assert sum(day["orders"] - day["cancellations"] for day in days) == len(standing)
 
 
+@pytest.mark.slow
 def test_the_stage_tells_what_was_annulled_and_reads_events_without_the_newer_columns(
     lake: Lakehouse,
 ) -> None:

@@ -240,6 +240,7 @@ def test_only_pairs_with_a_touched_record_are_linked(
         assert_equal(collect(engine.link(evidence, world.model)), expected)
 
 
+@pytest.mark.slow
 def test_engines_give_the_same_persons(
     spark: SparkSession, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

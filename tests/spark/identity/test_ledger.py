@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
@@ -263,6 +264,7 @@ def heirs_of(ledger: Ledger) -> dict[str, str]:
 partitions = st.lists(st.integers(0, 3), min_size=5, max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(st.lists(partitions, min_size=2, max_size=4))
 def test_ids_are_unique_and_every_retired_one_has_an_heir_or_an_end(

@@ -1,4 +1,4 @@
-"""Responses and outcomes count in the window after activation only."""
+"""Outcomes count in the window after activation only, of those who were assigned then."""
 
 from __future__ import annotations
 
@@ -6,78 +6,29 @@ from datetime import date
 from statistics import mean
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from support import cancelled
 
 from clvspark.activation.tables import ASSIGNMENT
-from clvspark.audiences.tables import DECILE, ranks_of_today
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import ALIAS, PERSON_LINK
+from clvspark.history.tables import ORDER, PERSON_DAY
+from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.contract import verify_contract
 from clvspark.measurement import stage
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.outcomes import (
     count_days_observed,
-    follow_persons,
+    gather_outcomes,
     last_order_day,
+    list_outcomes,
     tabulate_outcomes,
 )
-from clvspark.measurement.responses import join_responses
-from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE, RESPONSE
+from clvspark.measurement.people import BEFORE, follow_persons
+from clvspark.measurement.plan import HoldoutPlan
+from clvspark.measurement.tables import EXPERIMENT, INCREMENTAL_VALUE
 
+KEYS = ("audience_id", "outcome")
 APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
-
-
-def test_responses_of_the_window_meet_audiences_and_deciles(spark: SparkSession) -> None:
-    happened = [
-        ("r1", "ann", "2026-04-01 00:00:00", "email_opened"),
-        ("r2", "ann", "2026-04-10 23:59:59", "coupon_redeemed"),
-        ("r3", "bob", "2026-04-05 12:00:00", "visit"),
-        ("x1", "ann", "2026-03-31 23:59:59", "email_opened"),
-        ("x2", "ann", "2026-04-11 00:00:00", "email_opened"),
-        ("x3", "ann", "2026-04-05 00:00:00", "email_sent"),
-    ]
-    interactions = INTERACTION.rows(
-        spark,
-        [
-            {
-                "event_id": i,
-                "person_id": p,
-                "occurred_at": at,
-                "interaction_type": kind,
-                "channel": "email",
-            }
-            for i, p, at, kind in happened
-        ],
-    )
-    members = spark.createDataFrame(
-        [("top", "ann"), ("all", "ann")], "audience_id string, person_id string"
-    )
-    ranks = [
-        {
-            "person_id": "ann",
-            "metric": metric,
-            "as_of_date": on,
-            "value": 1,
-            "rank": 1,
-            "decile": tenth,
-        }
-        for metric, on, tenth in (
-            ("clv", APRIL, 2),
-            ("clv", date(2026, 1, 1), 9),
-            ("revenue_all", APRIL, 8),
-        )
-    ]
-    of_april = ranks_of_today(DECILE.rows(spark, ranks), ALIAS.rows(spark, []), APRIL)
-    found = RESPONSE.conform(
-        join_responses(interactions, members, of_april, as_of=APRIL, window_days=10)
-    )
-    verify_contract(found, RESPONSE)
-    rows = {row["event_id"]: row for row in found.collect()}
-    assert set(rows) == {"r1", "r2", "r3"}
-    assert (rows["r1"]["audience_ids"], rows["r1"]["clv_decile"]) == (["all", "top"], 2)
-    assert (rows["r3"]["audience_ids"], rows["r3"]["clv_decile"]) == ([], None)
 
 
 def days(spark: SparkSession, amounts: dict[tuple[str, date], int]):
@@ -98,6 +49,22 @@ def days(spark: SparkSession, amounts: dict[tuple[str, date], int]):
     )
 
 
+def gather(
+    people: DataFrame, bought: DataFrame, *, window_days: int, start: date = APRIL
+) -> DataFrame:
+    """What `people` did, nobody having been valued and nothing being known of them before."""
+    spark = people.sparkSession
+    visits = spark.createDataFrame([], "person_id string, day date")
+    return gather_outcomes(
+        people.withColumn(BEFORE, F.lit(0).cast("decimal(18,2)")),
+        bought,
+        visits,
+        None,
+        start=start,
+        window_days=window_days,
+    )
+
+
 def test_outcomes_are_tabulated_for_everyone_assigned(spark: SparkSession) -> None:
     people = spark.createDataFrame(
         [
@@ -115,7 +82,8 @@ def test_outcomes_are_tabulated_for_everyone_assigned(spark: SparkSession) -> No
             ("bob", date(2026, 3, 31)): 800, ("bob", date(2026, 4, 2)): 1019, ("eve", APRIL): 1600,
         },
     )  # fmt: skip
-    table = tabulate_outcomes(people, bought, as_of=APRIL, window_days=30).collect()
+    gathered = gather(people, bought, window_days=30)
+    table = tabulate_outcomes(list_outcomes(gathered), KEYS).collect()
     found = {
         (row["split_group"], row["value"]): (row["persons"], row["total"], row["squares"])
         for row in table
@@ -134,9 +102,8 @@ def test_purchases_are_net_of_cancellations(spark: SparkSession) -> None:
     columns = "audience_id string, person_id string, split_group string"
     assigned = [("top", person, "treatment") for person in ("ann", "bob", "cid")]
     people = spark.createDataFrame(assigned, columns)
-    table = tabulate_outcomes(
-        people, cancelled.days(spark), as_of=date(2026, 3, 1), window_days=31
-    ).where("outcome = 'purchases'")
+    gathered = gather(people, cancelled.days(spark), window_days=31, start=date(2026, 3, 1))
+    table = tabulate_outcomes(list_outcomes(gathered), KEYS).where("outcome = 'purchases'")
     assert {row["value"]: row["persons"] for row in table.collect()} == {1.0: 1, 0.0: 2}
 
 
@@ -149,10 +116,9 @@ def test_tables_of_outcomes_stay_small_however_many_amounts(spark: SparkSession)
         "CAST(id / 10 - 100 AS decimal(18,2)) AS net_revenue", "CAST(id AS decimal(18,2)) AS margin",
         "0 AS interactions", "0 AS cancellations",
     )  # fmt: skip
-    table = tabulate_outcomes(people, bought, as_of=APRIL, window_days=1).where(
-        "outcome = 'revenue'"
-    )
-    rows = table.collect()
+    gathered = gather(people, bought, window_days=1)
+    table = tabulate_outcomes(list_outcomes(gathered), KEYS)
+    rows = table.where("outcome = 'revenue'").collect()
     assert len(rows) < 500
     assert sum(row["persons"] for row in rows) == 20_000
     assert sum(row["total"] for row in rows) == pytest.approx(
@@ -210,7 +176,7 @@ def write(lake: Lakehouse, *, last_day: date) -> None:
 def measure(lake: Lakehouse) -> None:
     config = MeasurementConfig(window_days=10, min_persons=2)  # type: ignore[call-arg]
     with lake.writing("measure"):
-        stage.run_measure(lake, config, APRIL)
+        stage.run_measure(lake, config, APRIL, plan=HoldoutPlan(100 / 3))
 
 
 def test_the_stage_judges_those_who_were_assigned_on_the_day(lake: Lakehouse) -> None:

@@ -16,6 +16,7 @@ from clvspark.measurement.tables import RESPONSE
 from clvspark.reporting import dimensions, facts, tables
 
 APRIL = date(2026, 4, 1)
+SECOND = datetime(2026, 4, 2, tzinfo=UTC)
 
 
 def values(spark: SparkSession):
@@ -151,9 +152,9 @@ def respond(
 ):
     """Fact rows ``(contacted, opened, clicked, redeemed, responded_not_contacted)`` by campaign and decile."""
     rows = [
-        (str(n), APRIL, person, campaign, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+        (str(n), APRIL, person, campaign, kind.removeprefix("bot:"), SECOND, [], None, "email", kind.startswith("bot:"))
         for n, (person, kind, campaign) in enumerate(did)
-    ]
+    ]  # fmt: skip
     fact = tables.FACT_RESPONSE.conform(
         facts.build_fact_response(
             spark.createDataFrame(contacts, "person_id string, campaign_id string"),
@@ -182,6 +183,16 @@ def test_a_person_counts_once_for_a_campaign_and_kind(spark: SparkSession) -> No
     )
     assert found["c1", 1] == (1, 1, 0, 0, 0)
     assert found["c1", 0] == (1, 0, 0, 0, 0), "not ranked"
+
+
+def test_what_a_machine_did_is_no_response(spark: SparkSession) -> None:
+    found = respond(
+        spark,
+        [("ann", "c1")],
+        ("ann", "bot:email_opened", "c1"),
+        ("bob", "bot:email_clicked", "c1"),
+    )
+    assert found["c1", 1] == (1, 0, 0, 0, 0)
 
 
 def test_a_rate_is_of_those_contacted_and_other_responses_are_apart(spark: SparkSession) -> None:
@@ -214,7 +225,7 @@ def test_responses_by_audience_count_a_person_in_each_of_theirs(spark: SparkSess
         ("eve", "email_opened", "c1"),
     ]
     rows = [
-        (str(n), APRIL, person, campaign, kind, datetime(2026, 4, 2, tzinfo=UTC), [], None)
+        (str(n), APRIL, person, campaign, kind, SECOND, [], None, "email", False)
         for n, (person, kind, campaign) in enumerate(did)
     ]
     members = [("top", "ann"), ("new", "ann"), ("new", "bob"), ("idle", "zoe")]

@@ -111,6 +111,7 @@ def help_of(*command: str) -> str:
         ["clv"],
         ["clv", "fit"],
         ["clv", "compare"],
+        ["audiences", "diff"],
     ],
 )
 def test_a_flag_has_no_type_and_every_panel_a_name(command: list[str]) -> None:

@@ -216,7 +216,6 @@ def test_each_is_scored_as_by_the_model_of_their_channel_alone(
     batch = persons(customers(400, seed=8), amount)
     bounds = uncertainty(models, spend, batch)
     together = score_batch(batch, ValueModels(models, spend), CONFIG, bounds)
-    assert (together["person_id"] == batch["person_id"]).all()
     for channel, rows in batch.groupby("channel"):
         own = models.model_of((channel,))
         alone = ValueUncertainty(own, spend, horizon=52.0, annual_discount_rate=0.1, sample=rows)

@@ -40,17 +40,19 @@ def test_equal_histories_are_worth_the_same_in_whatever_batch_they_are(
         model, models.spend, horizon=52, annual_discount_rate=0.1, sample=history
     )
     mixed = persons.sample(frac=1, random_state=7)
-    whole = score_batch(persons, models, CONFIG, known).set_index("person_id")
+
+    def score(part: pd.DataFrame) -> pd.DataFrame:
+        return score_batch(part, models, CONFIG, known).set_index(part["person_id"])
+
+    whole = score(persons)
     assert (whole["residual_value_low"] <= whole["residual_value"]).all()
     assert (whole["residual_value_high"] >= whole["residual_value"]).all()
     assert whole[list(BOUNDS)].notna().all(axis=None), "whatever the champion"
     assert (whole["outcome_value_low"] <= whole["outcome_value_high"]).all()
     for size in (13, 97, 400):
         parts = [mixed[at : at + size] for at in range(0, len(mixed), size)]
-        scored = pd.concat([score_batch(part, models, CONFIG, known) for part in parts])
-        pd.testing.assert_frame_equal(
-            scored.set_index("person_id").loc[whole.index], whole, check_exact=True
-        )
+        scored = pd.concat([score(part) for part in parts])
+        pd.testing.assert_frame_equal(scored.loc[whole.index], whole, check_exact=True)
 
 
 def test_values_keep_their_first_digits() -> None:

@@ -167,7 +167,15 @@ def test_configuration_does_not_change_after_loading() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["demo.yaml", "local.yaml", "cluster.yaml", "examples/complete_journey.yaml"]
+    "name",
+    [
+        "demo.yaml",
+        "demo_loop.yaml",
+        "demo_postgres.yaml",
+        "local.yaml",
+        "cluster.yaml",
+        "examples/complete_journey.yaml",
+    ],
 )
 def test_every_shipped_configuration_is_valid(name: str) -> None:
     assert read_config(shipped_config(name)).sources.systems
@@ -184,7 +192,10 @@ def demo_with(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("measurement: {holdout_percent: 20}", "must equal activation.holdout.percent"),
+        (
+            "measurement: {costs_per_contact: {nobody: 1}}",
+            "costs_per_contact names audiences that are not defined: nobody",
+        ),
         (
             "lakehouse: {root: demo/landing/}",
             "lakehouse.root must not lie in sources.landing",
@@ -216,6 +227,7 @@ spark: {{driver_memory: a lot}}
 history: {{summary_lags_days: [0, 91], default_margin_rate: 7}}
 clv: {{holdout_days: 180, decline_days: never, models: [BetaGeoModel, BetaGeoModel]}}
 audiences: {{definitions: [{top}, {top}, {wrong}, {", ".join(ring)}]}}
+decisions: {{moments: [], offers: [], points: []}}
 activation: {{exports: out, destinations: [{tool}, {tool}]}}
 """
     assert [
@@ -232,7 +244,10 @@ activation: {{exports: out, destinations: [{tool}, {tool}]}}
         "audiences: audience top is defined more than once.",
         "audiences: audiences build on each other in a circle: a -> b -> a.",
         "activation: two destinations have the same id, tool.",
-        "activation.destinations name audiences that are not defined: none.",
+        (
+            "activation.destinations.tool names audiences that are not defined: none. "
+            "Allowed: audiences, <moment>.<step>, <decision point>.<offer>."
+        ),
     ]
 
 
@@ -291,3 +306,13 @@ def test_a_file_may_be_included_twice_and_merge_keys_be_used(tmp_path: Path) -> 
         "base": {"x": 1},
         "c": {"x": 1, "y": 2},
     }
+
+
+def test_a_fault_in_an_included_file_names_its_file_and_line(tmp_path: Path) -> None:
+    part = write(tmp_path, "parts/a.yaml", "# front\nkind: wood\nsize: 3\n")
+    other = write(tmp_path, "parts/b.yaml", "size: 30\n")
+    top = write(tmp_path, "cart.yaml", "wheels: !include parts/*.yaml\n")
+    assert faults(top) == [
+        f"{part}, line 3: wheels.0.size: input should be greater than or equal to 10 (given: 3).",
+        f"{other}, line 1: wheels.1.kind: is required; add it.",
+    ]

@@ -25,7 +25,9 @@ def check(tmp_path):
     def run(failing: str) -> tuple[int, list[list[str]]]:
         env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "FAILING": failing}
         done = subprocess.run([RUN], env=env, capture_output=True, text=True, check=False)
-        return done.returncode, [line.split() for line in done.stdout.splitlines()[-1 - len(PARTS) : -1]]
+        return done.returncode, [
+            line.split() for line in done.stdout.splitlines()[-1 - len(PARTS) : -1]
+        ]
 
     return run
 

@@ -1,0 +1,131 @@
+"""Decisions: values, memberships, consent and outcomes -> what each person is offered, and why."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from clvspark.audiences.decisions.config import DecisionsConfig
+from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
+from clvspark.audiences.decisions.decide import decide_offers
+from clvspark.audiences.decisions.eligibility import add_eligibility, gather_candidates
+from clvspark.audiences.decisions.learn import (
+    collect_sums,
+    learn_posteriors,
+    read_posteriors,
+    sum_outcomes,
+)
+from clvspark.audiences.decisions.limits import find_cutoffs, list_capacities
+from clvspark.audiences.decisions.ranking import add_scores, set_up_board
+from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR, TABLES
+from clvspark.audiences.moments.tables import JOURNEY_STEP
+from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_of_today, members_on
+from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links
+from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.dates import rows_of
+from clvspark.privacy.consent import CHANNELS, consent_by_channel
+from clvspark.privacy.statements import read_consent
+from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
+
+STAGE = "decide"
+# Written by measurement, a later room: read by its name, as outcomes come round.
+OUTCOMES = "measurement.offer_outcome"
+READS = (
+    JOURNEY_STEP,
+    CUSTOMER_VALUE,
+    DECILE,
+    MEMBERSHIP_EVENT,
+    PERSON_LINK,
+    ALIAS,
+    CONSENT,
+    UNREAD_CONSENT,
+    UNREAD_ADDRESS,
+    EVENT,
+)
+
+
+def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
+    """Learn from outcomes and decide on everybody at a decision point as of `as_of`.
+
+    A rerun of a date replaces its decisions. Contacts that moments of the same date call for count for the caps, so
+    moments come first.
+    """
+    outcomes = lake.tables.get(OUTCOMES)
+    reads = (*READS, *([outcomes] if outcomes else []))
+    with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
+        if not run.is_current:
+            _decide(run, lake, config, as_of)
+    return run.report
+
+
+def _decide(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) -> None:
+    run.create(*TABLES)
+    later = lake.read(DECISION).agg(F.max("as_of_date")).collect()[0][0]
+    if later is not None and later > as_of:
+        run.warn(
+            f"decisions of {as_of} stay as they are: persons have been decided on as of {later}, and what was told "
+            "since would not follow from decisions made now. Next step: none, or a run as of that date or later."
+        )
+        return
+    posteriors = learn_posteriors(_read_sums(lake, config, as_of), config, as_of=as_of)
+    stored = lake.spark.createDataFrame(posteriors, OFFER_POSTERIOR.schema).localCheckpoint()
+    run.overwrite(OFFER_POSTERIOR, stored, where=rows_of(as_of), cached=True)
+    if not config.points:
+        return
+    run.step("ranking offers")
+    given = _count_given(lake, config, as_of)
+    candidates = _read_candidates(lake, config, as_of)
+    open_to = add_eligibility(candidates, config, given, as_of=as_of)
+    board = set_up_board(read_posteriors(posteriors, config), config)
+    scored = add_scores(open_to, board, config, as_of=as_of).localCheckpoint(eager=False)
+    cutoffs = find_cutoffs(scored, config, list_capacities(config, given))
+    decided = decide_offers(scored, board, cutoffs, stored, config, as_of=as_of).localCheckpoint()
+    run.overwrite(DECISION, decided, where=rows_of(as_of), cached=True)
+    _tell(run, decided)
+
+
+def _read_sums(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> list[Row]:
+    table = lake.tables.get(OUTCOMES)
+    if table is None or not lake.exists(table):
+        return []
+    return collect_sums(sum_outcomes(lake.read(table), config.learning, as_of=as_of), config)
+
+
+def _count_given(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> dict[str, int]:
+    """How often each scarce offer was made on other dates; a rerun of this one makes its own anew."""
+    scarce = [offer.id for offer in config.offers if offer.stock is not None]
+    if not scarce:
+        return {}
+    made = lake.read(DECISION).where(F.col("offer_id").isin(*scarce))
+    counts = made.where(F.col("as_of_date") != F.lit(as_of)).groupBy("offer_id").count()
+    return {row["offer_id"]: row["count"] for row in counts.collect()}
+
+
+def _read_candidates(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> DataFrame:
+    aliases = lake.read_or_empty(ALIAS)
+    links = current_links(lake.read(PERSON_LINK))
+    consent = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
+    members = members_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of)
+    earlier = lake.read(DECISION).where(f"NOT ({rows_of(as_of)})")
+    contacts = gather_contacts(earlier, lake.read_or_empty(JOURNEY_STEP))
+    return gather_candidates(
+        lake.read_of(CUSTOMER_VALUE, as_of, stage="score"),
+        lake.read_or_empty(DECILE).where(rows_of(as_of)),
+        members_of_today(members, aliases),
+        consent_by_channel(consent, CHANNELS),
+        count_contacts(contacts, aliases, config.caps, config.offers, as_of=as_of),
+        config,
+    )
+
+
+def _tell(run: Run, decided: DataFrame) -> None:
+    counts = decided.agg(
+        F.count(F.lit(1)).alias("decisions"),
+        F.count("channel").alias("offers_made"),
+        F.count_if("is_fallback").alias("fallbacks"),
+    ).collect()[0]
+    for name, value in counts.asDict().items():
+        run.metric(name, value)

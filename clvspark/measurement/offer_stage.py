@@ -1,0 +1,52 @@
+"""Offers: what came of decisions whose window is over -> `measurement.offer_outcome`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from pyspark.sql import functions as F
+
+from clvspark.activation.tables import ASSIGNMENT, HOLDOUT
+from clvspark.audiences.decisions.tables import DECISION
+from clvspark.history.tables import ORDER, PERSON_DAY
+from clvspark.identity.tables import ALIAS, resolve_aliases
+from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.measurement.config import MeasurementConfig
+from clvspark.measurement.offers import choose_decisions, sum_offer_outcomes
+from clvspark.measurement.outcomes import last_order_day
+from clvspark.measurement.tables import OFFER_OUTCOME
+
+STAGE = "learn"
+
+
+def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
+    """Sum what came of each decision whose window had been observed to its end before `as_of`.
+
+    Sums of decisions whose window ends later stay as they are; those of the past are counted anew, so that none counts
+    twice.
+    """
+    reads = (DECISION, ASSIGNMENT, HOLDOUT, PERSON_DAY, ORDER, ALIAS)
+    today = datetime.now(UTC).date()
+    also = {"today": str(min(today, as_of))}
+    with lake.run(
+        STAGE, as_of=as_of, config=config, reads=reads, writes=(OFFER_OUTCOME,), also=also
+    ) as run:
+        if not run.is_current:
+            last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
+            until = as_of if last is None else min(as_of, last + timedelta(days=1))
+            made = choose_decisions(
+                lake.read_or_empty(DECISION),
+                lake.read_or_empty(ASSIGNMENT),
+                lake.read_or_empty(HOLDOUT),
+            )
+            found = sum_offer_outcomes(
+                resolve_aliases(made, lake.read_or_empty(ALIAS)),
+                lake.read(PERSON_DAY),
+                None,
+                window_days=config.window_days,
+                observed_until=until,
+            )
+            over = until - timedelta(days=config.window_days)
+            mine = f"decided_on <= DATE'{over}'"
+            run.overwrite(OFFER_OUTCOME, found.where(F.expr(mine)), where=mine)
+    return run.report

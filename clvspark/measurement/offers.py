@@ -1,0 +1,81 @@
+"""What came of decisions: the sums that the posteriors of offers are learnt from."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse.table import MONEY
+from clvspark.measurement.tables import OFFER_OUTCOME
+
+
+def choose_decisions(decisions: DataFrame, assigned: DataFrame, dealt: DataFrame) -> DataFrame:
+    """Decisions that something can be learnt from, with ``decided_on``.
+
+    In: audiences.decision; activation.assignment; activation.holdout; all of persons as they were then. An offer counts
+    where a destination was told of it, which leaves out holdouts, suppressed addresses and offers that no destination
+    sends. Doing nothing counts of everybody who is not held out: they could have been told something. A fallback went
+    to whom nothing else could be offered, who are not like the others.
+    """
+    ranked = decisions.where("NOT is_fallback")
+    told = assigned.where("split_group = 'treatment'").select(
+        "audience_id", "person_id", "as_of_date"
+    )
+    name = F.concat_ws(".", "decision_point", "offer_id")
+    offers = ranked.where("channel IS NOT NULL").withColumn("audience_id", name)
+    made = offers.join(told, on=["audience_id", "person_id", "as_of_date"], how="left_semi")
+    held = dealt.where("split_group = 'holdout'").select("person_id").distinct()
+    nothing = ranked.where("channel IS NULL").join(held, on="person_id", how="left_anti")
+    chosen = made.drop("audience_id").unionByName(nothing)
+    return chosen.withColumnRenamed("as_of_date", "decided_on")
+
+
+def sum_offer_outcomes(
+    decisions: DataFrame,
+    days: DataFrame,
+    responses: DataFrame | None,
+    *,
+    window_days: int,
+    observed_until: date,
+) -> DataFrame:
+    """Trials, successes and margin by context, offer and day of decision.
+
+    In: one row a decision, ``decision_id, person_id, context, offer_id, decided_on``, of persons as they are today;
+    history.person_day; ``decision_id`` of those that were answered, once or more often; the first day not observed
+    yet. Out: measurement.offer_outcome. Margin is that of ``[decided_on, decided_on + window_days)``, after the
+    decision by whatever way, so that doing nothing is an offer like any other. A success is an answer or, where none
+    are given (None), a purchase in the window. Only decisions whose window is over count, and each of them once: all
+    sums of a day appear together and never change with the decisions of other days. Persons of whom two offers were
+    decided on within one window have their margin in both; what is learnt are differences between offers.
+    """
+    ends = F.date_add("decided_on", window_days)
+    over = decisions.where(ends <= F.lit(observed_until))
+    stands = F.col("orders") - F.coalesce("cancellations", F.lit(0))
+    bought = days.select("person_id", "day", "margin", stands.alias("orders"))
+    keys = ["decision_id", "person_id", "context", "offer_id", "decided_on"]
+    within = (F.col("day") >= F.col("decided_on")) & (F.col("day") < ends)
+    joined = over.select(*keys).join(bought, on="person_id", how="left")
+    margin = F.sum(F.when(within, F.col("margin")))
+    orders = F.sum(F.when(within, F.col("orders")))
+    each = joined.groupBy(*keys).agg(
+        F.coalesce(margin, F.lit(0)).cast(MONEY).alias("margin"),
+        F.coalesce(orders > 0, F.lit(False)).alias("_bought"),
+    )
+    judged, success = each, F.col("_bought")
+    if responses is not None:
+        answered = responses.select("decision_id", F.lit(True).alias("_answered")).distinct()
+        judged = each.join(answered, on="decision_id", how="left")
+        success = F.coalesce("_answered", F.lit(False))
+    return _sum_up(judged, success).select(*OFFER_OUTCOME.names)
+
+
+def _sum_up(judged: DataFrame, success: Column) -> DataFrame:
+    margin = F.col("margin")
+    return judged.groupBy("context", "offer_id", "decided_on").agg(
+        F.count(F.lit(1)).alias("trials"),
+        F.count_if(success).alias("successes"),
+        F.sum(margin).cast(MONEY).alias("margin_sum"),
+        F.sum(margin * margin).cast("decimal(38,4)").alias("margin_square_sum"),
+    )

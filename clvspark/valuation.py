@@ -1,0 +1,41 @@
+"""What persons are worth at the end of an experiment, by what was known before it: history and clv put together.
+
+Measurement knows of neither room more than its tables; the pipeline hands it this.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.clv.config import ClvConfig
+from clvspark.clv.frozen import value_frozen
+from clvspark.clv.tables import MODEL
+from clvspark.history.clv_summary import list_late_changes, summarise_purchases
+from clvspark.history.tables import ORDER, PERSON_DAY
+from clvspark.lakehouse import Lakehouse
+from clvspark.measurement.plan import Valuation
+
+
+def frozen_valuation(config: ClvConfig) -> Valuation:
+    """Values of the configured kind, horizon and discount rate."""
+
+    def value_on(
+        lake: Lakehouse, persons: DataFrame, known_on: date, day: date
+    ) -> DataFrame | None:
+        if not lake.exists(MODEL):
+            return None
+        few = persons.select("person_id").distinct()
+        days, orders = (
+            lake.read(table).join(few, on="person_id", how="left_semi")
+            for table in (PERSON_DAY, ORDER)
+        )
+        past = days.where(F.col("day") < F.lit(day))
+        summary = summarise_purchases(
+            past, as_of=day, lags_days=[0], late_changes=list_late_changes(orders)
+        )
+        return value_frozen(lake, config, summary, known_on=known_on)
+
+    return Valuation(value_on, (PERSON_DAY, ORDER, MODEL), config.model_dump_json())
