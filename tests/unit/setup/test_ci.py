@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).resolve().parents[3] / ".ci" / "run"
-PARTS = ["check", "test", "test-demo"]
+PARTS = ["check", "test", "test-demo", "test-slow"]
 # Stands for make: closes like pytest, and fails for the target that FAILING names.
 MAKE = """#!/bin/sh
 [ "$1" = check ] || echo "=== 3 passed, 1 deselected in 61.20s (0:01:01) ==="
