@@ -17,7 +17,6 @@ _EFFECTS = (
     ("extra_clv_per_person", "residual_value", False, "predicted"),
 )
 PEOPLE, NET = "people", "extra_margin_net_of_cost"
-EFFECTS = (PEOPLE, *(name for name, *_ in _EFFECTS))
 _BOUNDS = ("value", "ci_low", "ci_high")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from math import ceil, sqrt
+from math import sqrt
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -41,19 +41,6 @@ def minimum_detectable_effect(
     """
     rest = standard_deviation * sqrt(1 - correlation**2)
     return _quantiles(power) * rest * sqrt(1 / treatment_persons + 1 / holdout_persons)
-
-
-def persons_needed(
-    standard_deviation: float,
-    effect: float,
-    holdout_share: float,
-    *,
-    power: float,
-    correlation: float = 0.0,
-) -> int:
-    """Persons of both groups together with whom `effect` is found with the chance `power`."""
-    spread = (1 - correlation**2) / (holdout_share * (1 - holdout_share))
-    return ceil((_quantiles(power) * standard_deviation / effect) ** 2 * spread)
 
 
 def _quantiles(power: float) -> float:

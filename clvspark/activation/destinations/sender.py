@@ -15,8 +15,6 @@ from pyspark.sql import functions as F
 # waiting: it was not tried, as the destination is down or the time of the run was over.
 Outcome = Literal["accepted", "rejected", "failed", "waiting"]
 OUTCOMES = "outbox_id string, outcome string, error string"
-# Columns of every line; the address and the facts, as the destination names them, follow.
-LINE = ("audience_id", "outbox_id", "operation")
 
 
 @dataclass(frozen=True)

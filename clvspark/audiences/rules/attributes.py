@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -129,8 +129,3 @@ Attribute = Annotated[
     TextAttribute | NumberAttribute | DateAttribute | FlagAttribute | SetAttribute,
     Field(discriminator="name"),
 ]
-ATTRIBUTE_NAMES: tuple[str, ...] = tuple(
-    name
-    for names in (TextName, NumberName, DateName, FlagName, SetName)
-    for name in get_args(names)
-)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from clvspark.lakehouse.strict_model import StrictModel, check
-
-Item = TypeVar("Item")
 
 
 def _listed(value: Any) -> Any:

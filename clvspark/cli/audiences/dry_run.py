@@ -50,7 +50,7 @@ def estimate(
         return
     rows = [
         (e.audience_id, e.estimated_size, f"{e.standard_error:,.0f}", "{:,} to {:,}".format(*e.confidence_interval),
-         f"{e.profiles_matched:,} of {e.profiles_read:,}", e.state)
+         f"{e.profiles_matched:,} of {e.profiles_read:,} of {e.total_rows:,}", e.state)
         for e in found
     ]  # fmt: skip
     columns = [
@@ -58,7 +58,7 @@ def estimate(
         "size",
         "standard error",
         "95 % interval",
-        "matched of those read",
+        "matched, of those read, of all",
         "state",
     ]
     console.table(f"Sizes as of {day}", columns, rows, texts={5})

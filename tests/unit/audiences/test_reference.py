@@ -10,7 +10,13 @@ import pytest
 import yaml
 
 from clvspark.audiences.rules import AudienceDefinition, Leaf
-from clvspark.audiences.rules.attributes import ATTRIBUTE_NAMES
+from clvspark.audiences.rules.attributes import (
+    DateName,
+    FlagName,
+    NumberName,
+    SetName,
+    TextName,
+)
 from clvspark.audiences.rules.events import EventType
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "audiences.md").read_text(encoding="utf-8")
@@ -31,7 +37,7 @@ def test_everything_that_can_be_said_is_explained() -> None:
     said = set(re.findall(r"`(\w+)`", PAGE))
     for names in (
         Leaf.model_fields,
-        ATTRIBUTE_NAMES,
+        *map(get_args, (TextName, NumberName, DateName, FlagName, SetName)),
         get_args(EventType),
         AudienceDefinition.model_fields,
     ):
