@@ -31,7 +31,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     with lake.run(
         STAGE, as_of=as_of, config=config, reads=reads, writes=(OFFER_OUTCOME,), also=also
     ) as run:
-        if not run.is_current:
+        if not run.is_current and lake.exists(DECISION):
             last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
             until = as_of if last is None else min(as_of, last + timedelta(days=1))
             made = choose_decisions(

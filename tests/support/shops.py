@@ -23,12 +23,19 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
-# Written only where somebody asks to be forgotten, decides on a pair, keeps a list of refusals, or names segments.
+# Written only where somebody asks to be forgotten, decides on a pair, keeps a list of refusals, or configures segments,
+# moments or offers.
 BY_PEOPLE = {
     "privacy.tombstone",
     "identity.decision",
     "activation.suppression",
     "clv.segment_model",
+    "audiences.moment",
+    "audiences.journey",
+    "audiences.journey_step",
+    "audiences.decision",
+    "audiences.offer_posterior",
+    "measurement.offer_outcome",
 }
 
 

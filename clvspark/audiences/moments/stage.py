@@ -55,7 +55,8 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     have been advanced to a later date, everything stays as it is and the run warns.
     """
     with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=TABLES) as run:
-        if not run.is_current:
+        # Without moments, now or ever, there is nothing to advance, and no table.
+        if not run.is_current and (config.moments or lake.exists(MOMENT)):
             _advance(run, lake, config, as_of)
     return run.report
 
