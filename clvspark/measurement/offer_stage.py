@@ -28,10 +28,10 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     reads = (DECISION, ASSIGNMENT, HOLDOUT, PERSON_DAY, ORDER, ALIAS)
     today = datetime.now(UTC).date()
     also = {"today": str(min(today, as_of))}
-    with lake.run(
-        STAGE, as_of=as_of, config=config, reads=reads, writes=(OFFER_OUTCOME,), also=also
-    ) as run:
-        if not run.is_current and lake.exists(DECISION):
+    # Where nothing has ever been decided there is nothing to learn, and no table.
+    writes = (OFFER_OUTCOME,) if lake.exists(DECISION) else ()
+    with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also) as run:
+        if not run.is_current and writes:
             last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
             until = as_of if last is None else min(as_of, last + timedelta(days=1))
             made = choose_decisions(

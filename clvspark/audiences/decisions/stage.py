@@ -55,9 +55,10 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     """
     outcomes = lake.tables.get(OUTCOMES)
     reads = (*READS, *([outcomes] if outcomes else []))
-    with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=TABLES) as run:
-        # Without offers, now or ever, there is nothing to decide, and no table.
-        if not run.is_current and (config.offers or lake.exists(DECISION)):
+    # Without offers, now or ever, there is nothing to decide, and no table.
+    writes = TABLES if config.offers or lake.exists(DECISION) else ()
+    with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
+        if not run.is_current and writes:
             _decide(run, lake, config, as_of)
     return run.report
 

@@ -54,9 +54,10 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     Days on which no run took place are caught up with. A rerun of the newest date comes to the same; where moments
     have been advanced to a later date, everything stays as it is and the run warns.
     """
-    with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=TABLES) as run:
-        # Without moments, now or ever, there is nothing to advance, and no table.
-        if not run.is_current and (config.moments or lake.exists(MOMENT)):
+    # Without moments, now or ever, there is nothing to advance, and no table.
+    writes = TABLES if config.moments or lake.exists(MOMENT) else ()
+    with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=writes) as run:
+        if not run.is_current and writes:
             _advance(run, lake, config, as_of)
     return run.report
 
