@@ -108,9 +108,9 @@ wheel: setup ## build dist/clvspark-*.whl
 	@$(BIN)/python -m build --wheel --outdir dist .
 
 .PHONY: docs
-docs: setup ## write the data dictionary and the JSON Schema of audiences anew
+docs: setup ## write the data dictionary and the JSON Schemas anew
 	@$(BIN)/python tools/data_dictionary.py
-	@$(BIN)/python tools/audience_schema.py
+	@$(BIN)/python tools/schemas.py
 
 .PHONY: lock
 lock: setup ## pin the newest allowed versions in constraints.txt

@@ -1,7 +1,8 @@
-"""Write the JSON Schemas of offers and moments to conf/schema, and check the definitions in conf by them."""
+"""Write the JSON Schemas of audiences, offers and moments to conf/schema, and check offers and moments in conf."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,16 +16,24 @@ from clvspark.audiences.decisions.definitions import (  # noqa: E402 - found by 
 )
 from clvspark.audiences.decisions.offers import Offer  # noqa: E402
 from clvspark.audiences.moments.definitions import Moment  # noqa: E402
+from clvspark.audiences.rules.schema import audience_schema  # noqa: E402
+
+FOLDER = ROOT / "conf" / "schema"
+
+
+def render_schemas() -> dict[str, str]:
+    """Each file as it should be, by name."""
+    texts = {f"{name}.schema.json": render_schema(model) for name, model in SCHEMAS.items()}
+    audience = json.dumps(audience_schema(), indent=2, ensure_ascii=False)
+    return {**texts, "audience.json": f"{audience}\n"}
 
 
 def main() -> None:
     """Write one file a kind of definition."""
-    folder = ROOT / "conf" / "schema"
-    folder.mkdir(exist_ok=True)
-    for name, model in SCHEMAS.items():
-        path = folder / f"{name}.schema.json"
-        path.write_text(render_schema(model), encoding="utf-8")
-        print(path.relative_to(ROOT))
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in render_schemas().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        print((FOLDER / name).relative_to(ROOT))
     offers = read_definitions(ROOT / "conf" / "offers", Offer)
     moments = read_definitions(ROOT / "conf" / "moments", Moment)
     print(f"{len(offers)} offers and {len(moments)} moments are valid")

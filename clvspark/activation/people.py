@@ -83,16 +83,16 @@ def read_people(lake: Lakehouse, config: ActivationConfig, as_of: date) -> Peopl
 
 
 def _read_members(lake: Lakehouse, as_of: date) -> DataFrame:
-    aliases = lake.read_or_empty(ALIAS)
-    parts = (
-        list_audience_members(lake.read(MEMBERSHIP)),
-        list_step_members(
-            lake.read_or_empty(JOURNEY_STEP), lake.read_or_empty(JOURNEY), as_of=as_of
-        ),
-        list_offer_members(lake.read_or_empty(DECISION), as_of=as_of),
-    )
+    members, sent = list_audience_members(lake.read(MEMBERSHIP)), []
+    if lake.exists(JOURNEY):
+        steps, journeys = lake.read(JOURNEY_STEP), lake.read(JOURNEY)
+        sent.append(list_step_members(steps, journeys, as_of=as_of))
+    if lake.exists(DECISION):
+        sent.append(list_offer_members(lake.read(DECISION), as_of=as_of))
     # Identities may have been joined since a journey was advanced or an offer chosen.
-    return resolve_aliases(reduce(DataFrame.unionByName, parts), aliases).distinct()
+    aliases = lake.read_or_empty(ALIAS)
+    today = [resolve_aliases(part, aliases).distinct() for part in sent]
+    return reduce(DataFrame.unionByName, today, members)
 
 
 def _read_values(lake: Lakehouse, as_of: date) -> DataFrame:

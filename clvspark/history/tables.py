@@ -351,9 +351,14 @@ def standing_purchases(known: DataFrame, *, by: Sequence[str] = ()) -> DataFrame
     return known.where("is_purchase").join(cancelled, on=["order_id", *by], how="left_anti")
 
 
+def orders_that_stand() -> SparkColumn:
+    """Of a row of history.person_day, the orders of its day less what was cancelled on it, whenever placed."""
+    return F.col("orders") - F.coalesce("cancellations", F.lit(0))
+
+
 def standing_orders() -> SparkColumn:
-    """Of rows of history.person_day, the orders of their days less what was cancelled on them, whenever placed."""
-    return F.sum(F.col("orders") - F.coalesce("cancellations", F.lit(0)))
+    """The sum of `orders_that_stand` over days."""
+    return F.sum(orders_that_stand())
 
 
 def days_as_known(days: DataFrame, orders: DataFrame | None) -> DataFrame:

@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.tables import orders_that_stand
 from clvspark.lakehouse.table import MONEY
 from clvspark.measurement.tables import OFFER_OUTCOME
 
@@ -52,8 +53,7 @@ def sum_offer_outcomes(
     """
     ends = F.date_add("decided_on", window_days)
     over = decisions.where(ends <= F.lit(observed_until))
-    stands = F.col("orders") - F.coalesce("cancellations", F.lit(0))
-    bought = days.select("person_id", "day", "margin", stands.alias("orders"))
+    bought = days.select("person_id", "day", "margin", orders_that_stand().alias("orders"))
     keys = ["decision_id", "person_id", "context", "offer_id", "decided_on"]
     within = (F.col("day") >= F.col("decided_on")) & (F.col("day") < ends)
     joined = over.select(*keys).join(bought, on="person_id", how="left")

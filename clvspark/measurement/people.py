@@ -55,6 +55,8 @@ def first_assigned(assignments: DataFrame, links: DataFrame, *, as_of: date) -> 
     """
     people = follow_persons(assignments.where(F.col("as_of_date") == F.lit(as_of)), links)
     before = assignments.where(F.col("as_of_date") < F.lit(as_of)).drop("as_of_date").distinct()
+    if before.isEmpty():
+        return people
     known = follow_persons(before, links).select("audience_id", "person_id")
     return people.join(known, on=["audience_id", "person_id"], how="left_anti")
 

@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from clvspark.audiences.consent import read_channels
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
 from clvspark.audiences.decisions.decide import decide_offers
@@ -23,11 +24,9 @@ from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR, TABLE
 from clvspark.audiences.moments.tables import JOURNEY_STEP
 from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_of_today, members_on
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links
+from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
-from clvspark.privacy.consent import CHANNELS, consent_by_channel
-from clvspark.privacy.statements import read_consent
 from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STAGE = "decide"
@@ -50,8 +49,8 @@ READS = (
 def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     """Learn from outcomes and decide on everybody at a decision point as of `as_of`.
 
-    A rerun of a date replaces its decisions. Contacts that moments of the same date call for count for the caps, so
-    moments come first.
+    A rerun of the newest date replaces its decisions; those of a date before it stay, and the run warns. Contacts that
+    moments of the same date call for count for the caps, so moments come first.
     """
     outcomes = lake.tables.get(OUTCOMES)
     reads = (*READS, *([outcomes] if outcomes else []))
@@ -108,8 +107,6 @@ def _count_given(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> dict[
 
 def _read_candidates(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> DataFrame:
     aliases = lake.read_or_empty(ALIAS)
-    links = current_links(lake.read(PERSON_LINK))
-    consent = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
     members = members_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of)
     earlier = lake.read(DECISION).where(f"NOT ({rows_of(as_of)})")
     contacts = gather_contacts(earlier, lake.read_or_empty(JOURNEY_STEP))
@@ -117,7 +114,7 @@ def _read_candidates(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> D
         lake.read_of(CUSTOMER_VALUE, as_of, stage="score"),
         lake.read_or_empty(DECILE).where(rows_of(as_of)),
         members_of_today(members, aliases),
-        consent_by_channel(consent, CHANNELS),
+        read_channels(lake, as_of),
         count_contacts(contacts, aliases, config.caps, config.offers, as_of=as_of),
         config,
     )

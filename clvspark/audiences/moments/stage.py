@@ -9,6 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.audiences.consent import read_channels
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
 from clvspark.audiences.decisions.tables import DECISION
@@ -21,12 +22,10 @@ from clvspark.audiences.moments.triggers import Evidence, list_abandoned_carts, 
 from clvspark.audiences.tables import MEMBERSHIP_EVENT
 from clvspark.clv.tables import VALUE_CHANGE
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION, standing_purchases
-from clvspark.identity.tables import ALIAS, PERSON_LINK, current_links, resolve_aliases
+from clvspark.identity.tables import ALIAS, PERSON_LINK, resolve_aliases
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.side_by_side import keep_all
-from clvspark.privacy.consent import CHANNELS, consent_by_channel
-from clvspark.privacy.statements import read_consent
 from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STAGE = "moments"
@@ -110,7 +109,7 @@ def _advance(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) ->
     due = list_due_steps(journeys, done, moments, since=before, until=as_of)
     steps = decide_steps(
         due,
-        _read_consent(lake, as_of),
+        read_channels(lake, as_of),
         _count_contacts(lake, done, aliases, config, as_of),
         config.caps,
         as_of=as_of,
@@ -157,12 +156,6 @@ def _read_evidence(lake: Lakehouse, aliases: DataFrame, as_of: date) -> Evidence
             summary.select("person_id", "first_purchase_on"),
         )
     )
-
-
-def _read_consent(lake: Lakehouse, as_of: date) -> DataFrame:
-    links = current_links(lake.read(PERSON_LINK))
-    statements = read_consent(lake, links, until=F.lit(as_of).cast("timestamp"))
-    return consent_by_channel(statements, CHANNELS)
 
 
 def _count_contacts(
