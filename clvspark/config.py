@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,19 +17,56 @@ from clvspark.history.config import HistoryConfig
 from clvspark.identity.config import IdentityConfig
 from clvspark.lakehouse.config import LakehouseConfig, SparkConfig
 from clvspark.lakehouse.load_config import load_config
-from clvspark.lakehouse.strict_model import StrictModel, check
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.reporting.config import ReportingConfig
 from clvspark.sources.config import SourcesConfig
 
 
+class KafkaTopic(StrictModel):
+    """A topic of JSON records, and the landing files that they are read as."""
+
+    bootstrap_servers: str = Field(min_length=1)
+    topic: str = Field(pattern=r"^[\w.-]+$")
+    system: str = Field(description="of 'sources.systems'")
+    path: str = Field(
+        description="of one of its files, of format jsonl; the records land as files of it, which fill its '*'"
+    )
+    starting_offsets: Literal["earliest", "latest"] = Field(
+        "earliest", description="where a new checkpoint begins"
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="of Kafka's consumer, e.g. security.protocol"
+    )
+
+
 class StreamConfig(StrictModel):
-    """How `clvspark stream` remembers which drops it has taken."""
+    """What `clvspark stream` watches, how much it takes at once, and how often it does what can wait."""
 
     checkpoint: str | None = Field(
         None,
         description="folder of the checkpoint; None: inside the lakehouse folder (path mode only)",
     )
+    kafka: list[KafkaTopic] = Field(
+        [], description="topics beside the landing folder; a change needs a new checkpoint"
+    )
+    max_files: int = Field(200, ge=1, description="files that a micro-batch takes at most")
+    max_offsets: int = Field(10_000, ge=1, description="records that it takes of a topic at most")
+    renew_seconds: float = Field(
+        30, ge=0, description="pause between two renewals of persons, histories and values"
+    )
+    deliver_seconds: float = Field(5, ge=0, description="pause between two deliveries")
+    maintain_hours: float = Field(
+        24, gt=0, description="pause between two compactions of the tables that the stream writes"
+    )
+    metrics_file: str | None = Field(
+        None, description="Prometheus text file; None: inside the folder of the checkpoint"
+    )
+
+    @check
+    def _each_topic_once(self) -> Iterator[str]:
+        if twice := repeated(topic.topic for topic in self.kafka):
+            yield f"topic {', '.join(twice)} is named more than once"
 
 
 class Config(StrictModel):

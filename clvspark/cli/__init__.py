@@ -12,10 +12,12 @@ from clvspark.cli import activation, pipeline, upkeep  # noqa: F401 - they give 
 from clvspark.cli.audiences import app as audiences_app
 from clvspark.cli.clv import app as clv_app
 from clvspark.cli.identity import app as identity_app
-from clvspark.cli.options import CLV, IDENTITY, STAGE, app
+from clvspark.cli.options import CLV, IDENTITY, PIPELINE, STAGE, app
+from clvspark.cli.stream import app as stream_app
 from clvspark.guard import guarded
 from clvspark.lakehouse.logs import configure_logging
 
+app.add_typer(stream_app, rich_help_panel=PIPELINE)
 app.add_typer(audiences_app, rich_help_panel=STAGE)
 app.add_typer(identity_app, rich_help_panel=IDENTITY)
 app.add_typer(clv_app, rich_help_panel=CLV)

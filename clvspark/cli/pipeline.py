@@ -1,8 +1,7 @@
-"""The commands that run stages: all of them, one, or those of a stream."""
+"""The commands that run stages: all of them, or one."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -147,61 +146,6 @@ def execute(
             reports.append(report)
     refuse_failures(reports)
     return reports
-
-
-def _interval(text: str) -> str:
-    """An interval as Spark reads it; wrong usage otherwise."""
-    if not re.fullmatch(r"\s*0*[1-9]\d{0,5}\s+(second|minute|hour)s?\s*", text):
-        raise typer.BadParameter(
-            f"{text!r} is no interval. Write a whole number from 1, then seconds, minutes or hours: --every '5 minutes'"
-        )
-    return text.strip()
-
-
-@app.command(
-    rich_help_panel=PIPELINE,
-    help=with_examples(
-        "Watch the landing folder; every drop of files with new names runs from ingest to activation (Structured "
-        "Streaming). A file that is replaced in place is taken with the next new one. "
-        "Ctrl-C lets the drop at hand finish, then stops.",
-        "clvspark stream --config conf/mine.yaml",
-        "clvspark stream --config conf/mine.yaml --available-now",
-    ),
-)
-def stream(
-    config: ConfigFile = DEFAULT_CONFIG,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            "--as-of",
-            formats=["%Y-%m-%d"],
-            help="first day not known; default: the day (UTC) on which a drop is taken",
-        ),
-    ] = None,
-    available_now: Annotated[
-        bool, typer.Option("--available-now", help="take what is there, then stop")
-    ] = False,
-    every: Annotated[
-        str,
-        typer.Option(
-            callback=_interval, help="interval of the micro-batches, e.g. '30 seconds', '5 minutes'"
-        ),
-    ] = "30 seconds",
-) -> None:
-    """Run the stages for every new drop of files."""
-    from clvspark.config import read_config
-    from clvspark.pipeline import open_lakehouse
-    from clvspark.stream import STREAMED, stream_landing
-
-    settings = read_config(config)
-    with console.progress(*STREAMED) as show:
-        stream_landing(
-            open_lakehouse(settings, progress=show),
-            settings,
-            as_of=as_of.date() if as_of else None,
-            every=None if available_now else every,
-            report=console.print_report,
-        )
 
 
 def _stage_command(name: str) -> Callable[..., None]:

@@ -117,6 +117,37 @@ def vacuum(config: ConfigFile = DEFAULT_CONFIG) -> None:
 @app.command(
     rich_help_panel=CARE,
     help=with_examples(
+        "Put small files of the tables together, as a stream leaves them, then remove those of versions older than 7 "
+        "days. In a lakehouse in a folder the stream does so itself, as it is the only writer there.",
+        "clvspark maintain --config conf/mine.yaml",
+    ),
+)
+def maintain(
+    config: ConfigFile = DEFAULT_CONFIG,
+    retain_hours: Annotated[
+        int, typer.Option(help="files of versions younger than this stay; at least 168")
+    ] = 168,
+) -> None:
+    """Compact tables and remove old files."""
+    from clvspark.config import read_config
+    from clvspark.lakehouse.vacuum import maintain_tables, refuse_short_retention
+    from clvspark.pipeline import open_lakehouse
+
+    refuse_short_retention(retain_hours)
+    settings = read_config(config)
+    with console.progress() as show:
+        lake = open_lakehouse(settings, progress=show, writes="maintain")
+        show("maintain")
+        compacted, cleaned = maintain_tables(lake, retain_hours=retain_hours)
+    console.out.print(
+        f"{len(compacted)} tables were compacted; {cleaned} hold no more files than their versions within the "
+        "retention need."
+    )
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
         "Show tables with rows and versions, and how the last run of every stage ended.",
         "clvspark status --config conf/demo.yaml",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -140,9 +141,9 @@ def _list_histories(lake: Lakehouse, links: DataFrame, config: HistoryConfig) ->
     )
 
 
-def _read_sources(lake: Lakehouse, links: DataFrame) -> Sources:
+def _read_sources(lake: Lakehouse, links: DataFrame, version: int | None = None) -> Sources:
     answers = lake.read_or_empty(SURVEY_RESPONSE)
-    return Sources(lake.read(EVENT), answers, lake.read(PRODUCT), links)
+    return Sources(lake.read(EVENT, version=version), answers, lake.read(PRODUCT), links)
 
 
 def _read_histories(lake: Lakehouse) -> Histories:
@@ -166,10 +167,21 @@ def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> Histo
 def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal | None:
     """What the changes since the last run can reach; None where everything is to be built."""
     last = run.predecessor
-    if last is None:
+    changes = None if last is None else list_changes(lake, last.input_versions)
+    if changes is None:
         return None
+    if changes.events.count() + changes.links.count() > RENEWED_SHARE * lake.read(EVENT).count():
+        return None
+    run.step("what has changed")
+    return renew_from(lake, changes, config)
+
+
+def list_changes(
+    lake: Lakehouse, since: Mapping[str, int], until: Mapping[str, int] | None = None
+) -> Changes | None:
+    """What has changed between versions of the tables, by name; None where it is not known, or reaches everybody."""
     feeds = [
-        lake.changes(table, since=last.input_versions.get(table.name))
+        lake.changes(table, since=since.get(table.name), until=(until or {}).get(table.name))
         for table in (EVENT, PERSON_LINK, SURVEY_RESPONSE, PRODUCT)
     ]
     found = [feed for feed in feeds if feed is not None]
@@ -177,14 +189,17 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
         return None
     events, links, answers, products = found
     # A product that costs something else now changes the margin of all its orders.
-    if not products.isEmpty():
-        return None
-    if events.count() + links.count() > RENEWED_SHARE * lake.read(EVENT).count():
-        return None
-    run.step("what has changed")
+    return Changes(events, links, answers) if products.isEmpty() else None
+
+
+def renew_from(
+    lake: Lakehouse, changes: Changes, config: HistoryConfig, *, event_version: int | None = None
+) -> Renewal:
+    """What changes can reach, built anew, with the events of a version; the newest if None."""
+    links = current_links(lake.read(PERSON_LINK))
     return renew_histories(
-        _read_sources(lake, current_links(lake.read(PERSON_LINK))),
-        Changes(events, links, answers),
+        _read_sources(lake, links, event_version),
+        changes,
         _read_histories(lake),
         default_margin_rate=config.default_margin_rate,
         gap_minutes=config.session_gap_minutes,
@@ -196,6 +211,13 @@ def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> Histories:
     now, before = renewal.now, renewal.before
     kept = rows_beside(lake.read(ORDER), before.orders.select("order_id").distinct(), "order_id")
     _reconcile(run, lake.read(EVENT), kept.select(*ORDER.names).unionByName(now.orders))
+    run.merge_all(list_differences(renewal))
+    return _read_histories(lake)
+
+
+def list_differences(renewal: Renewal) -> dict[Table, tuple[DataFrame, DataFrame]]:
+    """By table of histories, rows that are new or other ones, and rows that are no more, kept in memory."""
+    now, before = renewal.now, renewal.before
     pairs = {
         ORDER: (now.orders, before.orders),
         INTERACTION: (now.interactions, before.interactions),
@@ -209,8 +231,7 @@ def _write_renewal(run: Run, lake: Lakehouse, renewal: Renewal) -> Histories:
         changed, gone, _ = compare_rows(rows, stored, table)
         return table, (changed, gone)
 
-    run.merge_all(dict(side_by_side(differ, pairs)))
-    return _read_histories(lake)
+    return dict(side_by_side(differ, pairs))
 
 
 def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:

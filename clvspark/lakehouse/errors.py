@@ -79,3 +79,9 @@ class PromiseError(ClvsparkError):
     """The demo ran to its end, but what came out is not what it promises."""
 
     exit_code = 13
+
+
+class CheckpointError(ClvsparkError):
+    """The stream's checkpoint is not the one that the tables were written with, or they are not as it left them."""
+
+    exit_code = 15

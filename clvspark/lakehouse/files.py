@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 
@@ -124,3 +124,23 @@ def _open_path(spark: SparkSession, name: str) -> tuple[Any, Any]:
 
 def _jvm(spark: SparkSession) -> Any:
     return spark.sparkContext._jvm  # noqa: SLF001 - see above
+
+
+def write_text(spark: SparkSession, lines: DataFrame, name: str) -> bool:
+    """Write lines, in their order, as one file of that name, replacing one; false, and no file, without any.
+
+    In: one column of texts. It is written beside its place first: who lists the folder finds it whole, or not at all.
+    """
+    path, system = _open_path(spark, name)
+    draft = f"{path.getParent()}/_{path.getName()}"
+    lines.coalesce(1).write.mode("overwrite").text(draft)
+    folder = _jvm(spark).org.apache.hadoop.fs.Path(draft)
+    try:
+        parts = [s for s in system.listStatus(folder) if s.getPath().getName().startswith("part-")]
+        filled = [part for part in parts if part.getLen()]
+        if not filled:
+            return False
+        system.delete(path, False)
+        return bool(system.rename(filled[0].getPath(), path))
+    finally:
+        system.delete(folder, True)

@@ -24,6 +24,7 @@ from clvspark.lakehouse.run_log import RUN, RunLog
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
+from clvspark.lakehouse.transaction import Transaction
 
 FORMAT_VERSION = 1
 _FORMAT_PROPERTY = "clvspark.format"
@@ -157,17 +158,35 @@ class Lakehouse:
         """
         return self._write(table, df, "overwrite", where, cached)
 
-    def append(self, table: Table, df: DataFrame) -> int:
-        """Add rows; return their number. Keys are verified within `df` only."""
-        return self._write(table, df, "append", None, cached=False)
+    def append(
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        once: Transaction | None = None,
+        cached: bool = False,
+    ) -> int:
+        """Add rows; return their number. Keys are verified within `df` only, which may come from a cache (`cached`).
 
-    def merge(self, table: Table, df: DataFrame, *, gone: DataFrame | None = None) -> int:
+        A write that was done under the transaction `once` before is skipped.
+        """
+        return self._write(table, df, "append", None, cached=cached, once=once)
+
+    def merge(
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        gone: DataFrame | None = None,
+        once: Transaction | None = None,
+    ) -> int:
         """Insert new keys, update known ones and delete those of `gone`, in one commit.
 
-        A key that `df` and `gone` share is updated. Returns the number of rows written and deleted.
+        A key that `df` and `gone` share is updated. Returns the number of rows written and deleted. A write that was
+        done under the transaction `once` before is skipped.
         """
         if not self.exists(table):
-            return self.overwrite(table, df)
+            return self._write(table, df, "append", None, cached=False, once=once)
         # Kept while they are verified: one job instead of two.
         source = table.conform(df).localCheckpoint(eager=False)
         condition = None
@@ -183,7 +202,7 @@ class Lakehouse:
         if rows:
             # Sent to every core, a small source spares a shuffle of the whole table.
             small = rows <= BROADCAST_ROWS
-            self._merge(table, F.broadcast(source) if small else source, condition)
+            self._merge(table, F.broadcast(source) if small else source, condition, once)
         return rows
 
     def renew(self, table: Table, df: DataFrame) -> int:
@@ -207,14 +226,16 @@ class Lakehouse:
         stored = self.storage.read(table.name)
         return stored if stored.schema.simpleString() == table.schema.simpleString() else None
 
-    def changes(self, table: Table, *, since: int | None) -> DataFrame | None:
+    def changes(
+        self, table: Table, *, since: int | None, until: int | None = None
+    ) -> DataFrame | None:
         """Rows that were inserted, deleted or updated after version `since`, with Delta's ``_change_type``.
 
-        Of an update both the row before and the row after. None where the feed does not reach back so far: the
-        table had other columns then, or the files of the feed were vacuumed. In: a table with `change_feed`; `since`
-        is None where it was not there then.
+        `until` is the last version that is looked at, the newest if None. Of an update both the row before and the row
+        after. None where the feed does not reach back so far: the table had other columns then, or the files of the
+        feed were vacuumed. In: a table with `change_feed`; `since` is None where it was not there then.
         """
-        newest = self.version(table)
+        newest = self.version(table) if until is None else until
         if newest == since:
             nothing = self.spark.createDataFrame([], table.schema)
             return nothing.withColumn("_change_type", F.lit(None).cast("string"))
@@ -227,9 +248,12 @@ class Lakehouse:
         except (PySparkException, Py4JJavaError):
             return None
 
-    def _merge(self, table: Table, source: DataFrame, gone: str | None) -> None:
+    def _merge(
+        self, table: Table, source: DataFrame, gone: str | None, once: Transaction | None
+    ) -> None:
+        session = None if once is None else once.open_session(self.spark)
         on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
-        merge = self.storage.delta(table.name).alias("t").merge(source.alias("s"), on)
+        merge = self.storage.delta(table.name, session).alias("t").merge(source.alias("s"), on)
         merge = merge.withSchemaEvolution()
         if gone is None:
             merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
@@ -246,6 +270,7 @@ class Lakehouse:
         mode: Literal["append", "overwrite"],
         where: str | None,
         cached: bool,
+        once: Transaction | None = None,
     ) -> int:
         conformed = table.conform(df)
         if not cached:
@@ -263,6 +288,8 @@ class Lakehouse:
             writer = writer.option("replaceWhere", where)
         if created:
             writer = writer.options(**table.properties)
+        if once is not None:
+            writer = once.mark(writer)
         self.storage.save(writer, table.name)
         return rows
 

@@ -63,6 +63,15 @@ def refuse_if_locked(root: Path, command: str) -> None:
             pass
 
 
+def is_locked(root: Path) -> bool:
+    """Whether another process writes to the lakehouse at `root` now."""
+    try:
+        refuse_if_locked(root, "status")
+    except LockedError:
+        return True
+    return False
+
+
 def _describe(root: Path, holder: Path) -> str:
     try:
         held = json.loads(holder.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,32 @@ METRIC = Table(
         Column("recorded_at", "timestamp", required=True),
     ),
 )
-TABLES = (RUN, METRIC)
+MICRO_BATCH = Table(
+    "ops.micro_batch",
+    "One micro-batch of the stream: what came, what became of it, and how long it took.",
+    (
+        Column("query_id", "string", "of the checkpoint that remembers it", key=True),
+        Column("batch_id", "bigint", key=True),
+        Column("as_of_date", "date", "date that it was judged for", required=True),
+        Column("started_at", "timestamp", required=True),
+        Column("decided_at", "timestamp", "the outbox was written", required=True),
+        Column("ended_at", "timestamp", required=True),
+        Column("first_arrival_at", "timestamp", "of what came with it; NULL: nothing came"),
+        Column("last_arrival_at", "timestamp"),
+        Column("files", "bigint", required=True),
+        Column("events", "bigint", "new ones", required=True),
+        Column("repeated", "bigint", "events that were known", required=True),
+        Column("quarantined", "bigint", "landing rows that could not be read", required=True),
+        Column("waiting", "bigint", "events of records that nobody has resolved", required=True),
+        Column("persons", "bigint", "who were evaluated", required=True),
+        Column("moves", "bigint", "into audiences and out of them", required=True),
+        Column("instructions", "bigint", "rows of the outbox", required=True),
+        Column("link_version", "bigint", "of identity.person_link, as it was read"),
+        Column("table_versions", "string", "JSON: table name to version left", required=True),
+        Column("seconds", "string", "JSON: step to seconds", required=True),
+    ),
+)
+TABLES = (RUN, METRIC, MICRO_BATCH)
 _REMEMBERED = ("fingerprint", "output_versions", "input_versions", "basis", "ended_at")
 
 
@@ -74,6 +100,7 @@ class RunLog:
         self._versions: dict[str, int | None] = {}
         self._runs: list[dict[str, Any]] = []
         self._metrics: list[dict[str, Any]] = []
+        self._one_at_a_time = threading.Lock()
         self.force = False
 
     def version(self, table: Table) -> int | None:
@@ -109,9 +136,10 @@ class RunLog:
         return max(runs, key=lambda run: run.ended_at, default=None)
 
     def _known(self) -> dict[tuple[str, str], LastRun]:
-        if self._last is None:
-            self._last = self._read_last()
-        return self._last
+        known = self._last
+        if known is None:
+            known = self._last = self._read_last()
+        return known
 
     def record(
         self, run: Run, report: RunReport, outputs: dict[str, int | None], error: str | None
@@ -147,23 +175,25 @@ class RunLog:
         ]
         if report.status != "unchanged":
             self.flush()
-        if report.status == "success" and self._last is not None:
+        known = self._last
+        if report.status == "success" and known is not None:
             left, read = (
                 {name: version for name, version in of.items() if version is not None}
                 for of in (outputs, run.input_versions)
             )
             done = LastRun(run.as_of, run.fingerprint, left, read, run.basis, now)
-            self._last[run.stage, str(run.as_of)] = done
+            known[run.stage, str(run.as_of)] = done
 
     def flush(self) -> None:
         """Write what is still in memory: one commit a table."""
-        for table, rows in ((RUN, self._runs), (METRIC, self._metrics)):
-            if rows:
-                data = [tuple(row[name] for name in table.names) for row in rows]
-                self._lake.append(
-                    table, self._lake.spark.createDataFrame(data, table.schema).coalesce(1)
-                )
-                rows.clear()
+        with self._one_at_a_time:
+            for table, rows in ((RUN, self._runs), (METRIC, self._metrics)):
+                if rows:
+                    data = [tuple(row[name] for name in table.names) for row in rows]
+                    self._lake.append(
+                        table, self._lake.spark.createDataFrame(data, table.schema).coalesce(1)
+                    )
+                    rows.clear()
 
     def _read_last(self) -> dict[tuple[str, str], LastRun]:
         if not self._lake.exists(RUN):

@@ -56,11 +56,12 @@ class Storage:
             return reader.table(f"{self.catalog}.{name}")
         return reader.load(f"{self.root}/{name.replace('.', '/')}")
 
-    def delta(self, name: str) -> DeltaTable:
-        """The table as DeltaTable, for MERGE and DELETE."""
+    def delta(self, name: str, session: SparkSession | None = None) -> DeltaTable:
+        """The table as DeltaTable, for MERGE and DELETE; in the session given, else in that of the lakehouse."""
+        spark = session or self.spark
         if self.catalog:
-            return DeltaTable.forName(self.spark, f"{self.catalog}.{name}")
-        return DeltaTable.forPath(self.spark, f"{self.root}/{name.replace('.', '/')}")
+            return DeltaTable.forName(spark, f"{self.catalog}.{name}")
+        return DeltaTable.forPath(spark, f"{self.root}/{name.replace('.', '/')}")
 
     def version(self, name: str) -> int | None:
         """Newest version of the table, None before its first write."""

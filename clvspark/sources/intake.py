@@ -126,7 +126,7 @@ def judge_rows(
     rows = {
         TARGETS[name]: df.where(good).select(*TARGETS[name].names) for name, df in frames.items()
     }
-    lost = {
+    lost: dict[str, DataFrame] = {
         name: _list_lost(judged, frames[name], TARGETS[name], tombstones)
         for name in ("consent", "customer_record")
         if name in frames

@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from clvspark.stream import STREAMED
 from support.contents import COMPARED, contents
 from support.jvm import QUICK_JVM
 from support.shops import ROOT, environment, open_lake, open_shop
 
 from clvspark.lakehouse import runtime
 from clvspark.pipeline import STAGES
-from clvspark.stream import STREAMED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -34,6 +34,7 @@ COMMANDS = [
     "stream",
     "forget",
     "vacuum",
+    "maintain",
     "status",
     "setup",
 ]

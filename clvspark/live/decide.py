@@ -1,0 +1,278 @@
+"""One micro-batch: from landing files to rows of the outbox, every table written once.
+
+Whatever is written follows from the files of the batch and from what the tables hold of its events and persons, whether
+or not some of it was written before: a batch that is taken again after a crash comes to the same rows, and Delta skips
+those it has. The names of the files are written last; from then on the batch has nothing left to do.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from pyspark.sql import DataFrame
+
+from clvspark.activation.tables import ASSIGNMENT, CAMPAIGN_HOLDOUT, HOLDOUT, OUTBOX
+from clvspark.audiences.tables import MEMBERSHIP, MEMBERSHIP_EVENT
+from clvspark.config import Config
+from clvspark.identity.tables import PERSON_LINK, current_links
+from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse.run_log import MICRO_BATCH
+from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
+from clvspark.lakehouse.subsets import rows_among
+from clvspark.lakehouse.transaction import Transaction
+from clvspark.live.lists import evaluate_persons
+from clvspark.live.people import (
+    RECORD,
+    count_unknown,
+    find_persons,
+    first_instant,
+    list_recent,
+    list_records,
+    since,
+)
+from clvspark.live.scene import Scene
+from clvspark.live.take import Taken, take_files
+from clvspark.live.tell import Refusals, find_refusals, list_refused, write_news
+from clvspark.sources.intake import Drop
+from clvspark.sources.tables import EVENT, FILE, QUARANTINE, SURVEY_RESPONSE
+
+# Written beside one another; more would wait for the cores.
+_WRITES_AT_ONCE = 6
+# Tables whose versions a batch leaves behind, so that a table that was restored is found.
+GUARDED = (EVENT, FILE, MEMBERSHIP, MEMBERSHIP_EVENT, OUTBOX)
+_COUNTS = ("events", "repeated", "quarantined", "waiting", "persons", "moves", "instructions")
+
+
+@dataclass
+class Account:
+    """What became of a micro-batch, and how long it took.
+
+    Parameters
+    ----------
+    arrivals : when the first and the last of it arrived; None where nothing did.
+    """
+
+    query_id: str
+    batch_id: int
+    arrivals: tuple[datetime, datetime] | None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    decided_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    files: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - began, 3)
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the first arrival of the batch to its rows of the outbox."""
+        if self.arrivals is None:
+            return None
+        return (self.decided_at - self.arrivals[0]).total_seconds()
+
+    def as_row(self, scene: Scene, versions: Mapping[str, int | None]) -> tuple[object, ...]:
+        """Row of ops.micro_batch."""
+        first, last = self.arrivals or (None, None)
+        values: dict[str, object] = {
+            "query_id": self.query_id,
+            "batch_id": self.batch_id,
+            "as_of_date": scene.as_of,
+            "started_at": self.started_at,
+            "decided_at": self.decided_at,
+            "ended_at": self.ended_at,
+            "first_arrival_at": first,
+            "last_arrival_at": last,
+            "files": self.files,
+            **self.counts,
+            "link_version": scene.link_version,
+            "table_versions": json.dumps(versions),
+            "seconds": json.dumps(self.seconds),
+        }
+        return tuple(values[name] for name in MICRO_BATCH.names)
+
+
+class Decider:
+    """Decides for the persons of each micro-batch, upon a scene that is replaced when everybody's has changed."""
+
+    def __init__(
+        self, lake: Lakehouse, config: Config, scene: Scene, warn: Callable[[str], None]
+    ) -> None:
+        """Begin with a scene; nobody is known to have refused anything since it was set."""
+        self._lake, self._config, self._warn = lake, config, warn
+        self.scene = scene
+        self._refusals: Refusals | None = None
+
+    def change_scene(self, scene: Scene) -> None:
+        """Decide upon another scene from now on.
+
+        Within a day refusals stay, as one may have come while the scene was set.
+        """
+        if self.scene.as_of != scene.as_of:
+            self._refusals = None
+        self.scene = scene
+
+    def contacts(self) -> DataFrame:
+        """Contacts as of now."""
+        known = self.scene.contacts
+        return known if self._refusals is None else self._refusals.lay_over(known)
+
+    def take(self, drops: Sequence[Drop], account: Account, relinked: DataFrame | None) -> None:
+        """Take the files of a micro-batch, and evaluate who is of another person now (`relinked`: ``person_id``)."""
+        scene, lake = self.scene, self._lake
+        once = transaction_of(account)
+        with account.step("read"):
+            taken = take_files(lake, drops, self._warn)
+        account.files = len(taken.files)
+        account.counts |= {
+            name: taken.counts[name] for name in ("events", "repeated", "quarantined")
+        }
+        with account.step("recognise"):
+            who = self._recognise(taken, account, relinked)
+        writes: dict[Table, Callable[[], object]] = {}
+        if scene.definitions and account.counts["persons"]:
+            with account.step("evaluate"):
+                writes |= self._evaluate(taken, who, account, once)
+        with account.step("write"):
+            if account.counts["quarantined"]:
+                # First: what of the batch was known is told by the events, which follow.
+                self._append(QUARANTINE, taken.bad, once)
+            writes |= self._list_writes(taken, once)
+            side_by_side(lambda write: write(), writes.values(), at_once=_WRITES_AT_ONCE)
+        account.decided_at = datetime.now(UTC)
+        with account.step("note"):
+            self._note(taken, account, once)
+
+    def _recognise(self, taken: Taken, account: Account, relinked: DataFrame | None) -> DataFrame:
+        """``person_id`` of everybody whom the batch touches, in memory."""
+        scene = self.scene
+        records = list_records(taken.events).localCheckpoint(eager=False)
+        links = rows_among(scene.links, records, *RECORD).localCheckpoint()
+        who = find_persons(records, links)
+        if relinked is not None:
+            who = who.unionByName(relinked.select("person_id")).distinct()
+        refused = list_refused(taken.events, taken.others)
+        waiting, nobody_refuses = all_of(lambda: count_unknown(taken.news, links), refused.isEmpty)
+        if not nobody_refuses:
+            new = find_refusals(refused, scene)
+            self._refusals = new if self._refusals is None else self._refusals.join(new)
+            who = who.unionByName(new.rows.select("person_id")).distinct()
+        who = who.localCheckpoint()
+        account.counts |= {"waiting": waiting, "persons": who.count()}
+        return who
+
+    def _evaluate(
+        self, taken: Taken, who: DataFrame, account: Account, once: Transaction
+    ) -> dict[Table, Callable[[], object]]:
+        """Writes of audiences and the outbox that are to be done."""
+        scene, lake = self.scene, self._lake
+        happenings = self._gather_recent(taken, who)
+        lists = evaluate_persons(lake, scene, who, happenings)
+        contacts = self.contacts()
+        news = write_news(lake, self._config.activation, scene, who, lists.after, contacts)
+        news = dict(zip(news, keep_all(*news.values(), eager=False), strict=True))
+        frames = [*(part for pair in lists.changes.values() for part in pair), *news.values()]
+        counted = iter(side_by_side(lambda df: df.count(), frames))
+        writes: dict[Table, Callable[[], object]] = {}
+        for table, (rows, gone) in lists.changes.items():
+            changed, lost = next(counted), next(counted)
+            if changed or lost:
+                writes[table] = partial(
+                    lake.merge, table, rows, gone=gone if lost else None, once=once.of(table.name)
+                )
+            if table is MEMBERSHIP_EVENT:
+                account.counts["moves"] = changed + lost
+        for table, rows in news.items():
+            found = next(counted)
+            if table is OUTBOX:
+                account.counts["instructions"] = found
+            if found:
+                writes[table] = partial(self._append, table, rows, once)
+        # The outbox first: others wait for it.
+        order = (OUTBOX, MEMBERSHIP, MEMBERSHIP_EVENT, ASSIGNMENT, HOLDOUT, CAMPAIGN_HOLDOUT)
+        return {table: writes[table] for table in order if table in writes}
+
+    def _gather_recent(self, taken: Taken, who: DataFrame) -> DataFrame:
+        scene, lake = self.scene, self._lake
+        links = rows_among(scene.links, who, "person_id").localCheckpoint(eager=False)
+        first = first_instant(scene.as_of)
+        stored = since(lake.read(EVENT), first, "occurred_at")
+        stored = rows_among(stored, links, *RECORD).select(*EVENT.names)
+        news = since(taken.news, first, "occurred_at")
+        answers = since(lake.read_or_empty(SURVEY_RESPONSE), first, "answered_at")
+        came = taken.others.get(SURVEY_RESPONSE)
+        if came is not None:
+            answers = answers.unionByName(came)
+        events, answers = keep_all(
+            stored.unionByName(news),
+            rows_among(answers, links, *RECORD).select(*SURVEY_RESPONSE.names),
+            eager=False,
+        )
+        return list_recent(
+            events,
+            answers,
+            scene.products,
+            links,
+            default_margin_rate=self._config.history.default_margin_rate,
+        )
+
+    def _list_writes(self, taken: Taken, once: Transaction) -> dict[Table, Callable[[], object]]:
+        """Writes of sources.* that are to be done."""
+        lake = self._lake
+        writes: dict[Table, Callable[[], object]] = {}
+        if taken.counts["events"] or taken.changed is not None:
+            writes[EVENT] = partial(self._write_events, taken, once)
+        for table, rows in taken.others.items():
+            writes[table] = partial(lake.merge, table, rows, once=once.of(table.name))
+        return writes
+
+    def _write_events(self, taken: Taken, once: Transaction) -> None:
+        if taken.counts["events"]:
+            self._append(EVENT, taken.news, once)
+        if taken.changed is not None and not taken.changed.isEmpty():
+            self._lake.merge(EVENT, taken.changed, once=once.of(f"{EVENT.name} changed"))
+
+    def _append(self, table: Table, rows: DataFrame, once: Transaction) -> int:
+        return self._lake.append(table, rows.coalesce(1), once=once.of(table.name), cached=True)
+
+    def _note(self, taken: Taken, account: Account, once: Transaction) -> None:
+        """Write which files were taken, and what became of them."""
+        lake = self._lake
+        if taken.files:
+            self._append(FILE, lake.spark.createDataFrame(taken.files, FILE.schema), once)
+        note(lake, self.scene, account)
+
+
+def transaction_of(account: Account) -> Transaction:
+    """What makes the writes of a micro-batch the same ones whenever it is taken."""
+    return Transaction(f"clvspark stream {account.query_id}", account.batch_id)
+
+
+def note(lake: Lakehouse, scene: Scene, account: Account) -> None:
+    """Write the account of a micro-batch."""
+    account.ended_at = datetime.now(UTC)
+    versions = {table.name: lake.version(table) for table in GUARDED}
+    row = lake.spark.createDataFrame([account.as_row(scene, versions)], MICRO_BATCH.schema)
+    lake.append(MICRO_BATCH, row.coalesce(1), once=transaction_of(account).of(MICRO_BATCH.name))
+
+
+def list_relinked(lake: Lakehouse, before: int | None, now: int | None) -> DataFrame | None:
+    """``person_id`` of everybody whose records have changed between two versions of the links; None: nobody."""
+    if before == now:
+        return None
+    feed = lake.changes(PERSON_LINK, since=before, until=now)
+    rows = current_links(lake.read(PERSON_LINK)) if feed is None else feed
+    return rows.select("person_id").distinct().localCheckpoint()

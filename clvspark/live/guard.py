@@ -1,0 +1,120 @@
+"""Whether the stream may go on where it stopped: its checkpoint, and the tables as it left them.
+
+The checkpoint says what has been taken, the tables hold what came of it. Where one of them is not the one that the
+other was written with, going on would lose what came between, or tell it twice; so it is refused, with what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.errors import CheckpointError
+from clvspark.lakehouse.files import list_files, literal, read_first_line
+from clvspark.lakehouse.run_log import MICRO_BATCH
+
+_AFRESH = (
+    "Next step: put the copy of the {what} back that was made with the other; or begin again: clvspark run, which "
+    "brings every table up to the landing files, then: clvspark stream --restart. It takes what comes from then on; "
+    "events that are known count once, however often they come."
+)
+# Accounts of what was decided without a micro-batch, as persons had changed, are of this query.
+RELINKED = " relinked"
+
+
+@dataclass(frozen=True)
+class LastBatch:
+    """The newest micro-batch that the tables know of."""
+
+    query_id: str
+    batch_id: int
+    versions: dict[str, int]
+    link_version: int | None
+
+
+def read_last_batch(lake: Lakehouse) -> LastBatch | None:
+    """The newest row of ops.micro_batch; None where no stream has written."""
+    if not lake.exists(MICRO_BATCH):
+        return None
+    columns = F.struct("query_id", "batch_id", "table_versions")
+    batches = lake.read(MICRO_BATCH)
+    is_batch = ~F.endswith("query_id", F.lit(RELINKED))
+    row, links = batches.agg(
+        F.max_by(F.when(is_batch, columns), F.when(is_batch, F.col("ended_at"))),
+        F.max_by("link_version", "ended_at"),
+    ).collect()[0]
+    if row is None:
+        return None
+    versions = {name: found for name, found in json.loads(row[2]).items() if found is not None}
+    return LastBatch(row[0], row[1], versions, links)
+
+
+def refuse_other_state(lake: Lakehouse, checkpoint: str, last: LastBatch | None) -> None:
+    """CheckpointError where the checkpoint or a table is not the one that the stream has left."""
+    if last is None:
+        return
+    found = read_query_id(lake, checkpoint)
+    if found is None:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint} is gone, and the tables hold {last.batch_id + 1:,} micro-batches of it. "
+            + _AFRESH.format(what="checkpoint")
+        )
+    if found != last.query_id:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint} is another one than that of the newest micro-batch in the tables. "
+            + _AFRESH.format(what="checkpoint")
+        )
+    begun = _newest_number(lake, f"{checkpoint}/offsets")
+    if begun < last.batch_id:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint} is an old copy: it knows of {begun + 1:,} micro-batches, the tables hold "
+            f"{last.batch_id + 1:,}. " + _AFRESH.format(what="checkpoint")
+        )
+    for name, version in sorted(last.versions.items()):
+        _refuse_restored(lake, name, version)
+
+
+def _refuse_restored(lake: Lakehouse, name: str, version: int) -> None:
+    now = lake.version(lake.tables[name])
+    if now is None or now < version:
+        raise CheckpointError(
+            f"{name} is at version {now}; the stream left it at {version}. "
+            + _AFRESH.format(what="tables")
+        )
+    # Delta writes that as a version of its own, and keeps the transactions that it takes back: what was written under
+    # them would be skipped.
+    if now > version and _was_restored(lake, name, version):
+        raise CheckpointError(
+            f"{name} was restored to an earlier version after the stream left it at {version}. "
+            + _AFRESH.format(what="tables")
+        )
+
+
+def _was_restored(lake: Lakehouse, name: str, version: int) -> bool:
+    history = lake.storage.delta(name).history().where(F.col("version") > version)
+    return not history.where("operation = 'RESTORE'").isEmpty()
+
+
+def read_query_id(lake: Lakehouse, checkpoint: str) -> str | None:
+    """Id of the query that a checkpoint is of; None where there is no checkpoint."""
+    name = f"{checkpoint}/metadata"
+    if not list_files(lake.spark, literal(name)):
+        return None
+    line = read_first_line(lake.spark, name)
+    return str(json.loads(line)["id"]) if line else None
+
+
+def _newest_number(lake: Lakehouse, folder: str) -> int:
+    names = [file.name for file in list_files(lake.spark, f"{literal(folder)}/*")]
+    return max((int(name) for name in names if name.isdigit()), default=-1)
+
+
+def set_aside(checkpoint: str, query_id: str) -> None:
+    """Move the checkpoint away, so that the next start begins a new one."""
+    folder = Path(checkpoint)
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}_{query_id}"))

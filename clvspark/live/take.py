@@ -1,0 +1,166 @@
+"""What a micro-batch brings: landing files read and judged as a batch does, and held against what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse.side_by_side import all_of
+from clvspark.lakehouse.subsets import rows_among, rows_beside
+from clvspark.lakehouse.texts import hash_columns
+from clvspark.sources.compare_rows import COPY, DUPLICATE
+from clvspark.sources.intake import Drop, Judged, judge_rows, map_drops
+from clvspark.sources.quarantine import build_quarantine, refuse_rows
+from clvspark.sources.tables import (
+    CONSENT,
+    EVENT,
+    EXCHANGE_RATE,
+    NEWEST,
+    TARGETS,
+    UNREAD_ADDRESS,
+    UNREAD_CONSENT,
+)
+from clvspark.sources.unread_consent import list_addresses, list_unread
+
+# A refusal may be any of them, also one that nobody can read.
+_ALWAYS = ("event", "consent", "customer_record")
+_FATE = "_fate"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a micro-batch brings, in memory.
+
+    Parameters
+    ----------
+    events : all that could be read, as sources.event, known or not.
+    news : those that are not known.
+    changed : those that are known as another one, of the same type.
+    others : rows of the other tables `sources.*` that are to be inserted or updated.
+    bad : rows of sources.quarantine.
+    files : mapping and name of the files, as sources.file.
+    """
+
+    events: DataFrame
+    news: DataFrame
+    changed: DataFrame | None
+    others: dict[Table, DataFrame]
+    bad: DataFrame
+    files: list[tuple[str, str]]
+    counts: dict[str, int]
+
+
+def take_files(lake: Lakehouse, drops: Sequence[Drop], warn: Callable[[str], None]) -> Taken:
+    """Read, map and judge files; nothing is written.
+
+    An event with an id that is known, whenever that one came, is a copy and goes into quarantine, or says what has
+    changed and takes the place of the other, as the one of the later file does in a batch.
+    """
+    mapped, _ = map_drops(lake, drops)
+    names = {output.to for drop in drops for output in drop.spec.outputs} | {*_ALWAYS}
+    rates = lake.read_or_empty(EXCHANGE_RATE) if mapped.names_currency else None
+    judged = judge_rows(lake, mapped, warn, names=sorted(names), quoted=rates)
+    events = judged.rows[EVENT]
+    known = _find_known(lake, events)
+    frames = judged.frames
+    changed = None
+    news = events
+    if known is not None:
+        fates = _tell_fates(events, known)
+        refused = frames["event"].join(F.broadcast(fates), on="event_id", how="left")
+        is_good = (F.size("_reasons") == 0) & F.col(_FATE).isin(COPY, DUPLICATE)
+        again = refuse_rows(refused, EVENT, is_good, F.col(_FATE)).drop(_FATE)
+        frames = {**frames, "event": again.localCheckpoint()}
+        news = rows_beside(events, fates, "event_id").localCheckpoint(eager=False)
+        changed = rows_among(events, fates.where(F.col(_FATE) == "changed"), "event_id")
+        changed = changed.localCheckpoint(eager=False)
+    bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
+    others = {
+        TARGETS[name]: _keep_newer(lake, judged, TARGETS[name])
+        for name in frames
+        if name != "event"
+    }
+    others |= _list_unread(lake, judged)
+    kept = {table: df.localCheckpoint(eager=False) for table, df in others.items()}
+    quarantine = reduce(DataFrame.unionByName, bad).localCheckpoint(eager=False)
+    counted = {"events": news, "quarantined": quarantine, "read": events}
+    *filled, _ = all_of(*(df.count for df in (*counted.values(), *kept.values())), lambda: None)
+    counts = dict(zip(counted, filled, strict=False))
+    counts["repeated"] = counts["read"] - counts["events"]
+    present = [table for table, n in zip(kept, filled[len(counted) :], strict=True) if n]
+    return Taken(
+        events,
+        news,
+        changed,
+        {table: kept[table] for table in present},
+        quarantine,
+        [(drop.name, name) for drop in drops for name in drop.names(lake)],
+        counts,
+    )
+
+
+def _find_known(lake: Lakehouse, events: DataFrame) -> DataFrame | None:
+    """Rows of sources.event with the id of one of the events, in memory; None where there are none."""
+    if not lake.exists(EVENT):
+        return None
+    stored, ids = lake.read(EVENT), events.select("event_id")
+    # Of all events the ids alone are read; of those that are found, which are few, the rest.
+    found = rows_among(stored.select("event_id"), ids, "event_id").localCheckpoint()
+    if found.isEmpty():
+        return None
+    return rows_among(stored, found, "event_id").localCheckpoint()
+
+
+def _tell_fates(events: DataFrame, known: DataFrame) -> DataFrame:
+    """``event_id`` of events that are known, and what becomes of each: copy, changed or duplicate_key."""
+    was = known.select("event_id", F.col("event_type").alias("_type"), _content().alias("_was"))
+    fate = (
+        F.when(_content() == F.col("_was"), COPY)
+        .when(F.col("event_type") == F.col("_type"), "changed")
+        .otherwise(DUPLICATE)
+    )
+    both = events.join(was, on="event_id", how="inner")
+    return both.select("event_id", fate.alias(_FATE)).localCheckpoint()
+
+
+def _content() -> Column:
+    return hash_columns([F.col(name) for name in EVENT.names])
+
+
+def _keep_newer(lake: Lakehouse, judged: Judged, table: Table) -> DataFrame:
+    """Good rows of a target that are newer than what is stored under their key, or that are new.
+
+    It is newer by what it says of itself; of two that say the same it is the one that comes later. A derived row never
+    takes the place of another one.
+    """
+    frame = judged.frames[table.name.split(".")[1]]
+    good = frame.where((F.size("_reasons") == 0) & ~F.col("_erased"))
+    good = good.select(*table.names, "_derived")
+    if not lake.exists(table):
+        return good.select(*table.names)
+    said = [F.expr(sql) for sql in NEWEST.get(table.name, ())]
+    age = F.struct(F.lit(0), *said)
+    stored = rows_among(lake.read(table), good, *table.key)
+    was = stored.select(*table.key, age.alias("_stored"))
+    joined = good.join(F.broadcast(was), on=table.key, how="left")
+    is_new = F.col("_stored").isNull()
+    is_newer = ~F.col("_derived") & (age >= F.col("_stored"))
+    return joined.where(is_new | is_newer).select(*table.names)
+
+
+def _list_unread(lake: Lakehouse, judged: Judged) -> dict[Table, DataFrame]:
+    """Refusals that nobody could read, and addresses, that are not known yet."""
+    records = judged.frames["customer_record"].unionByName(judged.lost["customer_record"])
+    found = {
+        UNREAD_CONSENT: list_unread(judged.frames, judged.lost[CONSENT.name.split(".")[1]]),
+        UNREAD_ADDRESS: list_addresses(records),
+    }
+    return {
+        table: df.join(lake.read_or_empty(table).select(*table.key), on=table.key, how="left_anti")
+        for table, df in found.items()
+    }

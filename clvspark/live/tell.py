@@ -1,0 +1,174 @@
+"""What destinations are to be told of the persons of a micro-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.activation.campaigns import deal_campaigns, hold_campaigns
+from clvspark.activation.config import ActivationConfig
+from clvspark.activation.drain import drain
+from clvspark.activation.gate import assign_members
+from clvspark.activation.members import list_audience_members
+from clvspark.activation.outbox import write_instructions
+from clvspark.activation.people import judge_all
+from clvspark.activation.stage import FAILED
+from clvspark.activation.tables import (
+    ASSIGNMENT,
+    CAMPAIGN_HOLDOUT,
+    DEAD_LETTER,
+    HOLDOUT,
+    OUTBOX,
+    SYNC_LOG,
+)
+from clvspark.identity.tables import ALIAS
+from clvspark.lakehouse import Lakehouse, RunReport, Table
+from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.folders import recover_folders
+from clvspark.lakehouse.subsets import rows_among
+from clvspark.live.scene import NEW_GROUP, STRATUM, Scene
+from clvspark.privacy.consent import ANY, CHANNELS, REFUSALS, refused_channel
+from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
+
+_RECORD = ("source_system", "source_record_id")
+DELIVER = "deliver"
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Who has refused a channel since the scene was set: ``person_id, channel``, of those who share an address too."""
+
+    rows: DataFrame
+
+    def join(self, others: Refusals) -> Refusals:
+        """These and others."""
+        return Refusals(self.rows.unionByName(others.rows).distinct().localCheckpoint())
+
+    def lay_over(self, contacts: DataFrame) -> DataFrame:
+        """Contacts in which a refusal holds for whatever the person had allowed on that channel."""
+        said = self.rows.groupBy("person_id").agg(F.collect_set("channel").alias("_refused"))
+        joined = contacts.join(F.broadcast(said), on="person_id", how="left")
+        refuses = {c: F.coalesce(F.array_contains("_refused", c), F.lit(False)) for c in CHANNELS}
+        columns = {
+            f"consent_{channel}": F.col(f"consent_{channel}") & ~refused
+            for channel, refused in refuses.items()
+        }
+        return joined.withColumns(columns).drop("_refused")
+
+
+def list_refused(events: DataFrame, others: Mapping[Table, DataFrame]) -> DataFrame:
+    """``source_system, source_record_id, channel`` of refusals among what has come, also those nobody could read.
+
+    In: sources.event; rows of other tables `sources.*`. A no to whatever purpose counts until the scene is set anew.
+    """
+    found = events.where(
+        F.col("event_type").isin(*REFUSALS) & F.col("source_record_id").isNotNull()
+    )
+    rows = [found.select(*_RECORD, refused_channel().alias("channel"))]
+    if CONSENT in others:
+        rows.append(others[CONSENT].where("val = 'n'").select(*_RECORD, "channel"))
+    if UNREAD_CONSENT in others:
+        rows.append(others[UNREAD_CONSENT].select(*_RECORD, "channel"))
+    every = reduce(DataFrame.unionByName, rows)
+    all_channels = F.array(*(F.lit(channel) for channel in CHANNELS))
+    meant = F.when(F.col("channel") == ANY, all_channels).otherwise(F.array("channel"))
+    return every.select(*_RECORD, F.explode(meant).alias("channel")).distinct()
+
+
+def find_refusals(refused: DataFrame, scene: Scene) -> Refusals:
+    """Refusals of the persons of records, and of all who share an address with them. In: rows of `list_refused`."""
+    own = scene.links.join(F.broadcast(refused), on=list(_RECORD)).select("person_id", "channel")
+    own = own.distinct().localCheckpoint()
+    theirs = scene.entries.join(F.broadcast(own), on="person_id").select("entry", "channel")
+    shared = scene.entries.join(F.broadcast(theirs), on="entry").select("person_id", "channel")
+    return Refusals(own.unionByName(shared).distinct().localCheckpoint())
+
+
+def write_news(
+    lake: Lakehouse,
+    config: ActivationConfig,
+    scene: Scene,
+    who: DataFrame,
+    after: DataFrame,
+    contacts: DataFrame,
+) -> dict[Table, DataFrame]:
+    """New rows of activation.outbox, .assignment and .holdout, of the lists of the stream's audiences.
+
+    In: ``person_id``; their rows of audiences.membership; contacts, of at least these persons. The same difference that
+    a run of the batch writes, between what each list should hold and what it was told, for these persons alone.
+    """
+    theirs = rows_among(contacts, who, "person_id").localCheckpoint(eager=False)
+    members = list_audience_members(after)
+    judged = judge_all(members, theirs, config).localCheckpoint(eager=False)
+    told = lake.read_or_empty(OUTBOX).where(F.col("audience_id").isin(*scene.ids))
+    told = rows_among(told, who, "person_id").localCheckpoint(eager=False)
+    judged, campaigns = _hold_campaigns(lake, config, scene, judged, theirs)
+    eligible = judged.where("verdict = 'eligible'")
+    assigned = lake.read_or_empty(ASSIGNMENT).where(rows_of(scene.as_of))
+    assigned = rows_among(assigned, who, "person_id").select(*ASSIGNMENT.names)
+    dealt = rows_among(lake.read_or_empty(HOLDOUT), who, "person_id").select("person_id")
+    new = rows_among(theirs, members.select("person_id").distinct(), "person_id")
+    new = new.where(F.col(NEW_GROUP).isNotNull()).join(dealt, on="person_id", how="left_anti")
+    groups = new.select(
+        "person_id",
+        F.col(NEW_GROUP).alias("split_group"),
+        F.lit(scene.as_of).alias("assigned_on"),
+        F.col(STRATUM).alias("stratum"),
+    )
+    return {
+        OUTBOX: write_instructions(told, eligible, as_of=scene.as_of),
+        ASSIGNMENT: assign_members(judged, assigned, as_of=scene.as_of),
+        HOLDOUT: groups.select(*HOLDOUT.names),
+        **campaigns,
+    }
+
+
+def _hold_campaigns(
+    lake: Lakehouse,
+    config: ActivationConfig,
+    scene: Scene,
+    judged: DataFrame,
+    contacts: DataFrame,
+) -> tuple[DataFrame, dict[Table, DataFrame]]:
+    """Verdicts after the holdouts of single audiences of the stream, and the groups that are dealt."""
+    campaigns = [c for c in config.campaign_holdouts if c.audience in scene.ids]
+    if not campaigns:
+        return judged, {}
+    aliases, dealt = lake.read_or_empty(ALIAS), lake.read_or_empty(CAMPAIGN_HOLDOUT)
+    values = contacts.select("person_id", "lifecycle_stage", "clv_decile")
+    found = deal_campaigns(judged, dealt, aliases, values, campaigns, as_of=scene.as_of)
+    key = ["audience_id", "person_id"]
+    new = found.join(dealt.select(*key), on=key, how="left_anti").localCheckpoint(eager=False)
+    names = [campaign.audience for campaign in campaigns]
+    current = dealt.unionByName(new).where(F.col("audience_id").isin(*names))
+    return hold_campaigns(judged, current, aliases), {CAMPAIGN_HOLDOUT: new}
+
+
+def deliver(
+    lake: Lakehouse, config: ActivationConfig, contacts: Callable[[], DataFrame], as_of: date
+) -> RunReport:
+    """Tell every destination what waits for it; one that fails is counted in ``destinations_failed``."""
+    for destination in config.destinations:
+        recover_folders(Path(config.exports) / destination.id)
+    with lake.run(
+        DELIVER, as_of=as_of, config=config, reads=(), writes=(OUTBOX, SYNC_LOG, DEAD_LETTER)
+    ) as run:
+        run.is_current = False
+        drained = drain(run, lake, config, contacts, as_of)
+        run.metric("entries_delivered", sum(drained.entries.values()))
+        if drained.failed:
+            run.metric(FAILED, len(drained.failed))
+    return run.report
+
+
+def something_waits(lake: Lakehouse, config: ActivationConfig) -> bool:
+    """Whether the outbox holds what a destination of the configuration was not told yet."""
+    here = F.col("destination_id").isin(*(d.id for d in config.destinations))
+    waits = lake.read_or_empty(OUTBOX).where(here).where("status = 'pending'")
+    return not waits.isEmpty()
