@@ -13,6 +13,7 @@ from clvspark.cli.options import (
     CARE,
     DATA,
     DEFAULT_CONFIG,
+    AsOf,
     ConfigFile,
     app,
     as_of_option,
@@ -143,6 +144,32 @@ def maintain(
         f"{len(compacted)} tables were compacted; {cleaned} hold no more files than their versions within the "
         "retention need."
     )
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
+        "Hold what the stream left against a batch over the same landing files, built in a folder of its own. Rows "
+        "that differ are counted in ops.metric.",
+        "clvspark reconcile --config conf/mine.yaml --as-of 2026-05-02",
+    ),
+)
+def reconcile(config: ConfigFile = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
+    """Compare stream and batch."""
+    from clvspark.config import read_config
+    from clvspark.live.reconcile import reconcile as compare
+    from clvspark.pipeline import open_lakehouse
+
+    settings = read_config(config)
+    day = as_of.date() if as_of else settings.as_of
+    with console.progress("reconcile") as show:
+        lake = open_lakehouse(settings, progress=show, writes="reconcile")
+        with lake.writing("reconcile"):
+            report = compare(lake, settings, day)
+    tables = sorted({name.rpartition(".")[0] for name in report.metrics} - {""})
+    sides = ("only_stream", "only_batch")
+    rows = [(t, *(int(report.metrics[f"{t}.{side}"]) for side in sides)) for t in tables]
+    console.table("Rows that differ", ["table", "only in the stream", "only in the batch"], rows)
 
 
 @app.command(

@@ -258,7 +258,8 @@ class Decider:
 
 def transaction_of(account: Account) -> Transaction:
     """What makes the writes of a micro-batch the same ones whenever it is taken."""
-    return Transaction(f"clvspark stream {account.query_id}", account.batch_id)
+    # Delta's versions begin at 0, and what is noted before the first micro-batch has one as well.
+    return Transaction(f"clvspark stream {account.query_id}", account.batch_id + 1)
 
 
 def note(lake: Lakehouse, scene: Scene, account: Account) -> None:

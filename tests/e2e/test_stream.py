@@ -1,140 +1,296 @@
-"""The stream itself, on a real Structured Streaming query; what the stages do with a drop is told elsewhere."""
+"""The stream on a real Structured Streaming query, held against a batch over the same files."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
-from support.shops import open_lake, open_till_shop
+from support.contents import contents
+from support.live_shop import AS_OF, event, land, open_live_shop, order
+from support.shops import open_lake, rows_of, run_pipeline
 
-from clvspark import stream
 from clvspark.catalogue import TABLES
-from clvspark.config import StreamConfig
+from clvspark.config import Config, StreamConfig
 from clvspark.lakehouse import Lakehouse, RunReport
-from clvspark.lakehouse.errors import ConfigError, LockedError, MissingInputError
+from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
+from clvspark.live.query import COMMAND, run_stream
+from clvspark.live.status import ask_to_stop, read_batches
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]
-DAY = date(2026, 4, 1)
+
+# What stream and batch must agree on; files of exports, sizes and rankings are of the batch alone.
+SAME = (
+    "sources.event",
+    "sources.customer_record",
+    "sources.consent",
+    "identity.person_link",
+    "identity.person",
+    "history.order",
+    "history.interaction",
+    "history.session",
+    "history.person_day",
+    "history.clv_summary",
+    "clv.customer_value",
+    "clv.value_change",
+    "audiences.membership",
+    "audiences.membership_event",
+)
+TODAY = [
+    event("v1", "view", "c1", "10:00:00"),
+    event("v2", "view", "c1", "10:05:00"),
+    event("v3", "view", "c2", "10:00:00"),
+    order("o1", "c2", "11:00:00", 25),
+]
 
 
-@dataclass
-class Stages:
-    """Stands for the stages: notes for which day they were run, and does what a test wants next."""
+class Watch:
+    """Starts the stream of a shop and hears what it reports."""
 
-    then: list[Callable[[], None]] = field(default_factory=list)
-    days: list[date] = field(default_factory=list)
+    def __init__(self, spark, shop) -> None:
+        self.spark, self.shop = spark, shop
+        self.heard: list[RunReport] = []
+        self.then: list[Callable[[], None]] = []
 
-    def __call__(self, lake, config, names, *, as_of, patience_seconds) -> Iterator[RunReport]:
-        self.days.append(as_of)
-        if self.then:
-            self.then.pop(0)()
-        for name in names:
-            yield RunReport(name, "success", 0.1)
+    @property
+    def lake(self) -> Lakehouse:
+        return open_lake(self.spark, self.shop)
 
-
-@pytest.fixture
-def stages(monkeypatch):
-    stages = Stages()
-    monkeypatch.setattr(stream, "run_stages", stages)
-    return stages
-
-
-@pytest.fixture
-def shop(tmp_path):
-    return open_till_shop(tmp_path / "shop")
-
-
-@pytest.fixture
-def start(spark, shop):
-    """Starts the stream; every batch has a day of its own, unless one is given. Returns the finished stages."""
-    days = iter(DAY + timedelta(days=n) for n in range(9))
-
-    def run(*, as_of=None, every=None, lake=None, config=None) -> list[str]:
-        reports: list[str] = []
-        stream.stream_landing(
-            lake or open_lake(spark, shop),
-            config or shop.config(),
+    def start(
+        self, *, every=None, as_of: date | None = AS_OF, config: Config | None = None, **more
+    ):
+        """Take what is there, or go on until something stops it; the stages and batches of this start."""
+        self.heard.clear()
+        run_stream(
+            self.lake,
+            config or self.shop.config(),
             as_of=as_of,
             every=every,
-            report=lambda report: reports.append(report.stage),
-            clock=lambda: next(days),
+            report=self._hear,
+            **more,
         )
-        return reports
+        return [report.stage for report in self.heard]
 
-    return run
+    def _hear(self, report: RunReport) -> None:
+        self.heard.append(report)
+        if report.stage == COMMAND and self.then:
+            self.then.pop(0)()
 
-
-def drop(shop, name: str) -> None:
-    """Another file lands, whole."""
-    draft = shop.folder / name
-    draft.write_text((shop.landing / "sales.csv").read_text())
-    draft.rename(shop.landing / name)
-
-
-def interrupt() -> None:
-    """What Ctrl-C does."""
-    os.kill(os.getpid(), signal.SIGINT)
+    def rows(self, table: str, *columns: str) -> list[tuple]:
+        return rows_of(self.lake, table, *columns)
 
 
-def test_each_drop_is_taken_as_of_its_own_day_until_the_stream_is_stopped(start, shop, stages):
-    stages.then = [lambda: drop(shop, "more.csv"), interrupt]
+@pytest.fixture(scope="module")
+def begun(spark, tmp_path_factory):
+    """A shop whose day was begun by the batch. Only copy it."""
+    shop = open_live_shop(tmp_path_factory.mktemp("begun") / "shop")
+    Watch(spark, shop).start()
+    return shop
+
+
+@pytest.fixture
+def watch(spark, begun, tmp_path):
+    """The stream of a copy of that shop."""
+    return Watch(spark, copy(begun, tmp_path / "shop"))
+
+
+def copy(begun, folder):
+    shutil.copytree(begun.folder, folder, ignore=shutil.ignore_patterns("conf"))
+    shop = type(begun)(folder)
+    text = begun.config_file.read_text().replace(str(begun.folder), str(folder))
+    shutil.copytree(begun.config_file.parent, shop.config_file.parent)
+    shop.config_file.write_text(text)
+    return shop
+
+
+def batch_over(spark, shop, folder) -> Lakehouse:
+    """The lakehouse of a run of the batch over the files of the shop as they are now."""
+    other = copy(shop, folder)
+    shutil.rmtree(other.lakehouse)
+    run_pipeline(
+        spark, other, ["ingest", "resolve", "history", "fit", "score", "audiences", "moments", "activate"]
+    )  # fmt: skip
+    return open_lake(spark, other)
+
+
+def differing(one: Lakehouse, other: Lakehouse, names=SAME) -> dict[str, tuple]:
+    """Tables that do not hold the same, each with what only one of them has."""
+    found = {}
+    for name in names:
+        left, right = (set(contents(lake.table(name), name)) for lake in (one, other))
+        if left != right:
+            found[name] = (sorted(left - right)[:3], sorted(right - left)[:3])
+    return found
+
+
+def test_what_came_is_decided_and_told_and_ends_as_a_batch_would(spark, watch, tmp_path):
+    land(watch.shop, "events1", [*TODAY, event("x", "view", "nobody", "09:00:00"), "broken"])
+
+    stages = watch.start()
+
+    assert stages.count(COMMAND) == 1
+    assert not {"ingest", "history", "audiences"} & set(stages), "the day had begun"
+    inside = watch.rows("audiences.membership", "audience_id", "status", "qualified_on")
+    assert inside == [("bought_today", "realized", AS_OF), ("browsing", "realized", AS_OF)]
+    told = watch.rows("activation.outbox", "audience_id", "address", "operation", "status")
+    assert told == [
+        ("bought_today", "c2@example.com", "add", "delivered"),
+        ("browsing", "c1@example.com", "add", "delivered"),
+    ]
+    (batch,) = read_batches(watch.shop.config())
+    counts = {name: batch[name] for name in ("files", "events", "quarantined", "waiting", "moves")}
+    assert counts == {"files": 1, "events": 5, "quarantined": 1, "waiting": 1, "moves": 2}
+    assert differing(watch.lake, batch_over(spark, watch.shop, tmp_path / "batch")) == {}
+
+
+def test_an_event_counts_once_whenever_it_comes_again(watch):
+    land(watch.shop, "events1", TODAY)
+    watch.start()
+    land(watch.shop, "events2", [TODAY[0], event("v4", "view", "c3", "12:00:00")])
+    watch.start()
+    land(watch.shop, "events3", TODAY)
+    watch.start()
+
+    ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
+    assert len(ids) == len(set(ids))
+    assert {f"shop:{one['id']}" for one in TODAY} < set(ids)
+    reasons = [reason for (reason,) in watch.rows("sources.quarantine", "reason")]
+    assert reasons == ["copy"] * 5
+    (days,) = [row for row in watch.rows("history.person_day", "person_id", "day", "interactions")
+               if row[1] == AS_OF - timedelta(days=1) and row[2] == 2]  # fmt: skip
+    assert days[2] == 2
+
+
+def test_who_no_longer_fits_leaves_within_the_day(watch):
+    land(watch.shop, "events1", TODAY)
+    watch.start()
+    land(watch.shop, "events2", [order("o2", "c1", "12:00:00", 5)])
+    watch.start()
+
+    inside = watch.rows("audiences.membership", "audience_id", "person_id", "status")
+    assert [(audience, status) for audience, _, status in inside] == [
+        ("bought_today", "realized"),
+        ("bought_today", "realized"),
+    ]
+    told = watch.rows("activation.outbox", "audience_id", "address", "operation")
+    assert ("browsing", "c1@example.com", "remove") in told
+
+
+def test_a_refusal_counts_at_once(watch):
+    land(watch.shop, "events1", TODAY)
+    watch.start()
+    land(watch.shop, "events2", [event("u1", "email_unsubscribed", "c1", "12:00:00")])
+    watch.start()
+
+    told = watch.rows("activation.outbox", "audience_id", "address", "operation", "status")
+    assert ("browsing", "c1@example.com", "remove", "delivered") in told
+
+
+def test_a_new_record_becomes_a_person_and_what_waited_for_it_counts(spark, watch, tmp_path):
+    land(watch.shop, "events1", [event(f"w{n}", "view", "zoe", f"1{n}:00:00") for n in (0, 1)])
+    watch.start()
+    assert watch.rows("audiences.membership", "person_id") == []
+
+    record = "source_record_id,given_name,surname,email\nzoe,Zoe,Z,c1@example.com\n"
+    (watch.shop.landing / "records2.csv").write_text(record)
+    stages = watch.start()
+
+    assert "resolve" in stages
+    links = dict(watch.rows("identity.person_link", "source_record_id", "person_id"))
+    assert links["zoe"] == links["c1"], "one e-mail, one person"
+    assert watch.rows("audiences.membership", "audience_id", "person_id") == [
+        ("browsing", links["c1"])
+    ]
+    assert differing(watch.lake, batch_over(spark, watch.shop, tmp_path / "batch"), SAME[:3]) == {}
+
+
+def test_the_first_signal_lets_the_batch_finish_and_the_word_to_stop_does_as_well(watch):
     before = signal.getsignal(signal.SIGINT)
-
-    assert start(every="100 milliseconds") == [*stream.STREAMED] * 2
-    assert stages.days == [DAY, DAY + timedelta(days=1)]
+    land(watch.shop, "events1", TODAY[:2])
+    watch.then = [
+        lambda: land(watch.shop, "events2", TODAY[2:]),
+        lambda: os.kill(os.getpid(), signal.SIGINT),
+    ]
+    assert watch.start(every="1 second").count(COMMAND) == 2
     assert signal.getsignal(signal.SIGINT) == before
 
-
-def test_a_day_that_is_given_holds_for_every_drop(start, shop, stages):
-    stages.then = [lambda: drop(shop, "more.csv"), interrupt]
-    start(every="100 milliseconds", as_of=date(2026, 1, 31))
-
-    assert stages.days == [date(2026, 1, 31)] * 2
-
-
-def test_a_drop_is_finished_before_the_stream_stops_and_not_taken_again(start, shop, stages):
-    stages.then = [interrupt]
-
-    assert start(every="100 milliseconds") == [*stream.STREAMED]
-    assert start() == []
-    drop(shop, "more.csv")
-    assert start() == [*stream.STREAMED]
+    land(watch.shop, "events3", [event("v9", "view", "c5", "12:00:00")])
+    watch.then = [lambda: ask_to_stop(watch.shop.config())]
+    (
+        watch.shop.lakehouse / "_stream" / "stop"
+    ).touch()  # of an earlier stream: forgotten at the start
+    assert watch.start(every="1 second").count(COMMAND) == 1
+    assert watch.start().count(COMMAND) == 0
 
 
-def test_the_error_of_a_stage_ends_the_stream_as_it_is(start, stages):
-    def fail() -> None:
-        raise LockedError("held by another")
+def test_a_checkpoint_that_is_gone_is_told_and_a_new_one_takes_nothing_twice(watch):
+    land(watch.shop, "events1", TODAY)
+    watch.start()
+    before = watch.rows("sources.event", "event_id")
+    shutil.rmtree(watch.shop.lakehouse / "_stream")
 
-    stages.then = [fail]
-    with pytest.raises(LockedError, match="held by another"):
-        start()
-    assert start() == [*stream.STREAMED]
+    with pytest.raises(
+        CheckpointError, match=r"is gone, and the tables hold 2 micro-batches.*--restart"
+    ):
+        watch.start()
+    assert watch.start(restart=True).count(COMMAND) == 0
+    assert watch.rows("sources.event", "event_id") == before
+    assert watch.start() == [], "the new checkpoint is the one that counts"
 
 
-def test_a_missing_landing_folder_is_refused(start, shop, stages):
-    (shop.landing / "sales.csv").unlink()
-    shop.landing.rmdir()
+def test_a_table_that_was_restored_is_told(watch):
+    land(watch.shop, "events1", TODAY)
+    watch.start()
+    lake = watch.lake
+    lake.storage.delta("sources.event").restoreToVersion(0)
+
+    with pytest.raises(
+        CheckpointError, match=r"sources.event was restored to an earlier version.*clvspark run"
+    ):
+        watch.start()
+
+
+def test_a_missing_landing_folder_is_refused(watch):
+    shutil.rmtree(watch.shop.landing)
 
     with pytest.raises(
         MissingInputError, match=r"landing does not exist. Create it, or correct 'sources.landing'"
     ):
-        start()
-    assert not (shop.lakehouse / "_stream").exists()
+        watch.start()
 
 
-def test_catalog_mode_keeps_its_checkpoint_where_the_configuration_says(spark, shop, start, stages):
-    settings = shop.config().lakehouse.model_copy(update={"root": None, "catalog": "spark_catalog"})
-    lake = Lakehouse(spark, settings, TABLES)
+def test_catalog_mode_asks_for_a_place_for_its_checkpoint(spark, watch):
+    settings = watch.shop.config().lakehouse.model_copy(
+        update={"root": None, "catalog": "spark_catalog"}
+    )
+    config = watch.shop.config().model_copy(
+        update={"lakehouse": settings, "stream": StreamConfig()}
+    )
+
     with pytest.raises(ConfigError, match=r"stream.checkpoint: .*\n.*required in catalog mode"):
-        start(lake=lake)
+        run_stream(
+            Lakehouse(spark, settings, TABLES), config, as_of=AS_OF, every=None, report=lambda _: None
+        )  # fmt: skip
 
-    place = shop.folder / "checkpoint"
-    config = shop.config().model_copy(update={"stream": StreamConfig(checkpoint=str(place))})
-    assert start(lake=lake, config=config) == [*stream.STREAMED]
-    assert start(lake=lake, config=config) == []
-    assert [Path(path).name for path in place.glob("commits/0")] == ["0"]
+
+def test_another_day_begins_with_the_stages_of_the_batch(watch):
+    land(watch.shop, "events1", TODAY)
+
+    stages = watch.start(as_of=AS_OF + timedelta(days=1))
+
+    assert stages[:3] == ["ingest", "resolve", "history"]
+    assert watch.rows("audiences.membership", "audience_id") == [], "of yesterday"
+
+
+def test_the_metrics_are_there_for_prometheus(watch):
+    land(watch.shop, "events1", TODAY)
+    watch.start()
+
+    text = (watch.shop.lakehouse / "_stream.prom").read_text()
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert values["clvspark_stream_events_total"] == "4"
+    assert float(values['clvspark_stream_step_seconds{step="write"}']) > 0
+    assert float(values["clvspark_stream_last_batch_timestamp_seconds"]) > 0

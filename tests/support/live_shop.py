@@ -61,7 +61,7 @@ MAILER: dict[str, Any] = {
 }
 
 
-def open_live_shop(folder: Path, *, customers: int = 6, **sections: Any) -> Shop:
+def open_live_shop(folder: Path, *, customers: int = 24, **sections: Any) -> Shop:
     """Set up a shop whose customers, all with consent but the last, bought something some weeks ago."""
     shop = Shop(folder)
     shop.landing.mkdir(parents=True)
@@ -71,9 +71,14 @@ def open_live_shop(folder: Path, *, customers: int = 6, **sections: Any) -> Shop
     said = [f"s{n},{n},{'n' if n == names[-1] else 'y'},2026-01-01 00:00:00" for n in names]
     (shop.landing / "consents1.csv").write_text("\n".join(["id,customer,val,at", *said, ""]))
     old = [
-        order(f"old-{name}-{number}", name, f"2026-0{number}-1{index % 9}T10:00:00Z", 10 + index)
+        order(
+            f"old-{name}-{n}",
+            name,
+            f"2026-0{1 + n % 3}-{5 + (7 * index + n) % 20:02}T10:00:00Z",
+            10 + index,
+        )
         for index, name in enumerate(names)
-        for number in range(1, 3 if index % 2 else 2)
+        for n in range(1 + index % 5)
     ]
     land(shop, "events0", old)
     attributes = [
@@ -89,6 +94,13 @@ def open_live_shop(folder: Path, *, customers: int = 6, **sections: Any) -> Shop
             "identity": {
                 "truth": None,
                 "settings": {"attributes": attributes, "trusted_identifiers": ["email"]},
+            },
+            "clv": {
+                "holdout_days": 28,
+                "decline_days": 14,
+                "models": ["NBDModel"],
+                "backtest": {"folds": 1},
+                "challenger": {"enabled": False},
             },
             "audiences": {"definitions": AUDIENCES},
             "activation": {"destinations": [MAILER], "holdout": {"percent": 0}},

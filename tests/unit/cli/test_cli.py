@@ -35,6 +35,7 @@ COMMANDS = [
     "forget",
     "vacuum",
     "maintain",
+    "reconcile",
     "status",
     "setup",
 ]
