@@ -7,6 +7,9 @@ TESTS ?=
 RECORDS ?= 1000000
 PERSONS ?= 1000000
 CUSTOMERS ?= 1000000
+STREAM_PERSONS ?= 500000
+RATE ?= 500
+MINUTES ?= 15
 CODE := clvspark jobs tools tests bench
 
 # The folders of CODE that exist: ruff refuses the others.
@@ -67,6 +70,10 @@ bench-history: setup ## a day with 1 % new events beside building the whole hist
 .PHONY: bench-decisions
 bench-decisions: setup ## what learning decisions earn beside fixed, random and classic ones, in simulated markets (half a minute)
 	@$(BIN)/python -m bench.decisions
+
+.PHONY: bench-stream
+bench-stream: setup ## from an event to the outbox: 500 events a second for a quarter of an hour (STREAM_PERSONS=n RATE=n MINUTES=n)
+	@$(BIN)/python -m bench.stream --persons $(STREAM_PERSONS) --rate $(RATE) --minutes $(MINUTES)
 
 .PHONY: bench-simulation
 bench-simulation: setup ## simulate landing files (PERSONS=n): seconds, records, bytes

@@ -24,8 +24,9 @@ from clvspark.identity.tables import PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.run_log import MICRO_BATCH
 from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
-from clvspark.lakehouse.subsets import rows_among
+from clvspark.lakehouse.subsets import rows_among, rows_beside
 from clvspark.lakehouse.transaction import Transaction
+from clvspark.live.kept import Kept, id_hash
 from clvspark.live.lists import evaluate_persons
 from clvspark.live.people import (
     RECORD,
@@ -115,15 +116,24 @@ class Decider:
         self._lake, self._config, self._warn = lake, config, warn
         self.scene = scene
         self._refusals: Refusals | None = None
+        self._keep_events()
 
     def change_scene(self, scene: Scene) -> None:
         """Decide upon another scene from now on.
 
         Within a day refusals stay, as one may have come while the scene was set.
         """
-        if self.scene.as_of != scene.as_of:
-            self._refusals = None
+        is_new_day = self.scene.as_of != scene.as_of
         self.scene = scene
+        if is_new_day:
+            self._refusals = None
+            self._keep_events()
+
+    def _keep_events(self) -> None:
+        """Keep the ids of all events, and the recent ones, as the stages that begin a day have left them."""
+        events = self._lake.read(EVENT)
+        self._ids = Kept(events.select(id_hash()))
+        self._recent = Kept(since(events, first_instant(self.scene.as_of), "occurred_at"))
 
     def contacts(self) -> DataFrame:
         """Contacts as of now."""
@@ -135,7 +145,7 @@ class Decider:
         scene, lake = self.scene, self._lake
         once = transaction_of(account)
         with account.step("read"):
-            taken = take_files(lake, drops, self._warn)
+            taken = take_files(lake, drops, self._ids.rows, self._warn)
         account.files = len(taken.files)
         account.counts |= {
             name: taken.counts[name] for name in ("events", "repeated", "quarantined")
@@ -152,9 +162,18 @@ class Decider:
                 self._append(QUARANTINE, taken.bad, once)
             writes |= self._list_writes(taken, once)
             side_by_side(lambda write: write(), writes.values(), at_once=_WRITES_AT_ONCE)
+            self._remember(taken)
         account.decided_at = datetime.now(UTC)
         with account.step("note"):
             self._note(taken, account, once)
+
+    def _remember(self, taken: Taken) -> None:
+        if taken.counts["events"]:
+            self._ids.add(taken.news.select(id_hash()))
+            first = first_instant(self.scene.as_of)
+            self._recent.add(since(taken.news, first, "occurred_at"))
+        if taken.changed is not None and not taken.changed.isEmpty():
+            self._keep_events()
 
     def _recognise(self, taken: Taken, account: Account, relinked: DataFrame | None) -> DataFrame:
         """``person_id`` of everybody whom the batch touches, in memory."""
@@ -209,7 +228,9 @@ class Decider:
         scene, lake = self.scene, self._lake
         links = rows_among(scene.links, who, "person_id").localCheckpoint(eager=False)
         first = first_instant(scene.as_of)
-        stored = since(lake.read(EVENT), first, "occurred_at")
+        stored = self._recent.rows
+        if taken.changed is not None:
+            stored = rows_beside(stored, taken.changed, "event_id").unionByName(taken.changed)
         stored = rows_among(stored, links, *RECORD).select(*EVENT.names)
         news = since(taken.news, first, "occurred_at")
         answers = since(lake.read_or_empty(SURVEY_RESPONSE), first, "answered_at")

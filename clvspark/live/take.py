@@ -13,6 +13,7 @@ from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.subsets import rows_among, rows_beside
 from clvspark.lakehouse.texts import hash_columns
+from clvspark.live.kept import id_hash
 from clvspark.sources.compare_rows import COPY, DUPLICATE
 from clvspark.sources.intake import Drop, Judged, judge_rows, map_drops
 from clvspark.sources.quarantine import build_quarantine, refuse_rows
@@ -55,8 +56,10 @@ class Taken:
     counts: dict[str, int]
 
 
-def take_files(lake: Lakehouse, drops: Sequence[Drop], warn: Callable[[str], None]) -> Taken:
-    """Read, map and judge files; nothing is written.
+def take_files(
+    lake: Lakehouse, drops: Sequence[Drop], known_ids: DataFrame, warn: Callable[[str], None]
+) -> Taken:
+    """Read, map and judge files; nothing is written. In: `id_hash` of all events of sources.event.
 
     An event with an id that is known, whenever that one came, is a copy and goes into quarantine, or says what has
     changed and takes the place of the other, as the one of the later file does in a batch.
@@ -66,7 +69,7 @@ def take_files(lake: Lakehouse, drops: Sequence[Drop], warn: Callable[[str], Non
     rates = lake.read_or_empty(EXCHANGE_RATE) if mapped.names_currency else None
     judged = judge_rows(lake, mapped, warn, names=sorted(names), quoted=rates)
     events = judged.rows[EVENT]
-    known = _find_known(lake, events)
+    known = _find_known(lake, events, known_ids)
     frames = judged.frames
     changed = None
     news = events
@@ -104,16 +107,16 @@ def take_files(lake: Lakehouse, drops: Sequence[Drop], warn: Callable[[str], Non
     )
 
 
-def _find_known(lake: Lakehouse, events: DataFrame) -> DataFrame | None:
+def _find_known(lake: Lakehouse, events: DataFrame, known_ids: DataFrame) -> DataFrame | None:
     """Rows of sources.event with the id of one of the events, in memory; None where there are none."""
-    if not lake.exists(EVENT):
+    hashed = events.select("event_id", id_hash())
+    # Most events are new, which hashes in memory tell; of the others the table is asked.
+    maybe = rows_among(known_ids, hashed, "_id_hash").distinct().localCheckpoint()
+    if maybe.isEmpty():
         return None
-    stored, ids = lake.read(EVENT), events.select("event_id")
-    # Of all events the ids alone are read; of those that are found, which are few, the rest.
-    found = rows_among(stored.select("event_id"), ids, "event_id").localCheckpoint()
-    if found.isEmpty():
-        return None
-    return rows_among(stored, found, "event_id").localCheckpoint()
+    ids = rows_among(hashed, maybe, "_id_hash")
+    known = rows_among(lake.read(EVENT), ids, "event_id").localCheckpoint()
+    return None if known.isEmpty() else known
 
 
 def _tell_fates(events: DataFrame, known: DataFrame) -> DataFrame:

@@ -1,5 +1,5 @@
 """Whole pipelines on a small shop."""
 
-from support.fixtures import common, finished, first_reports, goods
+from support.fixtures import begun, common, finished, first_reports, goods, watch
 
-__all__ = ["common", "finished", "first_reports", "goods"]
+__all__ = ["begun", "common", "finished", "first_reports", "goods", "watch"]

@@ -5,125 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
-from support.contents import contents
-from support.live_shop import AS_OF, event, land, open_live_shop, order
-from support.shops import open_lake, rows_of, run_pipeline
+from support.live_shop import AS_OF, SAME, TODAY, batch_over, differing, event, land, order
 
 from clvspark.catalogue import TABLES
-from clvspark.config import Config, StreamConfig
-from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.config import StreamConfig
+from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
 from clvspark.live.query import COMMAND, run_stream
 from clvspark.live.status import ask_to_stop, read_batches
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]
-
-# What stream and batch must agree on; files of exports, sizes and rankings are of the batch alone.
-SAME = (
-    "sources.event",
-    "sources.customer_record",
-    "sources.consent",
-    "identity.person_link",
-    "identity.person",
-    "history.order",
-    "history.interaction",
-    "history.session",
-    "history.person_day",
-    "history.clv_summary",
-    "clv.customer_value",
-    "clv.value_change",
-    "audiences.membership",
-    "audiences.membership_event",
-)
-TODAY = [
-    event("v1", "view", "c1", "10:00:00"),
-    event("v2", "view", "c1", "10:05:00"),
-    event("v3", "view", "c2", "10:00:00"),
-    order("o1", "c2", "11:00:00", 25),
-]
-
-
-class Watch:
-    """Starts the stream of a shop and hears what it reports."""
-
-    def __init__(self, spark, shop) -> None:
-        self.spark, self.shop = spark, shop
-        self.heard: list[RunReport] = []
-        self.then: list[Callable[[], None]] = []
-
-    @property
-    def lake(self) -> Lakehouse:
-        return open_lake(self.spark, self.shop)
-
-    def start(
-        self, *, every=None, as_of: date | None = AS_OF, config: Config | None = None, **more
-    ):
-        """Take what is there, or go on until something stops it; the stages and batches of this start."""
-        self.heard.clear()
-        run_stream(
-            self.lake,
-            config or self.shop.config(),
-            as_of=as_of,
-            every=every,
-            report=self._hear,
-            **more,
-        )
-        return [report.stage for report in self.heard]
-
-    def _hear(self, report: RunReport) -> None:
-        self.heard.append(report)
-        if report.stage == COMMAND and self.then:
-            self.then.pop(0)()
-
-    def rows(self, table: str, *columns: str) -> list[tuple]:
-        return rows_of(self.lake, table, *columns)
-
-
-@pytest.fixture(scope="module")
-def begun(spark, tmp_path_factory):
-    """A shop whose day was begun by the batch. Only copy it."""
-    shop = open_live_shop(tmp_path_factory.mktemp("begun") / "shop")
-    Watch(spark, shop).start()
-    return shop
-
-
-@pytest.fixture
-def watch(spark, begun, tmp_path):
-    """The stream of a copy of that shop."""
-    return Watch(spark, copy(begun, tmp_path / "shop"))
-
-
-def copy(begun, folder):
-    shutil.copytree(begun.folder, folder, ignore=shutil.ignore_patterns("conf"))
-    shop = type(begun)(folder)
-    text = begun.config_file.read_text().replace(str(begun.folder), str(folder))
-    shutil.copytree(begun.config_file.parent, shop.config_file.parent)
-    shop.config_file.write_text(text)
-    return shop
-
-
-def batch_over(spark, shop, folder) -> Lakehouse:
-    """The lakehouse of a run of the batch over the files of the shop as they are now."""
-    other = copy(shop, folder)
-    shutil.rmtree(other.lakehouse)
-    run_pipeline(
-        spark, other, ["ingest", "resolve", "history", "fit", "score", "audiences", "moments", "activate"]
-    )  # fmt: skip
-    return open_lake(spark, other)
-
-
-def differing(one: Lakehouse, other: Lakehouse, names=SAME) -> dict[str, tuple]:
-    """Tables that do not hold the same, each with what only one of them has."""
-    found = {}
-    for name in names:
-        left, right = (set(contents(lake.table(name), name)) for lake in (one, other))
-        if left != right:
-            found[name] = (sorted(left - right)[:3], sorted(right - left)[:3])
-    return found
 
 
 def test_what_came_is_decided_and_told_and_ends_as_a_batch_would(spark, watch, tmp_path):
@@ -140,7 +34,7 @@ def test_what_came_is_decided_and_told_and_ends_as_a_batch_would(spark, watch, t
         ("bought_today", "c2@example.com", "add", "delivered"),
         ("browsing", "c1@example.com", "add", "delivered"),
     ]
-    (batch,) = read_batches(watch.shop.config())
+    batch = read_batches(watch.shop.config())[0]
     counts = {name: batch[name] for name in ("files", "events", "quarantined", "waiting", "moves")}
     assert counts == {"files": 1, "events": 5, "quarantined": 1, "waiting": 1, "moves": 2}
     assert differing(watch.lake, batch_over(spark, watch.shop, tmp_path / "batch")) == {}

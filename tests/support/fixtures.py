@@ -10,6 +10,7 @@ import pytest
 
 from clvspark.lakehouse import RunReport
 from clvspark.simulate import simulate_demo
+from support.live_shop import Watch, copy_live_shop, open_live_shop
 from support.shops import Shop, clvspark, make_once, open_lake, open_shop, rows_of
 
 if TYPE_CHECKING:
@@ -61,3 +62,19 @@ def first_reports(spark: SparkSession, finished: Shop) -> dict[str, RunReport]:
     ]
     # The first run of a stage is the last one here, and wins.
     return {report.stage: report for report in reports}
+
+
+@pytest.fixture(scope="session")
+def begun(spark: SparkSession, common: Path) -> Shop:
+    """A shop whose day was begun by its stream. Only copy it."""
+
+    def begin(folder: Path) -> None:
+        Watch(spark, open_live_shop(folder / "shop")).start()
+
+    return Shop(make_once(common / "begun", begin) / "shop")
+
+
+@pytest.fixture
+def watch(spark: SparkSession, begun: Shop, tmp_path: Path) -> Watch:
+    """The stream of a copy of that shop."""
+    return Watch(spark, copy_live_shop(begun, tmp_path / "shop"))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from support.shops import Shop, write_config
+from clvspark.config import Config
+from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.live.query import COMMAND, run_stream
+from support.contents import contents
+from support.shops import Shop, open_lake, rows_of, run_pipeline, write_config
 
 AS_OF = date(2026, 4, 2)
 TODAY = "2026-04-01"
@@ -130,6 +135,92 @@ def land(shop: Shop, name: str, events: Iterable[Mapping[str, Any] | str]) -> No
     draft.rename(shop.landing / f"{name}.jsonl")
 
 
-def noon() -> datetime:
-    """Some instant of today."""
-    return datetime(2026, 4, 1, 12, tzinfo=UTC)
+# What stream and batch must agree on; files of exports, sizes and rankings are of the batch alone.
+SAME = (
+    "sources.event",
+    "sources.customer_record",
+    "sources.consent",
+    "identity.person_link",
+    "identity.person",
+    "history.order",
+    "history.interaction",
+    "history.session",
+    "history.person_day",
+    "history.clv_summary",
+    "clv.customer_value",
+    "clv.value_change",
+    "audiences.membership",
+    "audiences.membership_event",
+)
+TODAY = [
+    event("v1", "view", "c1", "10:00:00"),
+    event("v2", "view", "c1", "10:05:00"),
+    event("v3", "view", "c2", "10:00:00"),
+    order("o1", "c2", "11:00:00", 25),
+]
+
+
+class Watch:
+    """Starts the stream of a shop and hears what it reports."""
+
+    def __init__(self, spark, shop) -> None:
+        self.spark, self.shop = spark, shop
+        self.heard: list[RunReport] = []
+        self.then: list[Callable[[], None]] = []
+
+    @property
+    def lake(self) -> Lakehouse:
+        return open_lake(self.spark, self.shop)
+
+    def start(
+        self, *, every=None, as_of: date | None = AS_OF, config: Config | None = None, **more
+    ):
+        """Take what is there, or go on until something stops it; the stages and batches of this start."""
+        self.heard.clear()
+        run_stream(
+            self.lake,
+            config or self.shop.config(),
+            as_of=as_of,
+            every=every,
+            report=self._hear,
+            **more,
+        )
+        return [report.stage for report in self.heard]
+
+    def _hear(self, report: RunReport) -> None:
+        self.heard.append(report)
+        if report.stage == COMMAND and self.then:
+            self.then.pop(0)()
+
+    def rows(self, table: str, *columns: str) -> list[tuple]:
+        return rows_of(self.lake, table, *columns)
+
+
+def copy_live_shop(begun: Shop, folder: Path) -> Shop:
+    """A copy of a shop with its lakehouse and the checkpoint of its stream."""
+    shutil.copytree(begun.folder, folder, ignore=shutil.ignore_patterns("conf"))
+    shop = type(begun)(folder)
+    text = begun.config_file.read_text().replace(str(begun.folder), str(folder))
+    shutil.copytree(begun.config_file.parent, shop.config_file.parent)
+    shop.config_file.write_text(text)
+    return shop
+
+
+def batch_over(spark, shop, folder) -> Lakehouse:
+    """The lakehouse of a run of the batch over the files of the shop as they are now."""
+    other = copy_live_shop(shop, folder)
+    shutil.rmtree(other.lakehouse)
+    run_pipeline(
+        spark, other, ["ingest", "resolve", "history", "fit", "score", "audiences", "moments", "activate"]
+    )  # fmt: skip
+    return open_lake(spark, other)
+
+
+def differing(one: Lakehouse, other: Lakehouse, names=SAME) -> dict[str, tuple]:
+    """Tables that do not hold the same, each with what only one of them has."""
+    found = {}
+    for name in names:
+        left, right = (set(contents(lake.table(name), name)) for lake in (one, other))
+        if left != right:
+            found[name] = (sorted(left - right)[:3], sorted(right - left)[:3])
+    return found

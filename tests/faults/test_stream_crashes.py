@@ -1,0 +1,158 @@
+"""Faults 1 to 4 and 11: the stream ends between two tables, or is killed at random, and goes on as if it had not."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+from support.live_shop import (
+    AS_OF,
+    SAME,
+    TODAY,
+    Watch,
+    copy_live_shop,
+    differing,
+    event,
+    land,
+    order,
+)
+from support.shops import clvspark, command_line, environment, rows_of
+
+from clvspark.lakehouse import Lakehouse
+
+pytestmark = [pytest.mark.e2e, pytest.mark.spark]
+
+TOLD = (*SAME, "sources.quarantine", "activation.outbox", "activation.assignment")
+FIRST = [*TODAY, event("x", "view", "nobody", "09:00:00"), "broken"]
+SECOND = [
+    TODAY[0],
+    order("o2", "c1", "12:00:00", 5),
+    event("late", "view", "c4", "2026-03-01T10:00:00Z"),
+]
+# Exactly before which of its writes a batch ends; the last one names the files that were taken.
+POINTS = (
+    "sources.event",
+    "audiences.membership_event",
+    "activation.outbox",
+    "sources.file",
+    "ops.micro_batch",
+)
+SEEDS = 20
+KILLS = 2
+
+
+class CrashError(Exception):
+    """The end of a process, as the next one finds it."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spark, begun, tmp_path_factory):
+    """The shop after two batches that nothing has disturbed."""
+    watch = Watch(spark, copy_live_shop(begun, tmp_path_factory.mktemp("undisturbed") / "shop"))
+    for name, events in (("events1", FIRST), ("events2", SECOND)):
+        land(watch.shop, name, events)
+        watch.start()
+    return watch
+
+
+@pytest.mark.parametrize("table", POINTS)
+def test_a_crash_between_two_tables_leaves_no_trace(watch, undisturbed, monkeypatch, table):
+    land(watch.shop, "events1", FIRST)
+    watch.start()
+    land(watch.shop, "events2", SECOND)
+    end_before(monkeypatch, table)
+    with pytest.raises(CrashError):
+        watch.start()
+    monkeypatch.undo()
+    watch.start()
+
+    assert differing(watch.lake, undisturbed.lake, TOLD) == {}
+    ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
+    assert len(ids) == len(set(ids))
+
+
+def end_before(monkeypatch, name: str) -> None:
+    """Let nothing be written to a table, and nothing at all from then on."""
+    ended: list[str] = []
+
+    def ending(write):
+        def instead(lake, table, *rest, **more):
+            if ended or table.name == name:
+                ended.append(table.name)
+                raise CrashError(table.name)
+            return write(lake, table, *rest, **more)
+
+        return instead
+
+    for method in ("append", "merge", "overwrite"):
+        monkeypatch.setattr(Lakehouse, method, ending(getattr(Lakehouse, method)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_killed_at_random_moments_nothing_is_lost_and_nothing_counts_twice(
+    spark, begun, undisturbed, tmp_path, seed
+):
+    shop = copy_live_shop(begun, tmp_path / "shop")
+    chance = random.Random(seed)
+    land(shop, "events1", FIRST)
+    land(shop, "events2", SECOND)
+    for _ in range(KILLS):
+        kill_a_stream(shop, chance.uniform(0, 12))
+    done = clvspark(
+        "stream", "--config", shop.config_file, "--as-of", str(AS_OF), "--available-now", cwd=shop.folder
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    watch = Watch(spark, shop)
+    produced = {f"shop:{one['id']}" for one in (*FIRST, *SECOND) if isinstance(one, dict)}
+    ids = [id_ for (id_,) in rows_of(watch.lake, "sources.event", "event_id") if "old-" not in id_]
+    assert len(ids) == len(set(ids)) == len(produced)
+    assert set(ids) == produced
+    # Whether both files were one batch or two, who is where in the end is the same.
+    same = [name for name in SAME if name != "audiences.membership_event"]
+    assert differing(watch.lake, undisturbed.lake, same) == {}
+    held = {(row[0], row[1]) for row in members_told(watch)}
+    assert held == {(row[0], row[1]) for row in members_told(undisturbed)}
+
+
+def members_told(watch: Watch) -> list[tuple]:
+    """``audience_id, address`` of whom the receiver that counts each key once has on its lists."""
+    columns = ("audience_id", "address", "sequence", "operation", "outbox_id")
+    rows = watch.rows("activation.outbox", *columns)
+    assert len({row[4] for row in rows}) == len(rows)
+    last = {(row[0], row[1]): row for row in sorted(rows, key=lambda row: row[2])}
+    return sorted(key for key, row in last.items() if row[3] == "add")
+
+
+def kill_a_stream(shop, seconds: float) -> None:
+    """Kill a stream, with all its processes, so many seconds after its query has begun."""
+    with (shop.folder / "killed.txt").open("w+") as output:
+        program = subprocess.Popen(
+            command_line("stream", "--config", shop.config_file, "--as-of", str(AS_OF)),
+            cwd=shop.folder,
+            env=environment(),
+            stdout=output,
+            stderr=output,
+        )
+        deadline = time.monotonic() + 300
+        before = offsets_of(shop)
+        while program.poll() is None and offsets_of(shop) == before:
+            if time.monotonic() > deadline or seconds < 1:
+                break  # before it has begun anything
+            time.sleep(0.05)
+        time.sleep(seconds)
+        driver = psutil.Process(program.pid)
+        for process in [*driver.children(recursive=True), driver]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        program.wait()
+
+
+def offsets_of(shop) -> set[str]:
+    """Micro-batches that the checkpoint has begun."""
+    return {path.name for path in (shop.lakehouse / "_stream" / "offsets").glob("*")}
