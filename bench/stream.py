@@ -263,7 +263,9 @@ def refuse_ended(stream: subprocess.Popen) -> None:
 
 def describe(batches: list[dict[str, Any]]) -> dict[str, Any]:
     """Latency, lag and steps of micro-batches; the files of one arrived evenly between its first and its last."""
-    latencies, lags, steps = [], [], {}
+    latencies: list[float] = []
+    lags: list[float] = []
+    steps: dict[str, list[float]] = {}
     for batch in batches:
         first, last = (batch[f"{end}_arrival_at"].timestamp() for end in ("first", "last"))
         files = batch["files"]

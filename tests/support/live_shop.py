@@ -16,7 +16,7 @@ from support.contents import contents
 from support.shops import Shop, open_lake, rows_of, run_pipeline, write_config
 
 AS_OF = date(2026, 4, 2)
-TODAY = "2026-04-01"
+_DAY = "2026-04-01"
 _RECORD = {name: name for name in ("source_record_id", "given_name", "surname", "email")}
 _EVENT = {
     "event_id": "id",
@@ -118,7 +118,7 @@ def open_live_shop(folder: Path, *, customers: int = 24, **sections: Any) -> Sho
 
 def event(id_: str, type_: str, customer: str | None, at: str, **more: Any) -> dict[str, Any]:
     """One event as the shop writes it; a time of day is one of today."""
-    instant = at if "T" in at else f"{TODAY}T{at}Z"
+    instant = at if "T" in at else f"{_DAY}T{at}Z"
     return {"id": id_, "type": type_, "customer": customer, "at": instant, **more}
 
 
