@@ -176,7 +176,7 @@ def write_config(memory: str) -> Path:
         "audiences": [a["id"] for a in _AUDIENCES],
     }
     config: dict[str, Any] = {
-        "extends": str(ROOT / "conf" / "base.yaml"),
+        "extends": "base.yaml",
         "as_of": date.today() + timedelta(days=1),  # noqa: DTZ011 - overridden by the stream
         "spark": {"driver_memory": memory},
         "lakehouse": {"root": str(FOLDER / "lakehouse")},
@@ -187,6 +187,7 @@ def write_config(memory: str) -> Path:
         "activation": {"exports": str(FOLDER / "exports"), "destinations": [mailer]},
         "reporting": {"page": str(FOLDER / "report.html")},
     }  # fmt: skip
+    shutil.copy(ROOT / "conf" / "base.yaml", FOLDER)
     file = FOLDER / "stream.yaml"
     file.write_text(yaml.safe_dump(config))
     return file
