@@ -182,7 +182,7 @@ def write_config(memory: str) -> Path:
         "lakehouse": {"root": str(FOLDER / "lakehouse")},
         "sources": {"landing": str(FOLDER / "landing"), "systems": [{"system": "shop", "files": files}]},
         "identity": {"settings": {"attributes": attributes, "trusted_identifiers": ["email"]}},
-        "clv": {"models": ["BetaGeoModel"], "backtest": {"folds": 1}, "challenger": {"enabled": False}},
+        "clv": {"models": ["NBDModel"], "backtest": {"folds": 1}, "challenger": {"enabled": False}},
         "audiences": {"definitions": _AUDIENCES},
         "activation": {"exports": str(FOLDER / "exports"), "destinations": [mailer]},
         "reporting": {"page": str(FOLDER / "report.html")},

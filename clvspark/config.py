@@ -53,7 +53,7 @@ class StreamConfig(StrictModel):
     max_files: int = Field(200, ge=1, description="files that a micro-batch takes at most")
     max_offsets: int = Field(10_000, ge=1, description="records that it takes of a topic at most")
     renew_seconds: float = Field(
-        30, ge=0, description="pause between two renewals of persons, histories and values"
+        60, ge=0, description="pause between two renewals of persons, histories and values"
     )
     deliver_seconds: float = Field(5, ge=0, description="pause between two deliveries")
     maintain_hours: float = Field(
