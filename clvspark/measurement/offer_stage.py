@@ -43,7 +43,6 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
             found = sum_offer_outcomes(
                 resolve_aliases(made, lake.read_or_empty(ALIAS)),
                 lake.read(PERSON_DAY),
-                None,
                 window_days=config.window_days,
                 observed_until=until,
             )

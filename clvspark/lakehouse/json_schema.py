@@ -1,22 +1,18 @@
-"""The JSON Schema of an audience, from its types: editors complete and check YAML by it."""
+"""The JSON Schema of a YAML file, from its types: editors complete and check by it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from clvspark.audiences.rules.definition import AudienceDefinition
+from clvspark.lakehouse.strict_model import StrictModel
 
 _NULL = {"type": "null"}
 
 
-def audience_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of one audience file."""
-    schema = _tidy(AudienceDefinition.model_json_schema(mode="validation"))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "An audience of clvspark",
-        **schema,
-    }
+def publish_schema(model: type[StrictModel], *, title: str) -> dict[str, Any]:
+    """JSON Schema (2020-12) of a file that is read as `model`."""
+    schema = _tidy(model.model_json_schema(mode="validation"))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
 
 
 def _tidy(part: Any) -> Any:
