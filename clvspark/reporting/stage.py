@@ -1,219 +1,152 @@
-"""Report: every room -> `reporting.*` and one HTML page."""
+"""Report: every room -> `reporting.*`, and a page for each dashboard."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import reduce
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+from pydantic import BaseModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.tables import DELIVERY
-from clvspark.audiences.tables import (
-    DECILE,
-    DEFINITION,
-    ESTIMATE,
-    MEMBERSHIP_EVENT,
-    members_of_today,
-    members_on,
-    ranks_of_today,
-)
-from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL, NEWEST_FOLD
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links, links_as_of
+from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
-from clvspark.lakehouse.side_by_side import keep_all
+from clvspark.lakehouse.run import Run
+from clvspark.lakehouse.side_by_side import by_key, keep_all
 from clvspark.lakehouse.table import Table
-from clvspark.measurement.tables import EFFECT, EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
-from clvspark.reporting import dimensions, facts, tables
+from clvspark.measurement.tables import WINDOW
 from clvspark.reporting.config import ReportingConfig
-from clvspark.reporting.figures import READS as FIGURES
-from clvspark.reporting.figures import Source
-from clvspark.reporting.page import render_page
-from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER
+from clvspark.reporting.dashboards.page import place_pages
+from clvspark.reporting.dashboards.site import list_asked, write_pages
+from clvspark.reporting.datasets import AS_OF, BORROWED, DATASETS, Dataset
+from clvspark.reporting.moment import Moment, Window
+from clvspark.reporting.outlook import Outlook
+from clvspark.reporting.star import PARTS, Part
 
 STAGE = "report"
-READS = (
-    ORDER,
-    INTERACTION,
-    PERSON_DAY,
-    PERSON,
-    PERSON_LINK,
-    ALIAS,
-    CUSTOMER_VALUE,
-    BACKTEST,
-    MODEL,
-    DECILE,
-    DEFINITION,
-    ESTIMATE,
-    MEMBERSHIP_EVENT,
-    DELIVERY,
-    RESPONSE,
-    WINDOW,
-    EXPERIMENT,
-    EFFECT,
-    INCREMENTAL_VALUE,
-    CAMPAIGN,
-    CAMPAIGN_MEMBER,
-    *FIGURES,
-)
+READS = tuple(dict.fromkeys([table for part in PARTS for table in part.reads] + [*BORROWED]))
+# Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
+MOST_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class Window:
-    """The days from `as_of` on in which what came true is counted."""
+class _Basis(BaseModel):
+    """What the star schema depends on beside its inputs."""
 
-    as_of: date
-    days: int
-    days_observed: int
-
-    @property
-    def end(self) -> date:
-        """First day after it."""
-        return self.as_of + timedelta(days=self.days)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has been observed to its end."""
-        return self.days_observed >= self.days
+    reporting: ReportingConfig
+    outlook: str
 
 
-def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
-    """Refresh the star schema for `as_of` and render the page."""
-    page = Path(config.page)
-    with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=tables.TABLES) as run:
-        run.is_current = run.is_current and page.exists()
+def run(
+    lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlook
+) -> RunReport:
+    """Refresh the star schema for `as_of` and render the dashboards.
+
+    Of the star schema only that is built whose inputs have changed since it was built for the date.
+    """
+    pages = place_pages(Path(config.page), config.pages)
+    basis = _Basis(
+        reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
+        outlook=outlook.basis,
+    )
+    told = "".join(dashboard.model_dump_json() for dashboard in config.pages)
+    with lake.run(
+        STAGE,
+        as_of=as_of,
+        config=basis,
+        reads=READS,
+        writes=[part.table for part in PARTS],
+        also={"dashboards": hashlib.sha256(told.encode()).hexdigest()},
+    ) as run:
+        run.is_current = run.is_current and all(page.exists() for page in pages.values())
         if not run.is_current:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
-            window = _read_window(lake, as_of)
-            around, measured = _build_dimensions(lake), _build_facts(lake, window, as_of)
-            # Kept, as the page is drawn from them.
-            frames = keep_all(*around.values(), *measured.values(), eager=False)
-            kept = dict(zip([*around, *measured], frames, strict=True))
-            run.overwrite_all({t: kept[t] for t in around}, cached=True)
-            run.overwrite_all({t: kept[t] for t in measured}, where=rows_of(as_of), cached=True)
-            run.step("rendering the page")
-            render_page(Source(lake, kept), config, as_of, page)
+            moment = _see(lake, config, as_of, outlook)
+            made = _refresh(lake, run, moment)
+            run.step("rendering the dashboards")
+            rows = _collect(lake, made, config, as_of)
+            write_pages(rows, config, pages, window=moment.window, value=outlook.value,
+                        horizon_days=outlook.horizon_days, currency=lake.config.currency)  # fmt: skip
     return run.report
 
 
-def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:
-    orders, interactions = lake.read(ORDER), lake.read(INTERACTION)
-    return {
-        tables.DIM_DATE: dimensions.build_dim_date(lake.read(PERSON_DAY)),
-        tables.DIM_AUDIENCE: dimensions.build_dim_audience(lake.read(DEFINITION)),
-        tables.DIM_CAMPAIGN: dimensions.build_dim_campaign(lake.read(CAMPAIGN)),
-        tables.DIM_CHANNEL: dimensions.build_dim_channel(orders, interactions),
-    }
+def _see(lake: Lakehouse, config: ReportingConfig, as_of: date, outlook: Outlook) -> Moment:
+    return Moment(
+        read=lake.read_or_empty,
+        expected=lambda ends_days: outlook.expect(lake, as_of, ends_days),
+        config=config,
+        as_of=as_of,
+        window=_read_window(lake, as_of),
+        value=outlook.value,
+        horizon_days=outlook.horizon_days,
+        annual_discount_rate=outlook.annual_discount_rate,
+    )
 
 
-def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, DataFrame]:
-    now = F.col("as_of_date") == F.lit(as_of)
-    values, deciles = lake.read(CUSTOMER_VALUE).where(now), lake.read(DECILE).where(now)
-    members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
-    # Persons may have been merged since: what they did is told of who they are today.
-    aliases = lake.read_or_empty(ALIAS)
-    ranks, today = ranks_of_today(deciles, aliases, as_of), members_of_today(members, aliases)
-    after = facts.sum_by_decile(_revenue_after(lake, window), ranks) if window.is_over else None
-    observed = window.days_observed
-    contacts, responses = _contacts(lake, window), lake.read(RESPONSE).where(now)
-    return {
-        tables.FACT_PROFILE: facts.build_fact_profile(
-            values, _persons_on(lake, as_of), lake.read(PERSON_DAY), as_of=as_of
-        ),
-        tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(
-            lake.read(ESTIMATE).where(now)
-        ),
-        tables.FACT_AUDIENCE_OVERLAP: facts.build_fact_audience_overlap(members, as_of=as_of),
-        tables.FACT_CLV_DECILE: facts.build_fact_clv_decile(
-            deciles, values, after, days_observed=observed
-        ),
-        tables.FACT_RESPONSE: facts.build_fact_response(
-            contacts, responses, ranks, as_of=as_of, days_observed=observed
-        ),
-        tables.FACT_RESPONSE_BY_AUDIENCE: facts.build_fact_response_by_audience(
-            contacts, responses, today, lake.read(DEFINITION), as_of=as_of, days_observed=observed
-        ),
-        tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
-        tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),
-    }
+def _refresh(lake: Lakehouse, run: Run, moment: Moment) -> dict[Table, DataFrame]:
+    """Build and write the parts whose inputs have changed; return them as they are in memory."""
+    stale = [part for part in PARTS if not _is_fresh(lake, run, part)]
+    frames = [part.build(moment) for part in stale]
+    # Kept, as the pages are made from them.
+    kept = dict(zip(stale, keep_all(*frames, eager=False), strict=True))
+    run.overwrite_all({p.table: df for p, df in kept.items() if not p.has_dates}, cached=True)
+    run.overwrite_all(
+        {p.table: df for p, df in kept.items() if p.has_dates},
+        where=rows_of(moment.as_of),
+        cached=True,
+    )
+    return {part.table: df for part, df in kept.items()}
 
 
-def _persons_on(lake: Lakehouse, as_of: date) -> DataFrame:
-    """``person_id, records`` of everyone known on the date; of today where the ledger begins after it."""
-    links = lake.read(PERSON_LINK)
-    known = links_as_of(links, as_of)
-    if not known.limit(1).count():
-        known = current_links(links)
-    return known.groupBy("person_id").agg(F.count(F.lit(1)).alias("records"))
+def _is_fresh(lake: Lakehouse, run: Run, part: Part) -> bool:
+    """Whether a part is as a run left it that read the same: for the same date where it has dates."""
+    log = lake.log
+    last = log.last_success(STAGE, run.as_of) if part.has_dates else log.newest_success(STAGE)
+    if part.is_always_new or log.force or last is None or last.basis != run.basis:
+        return False
+    names = [table.name for table in part.reads]
+    same = all(run.input_versions.get(n) == last.input_versions.get(n) for n in names)
+    return same and log.version(part.table) == log.left_version(STAGE, part.table)
 
 
 def _read_window(lake: Lakehouse, as_of: date) -> Window:
     """The window after `as_of` as measurement saw it; MissingInputError where it has not looked yet."""
-    found = lake.read(WINDOW).where(F.col("as_of_date") == F.lit(as_of)).collect()
+    found = lake.read(WINDOW).where(F.col(AS_OF) == F.lit(as_of)).collect()
     if not found:
         raise MissingInputError(
             f"measurement.window has no row for {as_of}. Run it first: clvspark measure --as-of {as_of}"
         )
-    return Window(as_of, found[0]["window_days"], found[0]["days_observed"])
+    row = found[0]
+    return Window(as_of, row["window_days"], row["days_observed"], row["last_order_on"])
 
 
-def _revenue_after(lake: Lakehouse, window: Window) -> DataFrame:
-    """Net revenue of each person in the window."""
-    day = F.col("day")
-    days = lake.read(PERSON_DAY).where((day >= F.lit(window.as_of)) & (day < F.lit(window.end)))
-    return days.groupBy("person_id").agg(F.sum("net_revenue").cast("double").alias("revenue_after"))
+def _collect(
+    lake: Lakehouse, made: Mapping[Table, DataFrame], config: ReportingConfig, as_of: date
+) -> dict[str, pa.Table]:
+    """The rows of every dataset that a dashboard asks, until `as_of`."""
+    asked = list_asked(config.pages, DATASETS)
+    return by_key(lambda name: _read_dataset(lake, made, DATASETS[name], as_of), asked)
 
 
-def _contacts(lake: Lakehouse, window: Window) -> DataFrame:
-    """``person_id, campaign_id`` of messages sent, and of members of campaigns that ran, in the window."""
-    start, end = F.lit(window.as_of), F.lit(window.end)
-    sent = lake.read(INTERACTION).where(
-        (F.col("interaction_type") == "email_sent")
-        & (F.col("occurred_at") >= start.cast("timestamp"))
-        & (F.col("occurred_at") < end.cast("timestamp"))
-    )
-    running = lake.read(CAMPAIGN).where((F.col("starts_on") < end) & (F.col("ends_on") >= start))
-    links = current_links(lake.read(PERSON_LINK))
-    addressed = (
-        lake.read(CAMPAIGN_MEMBER)
-        .join(running.select("campaign_id"), on="campaign_id")
-        .join(
-            links.select("source_system", "source_record_id", "person_id"),
-            on=["source_system", "source_record_id"],
-        )
-    )
-    columns = ["person_id", "campaign_id"]
-    return sent.select(*columns).unionByName(addressed.select(*columns))
+def _read_dataset(
+    lake: Lakehouse, made: Mapping[Table, DataFrame], dataset: Dataset, as_of: date
+) -> pa.Table:
+    table = dataset.table
+    parts: Sequence[DataFrame] = [made[table]] if table in made else []
+    if table not in made or (dataset.has_dates and _has_other_dates(lake, table)):
+        stored = lake.read_or_empty(table)
+        if dataset.has_dates:
+            until = F.col(AS_OF) < F.lit(as_of) if parts else F.col(AS_OF) <= F.lit(as_of)
+            stored = stored.where(until)
+        parts = [*parts, stored]
+    found = [part.select(*table.names).limit(MOST_ROWS).toArrow() for part in parts]
+    return pa.concat_tables(found, promote_options="permissive") if len(found) > 1 else found[0]
 
 
-def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
-    """Backtest measures, fitted parameters, and metrics of the newest resolution for the date."""
-    now = F.col("as_of_date") == F.lit(as_of)
-    backtest = lake.read(BACKTEST).where(now).where(NEWEST_FOLD)
-    backtest = backtest.select("model", "measure", "value")
-    fitted = lake.read(MODEL).where(now)
-    parameters = fitted.select(
-        F.col("name").alias("model"), F.explode("parameters").alias("measure", "value")
-    )
-    likelihood = fitted.select(
-        F.col("name").alias("model"),
-        F.lit("log_likelihood_of_fit").alias("measure"),
-        F.col("log_likelihood").alias("value"),
-    )
-    resolved = newest_runs(lake.read(RUN), as_of).where("stage = 'resolve'").select("run_id")
-    identity = lake.read(METRIC).join(F.broadcast(resolved), on="run_id")
-    identity = identity.withColumnRenamed("name", "measure")
-    parts = [
-        backtest,
-        parameters,
-        likelihood,
-        identity.select(F.lit("identity").alias("model"), "measure", "value"),
-    ]
-    found = reduce(DataFrame.unionByName, parts).withColumn("as_of_date", F.lit(as_of))
-    return found.select(*tables.FACT_MODEL_QUALITY.names)
+def _has_other_dates(lake: Lakehouse, table: Table) -> bool:
+    """Whether a table was there before this run; its first version has the rows of one date alone."""
+    return (lake.version(table) or 0) > 0
