@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of audiences, offers and moments to conf/schema, and check offers and moments in conf."""
+"""Write the JSON Schemas of audiences, offers, moments and dashboards to conf/schema; check offers and moments in conf."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from clvspark.audiences.decisions.definitions import (  # noqa: E402 - found by 
 from clvspark.audiences.decisions.offers import Offer  # noqa: E402
 from clvspark.audiences.moments.definitions import Moment  # noqa: E402
 from clvspark.audiences.rules.schema import audience_schema  # noqa: E402
+from clvspark.reporting.dashboards.definition import dashboard_schema  # noqa: E402
 
 FOLDER = ROOT / "conf" / "schema"
 
@@ -24,8 +25,10 @@ FOLDER = ROOT / "conf" / "schema"
 def render_schemas() -> dict[str, str]:
     """Each file as it should be, by name."""
     texts = {f"{name}.schema.json": render_schema(model) for name, model in SCHEMAS.items()}
-    audience = json.dumps(audience_schema(), indent=2, ensure_ascii=False)
-    return {**texts, "audience.json": f"{audience}\n"}
+    others = {"audience.json": audience_schema(), "dashboard.schema.json": dashboard_schema()}
+    for name, schema in others.items():
+        texts[name] = f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n"
+    return texts
 
 
 def main() -> None:

@@ -37,7 +37,9 @@ def sum_expectations(
         _, models = read_champions(lake, config, as_of)
     except MissingInputError:
         return None
-    now = lake.read(CLV_SUMMARY).where((F.col("as_of_date") == F.lit(as_of)) & (F.col("lag_days") == 0))
+    now = lake.read(CLV_SUMMARY).where(
+        (F.col("as_of_date") == F.lit(as_of)) & (F.col("lag_days") == 0)
+    )
     labels = label_columns_of(models.transaction)
     known = label_summaries(lake, model_columns(now, config.value, config.spend_of), labels)
 

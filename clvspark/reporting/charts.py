@@ -31,6 +31,8 @@ from clvspark.reporting.drawing import (
 Spec = dict[str, Any]
 _HEIGHT = 260
 _GROUPED_STEP = 18
+# Labels that have no room are left out, not written over each other.
+_STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Plan:
 def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Spec:
     """Bars from the left with their numbers, a line through all of them where one series is called `line`."""
     bars = [name for name in plan.series if name != line]
-    rows = make_layer().transform_filter(alt.FieldOneOfPredicate("series", bars))
+    rows = make_layer().transform_filter(alt.FieldOneOfPredicate(field="series", oneOf=bars))
     y = alt.Y("name:N", sort=plan.names, axis=NAME_AXIS)
     x = alt.X("value:Q", title=plan.unit, axis=plan.values)
     colour = plan.colour
@@ -92,14 +94,18 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
         )
     else:
         offset = alt.YOffset("series:N", sort=bars)
-        layers.append(rows.mark_bar().encode(x=x, y=y, yOffset=offset, color=colour, tooltip=plan.tips))
+        layers.append(
+            rows.mark_bar().encode(x=x, y=y, yOffset=offset, color=colour, tooltip=plan.tips)
+        )
     if len(bars) == 1:
         layers.append(rows.mark_text(align="left", dx=5).encode(x=x, y=y, text="text:N"))
     if line is not None:
-        only = make_layer().transform_filter(alt.FieldEqualPredicate("series", line))
+        only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
         layers.append(
             only.mark_rule(strokeWidth=3).encode(
-                x=alt.X("max(value):Q"), color=colour, tooltip=[alt.Tooltip("max(value):Q", title=line)]
+                x=alt.X("max(value):Q"),
+                color=colour,
+                tooltip=[alt.Tooltip("max(value):Q", title=line)],
             )
         )
     step = ROW_HEIGHT if len(bars) == 1 or stacked else _GROUPED_STEP
@@ -110,7 +116,7 @@ def draw_standing_bars(plan: Plan) -> Spec:
     """Bars from the bottom, side by side within a group."""
     chart = make_layer().mark_bar()
     encoded = chart.encode(
-        x=alt.X("name:N", sort=plan.names, title=plan.name_title, axis=alt.Axis(labelAngle=0)),
+        x=alt.X("name:N", sort=plan.names, title=plan.name_title, axis=_STEPS),
         xOffset=alt.XOffset("series:N", sort=plan.series),
         y=alt.Y("value:Q", title=plan.unit, axis=plan.values),
         color=plan.colour,
@@ -170,11 +176,15 @@ def draw_heat_map(plan: Plan, columns: list[str], *, column_title: str, highest:
     cells = (
         make_layer()
         .mark_rect(stroke=CARD, strokeWidth=2, fill=BLUE)
-        .encode(x=x, y=y, fillOpacity=alt.FillOpacity("value:Q", scale=scale, legend=None), tooltip=tips)
+        .encode(
+            x=x, y=y, fillOpacity=alt.FillOpacity("value:Q", scale=scale, legend=None), tooltip=tips
+        )
     )
-    ink = alt.when(f"datum.value > {0.55 * (highest or 1)}").then(alt.value(CARD))
-    texts = make_layer().mark_text().encode(
-        x=x, y=y, text="short:N", color=ink.otherwise(alt.value(INK))
+    ink = alt.when(f"datum.value > {0.65 * (highest or 1)}").then(alt.value(CARD))
+    texts = (
+        make_layer()
+        .mark_text()
+        .encode(x=x, y=y, text="short:N", color=ink.otherwise(alt.value(INK)))
     )
     return finish_chart(cells + texts, height=alt.Step(ROW_HEIGHT - 2), description=plan.title)
 
@@ -196,11 +206,16 @@ def draw_intervals(plan: Plan) -> Spec:
     colours = [GREY, VERMILION] if len(plan.series) > 1 else [BLUE]
     colour = colour_by("series", plan.series, colours)
     zero = make_chart([{"value": 0}]).mark_rule(color=INK, strokeWidth=1)
-    spans, points = make_layer().mark_rule(strokeWidth=3), make_layer().mark_point(size=90, opacity=1)
+    spans, points = (
+        make_layer().mark_rule(strokeWidth=3),
+        make_layer().mark_point(size=90, opacity=1),
+    )
     x = alt.X("value:Q", title=plan.unit, axis=axis)
     layers = (
         zero.encode(x=x)
-        + spans.encode(x=alt.X("low:Q", axis=axis), x2="high:Q", y=y, color=colour, tooltip=plan.tips)
+        + spans.encode(
+            x=alt.X("low:Q", axis=axis), x2="high:Q", y=y, color=colour, tooltip=plan.tips
+        )
         + points.encode(x=x, y=y, color=colour, fill=colour, tooltip=plan.tips)
     )
     return finish_chart(layers, height=alt.Step(ROW_HEIGHT), description=plan.title)

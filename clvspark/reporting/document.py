@@ -22,6 +22,7 @@ from markupsafe import Markup
 from clvspark.reporting.blocks import Chart, Section
 from clvspark.reporting.drawing import CONFIG
 
+
 @dataclass(frozen=True)
 class Link:
     """One page of several, as the navigation names it."""

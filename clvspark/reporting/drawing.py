@@ -76,6 +76,7 @@ def finish_chart(
         width="container",
         height=height,
         description=description,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
     spec: dict[str, Any] = sized.to_dict()
     # Looks are given once for the page; the address of the schema would be a link to outside.

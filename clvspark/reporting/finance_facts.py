@@ -43,9 +43,7 @@ def build_fact_cohort_month(orders: DataFrame, first: DataFrame, *, as_of: date)
     """
     known = _known(orders, as_of)
     cancelled = known.where("row_type = 'cancellation'").select("order_id").distinct()
-    marked = known.join(
-        cancelled.withColumn("_cancelled", F.lit(True)), on="order_id", how="left"
-    )
+    marked = known.join(cancelled.withColumn("_cancelled", F.lit(True)), on="order_id", how="left")
     stands = F.col("is_purchase") & F.col("_cancelled").isNull()
     month = F.trunc("ordered_at", "month").alias("month")
     by_person = marked.groupBy("person_id", month).agg(
@@ -100,16 +98,22 @@ def build_fact_acquisition(
         F.max("ends_on").alias("ends_on"),
         F.sum("amount").cast(MONEY).alias("spend"),
     )
-    worth = _within(equity, paid).groupBy("channel").agg(
-        F.sum("customers").alias("new_customers"), F.sum("clv").alias("clv")
+    worth = (
+        _within(equity, paid)
+        .groupBy("channel")
+        .agg(F.sum("customers").alias("new_customers"), F.sum("clv").alias("clv"))
     )
-    by_age = _within(cohorts, paid).groupBy("channel", "age_months").agg(
-        F.sum("margin").alias("margin"), F.first("spend").alias("_spend")
+    by_age = (
+        _within(cohorts, paid)
+        .groupBy("channel", "age_months")
+        .agg(F.sum("margin").alias("margin"), F.first("spend").alias("_spend"))
     )
     so_far = F.sum("margin").over(Window.partitionBy("channel").orderBy("age_months"))
     reached = F.when(F.col("_so_far") >= F.col("_spend"), F.col("age_months"))
-    margins = by_age.withColumn("_so_far", so_far).groupBy("channel").agg(
-        F.sum("margin").cast(MONEY).alias("margin"), F.min(reached).alias("payback_months")
+    margins = (
+        by_age.withColumn("_so_far", so_far)
+        .groupBy("channel")
+        .agg(F.sum("margin").cast(MONEY).alias("margin"), F.min(reached).alias("payback_months"))
     )
     found = paid.join(worth, on="channel", how="left").join(margins, on="channel", how="left")
     return (
@@ -192,9 +196,14 @@ def build_fact_sensitivity(
     The value of a month is discounted from its middle, $(1 + r)^{-t}$ with t in years of 365.25 days; a horizon is that
     many months.
     """
-    middle = F.date_diff("month_starts_on", F.lit(as_of)) + F.date_diff("ends_before", "month_starts_on") / 2
+    middle = (
+        F.date_diff("month_starts_on", F.lit(as_of))
+        + F.date_diff("ends_before", "month_starts_on") / 2
+    )
     number = F.months_between("month_starts_on", F.lit(as_of)).cast("int") + 1
-    flows = forecast.select(number.alias("_month"), (middle / _DAYS_PER_YEAR).alias("_years"), "expected_value")
+    flows = forecast.select(
+        number.alias("_month"), (middle / _DAYS_PER_YEAR).alias("_years"), "expected_value"
+    )
     grid = forecast.sparkSession.createDataFrame(
         [(months, float(rate)) for months in horizons for rate in rates],
         "horizon_months int, annual_discount_rate double",

@@ -16,7 +16,13 @@ FACT_COHORT_MONTH = Table(
         _AS_OF,
         _COHORT,
         _CHANNEL,
-        Column("age_months", "int", "whole months since cohort_month", key=True, check="age_months >= 0"),
+        Column(
+            "age_months",
+            "int",
+            "whole months since cohort_month",
+            key=True,
+            check="age_months >= 0",
+        ),
         Column("active_customers", "bigint", "with a purchase that stands", required=True),
         Column("orders", "bigint", "that stand", required=True),
         Column("net_revenue", MONEY, required=True, unit=_CURRENCY),
@@ -33,7 +39,12 @@ FACT_CUSTOMER_EQUITY = Table(
         Column("customers", "bigint", required=True),
         Column("active_customers", "double", "sum of P(alive)", required=True),
         Column("historical_value", "double", required=True, unit=_CURRENCY),
-        Column("residual_value", "double", "customer equity: of the horizon, discounted", unit=_CURRENCY),
+        Column(
+            "residual_value",
+            "double",
+            "customer equity: of the horizon, discounted",
+            unit=_CURRENCY,
+        ),
         Column("clv", "double", "historical_value + residual_value", unit=_CURRENCY),
     ),
 )

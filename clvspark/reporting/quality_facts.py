@@ -21,8 +21,8 @@ MANY_RECORDS = 10
 # What a run warns of is a metric whose name begins so.
 _WARNING = "warning: "
 _BITS = 2
-_LEVELS = "levels: array<struct<comparison: string, label: string, weight: double, seen: boolean>>"
-_REPORT = f"{_LEVELS}, unlinkables: array<array<double>>"
+_LEVEL = "struct<comparison:string,label:string,weight:double,seen:boolean>"
+_REPORT = f"struct<levels:array<{_LEVEL}>,unlinkables:array<array<double>>>"
 
 
 def build_fact_model_quality(
@@ -86,7 +86,8 @@ def build_fact_identity(
     many = F.col("position") == MANY_RECORDS
     by_records = persons.groupBy(capped).agg(F.count(F.lit(1)).cast("double").alias("value"))
     by_records = by_records.withColumn(
-        "item", F.concat(F.col("position").cast("string"), F.when(many, F.lit(" or more")).otherwise(""))
+        "item",
+        F.concat(F.col("position").cast("string"), F.when(many, F.lit(" or more")).otherwise("")),
     )
     weight = (F.floor(F.col("match_weight") / _BITS) * _BITS).cast("int").alias("position")
     by_weight = pairs.groupBy(weight).agg(F.count(F.lit(1)).cast("double").alias("value"))
@@ -139,7 +140,10 @@ def _read_report(models: DataFrame) -> list[DataFrame]:
 def build_fact_quarantine(quarantine: DataFrame, *, as_of: date) -> DataFrame:
     """Rows of sources.quarantine by system, table and reason."""
     groups = quarantine.groupBy(
-        *(F.coalesce(name, F.lit("unknown")).alias(name) for name in ("source_system", "target_table", "reason"))
+        *(
+            F.coalesce(name, F.lit("unknown")).alias(name)
+            for name in ("source_system", "target_table", "reason")
+        )
     )
     counted = groups.agg(
         F.count(F.lit(1)).alias("rows"),

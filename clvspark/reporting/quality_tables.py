@@ -35,7 +35,11 @@ FACT_IDENTITY = Table(
             "cannot be linked at a threshold, cases of a guard",
             key=True,
             allowed=(
-                "records_of_person", "match_weight_of_pair", "comparison_level", "unlinkable_share", "guard",
+                "records_of_person",
+                "match_weight_of_pair",
+                "comparison_level",
+                "unlinkable_share",
+                "guard",
             ),  # fmt: skip
         ),
         Column("item", "string", "step of the distribution", key=True),
@@ -53,7 +57,9 @@ FACT_QUARANTINE = Table(
         Column("target_table", "string", key=True),
         Column("reason", "string", key=True),
         Column("rows", "bigint", required=True, check="rows >= 1"),
-        Column("net_revenue", "decimal(18,2)", "as far as it can be read", unit="lakehouse currency"),
+        Column(
+            "net_revenue", "decimal(18,2)", "as far as it can be read", unit="lakehouse currency"
+        ),
     ),
 )
 FACT_OPERATION = Table(

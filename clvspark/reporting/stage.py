@@ -41,9 +41,7 @@ class _Basis(BaseModel):
     outlook: str
 
 
-def run(
-    lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlook
-) -> RunReport:
+def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlook) -> RunReport:
     """Refresh the star schema for `as_of` and render the dashboards.
 
     Of the star schema only that is built whose inputs have changed since it was built for the date.

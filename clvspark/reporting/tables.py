@@ -189,7 +189,13 @@ FACT_ACTIVATION = Table(
     (
         _AS_OF,
         Column("destination_id", "string", key=True, references="reporting.dim_destination"),
-        Column("audience_id", "string", "an audience, or a step or an offer", key=True),
+        Column(
+            "audience_id",
+            "string",
+            "an audience, or what else makes a list: a step of a moment, an offer",
+            key=True,
+            references="reporting.dim_audience",
+        ),
         Column("members", "bigint"),
         Column("without_consent", "bigint"),
         Column("without_identifier", "bigint"),

@@ -78,7 +78,9 @@ class Tables:
         smallest_group: int,
     ) -> None:
         """Register the rows by the names of their datasets."""
-        self._connection = duckdb.connect(config={"enable_external_access": "false", "threads": "1"})
+        self._connection = duckdb.connect(
+            config={"enable_external_access": "false", "threads": "1"}
+        )
         self.datasets = datasets
         self.as_of = as_of
         self.smallest_group = smallest_group
@@ -87,9 +89,7 @@ class Tables:
 
     def ask(self, question: Question, *, as_of: date | None = None) -> dict[Choices, list[Group]]:
         """The groups of each choice, in no order; `as_of` is another date than the one reported."""
-        statement, values = build_statement(
-            question, self.datasets, as_of=as_of or self.as_of
-        )
+        statement, values = build_statement(question, self.datasets, as_of=as_of or self.as_of)
         cursor = self._connection.execute(statement, values)
         names = [column[0] for column in cursor.description or ()]
         found: dict[Choices, list[Group]] = {}
@@ -113,7 +113,9 @@ class Tables:
     def values_of(self, dataset: Dataset, column: str) -> dict[str, str]:
         """Values of a column on the date, each with the text that is shown for it."""
         question = Question(
-            Rows(dataset=dataset.name), [Dimension(column=column)], []  # type: ignore[call-arg]
+            Rows(dataset=dataset.name),
+            [Dimension(column=column)],
+            [],  # type: ignore[call-arg]
         )
         groups = self.ask(question).get((), [])
         return {str(g.keys[0]): g.names[0] for g in groups if g.keys[0] is not None}
@@ -121,7 +123,7 @@ class Tables:
     def _read_group(self, question: Question, told: Mapping[str, Any]) -> Group:
         keys = tuple(told[f"d{n}"] for n in range(len(question.dimensions)))
         names = tuple(
-            dimension.names.get(str(key), show_key(told[f"n{n}"]))
+            dimension.names.get(str(key), show_key(told[f"n{n}"], dimension.step))
             for n, (dimension, key) in enumerate(zip(question.dimensions, keys, strict=True))
         )
         cells = tuple(
@@ -175,7 +177,7 @@ def build_statement(
     ]
     grouping = ", ".join([*groups, *([f"CUBE ({', '.join(chosen)})"] if chosen else [])])
     statement = (
-        f"WITH asked AS (SELECT {', '.join(inner)} FROM \"{dataset.name}\" t {' '.join(joins)}"
+        f'WITH asked AS (SELECT {", ".join(inner)} FROM "{dataset.name}" t {" ".join(joins)}'
         f"{' WHERE ' + ' AND '.join(conditions) if conditions else ''}) "
         f"SELECT {', '.join([*told, *aggregates])} FROM asked"
         f"{' GROUP BY ' + grouping if grouping else ''}"
@@ -271,10 +273,12 @@ def _whole(column: str, conditions: Sequence[str]) -> str:
     return f'nullif(sum("{column}"){where}, 0)'
 
 
-def show_key(value: Any) -> str:
+def show_key(value: Any, step: str = "day") -> str:
     """The text that is shown for a value of a dimension."""
     if value is None:
         return "unknown"
+    if isinstance(value, date) and step == "month":
+        return f"{value:%Y-%m}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
@@ -283,4 +287,6 @@ def show_key(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value
+    return (
+        float(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 from clvspark.reporting import charts
 from clvspark.reporting.charts import Plan
-from clvspark.reporting.dashboards.answers import Group
+from clvspark.reporting.dashboards.answers import Cell, Group
 from clvspark.reporting.dashboards.panels import (
     Canvas,
     Panel,
@@ -64,7 +65,7 @@ def draw_trend(widget: TrendWidget, canvas: Canvas, panel_id: str) -> Panel:
         for group in sorted(groups, key=lambda group: str(group.keys)):
             # Of a dimension the lines are its values, and there is one measure.
             names = [group.names[1]] if widget.series else labels
-            rows += _rows(group, widget.measures, names)
+            rows += _rows(group, widget.measures, names, name=group.keys[0].isoformat())
         return rows
 
     series = labels
@@ -128,6 +129,8 @@ def draw_heat_map(widget: HeatMapWidget, canvas: Canvas, panel_id: str) -> Panel
 
     def rows_of(groups: list[Group]) -> Rows:
         ordered = arrange(groups, widget.dimensions_used, len(groups))
+        if widget.of_first:
+            ordered = _share_of_first(ordered)
         shown = list(dict.fromkeys(group.names[0] for group in ordered))[: widget.limit]
         return [
             {
@@ -163,6 +166,18 @@ def draw_heat_map(widget: HeatMapWidget, canvas: Canvas, panel_id: str) -> Panel
     return as_chart(widget, canvas, panel_id, found, spec, rows_of, titles)
 
 
+def _share_of_first(groups: Sequence[Group]) -> list[Group]:
+    """Each row of a heat map as shares of the number in its first column; rows whose first is not told are left out."""
+    first: dict[str, Any] = {}
+    shares = []
+    for group in groups:
+        value = group.cells[0].value
+        whole = first.setdefault(group.names[0], value)
+        if value is not None and whole:
+            shares.append(replace(group, cells=(Cell(value / whole),)))
+    return shares
+
+
 def _short(value: float, measure: Measure) -> str:
     """A number that fits into a square."""
     if measure.format == "percent":
@@ -184,7 +199,9 @@ def draw_funnel(widget: FunnelWidget, canvas: Canvas, panel_id: str) -> Panel:
             for label, cell, step in zip(labels, group.cells, widget.steps, strict=True):
                 if cell.value is not None and first:
                     text = f"{write_number(cell.value, step)} ({percent(cell.value / first)})"
-                    rows.append({"name": label, "series": "persons", "value": cell.value, "text": text})
+                    rows.append(
+                        {"name": label, "series": "persons", "value": cell.value, "text": text}
+                    )
         return rows
 
     plan = _plan(widget, canvas, found, rows_of, ["persons"], widget.steps)
@@ -221,12 +238,12 @@ def draw_interval(widget: IntervalWidget, canvas: Canvas, panel_id: str) -> Pane
     )
 
 
-def _rows(group: Group, measures: Sequence[Measure], series: Sequence[str]) -> Rows:
-    key = group.keys[0]
-    name = key.isoformat() if hasattr(key, "isoformat") else group.names[0]
+def _rows(
+    group: Group, measures: Sequence[Measure], series: Sequence[str], name: str | None = None
+) -> Rows:
     return [
         {
-            "name": name,
+            "name": name or group.names[0],
             "series": label,
             "value": cell.value,
             "text": write_interval(cell.value, cell.low, cell.high, measure),
@@ -236,7 +253,9 @@ def _rows(group: Group, measures: Sequence[Measure], series: Sequence[str]) -> R
     ]
 
 
-def _only(rows_of: Callable[[list[Group]], Rows], series: Sequence[str]) -> Callable[[list[Group]], Rows]:
+def _only(
+    rows_of: Callable[[list[Group]], Rows], series: Sequence[str]
+) -> Callable[[list[Group]], Rows]:
     return lambda groups: [row for row in rows_of(groups) if row["series"] in series]
 
 

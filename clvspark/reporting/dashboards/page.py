@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from clvspark.reporting.dashboards.widgets import AnyWidget, NoteWidget, Widget
 from clvspark.reporting.document import Link, render_template
 
 MOST_OPTIONS = 60
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DRAW: dict[str, Any] = {
     "number": draw_number,
     "table": draw_table,
@@ -114,6 +116,9 @@ def _offer(choice: Choice, dashboard: Dashboard, tables: Tables) -> Offered:
     ordered = sorted(
         shown, key=lambda pair: (known.index(pair[0]) if pair[0] in known else len(known), pair[1])
     )
+    if choice.required:  # the newest of dates is shown at first
+        dates = [pair for pair in ordered if _DATE.fullmatch(pair[0])]
+        ordered = dates[::-1] or ordered
     return Offered(choice.column, choice.title, tuple(ordered[:MOST_OPTIONS]), choice.required)
 
 

@@ -10,6 +10,7 @@ from clvspark.reporting.blocks import Block, Chart, Grid, Note, Tile
 from clvspark.reporting.dashboards.answers import Cell, Choices, Group, Question, Tables
 from clvspark.reporting.dashboards.parts import Dimension, Measure
 from clvspark.reporting.dashboards.widgets import (
+    HeatMapWidget,
     NoteWidget,
     NumberWidget,
     OverlapWidget,
@@ -88,7 +89,11 @@ class Canvas:
         return tuple(found)
 
     def ask(
-        self, widget: Widget, dimensions: Sequence[Dimension], measures: Sequence[Measure], **more: Any
+        self,
+        widget: Widget,
+        dimensions: Sequence[Dimension],
+        measures: Sequence[Measure],
+        **more: Any,
     ) -> dict[str, list[Group]]:
         """The groups of each choice of a widget, by its key."""
         followed = [self.offered[n] for n in self.follows(widget)]
@@ -244,7 +249,9 @@ def explain(widget: Widget, canvas: Canvas, found: Mapping[str, list[Group]]) ->
     """The hint, and what is not shown."""
     told = [canvas.say(widget.hint)] if widget.hint else []
     limit = getattr(widget, "limit", None)
-    most = max(len(groups) for groups in found.values())
+    across = 1 if isinstance(widget, HeatMapWidget) else None
+    # Of a heat map the rows are counted, which the first dimension tells apart.
+    most = max(len({group.names[:across] for group in groups}) for groups in found.values())
     if limit and most > limit:
         told.append(f"The {most - limit} smaller ones are in {widget.dataset}.")
     if any(group.is_small for groups in found.values() for group in groups):

@@ -64,7 +64,9 @@ class Measure(Texts):
     )
     weight: str | None = Field(None, description="column that weighs 'mean'")
     per: str | None = Field(None, description="column whose sum 'sum' is divided by")
-    per_where: Conditions = Field({}, description="rows whose 'per' counts; by default those of 'where'")
+    per_where: Conditions = Field(
+        {}, description="rows whose 'per' counts; by default those of 'where'"
+    )
     share: bool = Field(False, description="as a share of the sum over all groups")
     low: str | None = Field(None, description="column with the lower end of an interval")
     high: str | None = Field(None, description="column with the upper end of an interval")
@@ -113,6 +115,7 @@ class Dimension(Texts):
     label: str = Field("", description="heading; by default the name of the column")
     names: dict[str, str] = Field({}, description="value: the text that is shown for it")
     order: list[str] = Field([], description="values in the order in which they are shown")
+    step: Literal["day", "month"] = Field("day", description="how dates are written")
     sorted_by: str | None = Field(None, description="column that the values are sorted by")
 
     @property

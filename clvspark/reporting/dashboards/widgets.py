@@ -148,6 +148,7 @@ class HeatMapWidget(Widget):
     rows: Dimension
     columns: Dimension
     measure: Measure
+    of_first: bool = Field(False, description="each row as shares of its first number")
     limit: int = _LIMIT
 
     @property

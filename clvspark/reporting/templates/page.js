@@ -12,12 +12,17 @@ function looksFor(place) {
 
 // Vega's interpreter (ast) needs no eval, so the page can forbid it.
 async function draw(place) {
+  // Many squares side by side have no room for numbers there; they are in the table.
+  const columns = new Set((place.spec.datasets || {rows: []}).rows.map((row) => row.column));
+  const crowded = place.clientWidth < 460 && columns.size > 6;
+  const layers = (place.spec.layer || []).filter((layer) => !crowded || layer.mark.type !== "text");
+  const spec = place.spec.layer ? {...place.spec, layer: layers} : place.spec;
   const options = {
     mode: "vega-lite", ast: true, renderer: "svg", actions: false, logLevel: 1, config: looksFor(place),
   };
   try {
     if (place.view) place.view.finalize();
-    const result = await vegaEmbed(place, place.spec, options);
+    const result = await vegaEmbed(place, spec, options);
     place.view = result.view;
     place.dataset.drawn = "yes";
   } catch (error) {
