@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of audiences, offers, moments and dashboards to conf/schema; check offers and moments in conf."""
+"""Write the JSON Schemas of audiences, offers, moments and dashboards to conf/schema; check those in conf."""
 
 from __future__ import annotations
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cached_property
 
 from pydantic import Field
 
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.dashboards.widgets import Widget
-from clvspark.reporting.datasets import DATASETS
+from clvspark.reporting.datasets import DATASETS, Dataset, list_datasets, no_such_column
+from clvspark.reporting.own_tables import OwnTable
 
 
 class AcquisitionSpend(StrictModel):
@@ -61,6 +63,9 @@ class ReportingConfig(StrictModel):
     own_dashboards: list[Dashboard] = Field(
         [], description="further pages; one of the same id as a dashboard takes its place"
     )
+    own_tables: list[OwnTable] = Field(
+        [], description="dimensions and facts of your own, which widgets may ask as the others"
+    )
     smallest_group: int = Field(
         10, ge=1, description="persons of a group at least, or pages do not show its numbers"
     )
@@ -75,6 +80,16 @@ class ReportingConfig(StrictModel):
         by_id = {d.id: d for d in [*self.dashboards, *self.own_dashboards]}
         return sorted(by_id.values(), key=lambda d: (d.position, d.id))
 
+    @cached_property
+    def datasets(self) -> dict[str, Dataset]:
+        """What widgets may ask, own tables among it."""
+        return list_datasets({own.contract: own.persons for own in self.own_tables})
+
+    @check
+    def _each_table_once(self) -> Iterator[str]:
+        for twice in repeated(own.name for own in self.own_tables):
+            yield f"own_tables: the name {twice!r} stands twice"
+
     @check
     def _each_dashboard_once(self) -> Iterator[str]:
         for name in ("dashboards", "own_dashboards"):
@@ -86,7 +101,14 @@ class ReportingConfig(StrictModel):
         for dashboard in self.pages:
             for widget in dashboard.widgets:
                 if isinstance(widget, Widget) and widget.dataset not in DATASETS:
-                    yield (
-                        f"dashboard {dashboard.id}, widget {widget.title!r}: there is no dataset {widget.dataset!r}. "
-                        f"Allowed: {', '.join(sorted(DATASETS))}"
-                    )
+                    for fault in self._refuse_dataset(widget):
+                        yield f"dashboard {dashboard.id}, widget {widget.title!r}: {fault}"
+
+    def _refuse_dataset(self, widget: Widget) -> Iterator[str]:
+        """What is wrong with a widget that asks none of the datasets that clvspark makes."""
+        dataset = self.datasets.get(widget.dataset)
+        if dataset is None:
+            allowed = ", ".join(sorted(self.datasets))
+            yield f"there is no dataset {widget.dataset!r}. Allowed: {allowed}"
+        else:
+            yield from no_such_column(dataset, widget.columns_used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from clvspark.reporting.dashboards.parts import Measure
@@ -29,6 +30,14 @@ def significant(value: float | None, digits: int = 5) -> str:
     return UNKNOWN if value is None else f"{value:,.{digits}g}"
 
 
+_WRITE: dict[str, tuple[Callable[[float, int], str], int]] = {
+    "whole": (lambda value, _: whole(value), 0),
+    "decimal": (decimal, 2),
+    "percent": (percent, 1),
+    "significant": (significant, 5),
+}
+
+
 def write_number(value: Any, measure: Measure) -> str:
     """A value of a measure as people read it."""
     if value is None:
@@ -37,14 +46,8 @@ def write_number(value: Any, measure: Measure) -> str:
         return "yes" if value else "no"
     if measure.format == "text" or not isinstance(value, int | float):
         return str(value).replace("_", " ")
-    digits = measure.digits
-    if measure.format == "decimal":
-        return decimal(value, 2 if digits is None else digits)
-    if measure.format == "percent":
-        return percent(value, 1 if digits is None else digits)
-    if measure.format == "significant":
-        return significant(value, 5 if digits is None else digits)
-    return whole(value)
+    write, digits = _WRITE[measure.format]
+    return write(value, digits if measure.digits is None else measure.digits)
 
 
 def write_interval(value: Any, low: float | None, high: float | None, measure: Measure) -> str:

@@ -3,6 +3,13 @@
 from clvspark.lakehouse.table import Column, Table
 
 _AS_OF = Column("as_of_date", "date", key=True)
+ASPECTS = (
+    "records_of_person",
+    "match_weight_of_pair",
+    "comparison_level",
+    "unlinkable_share",
+    "guard",
+)
 
 FACT_MODEL_QUALITY = Table(
     "reporting.fact_model_quality",
@@ -15,7 +22,7 @@ FACT_MODEL_QUALITY = Table(
         Column(
             "kind",
             "string",
-            "backtest: of the newest holdout; parameter and fit: of the fitted model; identity: of the newest resolution",
+            "backtest: newest holdout; parameter, fit: of the fitted model; identity: newest resolution",
             required=True,
             allowed=("backtest", "parameter", "fit", "identity"),
         ),
@@ -34,13 +41,7 @@ FACT_IDENTITY = Table(
             "what is counted: persons by records, pairs by match weight, bits of a comparison level, records that "
             "cannot be linked at a threshold, cases of a guard",
             key=True,
-            allowed=(
-                "records_of_person",
-                "match_weight_of_pair",
-                "comparison_level",
-                "unlinkable_share",
-                "guard",
-            ),  # fmt: skip
+            allowed=ASPECTS,
         ),
         Column("item", "string", "step of the distribution", key=True),
         Column("position", "int", "place of the step", required=True),

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
-from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.lakehouse.run import Run
 from clvspark.lakehouse.side_by_side import by_key, keep_all
 from clvspark.lakehouse.table import Table
@@ -23,13 +23,13 @@ from clvspark.measurement.tables import WINDOW
 from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.dashboards.page import place_pages
 from clvspark.reporting.dashboards.site import list_asked, write_pages
-from clvspark.reporting.datasets import AS_OF, BORROWED, DATASETS, Dataset
+from clvspark.reporting.datasets import AS_OF, BORROWED, Dataset
 from clvspark.reporting.moment import Moment, Window
 from clvspark.reporting.outlook import Outlook
+from clvspark.reporting.own_tables import build_own_table
 from clvspark.reporting.star import PARTS, Part
 
 STAGE = "report"
-READS = tuple(dict.fromkeys([table for part in PARTS for table in part.reads] + [*BORROWED]))
 # Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
 MOST_ROWS = 100_000
 
@@ -47,6 +47,7 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
     Of the star schema only that is built whose inputs have changed since it was built for the date.
     """
     pages = place_pages(Path(config.page), config.pages)
+    parts = (*PARTS, *_own_parts(lake, config, as_of))
     basis = _Basis(
         reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
         outlook=outlook.basis,
@@ -56,20 +57,47 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
         STAGE,
         as_of=as_of,
         config=basis,
-        reads=READS,
-        writes=[part.table for part in PARTS],
+        reads=list_reads(parts),
+        writes=[part.table for part in parts],
         also={"dashboards": hashlib.sha256(told.encode()).hexdigest()},
     ) as run:
         run.is_current = run.is_current and all(page.exists() for page in pages.values())
         if not run.is_current:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
             moment = _see(lake, config, as_of, outlook)
-            made = _refresh(lake, run, moment)
+            made = _refresh(lake, run, moment, parts)
             run.step("rendering the dashboards")
             rows = _collect(lake, made, config, as_of)
             write_pages(rows, config, pages, window=moment.window, value=outlook.value,
                         horizon_days=outlook.horizon_days, currency=lake.config.currency)  # fmt: skip
     return run.report
+
+
+def list_reads(parts: Sequence[Part]) -> list[Table]:
+    """Tables that the parts are built from, and those that dashboards ask where they are."""
+    every = [table for part in parts for table in part.reads]
+    return list(dict.fromkeys([*every, *BORROWED]))
+
+
+def _own_parts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> list[Part]:
+    """Users' own tables as parts; ConfigError where one is made of a table that is not there."""
+    faults = [fault for own in config.own_tables for fault in own.unknown_sources(lake.tables)]
+    if faults:
+        raise ConfigError("reporting.own_tables", faults)
+
+    def read(name: str) -> DataFrame:
+        """A table without what it knows of persons, so that none of it can come into the star schema."""
+        table = lake.tables[name]
+        return lake.read_or_empty(table).select(*(c.name for c in table.columns if not c.pii))
+
+    return [
+        Part(
+            config.datasets[own.name].table,
+            tuple(lake.tables[name] for name in own.sources),
+            lambda _, own=own: build_own_table(own, read, as_of=as_of),  # type: ignore[misc]
+        )
+        for own in config.own_tables
+    ]
 
 
 def _see(lake: Lakehouse, config: ReportingConfig, as_of: date, outlook: Outlook) -> Moment:
@@ -85,9 +113,11 @@ def _see(lake: Lakehouse, config: ReportingConfig, as_of: date, outlook: Outlook
     )
 
 
-def _refresh(lake: Lakehouse, run: Run, moment: Moment) -> dict[Table, DataFrame]:
+def _refresh(
+    lake: Lakehouse, run: Run, moment: Moment, parts: Sequence[Part]
+) -> dict[Table, DataFrame]:
     """Build and write the parts whose inputs have changed; return them as they are in memory."""
-    stale = [part for part in PARTS if not _is_fresh(lake, run, part)]
+    stale = [part for part in parts if not _is_fresh(lake, run, part)]
     frames = [part.build(moment) for part in stale]
     # Kept, as the pages are made from them.
     kept = dict(zip(stale, keep_all(*frames, eager=False), strict=True))
@@ -126,8 +156,9 @@ def _collect(
     lake: Lakehouse, made: Mapping[Table, DataFrame], config: ReportingConfig, as_of: date
 ) -> dict[str, pa.Table]:
     """The rows of every dataset that a dashboard asks, until `as_of`."""
-    asked = list_asked(config.pages, DATASETS)
-    return by_key(lambda name: _read_dataset(lake, made, DATASETS[name], as_of), asked)
+    datasets = config.datasets
+    asked = list_asked(config.pages, datasets)
+    return by_key(lambda name: _read_dataset(lake, made, datasets[name], as_of), asked)
 
 
 def _read_dataset(

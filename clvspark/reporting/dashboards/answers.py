@@ -62,7 +62,7 @@ class Question:
 
 
 class Tables:
-    """The rows of all datasets in memory, for one date; the names in statements are those of contracts, values are bound.
+    """The rows of all datasets in memory, for one date; names in statements are of contracts, values are bound.
 
     Parameters
     ----------

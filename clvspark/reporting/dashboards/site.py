@@ -13,16 +13,14 @@ from clvspark.reporting.dashboards.answers import Tables
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.dashboards.page import build_page, link_pages
 from clvspark.reporting.dashboards.widgets import OverlapWidget, Widget
-from clvspark.reporting.datasets import DATASETS, Dataset, referenced_dimension
+from clvspark.reporting.datasets import Dataset, referenced_dimension
 from clvspark.reporting.document import write_atomically
 from clvspark.reporting.moment import Window
 
 _ALWAYS = ("dim_date",)  # its first and last day stand on every page
 
 
-def list_asked(
-    dashboards: Iterable[Dashboard], datasets: Mapping[str, Dataset] = DATASETS
-) -> list[str]:
+def list_asked(dashboards: Iterable[Dashboard], datasets: Mapping[str, Dataset]) -> list[str]:
     """Datasets that widgets ask, and the dimensions that their columns refer to."""
     asked = {*_ALWAYS}
     for dashboard in dashboards:
@@ -50,7 +48,7 @@ def write_pages(
     currency: str,
 ) -> None:
     """Write every dashboard, each readable by its owner only; nothing on them is of one person, or of few."""
-    tables = Tables(rows, DATASETS, as_of=window.as_of, smallest_group=config.smallest_group)
+    tables = Tables(rows, config.datasets, as_of=window.as_of, smallest_group=config.smallest_group)
     words = {
         "as_of": str(window.as_of),
         "currency": currency,

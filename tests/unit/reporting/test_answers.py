@@ -97,7 +97,8 @@ def test_no_group_of_few_persons_is_told_nor_follows_from_the_others(
 
 
 def test_intervals_come_with_their_values() -> None:
-    rows = [{"audience_id": "top", "status": "measured", "incremental_margin": 5.0, "ci_low": -1.0, "ci_high": 11.0}]  # fmt: skip
+    estimate = {"incremental_margin": 5.0, "ci_low": -1.0, "ci_high": 11.0}
+    rows = [{"audience_id": "top", "status": "measured", **estimate}]
     tables = tables_of(measurement__incremental_value=rows)
     measure = Measure(label="Margin", one="incremental_margin", low="ci_low", high="ci_high")
     question = Question(Rows(dataset="measurement.incremental_value"), [], [measure])
