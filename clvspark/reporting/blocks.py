@@ -48,6 +48,7 @@ class Chart:
     Parameters
     ----------
     numbers : the same as a table, for those who cannot see the chart or want to copy from it.
+    is_wide : it takes the whole width.
     """
 
     kind: ClassVar[str] = "chart"
@@ -57,6 +58,7 @@ class Chart:
     spec: dict[str, Any]
     numbers: Grid | None = None
     drill: str = ""
+    is_wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,4 +97,6 @@ class Section:
 
 
 def _is_narrow(block: Block) -> bool:
+    if isinstance(block, Chart) and block.is_wide:
+        return False
     return isinstance(block, Chart) or (isinstance(block, Grid) and len(block.columns) <= 4)

@@ -98,7 +98,10 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
             rows.mark_bar().encode(x=x, y=y, yOffset=offset, color=colour, tooltip=plan.tips)
         )
     if len(bars) == 1:
-        layers.append(rows.mark_text(align="left", dx=5).encode(x=x, y=y, text="text:N"))
+        # Beyond the end of the bar, on whichever side of 0 it is.
+        for side, align, dx in (("datum.value >= 0", "left", 5), ("datum.value < 0", "right", -5)):
+            texts = rows.transform_filter(side).mark_text(align=align, dx=dx)
+            layers.append(texts.encode(x=x, y=y, text="text:N"))
     if line is not None:
         only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
         layers.append(

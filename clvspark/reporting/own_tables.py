@@ -77,7 +77,7 @@ class OwnTable(StrictModel):
     comment: str = Field(min_length=1, description="what a row is")
     columns: list[OwnColumn] = Field(min_length=1, max_length=60)
     persons: str | None = Field(
-        description="column that counts the persons of a row, so that few are not told; null: it tells nothing of persons"
+        description="column that counts the persons of a row, so that few are not told; null: none does"
     )
     sql: str | None = Field(None, description="one SELECT; :as_of is the day that is reported")
     function: str | None = Field(

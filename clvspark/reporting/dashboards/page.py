@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clvspark.reporting import blocks
-from clvspark.reporting.blocks import Tile
+from clvspark.reporting.blocks import Note, Tile
 from clvspark.reporting.dashboards.answers import Tables
 from clvspark.reporting.dashboards.chart_panels import (
     draw_bar,
@@ -74,7 +74,11 @@ def build_page(
                 f"s{number}",
                 canvas.say(section.title),
                 canvas.say(section.lead),
-                [block for block in found if not isinstance(block, Tile)],
+                [
+                    block
+                    for block in found
+                    if not isinstance(block, Tile) and block != Note("", block.title)
+                ],
                 [block for block in found if isinstance(block, Tile)],
             )
         )

@@ -282,6 +282,7 @@ def as_chart(
         {**spec, "datasets": {"rows": first["chart"]}},
         Grid(title, columns, first["rows"], id=panel_id),
         canvas.say_drill(widget),
+        widget.wide,
     )
     return Panel(chart, canvas.follows(widget), choices)
 

@@ -27,10 +27,16 @@ class Shown(Texts):
 class Widget(Rows, Shown):
     """What every widget that asks a dataset may say."""
 
+    wide: bool = Field(
+        False, description="a chart takes the whole width; tables take what they need"
+    )
     drill: str | None = Field(
         None, description="query that whoever may read the lakehouse finds the persons with"
     )
-    empty: str = Field("Nothing as of {as_of} yet.", description="said where there are no rows")
+    empty: str = Field(
+        "Nothing as of {as_of} yet.",
+        description='said where there are no rows; with "" the widget is left out then',
+    )
 
     @property
     def dimensions_used(self) -> Sequence[Dimension]:

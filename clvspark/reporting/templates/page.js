@@ -6,6 +6,7 @@ const lists = [...document.querySelectorAll("[data-list]")];
 
 // Narrow places leave less room for names.
 function looksFor(place) {
+  if (place.clientWidth >= 800) return {...looks, axisY: {...looks.axisY, labelLimit: 420}};
   if (place.clientWidth >= 460) return looks;
   return {...looks, axisY: {...looks.axisY, labelLimit: 104}, axisX: {labelOverlap: "greedy"}};
 }

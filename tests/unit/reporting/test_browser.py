@@ -14,7 +14,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 FOUND = next(filter(None, map(shutil.which, BROWSERS)), None)
 pytestmark = pytest.mark.skipif(FOUND is None, reason="no Chromium: apt install chromium")
 IS_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(place => place.dataset.drawn)"
-NOT_DRAWN = "places => places.filter(p => p.dataset.drawn !== 'yes' || !p.querySelector('svg path')).map(p => p.dataset.chart)"
+NOT_DRAWN = """places => places
+    .filter(place => place.dataset.drawn !== "yes" || !place.querySelector("svg path"))
+    .map(place => place.dataset.chart)"""
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ GROUP BY channel
     "statement",
     [
         CITIES,
-        "WITH a AS (SELECT * FROM history.order) SELECT year(ordered_at) y, count(*) n FROM a GROUP BY 1",
+        "WITH a AS (SELECT * FROM history.order) SELECT year(d) y, count(*) n FROM a GROUP BY 1",
         "SELECT * FROM history.order UNION ALL SELECT * FROM history.order",
-        "SELECT CASE WHEN a > 1 AND NOT b THEN 1 ELSE 2 END, CAST(x AS int), a IN (1, 2), x % 2 FROM clv.customer_value",
+        "SELECT CASE WHEN a > 1 AND NOT b THEN 1 ELSE 2 END, CAST(x AS int), a IN (1, 2), x % 2 FROM clv.model",
         "SELECT sum(v) OVER (PARTITION BY p ORDER BY d) s, coalesce(a, 0), date_trunc('MONTH', d) FROM clv.model",
     ],
 )
