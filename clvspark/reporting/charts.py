@@ -99,9 +99,9 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
         )
     if len(bars) == 1:
         # Beyond the end of the bar, on whichever side of 0 it is.
-        for side, align, dx in (("datum.value >= 0", "left", 5), ("datum.value < 0", "right", -5)):
-            texts = rows.transform_filter(side).mark_text(align=align, dx=dx)
-            layers.append(texts.encode(x=x, y=y, text="text:N"))
+        ahead = rows.transform_filter("datum.value >= 0").mark_text(align="left", dx=5)
+        behind = rows.transform_filter("datum.value < 0").mark_text(align="right", dx=-5)
+        layers += [texts.encode(x=x, y=y, text="text:N") for texts in (ahead, behind)]
     if line is not None:
         only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
         layers.append(
@@ -112,7 +112,8 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
             )
         )
     step = ROW_HEIGHT if len(bars) == 1 or stacked else _GROUPED_STEP
-    return finish_chart(alt.layer(*layers), height=alt.Step(step), description=plan.title)
+    chart = alt.LayerChart(layer=layers)
+    return finish_chart(chart, height=alt.Step(step), description=plan.title)
 
 
 def draw_standing_bars(plan: Plan) -> Spec:

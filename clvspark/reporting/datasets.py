@@ -18,7 +18,7 @@ from clvspark.measurement.tables import (
     TARGETING,
     WINDOW,
 )
-from clvspark.reporting import tables
+from clvspark.reporting import finance_tables, tables
 
 ROOM = "reporting."
 AS_OF = "as_of_date"
@@ -31,9 +31,9 @@ _PERSONS = {
     tables.FACT_RESPONSE: "contacted",
     tables.FACT_RESPONSE_BY_AUDIENCE: "contacted",
     tables.FACT_ACTIVATION: "members",
-    tables.finance_tables.FACT_CUSTOMER_EQUITY: "customers",
-    tables.finance_tables.FACT_ACQUISITION: "new_customers",
-    tables.finance_tables.FACT_COHORT_MONTH: "active_customers",
+    finance_tables.FACT_CUSTOMER_EQUITY: "customers",
+    finance_tables.FACT_ACQUISITION: "new_customers",
+    finance_tables.FACT_COHORT_MONTH: "active_customers",
     BACKTEST_DECILE: "customers",
 }
 BORROWED = (

@@ -67,10 +67,12 @@ class Moment:
     Parameters
     ----------
     read : the rows of a table, empty where it does not exist yet.
+    made : the rows of a table of the star schema on the date, as they were just built or are stored.
     expected : what is expected of spans that end so many days after the date; None where no model was fitted.
     """
 
     read: Callable[[Table], DataFrame]
+    made: Callable[[Table], DataFrame]
     expected: Callable[[list[int]], DataFrame | None]
     config: ReportingConfig
     as_of: date
@@ -153,35 +155,3 @@ class Moment:
         """The cohort of each customer; kept, as several facts begin with it."""
         found = finance_facts.find_first_purchases(self.read(ORDER), as_of=self.as_of)
         return found.localCheckpoint(eager=False)
-
-    @cached_property
-    def cohorts(self) -> DataFrame:
-        """Rows of reporting.fact_cohort_month."""
-        return finance_facts.build_fact_cohort_month(
-            self.read(ORDER), self.first_purchases, as_of=self.as_of
-        ).localCheckpoint(eager=False)
-
-    @cached_property
-    def equity(self) -> DataFrame:
-        """Rows of reporting.fact_customer_equity."""
-        return finance_facts.build_fact_customer_equity(
-            self.values, self.first_purchases, as_of=self.as_of
-        ).localCheckpoint(eager=False)
-
-    @cached_property
-    def forecast(self) -> DataFrame | None:
-        """Rows of reporting.fact_forecast; None where no model was fitted."""
-        months = max(12, *self.config.sensitivity.horizon_months)
-        ends = finance_facts.list_ends(self.as_of, months)
-        expected = self.expected([(end - self.as_of).days for end in ends])
-        if expected is None:
-            return None
-        return finance_facts.build_fact_forecast(
-            expected,
-            self.read(PERSON_DAY),
-            self.first_purchases,
-            ends,
-            value=self.value,
-            as_of=self.as_of,
-            known_until=self.window.known_until,
-        ).localCheckpoint(eager=False)

@@ -7,7 +7,8 @@ and every part of it must be known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 
 import sqlglot
 from sqlglot import exp
@@ -65,9 +66,11 @@ def tables_of(statement: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def with_views(statement: str, views: dict[str, str]) -> str:
-    """An allowed statement over views in place of its tables."""
+def with_views(statement: str, views: Mapping[str, str], *, as_of: date) -> str:
+    """An allowed statement over views in place of its tables, with the day in place of ``:as_of``."""
     parsed = sqlglot.parse_one(statement, read="spark")
+    for placeholder in [*parsed.find_all(exp.Placeholder)]:
+        placeholder.replace(exp.cast(exp.Literal.string(as_of.isoformat()), "date"))
     for table in [*parsed.find_all(exp.Table)]:
         if table.db:
             view = exp.to_table(views[f"{table.db}.{table.name}"])
@@ -75,7 +78,7 @@ def with_views(statement: str, views: dict[str, str]) -> str:
     return parsed.sql(dialect="spark")
 
 
-def _parse(statement: str) -> exp.Expression | str:
+def _parse(statement: str) -> exp.Query | str:
     try:
         found = [one for one in sqlglot.parse(statement, read="spark") if one is not None]
     except (ParseError, TokenError) as error:
@@ -89,7 +92,7 @@ def _parse(statement: str) -> exp.Expression | str:
     return found[0]
 
 
-def _refuse_table(table: exp.Table, parsed: exp.Expression) -> Iterator[str]:
+def _refuse_table(table: exp.Table, parsed: exp.Query) -> Iterator[str]:
     ctes = {cte.alias for cte in parsed.find_all(exp.CTE)}
     name = ".".join(part.name for part in table.parts)
     plain = isinstance(table.this, exp.Identifier)

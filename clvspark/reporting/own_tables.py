@@ -160,9 +160,8 @@ def _select(own: OwnTable, read: Read, as_of: date) -> DataFrame:
     for name, df in frames.items():
         df.createOrReplaceTempView(views[name])
     spark = next(iter(frames.values())).sparkSession
-    statement = own_sql.with_views(own.sql or "", views)
     try:
-        return spark.sql(statement, args={"as_of": as_of} if ":as_of" in statement else None)
+        return spark.sql(own_sql.with_views(own.sql or "", views, as_of=as_of))
     finally:
         for view in views.values():
             spark.catalog.dropTempView(view)

@@ -17,7 +17,7 @@ from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.lakehouse.run import Run
-from clvspark.lakehouse.side_by_side import by_key, keep_all
+from clvspark.lakehouse.side_by_side import by_key, keep_all, side_by_side
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import WINDOW
 from clvspark.reporting.config import ReportingConfig
@@ -27,7 +27,7 @@ from clvspark.reporting.datasets import AS_OF, BORROWED, Dataset
 from clvspark.reporting.moment import Moment, Window
 from clvspark.reporting.outlook import Outlook
 from clvspark.reporting.own_tables import build_own_table
-from clvspark.reporting.star import PARTS, Part
+from clvspark.reporting.star import Part, list_parts
 
 STAGE = "report"
 # Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
@@ -47,7 +47,7 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
     Of the star schema only that is built whose inputs have changed since it was built for the date.
     """
     pages = place_pages(Path(config.page), config.pages)
-    parts = (*PARTS, *_own_parts(lake, config, as_of))
+    parts = [*list_parts(config), *_own_parts(lake, config, as_of)]
     basis = _Basis(
         reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
         outlook=outlook.basis,
@@ -64,8 +64,9 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
         run.is_current = run.is_current and all(page.exists() for page in pages.values())
         if not run.is_current:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
-            moment = _see(lake, config, as_of, outlook)
-            made = _refresh(lake, run, moment, parts)
+            made: dict[Table, DataFrame] = {}
+            moment = _see(lake, config, as_of, outlook, made)
+            _refresh(lake, run, moment, parts, made)
             run.step("rendering the dashboards")
             rows = _collect(lake, made, config, as_of)
             write_pages(rows, config, pages, window=moment.window, value=outlook.value,
@@ -100,9 +101,21 @@ def _own_parts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> list[Pa
     ]
 
 
-def _see(lake: Lakehouse, config: ReportingConfig, as_of: date, outlook: Outlook) -> Moment:
+def _see(
+    lake: Lakehouse,
+    config: ReportingConfig,
+    as_of: date,
+    outlook: Outlook,
+    made: Mapping[Table, DataFrame],
+) -> Moment:
+    def read_made(table: Table) -> DataFrame:
+        if table in made:
+            return made[table]
+        return lake.read_or_empty(table).where(F.col(AS_OF) == F.lit(as_of))
+
     return Moment(
         read=lake.read_or_empty,
+        made=read_made,
         expected=lambda ends_days: outlook.expect(lake, as_of, ends_days),
         config=config,
         as_of=as_of,
@@ -114,20 +127,24 @@ def _see(lake: Lakehouse, config: ReportingConfig, as_of: date, outlook: Outlook
 
 
 def _refresh(
-    lake: Lakehouse, run: Run, moment: Moment, parts: Sequence[Part]
-) -> dict[Table, DataFrame]:
-    """Build and write the parts whose inputs have changed; return them as they are in memory."""
+    lake: Lakehouse,
+    run: Run,
+    moment: Moment,
+    parts: Sequence[Part],
+    made: dict[Table, DataFrame],
+) -> None:
+    """Build and write the parts whose inputs have changed; `made` is given them as they are in memory."""
     stale = [part for part in parts if not _is_fresh(lake, run, part)]
-    frames = [part.build(moment) for part in stale]
-    # Kept, as the pages are made from them.
-    kept = dict(zip(stale, keep_all(*frames, eager=False), strict=True))
-    run.overwrite_all({p.table: df for p, df in kept.items() if not p.has_dates}, cached=True)
-    run.overwrite_all(
-        {p.table: df for p, df in kept.items() if p.has_dates},
-        where=rows_of(moment.as_of),
-        cached=True,
+    for is_derived in (False, True):
+        these = [part for part in stale if part.is_derived is is_derived]
+        # Kept, as they are verified and written, and the pages and what is derived are made from them. Each is small,
+        # so it is one file.
+        frames = keep_all(*(part.build(moment).coalesce(1) for part in these), eager=False)
+        made |= {part.table: df for part, df in zip(these, frames, strict=True)}
+    date_of = {part.table: rows_of(moment.as_of) if part.has_dates else None for part in stale}
+    side_by_side(
+        lambda table: run.overwrite(table, made[table], where=date_of[table], cached=True), date_of
     )
-    return {part.table: df for part, df in kept.items()}
 
 
 def _is_fresh(lake: Lakehouse, run: Run, part: Part) -> bool:
@@ -165,17 +182,11 @@ def _read_dataset(
     lake: Lakehouse, made: Mapping[Table, DataFrame], dataset: Dataset, as_of: date
 ) -> pa.Table:
     table = dataset.table
-    parts: Sequence[DataFrame] = [made[table]] if table in made else []
-    if table not in made or (dataset.has_dates and _has_other_dates(lake, table)):
-        stored = lake.read_or_empty(table)
+    # The first version has the rows of this run alone; later ones may have other dates.
+    if table in made and not (dataset.has_dates and (lake.version(table) or 0) > 0):
+        found = made[table]
+    else:
+        found = lake.read_or_empty(table)
         if dataset.has_dates:
-            until = F.col(AS_OF) < F.lit(as_of) if parts else F.col(AS_OF) <= F.lit(as_of)
-            stored = stored.where(until)
-        parts = [*parts, stored]
-    found = [part.select(*table.names).limit(MOST_ROWS).toArrow() for part in parts]
-    return pa.concat_tables(found, promote_options="permissive") if len(found) > 1 else found[0]
-
-
-def _has_other_dates(lake: Lakehouse, table: Table) -> bool:
-    """Whether a table was there before this run; its first version has the rows of one date alone."""
-    return (lake.version(table) or 0) > 0
+            found = found.where(F.col(AS_OF) <= F.lit(as_of))
+    return found.select(*table.names).limit(MOST_ROWS).toArrow()

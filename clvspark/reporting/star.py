@@ -26,6 +26,7 @@ from clvspark.reporting import (
     quality_tables,
     tables,
 )
+from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.moment import Moment
 from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER, QUARANTINE
 
@@ -40,12 +41,14 @@ class Part:
     Parameters
     ----------
     reads : tables that it is built from.
+    is_derived : it is built from other parts, after them.
     is_always_new : it tells of runs, of which there are new ones at every run.
     """
 
     table: Table
     reads: tuple[Table, ...]
     build: Callable[[Moment], DataFrame]
+    is_derived: bool = False
     is_always_new: bool = False
 
     @property
@@ -117,23 +120,48 @@ def _build_operation(moment: Moment) -> DataFrame:
     return quality_facts.build_fact_operation(newest, moment.read(METRIC), as_of=moment.as_of)
 
 
+def _build_cohort_month(moment: Moment) -> DataFrame:
+    return finance_facts.build_fact_cohort_month(
+        moment.read(ORDER), moment.first_purchases, as_of=moment.as_of
+    )
+
+
+def _build_customer_equity(moment: Moment) -> DataFrame:
+    return finance_facts.build_fact_customer_equity(
+        moment.values, moment.first_purchases, as_of=moment.as_of
+    )
+
+
 def _build_acquisition(moment: Moment) -> DataFrame:
     return finance_facts.build_fact_acquisition(
-        moment.config.acquisition_spend, moment.equity, moment.cohorts, as_of=moment.as_of
+        moment.config.acquisition_spend,
+        moment.made(finance_tables.FACT_CUSTOMER_EQUITY),
+        moment.made(finance_tables.FACT_COHORT_MONTH),
+        as_of=moment.as_of,
     )
 
 
 def _build_forecast(moment: Moment) -> DataFrame:
-    empty = moment.read(finance_tables.FACT_FORECAST).limit(0)
-    return empty if moment.forecast is None else moment.forecast
+    months = max(12, *moment.config.sensitivity.horizon_months)
+    ends = finance_facts.list_ends(moment.as_of, months)
+    expected = moment.expected([(end - moment.as_of).days for end in ends])
+    if expected is None:
+        return moment.read(finance_tables.FACT_FORECAST).limit(0)
+    return finance_facts.build_fact_forecast(
+        expected,
+        moment.read(PERSON_DAY),
+        moment.first_purchases,
+        ends,
+        value=moment.value,
+        as_of=moment.as_of,
+        known_until=moment.window.known_until,
+    )
 
 
 def _build_sensitivity(moment: Moment) -> DataFrame:
-    if moment.forecast is None:
-        return moment.read(finance_tables.FACT_SENSITIVITY).limit(0)
     wanted = moment.config.sensitivity
     return finance_facts.build_fact_sensitivity(
-        moment.forecast,
+        moment.made(finance_tables.FACT_FORECAST),
         sorted({*wanted.horizon_months, max(1, round(moment.horizon_days / (365.25 / 12)))}),
         sorted({*wanted.annual_discount_rates, moment.annual_discount_rate}),
         as_of=moment.as_of,
@@ -212,10 +240,21 @@ PARTS = (
         lambda m: quality_facts.build_fact_quarantine(m.read(QUARANTINE), as_of=m.as_of),
     ),
     Part(quality_tables.FACT_OPERATION, (), _build_operation, is_always_new=True),
-    Part(finance_tables.FACT_COHORT_MONTH, (ORDER,), lambda m: m.cohorts),
-    Part(finance_tables.FACT_CUSTOMER_EQUITY, (ORDER, CUSTOMER_VALUE), lambda m: m.equity),
-    Part(finance_tables.FACT_ACQUISITION, (ORDER, CUSTOMER_VALUE), _build_acquisition),
+    Part(finance_tables.FACT_COHORT_MONTH, (ORDER,), _build_cohort_month),
+    Part(finance_tables.FACT_CUSTOMER_EQUITY, (ORDER, CUSTOMER_VALUE), _build_customer_equity),
     Part(finance_tables.FACT_FORECAST, _FORECAST, _build_forecast),
-    Part(finance_tables.FACT_SENSITIVITY, _FORECAST, _build_sensitivity),
+    Part(
+        finance_tables.FACT_ACQUISITION,
+        (ORDER, CUSTOMER_VALUE),
+        _build_acquisition,
+        is_derived=True,
+    ),
+    Part(finance_tables.FACT_SENSITIVITY, _FORECAST, _build_sensitivity, is_derived=True),
 )
 """The parts that are delivered."""
+
+
+def list_parts(config: ReportingConfig) -> list[Part]:
+    """The parts of a configuration: without spend, nothing is known of what acquisition cost."""
+    without = () if config.acquisition_spend else (finance_tables.FACT_ACQUISITION,)
+    return [part for part in PARTS if part.table not in without]

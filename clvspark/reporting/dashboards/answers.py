@@ -157,7 +157,7 @@ def build_statement(
     key and name of each dimension, ``m0, l0, h0 ...`` each measure with its interval, ``persons``.
     """
     dataset = datasets[question.rows.dataset]
-    inner, values, joins = ["t.*"], [], []
+    inner, joins = ["t.*"], []
     for n, column in enumerate(question.choices):
         inner.append(f'CAST(t."{column}" AS VARCHAR) AS "f{n}"')
     for n, dimension in enumerate(question.dimensions):
@@ -182,7 +182,7 @@ def build_statement(
         f"SELECT {', '.join([*told, *aggregates])} FROM asked"
         f"{' GROUP BY ' + grouping if grouping else ''}"
     )
-    return statement, [*values, *bound, *more]
+    return statement, [*bound, *more]
 
 
 def _name_dimension(

@@ -27,6 +27,7 @@ from clvspark.reporting.dashboards.widgets import (
     TrendWidget,
     Widget,
 )
+from clvspark.reporting.drawing import SERIES
 from clvspark.reporting.formats import axis_format, percent, write_interval, write_number
 
 Rows = list[dict[str, Any]]
@@ -71,7 +72,7 @@ def draw_trend(widget: TrendWidget, canvas: Canvas, panel_id: str) -> Panel:
     series = labels
     if widget.series:
         every = [row["series"] for groups in found.values() for row in rows_of(groups)]
-        series = list(dict.fromkeys(every))[: len(charts.SERIES)]
+        series = list(dict.fromkeys(every))[: len(SERIES)]
     kept = _only(rows_of, series)
     plan = _plan(widget, canvas, found, kept, series, widget.measures)
     if plan is None:

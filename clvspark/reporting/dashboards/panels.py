@@ -212,7 +212,7 @@ def draw_table(widget: TableWidget, canvas: Canvas, panel_id: str) -> Panel:
     if not any(found.values()):
         return nothing(widget, canvas)
     totals = canvas.ask(widget, [], widget.measures_used) if widget.total else {}
-    choices = {}
+    choices: dict[str, dict[str, Any]] = {}
     for key, groups in found.items():
         shown = arrange(groups, widget.dimensions, widget.limit)
         rows = [[*group.names, *write_cells(group, widget.measures)] for group in shown]
@@ -269,7 +269,7 @@ def as_chart(
     columns: Sequence[str],
 ) -> Panel:
     """A chart with the rows of each choice, and the same numbers as a table."""
-    choices = {}
+    choices: dict[str, dict[str, Any]] = {}
     for key, groups in found.items():
         rows = rows_of(groups)
         choices[key] = {"chart": rows, "rows": tabulate(rows, columns)}

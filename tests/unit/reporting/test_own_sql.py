@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from clvspark.reporting.own_sql import find_faults, tables_of, with_views
@@ -64,13 +66,14 @@ def test_anything_else_is_refused_with_the_reason(statement: str, told: str) -> 
     assert told in " ".join(find_faults(statement))
 
 
-def test_tables_become_views_and_names_of_columns_stay() -> None:
+def test_tables_become_views_and_the_day_a_literal() -> None:
     assert tables_of(CITIES) == ["history.order"]
-    text = with_views(
-        "SELECT o.a, `order`.b FROM history.order o JOIN history.order USING (a)",
-        {"history.order": "v"},
+    statement = (
+        "SELECT o.a, `order`.b FROM history.order o JOIN history.order USING (a) WHERE a < :as_of"
     )
-    assert text == "SELECT o.a, `order`.b FROM v AS o JOIN v AS order USING (a)"
+    assert with_views(statement, {"history.order": "v"}, as_of=date(2026, 4, 1)) == (
+        "SELECT o.a, `order`.b FROM v AS o JOIN v AS order USING (a) WHERE a < CAST('2026-04-01' AS DATE)"
+    )
 
 
 def own(**changes: object) -> OwnTable:
