@@ -66,7 +66,7 @@ def test_a_select_makes_the_rows_of_the_contract(spark: SparkSession) -> None:
 
 def test_a_function_makes_the_same_rows(spark: SparkSession, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "my_reports", sys.modules[__name__])
-    made = own(function="my_reports:count_persons", reads=["history.order"])
+    made = own(function=f"my_reports:{count_persons.__name__}", reads=["history.order"])
     found = build_own_table(made, {"history.order": orders(spark)}.__getitem__, as_of=APRIL)
     assert found.collect() == [(APRIL, "web", 2)]
     hidden = own(function="my_reports:count_persons")
