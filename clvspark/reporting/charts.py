@@ -32,7 +32,7 @@ Spec = dict[str, Any]
 _HEIGHT = 260
 _GROUPED_STEP = 18
 # Labels that have no room are left out, not written over each other.
-_STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy")
+_STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=6)
 
 
 @dataclass(frozen=True)
