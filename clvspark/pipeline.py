@@ -68,7 +68,8 @@ def open_lakehouse(
     if writes and root:
         refuse_if_locked(root, writes)
     spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
-    return Lakehouse(spark, config.lakehouse, TABLES, progress)
+    own = {table.name: table for table in config.reporting.own_contracts}
+    return Lakehouse(spark, config.lakehouse, {**TABLES, **own}, progress)
 
 
 def name_command(names: Sequence[str]) -> str:

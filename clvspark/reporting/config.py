@@ -10,6 +10,7 @@ from functools import cached_property
 from pydantic import Field
 
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
+from clvspark.lakehouse.table import Table
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.dashboards.widgets import Widget
 from clvspark.reporting.datasets import DATASETS, Dataset, list_datasets, no_such_column
@@ -84,6 +85,11 @@ class ReportingConfig(StrictModel):
     def datasets(self) -> dict[str, Dataset]:
         """What widgets may ask, own tables among it."""
         return list_datasets({own.contract: own.persons for own in self.own_tables})
+
+    @property
+    def own_contracts(self) -> list[Table]:
+        """The contracts of own tables."""
+        return [self.datasets[own.name].table for own in self.own_tables]
 
     @check
     def _each_table_once(self) -> Iterator[str]:

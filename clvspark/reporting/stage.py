@@ -82,7 +82,8 @@ def list_reads(parts: Sequence[Part]) -> list[Table]:
 
 def _own_parts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> list[Part]:
     """Users' own tables as parts; ConfigError where one is made of a table that is not there."""
-    faults = [fault for own in config.own_tables for fault in own.unknown_sources(lake.tables)]
+    known = {*lake.tables} - {table.name for table in config.own_contracts}
+    faults = [fault for own in config.own_tables for fault in own.unknown_sources(known)]
     if faults:
         raise ConfigError("reporting.own_tables", faults)
 
