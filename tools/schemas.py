@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of audiences, offers, moments and dashboards to conf/schema; check those in conf."""
+"""Write the JSON Schemas of all definitions in YAML to conf/schema, and check offers and moments in conf."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from clvspark.audiences.decisions.offers import Offer  # noqa: E402
 from clvspark.audiences.moments.definitions import Moment  # noqa: E402
 from clvspark.audiences.rules.schema import audience_schema  # noqa: E402
 from clvspark.reporting.dashboards.definition import dashboard_schema  # noqa: E402
+from clvspark.reporting.own_tables import OwnTable  # noqa: E402
 
 FOLDER = ROOT / "conf" / "schema"
 
@@ -26,6 +27,7 @@ def render_schemas() -> dict[str, str]:
     """Each file as it should be, by name."""
     texts = {f"{name}.schema.json": render_schema(model) for name, model in SCHEMAS.items()}
     others = {"audience.json": audience_schema(), "dashboard.schema.json": dashboard_schema()}
+    texts["table.schema.json"] = render_schema(OwnTable)
     for name, schema in others.items():
         texts[name] = f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n"
     return texts

@@ -100,9 +100,10 @@ def test_every_shipped_dashboard_is_a_file_of_its_name(shipped: list[Dashboard])
 
 def test_the_published_schema_is_that_of_the_code() -> None:
     tool = runpy.run_path(str(CONF.parent / "tools" / "schemas.py"))
-    text = tool["render_schemas"]()["dashboard.schema.json"]
-    assert (CONF / "schema" / "dashboard.schema.json").read_text(encoding="utf-8") == text
-    assert json.loads(text)["title"] == "A dashboard of clvspark"
+    texts = tool["render_schemas"]()
+    for name in ("dashboard.schema.json", "table.schema.json"):
+        assert (CONF / "schema" / name).read_text(encoding="utf-8") == texts[name]
+    assert json.loads(texts["dashboard.schema.json"])["title"] == "A dashboard of clvspark"
 
 
 @pytest.mark.parametrize(
