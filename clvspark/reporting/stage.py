@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -115,7 +116,7 @@ def _see(
         return lake.read_or_empty(table).where(F.col(AS_OF) == F.lit(as_of))
 
     return Moment(
-        read=lake.read_or_empty,
+        read=cache(lake.read_or_empty),  # several facts are built from most tables
         made=read_made,
         expected=lambda ends_days: outlook.expect(lake, as_of, ends_days),
         config=config,
