@@ -6,9 +6,10 @@ from typing import Any
 
 from clvspark.reporting import charts
 from clvspark.reporting.charts import Plan
-from clvspark.reporting.dashboards.answers import Group, Question
+from clvspark.reporting.dashboards.answers import Group
 from clvspark.reporting.dashboards.panels import Canvas, Panel, as_chart, nothing
 from clvspark.reporting.dashboards.parts import Dimension, Measure, Rows
+from clvspark.reporting.dashboards.statements import Question
 from clvspark.reporting.dashboards.widgets import OverlapWidget
 from clvspark.reporting.formats import percent, whole
 

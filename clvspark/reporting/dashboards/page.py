@@ -20,15 +20,10 @@ from clvspark.reporting.dashboards.chart_panels import (
     draw_trend,
 )
 from clvspark.reporting.dashboards.definition import Choice, Dashboard
+from clvspark.reporting.dashboards.number_panel import draw_number
 from clvspark.reporting.dashboards.overlap_panel import draw_overlap
-from clvspark.reporting.dashboards.panels import (
-    Canvas,
-    Offered,
-    Panel,
-    draw_note,
-    draw_number,
-    draw_table,
-)
+from clvspark.reporting.dashboards.panels import Canvas, Offered, Panel, draw_note
+from clvspark.reporting.dashboards.table_panel import draw_table
 from clvspark.reporting.dashboards.widgets import AnyWidget, NoteWidget, Widget
 from clvspark.reporting.document import Link, render_template
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Tile
-from clvspark.reporting.dashboards.answers import Cell, Choices, Group, Question, Tables
+from clvspark.reporting.dashboards.answers import Cell, Choices, Group, Tables
 from clvspark.reporting.dashboards.parts import Dimension, Measure
+from clvspark.reporting.dashboards.statements import Question
 from clvspark.reporting.dashboards.widgets import (
     HeatMapWidget,
     NoteWidget,
-    NumberWidget,
     OverlapWidget,
-    TableWidget,
     Widget,
 )
-from clvspark.reporting.formats import UNKNOWN, percent, write_interval
+from clvspark.reporting.formats import UNKNOWN
 
 # Choices of a widget at most; where the lists above a page are long, it follows the first of them only.
 MOST_CHOICES = 250
@@ -168,81 +167,6 @@ def draw_note(widget: NoteWidget, canvas: Canvas) -> Panel:
 def nothing(widget: Widget, canvas: Canvas) -> Panel:
     """What is said where no choice has rows."""
     return Panel(Note(canvas.say(widget.empty), title=canvas.say(widget.title)))
-
-
-def draw_number(widget: NumberWidget, canvas: Canvas, panel_id: str) -> Panel:
-    """One number with its change."""
-    found = canvas.ask(widget, [], [widget.measure])
-    before: Mapping[str, list[Group]] = {}
-    earlier = None
-    if widget.change:
-        earlier = canvas.tables.dates_before(canvas.tables.datasets[widget.dataset])
-        before = canvas.ask(widget, [], [widget.measure], as_of=earlier) if earlier else {}
-    choices = {}
-    for key, groups in found.items():
-        cell = groups[0].cells[0]
-        old = before[key][0].cells[0].value if key in before else None
-        change = describe_change(cell.value, old, widget.measure)
-        choices[key] = {
-            "value": write_interval(cell.value, cell.low, cell.high, widget.measure),
-            "change": f"{change} since {earlier}" if change else "",
-        }
-    first = choices.get(canvas.first_key(widget) or "-", {"value": UNKNOWN, "change": ""})
-    tile = Tile(
-        canvas.say(widget.title), first["value"], canvas.say(widget.hint), first["change"], panel_id
-    )
-    return Panel(tile, canvas.follows(widget), choices)
-
-
-def describe_change(now: Any, before: Any, measure: Measure) -> str:
-    """The change of a number in words; nothing where it cannot be told."""
-    if not isinstance(now, int | float) or not isinstance(before, int | float):
-        return ""
-    if measure.format == "percent":
-        return f"{(now - before) * 100:+,.1f} points"
-    if not before:
-        return ""
-    sign = "+" if now >= before else "\N{MINUS SIGN}"
-    return f"{sign}{percent(abs(now / before - 1))}"
-
-
-def draw_table(widget: TableWidget, canvas: Canvas, panel_id: str) -> Panel:
-    """Rows of names and numbers, the total last."""
-    found = canvas.ask(widget, widget.dimensions, widget.measures_used)
-    if not any(found.values()):
-        return nothing(widget, canvas)
-    totals = canvas.ask(widget, [], widget.measures_used) if widget.total else {}
-    choices: dict[str, dict[str, Any]] = {}
-    for key, groups in found.items():
-        shown = arrange(groups, widget.dimensions, widget.limit)
-        rows = [[*group.names, *write_cells(group, widget.measures)] for group in shown]
-        if key in totals:
-            blanks = [""] * (len(widget.dimensions) - 1)
-            rows.append(["total", *blanks, *write_cells(totals[key][0], widget.measures)])
-        marked = [n for n, group in enumerate(shown) if widget.mark and group.cells[-1].value]
-        choices[key] = {"rows": rows, "marked": marked, "has_total": widget.total}
-    first = choices.get(canvas.first_key(widget) or "-", {"rows": [], "marked": []})
-    columns = [d.title for d in widget.dimensions] + [m.label for m in widget.measures]
-    grid = Grid(
-        canvas.say(widget.title),
-        [canvas.say(column) for column in columns],
-        first["rows"],
-        left=len(widget.dimensions),
-        hint=explain(widget, canvas, found),
-        marked=frozenset(first["marked"]),
-        has_total=widget.total,
-        id=panel_id,
-        drill=canvas.say_drill(widget),
-    )
-    return Panel(grid, canvas.follows(widget), choices)
-
-
-def write_cells(group: Group, measures: Sequence[Measure]) -> list[str]:
-    """The numbers of a group as texts."""
-    return [
-        write_interval(cell.value, cell.low, cell.high, measure)
-        for cell, measure in zip(group.cells, measures, strict=False)
-    ]
 
 
 def explain(widget: Widget, canvas: Canvas, found: Mapping[str, list[Group]]) -> str:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.star import AS_OF, MARCH, tables_of
 
-from clvspark.reporting.dashboards.answers import Cell, Question, show_key
-from clvspark.reporting.dashboards.panels import describe_change
+from clvspark.reporting.dashboards.answers import Cell, show_key
+from clvspark.reporting.dashboards.number_panel import describe_change
 from clvspark.reporting.dashboards.parts import Dimension, Measure, Rows
+from clvspark.reporting.dashboards.statements import Question
 
 SIZES = [
     {"audience_id": "top", "count_of_profiles": 40, "contactable_email": 10, "clv": 400.0},
