@@ -28,7 +28,7 @@ from clvspark.reporting.datasets import AS_OF, BORROWED, Dataset
 from clvspark.reporting.moment import Moment, Window
 from clvspark.reporting.outlook import Outlook
 from clvspark.reporting.own_tables import build_own_table
-from clvspark.reporting.star import Part, list_parts
+from clvspark.reporting.star import PARTS, Part
 
 STAGE = "report"
 # Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
@@ -48,7 +48,7 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
     Of the star schema only that is built whose inputs have changed since it was built for the date.
     """
     pages = place_pages(Path(config.page), config.pages)
-    parts = [*list_parts(config), *_own_parts(lake, config, as_of)]
+    parts = [*PARTS, *_own_parts(lake, config, as_of)]
     basis = _Basis(
         reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
         outlook=outlook.basis,

@@ -26,7 +26,6 @@ from clvspark.reporting import (
     quality_tables,
     tables,
 )
-from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.moment import Moment
 from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER, QUARANTINE
 
@@ -133,6 +132,8 @@ def _build_customer_equity(moment: Moment) -> DataFrame:
 
 
 def _build_acquisition(moment: Moment) -> DataFrame:
+    if not moment.config.acquisition_spend:  # nothing is known of what acquisition cost
+        return moment.read(finance_tables.FACT_ACQUISITION).limit(0)
     return finance_facts.build_fact_acquisition(
         moment.config.acquisition_spend,
         moment.made(finance_tables.FACT_CUSTOMER_EQUITY),
@@ -252,9 +253,3 @@ PARTS = (
     Part(finance_tables.FACT_SENSITIVITY, _FORECAST, _build_sensitivity, is_derived=True),
 )
 """The parts that are delivered."""
-
-
-def list_parts(config: ReportingConfig) -> list[Part]:
-    """The parts of a configuration: without spend, nothing is known of what acquisition cost."""
-    without = () if config.acquisition_spend else (finance_tables.FACT_ACQUISITION,)
-    return [part for part in PARTS if part.table not in without]

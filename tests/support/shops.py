@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 # Written only where somebody asks to be forgotten, decides on a pair, keeps a list of refusals, or configures segments,
-# moments, offers or spend.
+# moments or offers.
 BY_PEOPLE = {
     "privacy.tombstone",
     "identity.decision",
@@ -36,7 +36,6 @@ BY_PEOPLE = {
     "audiences.decision",
     "audiences.offer_posterior",
     "measurement.offer_outcome",
-    "reporting.fact_acquisition",
 }
 
 

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from clvspark.history.tables import ORDER
-from clvspark.reporting.config import AcquisitionSpend, ReportingConfig
-from clvspark.reporting.finance_tables import FACT_ACQUISITION, FACT_COHORT_MONTH
+from clvspark.reporting.finance_tables import FACT_COHORT_MONTH
 from clvspark.reporting.quality_tables import FACT_OPERATION
 from clvspark.reporting.stage import _is_fresh, list_reads
-from clvspark.reporting.star import PARTS, list_parts
+from clvspark.reporting.star import PARTS
 from clvspark.reporting.tables import DIM_CHANNEL, TABLES
 
 APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
@@ -81,10 +80,3 @@ def test_every_table_of_the_star_has_a_part_and_derived_ones_come_last() -> None
     flags = [part.is_derived for part in PARTS]
     assert flags == sorted(flags)
     assert ORDER in list_reads(PARTS)
-
-
-def test_without_spend_nothing_is_told_of_what_acquisition_cost() -> None:
-    spend = AcquisitionSpend(channel="web", starts_on=APRIL, ends_on="2026-04-30", amount=1)
-    assert FACT_ACQUISITION not in {part.table for part in list_parts(ReportingConfig())}
-    told = list_parts(ReportingConfig(acquisition_spend=[spend]))
-    assert FACT_ACQUISITION in {part.table for part in told}
