@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of audiences, offers and moments to conf/schema, for editors to complete and check YAML by."""
+"""Write the JSON Schemas of all definitions in YAML to conf/schema, for editors to complete and check by."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from clvspark.audiences.moments.definitions import Moment  # noqa: E402
 from clvspark.audiences.rules.definition import AudienceDefinition  # noqa: E402
 from clvspark.lakehouse.json_schema import publish_schema  # noqa: E402
 from clvspark.lakehouse.strict_model import StrictModel  # noqa: E402
+from clvspark.reporting.dashboards.definition import Dashboard  # noqa: E402
+from clvspark.reporting.own_tables import OwnTable  # noqa: E402
 
 FOLDER = ROOT / "conf" / "schema"
 KINDS: dict[str, tuple[type[StrictModel], str]] = {
     "audience": (AudienceDefinition, "An audience of clvspark"),
+    "dashboard": (Dashboard, "A dashboard of clvspark"),
     "moment": (Moment, "A moment of clvspark"),
     "offer": (Offer, "An offer of clvspark"),
+    "table": (OwnTable, "A table of one's own in the star schema of clvspark"),
 }
 
 
