@@ -40,8 +40,11 @@ test-demo: setup ## hold the whole demo to its promises; alone on the machine, a
 	@$(BIN)/python -m pytest --numprocesses 0 -m whole
 
 .PHONY: picture
-picture: setup ## render the demo's report page to docs/images/report.png (needs Chromium or Chrome)
+picture: setup ## render dashboards of the demo to docs/images (needs Chromium or Chrome)
 	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png
+	@for page in models campaigns finance; do \
+		$(BIN)/python tools/picture.py demo/report/$$page.html docs/images/$$page.png || exit 1; \
+	done
 
 .PHONY: bench-identity
 bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECORDS=n; 1,000,000 take half an hour)

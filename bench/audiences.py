@@ -176,7 +176,7 @@ def write_persons(lake: Lakehouse, persons: int) -> None:
 
 
 def append_events(lake: Lakehouse, persons: int, number: int, *, first: int, days: int) -> None:
-    """Orders, interactions and days of persons; half of the events are orders. Once there are events, they too."""
+    """Orders, interactions and days of the first `persons`, half of them orders; once there are events, they too."""
     rows = lake.spark.range(first, first + number).withColumn("n", F.col("id"))
     at = F.lit(TODAY).cast("timestamp") - F.make_dt_interval(
         draw("day", days), draw("hour", 23) + 1
@@ -237,6 +237,7 @@ def append_events(lake: Lakehouse, persons: int, number: int, *, first: int, day
             occurred_at=F.col("at"),
             channel=F.col("channel"),
             order_id=F.when(F.col("is_order"), order_id),
+            net_revenue=F.when(F.col("is_order"), F.col("amount")),
         )
     daily = named.groupBy("person_id", F.to_date("at").alias("day")).agg(
         F.count_if("is_order").alias("orders"),
@@ -264,9 +265,9 @@ def add_up(days: DataFrame) -> DataFrame:
 
 
 def change(lake: Lakehouse, persons: int, share: float) -> None:
-    """New events of the day before, `share` of those that there are, as one more run of history leaves them."""
+    """New events of the day before, `share` of those that there are, of as many of the persons."""
     number, first = int(persons * EVENTS_A_PERSON * share), persons * EVENTS_A_PERSON
-    append_events(lake, persons, number, first=first, days=1)
+    append_events(lake, int(persons * share), number, first=first, days=1)
 
 
 def write(lake: Lakehouse, table: Any, rows: DataFrame, **columns: Any) -> None:

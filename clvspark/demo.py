@@ -26,7 +26,7 @@ from clvspark.simulate.reactions import TRUTH, simulate_reactions, write_reactio
 
 FOLDER = Path("demo")
 # All that a demo leaves in its folder, its lakehouse aside.
-MADE = ("landing", "truth", "exports", "report.html", ".simulating")
+MADE = ("landing", "truth", "exports", "report.html", "report", ".simulating")
 SEED = 20260401
 F1_PROMISED = 0.95
 

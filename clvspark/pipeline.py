@@ -23,7 +23,7 @@ from clvspark.measurement import stage as measurement
 from clvspark.measurement.plan import HoldoutPlan
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
-from clvspark.valuation import frozen_valuation
+from clvspark.valuation import champion_outlook, frozen_valuation
 
 StageFunction = Callable[[Lakehouse, Config, date], RunReport]
 
@@ -51,7 +51,9 @@ STAGES: dict[str, StageFunction] = {
         ),
         valuation=frozen_valuation(config.clv),
     ),
-    "report": lambda lake, config, as_of: reporting.run(lake, config.reporting, as_of),
+    "report": lambda lake, config, as_of: reporting.run(
+        lake, config.reporting, as_of, outlook=champion_outlook(config.clv)
+    ),
 }
 
 
@@ -66,7 +68,8 @@ def open_lakehouse(
     if writes and root:
         refuse_if_locked(root, writes)
     spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
-    return Lakehouse(spark, config.lakehouse, TABLES, progress)
+    own = {table.name: table for table in config.reporting.own_contracts}
+    return Lakehouse(spark, config.lakehouse, {**TABLES, **own}, progress)
 
 
 def name_command(names: Sequence[str]) -> str:

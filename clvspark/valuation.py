@@ -1,10 +1,11 @@
-"""What persons are worth at the end of an experiment, by what was known before it: history and clv put together.
+"""What persons are worth at the end of an experiment, and what all are expected to bring: history and clv put together.
 
-Measurement knows of neither room more than its tables; the pipeline hands it this.
+Measurement and reporting know of neither room more than its tables; the pipeline hands them this.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -12,11 +13,13 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.frozen import value_frozen
+from clvspark.clv.outlook import sum_expectations
 from clvspark.clv.tables import MODEL
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.tables import ORDER, PERSON_DAY
 from clvspark.lakehouse import Lakehouse
 from clvspark.measurement.plan import Valuation
+from clvspark.reporting.outlook import Outlook
 
 
 def frozen_valuation(config: ClvConfig) -> Valuation:
@@ -39,3 +42,20 @@ def frozen_valuation(config: ClvConfig) -> Valuation:
         return value_frozen(lake, config, summary, known_on=known_on)
 
     return Valuation(value_on, (PERSON_DAY, ORDER, MODEL), config.model_dump_json())
+
+
+def champion_outlook(config: ClvConfig) -> Outlook:
+    """What the champions expect of all customers, by month."""
+
+    def expect(lake: Lakehouse, as_of: date, ends_days: Sequence[int]) -> DataFrame | None:
+        if not lake.exists(MODEL):
+            return None
+        return sum_expectations(lake, config, as_of=as_of, ends_days=ends_days)
+
+    return Outlook(
+        expect,
+        value=config.value,
+        horizon_days=config.horizon_days,
+        annual_discount_rate=config.annual_discount_rate,
+        basis=config.model_dump_json(),
+    )

@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of audiences, offers and moments to conf/schema, and check offers and moments in conf."""
+"""Write the JSON Schemas of all definitions in YAML to conf/schema, for editors to complete and check by."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from clvspark.audiences.decisions.definitions import (  # noqa: E402 - found by the line above
-    SCHEMAS,
-    read_definitions,
-    render_schema,
-)
-from clvspark.audiences.decisions.offers import Offer  # noqa: E402
+from clvspark.audiences.decisions.offers import Offer  # noqa: E402 - found by the line above
 from clvspark.audiences.moments.definitions import Moment  # noqa: E402
-from clvspark.audiences.rules.schema import audience_schema  # noqa: E402
+from clvspark.audiences.rules.definition import AudienceDefinition  # noqa: E402
+from clvspark.lakehouse.json_schema import publish_schema  # noqa: E402
+from clvspark.lakehouse.strict_model import StrictModel  # noqa: E402
+from clvspark.reporting.dashboards.definition import Dashboard  # noqa: E402
+from clvspark.reporting.own_tables import OwnTable  # noqa: E402
 
 FOLDER = ROOT / "conf" / "schema"
+KINDS: dict[str, tuple[type[StrictModel], str]] = {
+    "audience": (AudienceDefinition, "An audience of clvspark"),
+    "dashboard": (Dashboard, "A dashboard of clvspark"),
+    "moment": (Moment, "A moment of clvspark"),
+    "offer": (Offer, "An offer of clvspark"),
+    "table": (OwnTable, "A table of one's own in the star schema of clvspark"),
+}
 
 
 def render_schemas() -> dict[str, str]:
     """Each file as it should be, by name."""
-    texts = {f"{name}.schema.json": render_schema(model) for name, model in SCHEMAS.items()}
-    audience = json.dumps(audience_schema(), indent=2, ensure_ascii=False)
-    return {**texts, "audience.json": f"{audience}\n"}
+    return {
+        f"{name}.json": json.dumps(publish_schema(model, title=title), indent=2, ensure_ascii=False)
+        + "\n"
+        for name, (model, title) in KINDS.items()
+    }
 
 
 def main() -> None:
@@ -34,9 +42,6 @@ def main() -> None:
     for name, text in render_schemas().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
         print((FOLDER / name).relative_to(ROOT))
-    offers = read_definitions(ROOT / "conf" / "offers", Offer)
-    moments = read_definitions(ROOT / "conf" / "moments", Moment)
-    print(f"{len(offers)} offers and {len(moments)} moments are valid")
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ def list_held(outbox: DataFrame) -> DataFrame:
 
 
 def last_instructions(outbox: DataFrame, *also: str) -> DataFrame:
-    """The last instruction of each person and list that was not cancelled, as ``_last``: operation, address, `also`."""
+    """The last instruction of each person and list, as ``_last``: operation, address, `also`."""
     last = F.max_by(F.struct("operation", "address", *also), "sequence").alias("_last")
-    return _of_persons(outbox).where("status <> 'cancelled'").groupBy(*_LIST).agg(last)
+    return _of_persons(outbox).groupBy(*_LIST).agg(last)
 
 
 def _list_changes(told: Column, wanted: Column) -> Column:

@@ -88,7 +88,7 @@ OUTBOX = Table(
             "string",
             "dead: given up until a replay; the reason is in activation.dead_letter",
             required=True,
-            check="status IN ('pending', 'delivered', 'cancelled', 'dead')",
+            check="status IN ('pending', 'delivered', 'dead')",
         ),
         Column("created_on", "date", "as_of date", required=True),
         Column("delivered_on", "date", "as_of date of the delivery"),

@@ -14,7 +14,7 @@ from clvspark.audiences.tables import DECILE, EXPECTED_DECILE, PERSON_DECILE
 LOOK_BACK_MONTHS = (1, 3, 6, 9, 12)
 # What is summed, by metric.
 AMOUNTS = {"revenue": "net_revenue", "margin": "margin", "orders": "orders"}
-_BUCKETS = 64
+_BUCKETS = 16
 
 
 def sum_look_backs(
@@ -111,11 +111,14 @@ def rank_deciles(values: DataFrame, *, as_of: date) -> DataFrame:
     exact wherever the cuts fall, and no task sees more than a bucket.
     """
     steps = [n / _BUCKETS for n in range(1, _BUCKETS)]
-    cuts = values.groupBy("metric").agg(F.percentile_approx("value", steps, 10_000).alias("_cuts"))
-    # Compared one by one in compiled code; a lambda over the array would be interpreted for every row.
-    above = [(F.get("_cuts", F.lit(n)) > F.col("value")).cast("int") for n in range(len(steps))]
-    bucket = reduce(Column.__add__, above)
-    placed = values.join(F.broadcast(cuts), on="metric").withColumn("_bucket", bucket).drop("_cuts")
+    names = [f"_cut_{n}" for n in range(len(steps))]
+    cuts = values.groupBy("metric").agg(F.percentile_approx("value", steps, 1_000).alias("_cuts"))
+    # Side by side: a row that carries them as an array is ten times as long.
+    wide = cuts.select("metric", *(F.get("_cuts", F.lit(n)).alias(c) for n, c in enumerate(names)))
+    bucket = reduce(Column.__add__, ((F.col(cut) > F.col("value")).cast("int") for cut in names))
+    placed = values.join(F.broadcast(wide), on="metric").select(
+        *values.columns, bucket.alias("_bucket")
+    )
     sizes = placed.groupBy("metric", "_bucket").agg(F.count(F.lit(1)).alias("_size"))
     ahead = Window.partitionBy("metric").orderBy("_bucket")
     starts = sizes.select(
@@ -147,10 +150,16 @@ def tabulate_deciles(ranked: DataFrame, persons: DataFrame, *, as_of: date) -> D
     """
     look_backs = [*(f"month_{n}" for n in LOOK_BACK_MONTHS), "all"]
     pattern = r"^(revenue|margin|orders)_(month_\d+|all)( .*)?$"
-    window = F.regexp_extract("metric", pattern, 2).alias("_window")
-    name = F.concat(*(F.regexp_extract("metric", pattern, n) for n in (1, 3))).alias("metric")
-    past = ranked.where(F.col("metric").rlike(pattern))
-    named = past.select("person_id", name, window, "value", "decile")
+    names = ranked.select("metric").distinct().where(F.col("metric").rlike(pattern))
+    # Taken apart once a metric, not once a row.
+    parts = names.select(
+        "metric",
+        F.regexp_extract("metric", pattern, 2).alias("_window"),
+        F.concat(*(F.regexp_extract("metric", pattern, n) for n in (1, 3))).alias("_name"),
+    ).localCheckpoint()
+    named = ranked.join(F.broadcast(parts), on="metric").select(
+        "person_id", F.col("_name").alias("metric"), "_window", "value", "decile"
+    )
     wide = named.groupBy("person_id", "metric").agg(
         *(
             F.max(F.when(F.col("_window") == w, F.col(column))).alias(f"{column}_{w}")
@@ -158,7 +167,8 @@ def tabulate_deciles(ranked: DataFrame, persons: DataFrame, *, as_of: date) -> D
             for w in look_backs
         )
     )
-    every = persons.select("person_id").crossJoin(F.broadcast(wide.select("metric").distinct()))
+    metrics = parts.select(F.col("_name").alias("metric")).distinct()
+    every = persons.select("person_id").crossJoin(F.broadcast(metrics))
     joined = every.join(wide, on=["person_id", "metric"], how="left")
     zero = {f"value_{w}": F.coalesce(f"value_{w}", F.lit(0.0)) for w in look_backs}
     return joined.withColumns({**zero, "as_of_date": F.lit(as_of)}).select(*PERSON_DECILE.names)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -12,6 +15,8 @@ from clvspark.audiences.tables import ESTIMATE, OVERLAP
 from clvspark.privacy.consent import CHANNELS
 
 COUNTS = ("profiles_matched", *(f"contactable_{channel}" for channel in CHANNELS))
+_NAMES = ["audience_id", "other_id", "persons"]
+_PAIRS = "audience_id string, other_id string, persons bigint"
 
 
 def sum_members(members: DataFrame, states: DataFrame) -> DataFrame:
@@ -28,18 +33,31 @@ def sum_members(members: DataFrame, states: DataFrame) -> DataFrame:
 
 
 def count_pairs(members: DataFrame) -> DataFrame:
-    """``audience_id, other_id, persons``: how many persons each two audiences share.
+    """``audience_id, other_id, persons``: how many persons each two audiences share, of two in alphabetical order.
 
-    In: ``audience_id, person_id``. Of a person in n audiences n² / 2 pairs are counted, and they are added up where
-    the persons are before anything is moved.
+    In: ``audience_id, person_id``.
     """
-    lists = F.sort_array(F.collect_set("audience_id")).alias("_in")
-    persons = members.groupBy("person_id").agg(lists).where(F.size("_in") > 1)
-    one = persons.select("_in", F.posexplode("_in").alias("_at", "audience_id"))
-    followed = one.where(F.col("_at") + 1 < F.size("_in"))
-    rest = F.slice("_in", F.col("_at") + 2, F.size("_in"))
-    pairs = followed.select("audience_id", F.explode(rest).alias("other_id"))
-    return pairs.groupBy("audience_id", "other_id").agg(F.count(F.lit(1)).alias("persons"))
+    lists = F.collect_set("audience_id").alias("audience_ids")
+    persons = members.groupBy("person_id").agg(lists).where(F.size("audience_ids") > 1)
+    counted = persons.select("audience_ids").mapInArrow(_multiply, _PAIRS)
+    return counted.groupBy("audience_id", "other_id").agg(F.sum("persons").alias("persons"))
+
+
+def _multiply(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Persons that audiences share in each batch: with M the matrix persons x audiences of 0 and 1, M' M."""
+    for batch in batches:
+        lists = batch.column(0)
+        encoded = lists.flatten().dictionary_encode()
+        names = np.asarray(encoded.dictionary.to_pylist(), dtype=str)
+        place = np.argsort(np.argsort(names))
+        person = np.repeat(np.arange(len(lists)), np.asarray(pc.list_value_length(lists)))
+        inside = np.zeros((len(lists), len(names)), dtype=np.float32)
+        inside[person, place[np.asarray(encoded.indices)]] = 1
+        shared = np.triu(inside.T @ inside, 1)
+        one, other = np.nonzero(shared)
+        names = np.sort(names)
+        columns = [names[one], names[other], shared[one, other].astype(np.int64)]
+        yield pa.RecordBatch.from_arrays([pa.array(c) for c in columns], names=_NAMES)
 
 
 def replace_sums(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ HELP = {
     "activate": "Consent gate, holdout, outbox, deliveries to the destinations (activation.*).",
     "responses": "Join responses to audiences and deciles (measurement.response).",
     "measure": "Treatment against holdout (measurement.experiment, measurement.incremental_value).",
-    "report": "Refresh the star schema and the HTML page (reporting.*).",
+    "report": "Refresh the star schema (reporting.*) and the dashboards.",
 }
 
 
@@ -160,6 +161,8 @@ def _stage_command(name: str) -> Callable[..., None]:
 
 
 for _name, _help in HELP.items():
+    if _name == "report":  # a command of its own, above
+        continue
     _examples = (
         f"clvspark {_name} --config conf/mine.yaml",
         f"clvspark {_name} --config conf/mine.yaml --as-of 2026-05-01",
@@ -167,3 +170,31 @@ for _name, _help in HELP.items():
     app.command(_name, help=with_examples(_help, *_examples), rich_help_panel=STAGE)(
         _stage_command(_name)
     )
+
+
+@app.command(
+    "report",
+    help=with_examples(
+        HELP["report"],
+        "clvspark report --config conf/mine.yaml",
+        "clvspark report --config conf/mine.yaml --as-of 2026-05-01 --open",
+    ),
+    rich_help_panel=STAGE,
+)
+def report(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    force: Force = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="then show the first dashboard in the browser")
+    ] = False,
+) -> None:
+    """Refresh the star schema, render the dashboards, and show them where that is asked for."""
+    from clvspark.config import read_config
+
+    settings = read_config(config)
+    execute(settings, ["report"], as_of, force)
+    page = Path(settings.reporting.page).absolute()
+    console.out.print(f"Dashboards: {settings.reporting.page}")
+    if open_page and not webbrowser.open(page.as_uri()):
+        console.out.print(f"No browser could be started. Open {page.as_uri()} in one.")

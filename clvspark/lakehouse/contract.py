@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
+
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,32 +16,36 @@ from clvspark.lakehouse.table import Table
 def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) -> int:
     """Return the number of rows of `df`; raise ContractError if a key, a NULL or a check is violated.
 
-    With `where`, a row for which it does not hold is a violation. One pass with one aggregation by key. The
-    message counts violations and never shows a value.
+    With `where`, a row for which it does not hold is a violation. One pass, whose only shuffle is of hashes of keys;
+    where it finds something, a second one counts what. The message counts violations and never shows a value.
     """
     rules = broken_rules(df, table)
     if where is not None:
         rules[f"row outside ({where})"] = ~F.coalesce(F.expr(where), F.lit(False))
-    violations = {name: F.count_if(broken) for name, broken in rules.items()}
-    measures = [F.count(F.lit(1)).alias("_rows"), *(c.alias(n) for n, c in violations.items())]
+    is_broken = reduce(SparkColumn.__or__, rules.values(), F.lit(False))
+    counts = [F.count(F.lit(1)).alias("_rows"), F.count_if(is_broken).alias("_broken")]
     if table.key:
-        grouped = df.groupBy(*table.key).agg(*measures)
-        totals = [
-            F.sum("_rows").alias("_rows"),
-            F.count_if(F.col("_rows") > 1).alias("_duplicates"),
-        ]
-        found = grouped.agg(*totals, *(F.sum(F.col(f"`{n}`")).alias(n) for n in violations)).first()
+        hashed = df.groupBy(F.xxhash64(*table.key).alias("_key")).agg(*counts)
+        alike = F.count_if(F.col("_rows") > 1).alias("_alike")
+        found = hashed.agg(F.sum("_rows"), F.sum("_broken"), alike).first()
     else:
-        found = df.agg(*measures, F.lit(0).alias("_duplicates")).first()
-    counts = {name: int(value or 0) for name, value in found.asDict().items()}  # type: ignore[union-attr]
-    faults = [f"{table.name}.{name}: {counts[name]} rows" for name in violations if counts[name]]
-    if counts["_duplicates"]:
-        faults.append(
-            f"{table.name}: {counts['_duplicates']} keys ({', '.join(table.key)}) occur more than once"
-        )
-    if faults:
+        found = df.agg(*counts, F.lit(0).alias("_alike")).first()
+    rows, *suspects = (int(value or 0) for value in found)  # type: ignore[union-attr]
+    if any(suspects) and (faults := _count_faults(df, table, rules)):
         raise table.refusal(faults)
-    return counts["_rows"]
+    return rows
+
+
+def _count_faults(df: DataFrame, table: Table, rules: Mapping[str, SparkColumn]) -> list[str]:
+    """Sentences that say how often each rule is broken, and how many keys occur more than once."""
+    measured = df.agg(*(F.count_if(broken).alias(name) for name, broken in rules.items()))
+    counts = measured.collect()[0].asDict() if rules else {}
+    faults = [f"{table.name}.{name}: {count} rows" for name, count in counts.items() if count]
+    twice = df.groupBy(*table.key).count().where("count > 1").count() if table.key else 0
+    if twice:
+        keys = ", ".join(table.key)
+        faults.append(f"{table.name}: {twice} keys ({keys}) occur more than once")
+    return faults
 
 
 def broken_rules(df: DataFrame, table: Table) -> dict[str, SparkColumn]:

@@ -212,6 +212,6 @@ def code_digest(package: str = "clvspark") -> str:
     digest = hashlib.sha256()
     with resources.as_file(resources.files(package)) as folder:
         for source in sorted(folder.rglob("*")):
-            if source.suffix in {".py", ".j2", ".css"}:
+            if source.suffix in {".py", ".j2", ".css", ".js"}:
                 digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -25,13 +25,14 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     Sums of decisions whose window ends later stay as they are; those of the past are counted anew, so that none counts
     twice.
     """
-    reads = (DECISION, ASSIGNMENT, HOLDOUT, PERSON_DAY, ORDER, ALIAS)
+    # Where nothing has ever been decided there is nothing to learn, whatever else changes, and no table.
+    decides = lake.exists(DECISION)
+    reads = (DECISION, ASSIGNMENT, HOLDOUT, PERSON_DAY, ORDER, ALIAS) if decides else (DECISION,)
+    writes = (OFFER_OUTCOME,) if decides else ()
     today = datetime.now(UTC).date()
     also = {"today": str(min(today, as_of))}
-    # Where nothing has ever been decided there is nothing to learn, and no table.
-    writes = (OFFER_OUTCOME,) if lake.exists(DECISION) else ()
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also) as run:
-        if not run.is_current and writes:
+        if not run.is_current and decides:
             last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
             until = as_of if last is None else min(as_of, last + timedelta(days=1))
             made = choose_decisions(
@@ -42,7 +43,6 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
             found = sum_offer_outcomes(
                 resolve_aliases(made, lake.read_or_empty(ALIAS)),
                 lake.read(PERSON_DAY),
-                None,
                 window_days=config.window_days,
                 observed_until=until,
             )

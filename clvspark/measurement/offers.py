@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import orders_that_stand
@@ -36,7 +36,6 @@ def choose_decisions(decisions: DataFrame, assigned: DataFrame, dealt: DataFrame
 def sum_offer_outcomes(
     decisions: DataFrame,
     days: DataFrame,
-    responses: DataFrame | None,
     *,
     window_days: int,
     observed_until: date,
@@ -44,11 +43,10 @@ def sum_offer_outcomes(
     """Trials, successes and margin by context, offer and day of decision.
 
     In: one row a decision, ``decision_id, person_id, context, offer_id, decided_on``, of persons as they are today;
-    history.person_day; ``decision_id`` of those that were answered, once or more often; the first day not observed
-    yet. Out: measurement.offer_outcome. Margin is that of ``[decided_on, decided_on + window_days)``, after the
-    decision by whatever way, so that doing nothing is an offer like any other. A success is an answer or, where none
-    are given (None), a purchase in the window. Only decisions whose window is over count, and each of them once: all
-    sums of a day appear together and never change with the decisions of other days. Persons of whom two offers were
+    history.person_day; the first day not observed yet. Out: measurement.offer_outcome. Margin is that of ``[decided_on,
+    decided_on + window_days)``, after the decision by whatever way, so that doing nothing is an offer like any other.
+    A success is a purchase in the window. Only decisions whose window is over count, and each of them once: all sums
+    of a day appear together and never change with the decisions of other days. Persons of whom two offers were
     decided on within one window have their margin in both; what is learnt are differences between offers.
     """
     ends = F.date_add("decided_on", window_days)
@@ -63,19 +61,11 @@ def sum_offer_outcomes(
         F.coalesce(margin, F.lit(0)).cast(MONEY).alias("margin"),
         F.coalesce(orders > 0, F.lit(False)).alias("_bought"),
     )
-    judged, success = each, F.col("_bought")
-    if responses is not None:
-        answered = responses.select("decision_id", F.lit(True).alias("_answered")).distinct()
-        judged = each.join(answered, on="decision_id", how="left")
-        success = F.coalesce("_answered", F.lit(False))
-    return _sum_up(judged, success).select(*OFFER_OUTCOME.names)
-
-
-def _sum_up(judged: DataFrame, success: Column) -> DataFrame:
-    margin = F.col("margin")
-    return judged.groupBy("context", "offer_id", "decided_on").agg(
+    value = F.col("margin")
+    summed = each.groupBy("context", "offer_id", "decided_on").agg(
         F.count(F.lit(1)).alias("trials"),
-        F.count_if(success).alias("successes"),
-        F.sum(margin).cast(MONEY).alias("margin_sum"),
-        F.sum(margin * margin).cast("decimal(38,4)").alias("margin_square_sum"),
+        F.count_if("_bought").alias("successes"),
+        F.sum(value).cast(MONEY).alias("margin_sum"),
+        F.sum(value * value).cast("decimal(38,4)").alias("margin_square_sum"),
     )
+    return summed.select(*OFFER_OUTCOME.names)

@@ -21,8 +21,10 @@ from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.measurement.config import MeasurementConfig
+from clvspark.measurement.due import list_due
+from clvspark.measurement.outcomes import last_order_day
 from clvspark.measurement.responses import join_responses, list_touched
-from clvspark.measurement.tables import CHECKPOINT, RESPONSE
+from clvspark.measurement.tables import CHECKPOINT, RESPONSE, WINDOW
 
 STAGE = "responses"
 READS = (INTERACTION, ORDER, MEMBERSHIP_EVENT, DECILE, ALIAS)
@@ -31,25 +33,32 @@ READS = (INTERACTION, ORDER, MEMBERSHIP_EVENT, DECILE, ALIAS)
 def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Join the responses of the window after `as_of` to audiences and deciles.
 
+    So are those of earlier dates whose window has come to its end since `measure` last looked at it.
     Only persons whom a change since the last checkpoint can reach are joined anew; everybody, where configuration or
     code have changed or a change feed does not reach back. measurement.checkpoint says how far it has come, also
     where the run failed: the next one begins there again.
     """
+    today = datetime.now(UTC).date()
     with lake.run(
         STAGE, as_of=as_of, config=config, reads=READS, writes=(RESPONSE, CHECKPOINT)
     ) as run:
         if not run.is_current:
-            known = _read_checkpoint(lake, as_of)
-            try:
-                mode = _respond(run, lake, config, as_of, known)
-            except BaseException:
-                run.append(CHECKPOINT, _checkpoints(lake, as_of, "failed", None, known))
-                raise
-            done = {
-                name: version for name, version in run.input_versions.items() if version is not None
-            }
-            run.append(CHECKPOINT, _checkpoints(lake, as_of, "success", mode, done))
+            last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
+            for day in (*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of):
+                _join(run, lake, config, day)
     return run.report
+
+
+def _join(run: Run, lake: Lakehouse, config: MeasurementConfig, as_of: date) -> None:
+    """Responses of one date, and how far they have come."""
+    known = _read_checkpoint(lake, as_of)
+    try:
+        mode = _respond(run, lake, config, as_of, known)
+    except BaseException:
+        run.append(CHECKPOINT, _checkpoints(lake, as_of, "failed", None, known))
+        raise
+    done = {name: version for name, version in run.input_versions.items() if version is not None}
+    run.append(CHECKPOINT, _checkpoints(lake, as_of, "success", mode, done))
 
 
 def _respond(

@@ -16,11 +16,12 @@ from clvspark.audiences.tables import (
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, SESSION
 from clvspark.identity.tables import ALIAS, PERSON_LINK
-from clvspark.lakehouse import Lakehouse, RunReport
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse import Lakehouse, Run, RunReport
+from clvspark.lakehouse.dates import rows_of_dates
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
+from clvspark.measurement.due import list_due
 from clvspark.measurement.experiment_stage import Experiments
 from clvspark.measurement.outcomes import (
     count_days_observed,
@@ -71,7 +72,10 @@ def run_measure(
     plan: HoldoutPlan,
     valuation: Valuation | None = None,
 ) -> RunReport:
-    """Judge the activation of `as_of`: treatment against holdout in the window after it, and what could be found.
+    """Judge treatment against holdout in the window after the activation of `as_of`, and what could be found.
+
+    So are activations of earlier dates whose window has come to its end since they were last looked at: the run of a
+    day finds its own window just begun, and that of a month ago finished.
 
     `plan` is the holdout that activation means to keep. Without `valuation` the predicted value is not an outcome.
     """
@@ -88,15 +92,33 @@ def run_measure(
     ) as run:
         if not run.is_current:
             last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
-            observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
-            window = {"as_of_date": as_of, "window_days": config.window_days}
-            window |= {"days_observed": observed, "last_order_on": last}
-            work = Experiments(lake, config, as_of, plan, valuation)
-            judged, power = all_of(lambda: work.judge(run, observed), work.foresee)
-            found = {WINDOW: [window], **judged, POWER: power}
+            dates = [*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of]
+            found: dict[Table, list[dict[str, Any]]] = {table: [] for table in _WRITES}
+            for day in dates:
+                for table, rows in _judge(run, lake, config, day, last, plan, valuation).items():
+                    found[table] += rows
             frames = {table: _rows(lake, table, rows) for table, rows in found.items()}
-            run.overwrite_all(frames, where=rows_of(as_of), cached=True)
+            run.overwrite_all(frames, where=rows_of_dates(dates), cached=True)
+            run.metric("windows_finished", len(dates) - 1)
     return run.report
+
+
+def _judge(
+    run: Run,
+    lake: Lakehouse,
+    config: MeasurementConfig,
+    as_of: date,
+    last: date | None,
+    plan: HoldoutPlan,
+    valuation: Valuation | None,
+) -> dict[Table, list[dict[str, Any]]]:
+    """Rows of all tables that tell of the activation of one date. In: the last day that orders are known of."""
+    observed = count_days_observed(last, as_of=as_of, window_days=config.window_days)
+    window = {"as_of_date": as_of, "window_days": config.window_days}
+    window |= {"days_observed": observed, "last_order_on": last}
+    work = Experiments(lake, config, as_of, plan, valuation)
+    judged, power = all_of(lambda: work.judge(run, observed), work.foresee)
+    return {WINDOW: [window], **judged, POWER: power}
 
 
 def _rows(lake: Lakehouse, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:

@@ -1,4 +1,4 @@
-"""What a section of the page is made of: tables, charts and sentences."""
+"""What a section of a page is made of: numbers, tables, charts and sentences."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the headline strip."""
+    """One number of a strip, with what it has changed by."""
 
     label: str
     value: str
     hint: str
+    change: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Grid:
     ----------
     marked : numbers of the rows to set off, e.g. the champion's.
     has_total : the last row adds up the others.
+    drill : query by which whoever may read the lakehouse finds the persons.
     """
 
     kind: ClassVar[str] = "grid"
@@ -34,17 +37,28 @@ class Grid:
     hint: str = ""
     marked: frozenset[int] = frozenset()
     has_total: bool = False
+    id: str = ""
+    drill: str = ""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A Vega-Lite chart with a title that says what it shows and a hint how to read it."""
+    """A Vega-Lite chart with a title that says what it shows and a hint how to read it.
+
+    Parameters
+    ----------
+    numbers : the same as a table, for those who cannot see the chart or want to copy from it.
+    is_wide : it takes the whole width.
+    """
 
     kind: ClassVar[str] = "chart"
     id: str
     title: str
     hint: str
     spec: dict[str, Any]
+    numbers: Grid | None = None
+    drill: str = ""
+    is_wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Note:
 
     kind: ClassVar[str] = "note"
     text: str
+    title: str = ""
 
 
 Block = Grid | Chart | Note
@@ -66,6 +81,7 @@ class Section:
     title: str
     lead: str
     blocks: Sequence[Block]
+    tiles: Sequence[Tile] = ()
 
     @property
     def layout(self) -> list[tuple[Block, bool]]:
@@ -81,4 +97,6 @@ class Section:
 
 
 def _is_narrow(block: Block) -> bool:
+    if isinstance(block, Chart) and block.is_wide:
+        return False
     return isinstance(block, Chart) or (isinstance(block, Grid) and len(block.columns) <= 4)

@@ -1,245 +1,235 @@
-"""The charts of the page: rows in, Vega-Lite out; each is as wide as the place it is put in."""
+"""The charts of widgets: what is shown in, Vega-Lite out; each is as wide as its place.
+
+Their rows are put in by the page: ``name`` (of the group), ``series``, ``value``, ``text`` (the value as written), and
+``low, high`` where there is an interval.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
 from clvspark.reporting.drawing import (
     BLUE,
+    CARD,
     COUNT_AXIS,
-    GREEN,
     GREY,
     INK,
     NAME_AXIS,
-    ORANGE,
-    PALE,
     ROW_HEIGHT,
-    SKY,
+    SERIES,
     VERMILION,
     Rows,
     colour_by,
     finish_chart,
     make_chart,
-    room_for_numbers,
+    make_layer,
 )
 
+Spec = dict[str, Any]
+_HEIGHT = 260
+_GROUPED_STEP = 18
+# Labels that have no room are left out, not written over each other.
+_STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=6)
 
-def draw_shares_by_decile(rows: Rows, series: list[str], description: str) -> dict[str, Any]:
-    """Bars side by side. In: ``decile, series, share, amount``."""
-    chart = (
-        make_chart(rows)
-        .mark_bar()
-        .encode(
-            x=alt.X("decile:O", title="Decile (1 is the best)", axis=alt.Axis(labelAngle=0)),
-            xOffset=alt.XOffset("series:N", sort=series),
-            y=alt.Y(
-                "share:Q", title="Share of the total", axis=alt.Axis(format=".0%", tickCount=5)
-            ),
-            color=colour_by("series", series, [BLUE, VERMILION]),
-            tooltip=[
-                alt.Tooltip("decile:O", title="Decile"),
-                alt.Tooltip("series:N", title="What"),
-                alt.Tooltip("share:Q", title="Share", format=".1%"),
-                alt.Tooltip("amount:Q", title="Amount", format=",.0f"),
-            ],
+
+@dataclass(frozen=True)
+class Plan:
+    """What the charts of a widget have in common, whatever is chosen.
+
+    Parameters
+    ----------
+    names, series : in the order in which they are shown.
+    unit : title of the axis of values.
+    format : of D3, for the values.
+    """
+
+    title: str
+    names: list[str]
+    series: list[str]
+    unit: str
+    format: str
+    name_title: str = ""
+
+    @property
+    def values(self) -> alt.Axis:
+        """Axis of the values."""
+        if self.format.startswith(",.0f"):
+            return COUNT_AXIS
+        return alt.Axis(format=self.format, tickCount=5)
+
+    @property
+    def tips(self) -> list[alt.Tooltip]:
+        """What is said of a mark."""
+        return [
+            alt.Tooltip("name:N", title=self.name_title or " "),
+            alt.Tooltip("series:N", title="What"),
+            alt.Tooltip("text:N", title="Value"),
+        ]
+
+    @property
+    def colour(self) -> alt.Color:
+        """One for each series, with a legend where there are several."""
+        colour = colour_by("series", self.series, SERIES[: len(self.series)])
+        return colour if len(self.series) > 1 else colour.legend(None)
+
+
+def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Spec:
+    """Bars from the left with their numbers, a line through all of them where one series is called `line`."""
+    bars = [name for name in plan.series if name != line]
+    rows = make_layer().transform_filter(alt.FieldOneOfPredicate(field="series", oneOf=bars))
+    y = alt.Y("name:N", sort=plan.names, axis=NAME_AXIS)
+    x = alt.X("value:Q", title=plan.unit, axis=plan.values)
+    colour = plan.colour
+    layers: list[alt.Chart] = []
+    if len(bars) == 1 or stacked:
+        ranked = {name: n for n, name in enumerate(bars)}
+        shown = rows.transform_calculate(place=f"{ranked}[datum.series]".replace("'", '"'))
+        layers.append(
+            shown.mark_bar(height={"band": 0.62}).encode(
+                x=x, y=y, color=colour, order=alt.Order("place:Q"), tooltip=plan.tips
+            )
         )
+    else:
+        offset = alt.YOffset("series:N", sort=bars)
+        layers.append(
+            rows.mark_bar().encode(x=x, y=y, yOffset=offset, color=colour, tooltip=plan.tips)
+        )
+    if len(bars) == 1:
+        # Beyond the end of the bar, on whichever side of 0 it is.
+        ahead = rows.transform_filter("datum.value >= 0").mark_text(align="left", dx=5)
+        behind = rows.transform_filter("datum.value < 0").mark_text(align="right", dx=-5)
+        layers += [texts.encode(x=x, y=y, text="text:N") for texts in (ahead, behind)]
+    if line is not None:
+        only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
+        layers.append(
+            only.mark_rule(strokeWidth=3).encode(
+                x=alt.X("max(value):Q"),
+                color=colour,
+                tooltip=[alt.Tooltip("max(value):Q", title=line)],
+            )
+        )
+    step = ROW_HEIGHT if len(bars) == 1 or stacked else _GROUPED_STEP
+    chart = alt.LayerChart(layer=layers)
+    return finish_chart(chart, height=alt.Step(step), description=plan.title)
+
+
+def draw_standing_bars(plan: Plan) -> Spec:
+    """Bars from the bottom, side by side within a group."""
+    chart = make_layer().mark_bar()
+    encoded = chart.encode(
+        x=alt.X("name:N", sort=plan.names, title=plan.name_title, axis=_STEPS),
+        xOffset=alt.XOffset("series:N", sort=plan.series),
+        y=alt.Y("value:Q", title=plan.unit, axis=plan.values),
+        color=plan.colour,
+        tooltip=plan.tips,
     )
-    return finish_chart(chart, height=280, description=description)
+    return finish_chart(encoded, height=_HEIGHT, description=plan.title)
 
 
-def draw_concentration(rows: Rows, series: list[str], description: str) -> dict[str, Any]:
-    """Cumulative shares, best persons first. In: ``persons, value, series`` from 0 to 1."""
-    even = make_chart([{"persons": 0, "value": 0}, {"persons": 1, "value": 1}]).mark_line(
+def draw_lines(plan: Plan, *, over_time: bool) -> Spec:
+    """Lines with a point at each value."""
+    if over_time:
+        x = alt.X("name:T", title=None, axis=alt.Axis(labelAngle=0, tickCount=6, grid=False))
+    else:
+        x = alt.X("name:N", sort=plan.names, title=plan.name_title, axis=alt.Axis(labelAngle=0))
+    y = alt.Y("value:Q", title=plan.unit, axis=plan.values)
+    lines = make_layer().mark_line(point={"size": 46, "filled": True}, strokeWidth=2)
+    chart = lines.encode(
+        x=x,
+        y=y,
+        color=plan.colour,
+        shape=alt.Shape("series:N", sort=plan.series, legend=None),
+        tooltip=plan.tips,
+    )
+    return finish_chart(chart, height=_HEIGHT, description=plan.title)
+
+
+def draw_concentration(plan: Plan) -> Spec:
+    """Cumulative shares from 0 to 1, best first; `name` is the share of persons."""
+    percent = alt.Axis(format=".0%", tickCount=5)
+    x = alt.X("name:Q", title=plan.name_title, axis=percent)
+    y = alt.Y("value:Q", title=plan.unit, axis=percent)
+    even = make_chart([{"name": 0, "value": 0}, {"name": 1, "value": 1}]).mark_line(
         color=GREY, strokeDash=[4, 4], strokeWidth=1
     )
-    lines = make_chart(rows).mark_line(point={"size": 36}, strokeWidth=2, clip=False)
-    x = alt.X(
-        "persons:Q", title="Share of persons, best first", axis=alt.Axis(format=".0%", tickCount=5)
-    )
-    y = alt.Y("value:Q", title="Share of the total", axis=alt.Axis(format=".0%", tickCount=5))
-    colour = colour_by("series", series, [GREEN, BLUE, VERMILION][: len(series)])
-    percent = [
-        alt.Tooltip(f"{name}:Q", title=title, format=".1%")
-        for name, title in (("persons", "Persons"), ("value", "Share"))
+    lines = make_layer().mark_line(point={"size": 36}, strokeWidth=2, clip=False)
+    tips = [
+        alt.Tooltip("series:N", title="What"),
+        alt.Tooltip("name:Q", title="Persons", format=".0%"),
+        alt.Tooltip("value:Q", title="Share", format=".1%"),
     ]
-    tips = [alt.Tooltip("series:N", title="What"), *percent]
-    return finish_chart(
-        even.encode(x=x, y=y) + lines.encode(x=x, y=y, color=colour, tooltip=tips),
-        height=280,
-        description=description,
-    )
+    layers = even.encode(x=x, y=y) + lines.encode(x=x, y=y, color=plan.colour, tooltip=tips)
+    return finish_chart(layers, height=_HEIGHT, description=plan.title)
 
 
-def draw_bars(
-    rows: Rows, *, unit: str, digits: int = 0, description: str, colour: str = BLUE
-) -> dict[str, Any]:
-    """Lying bars with their numbers, in the order given. In: ``name, value``."""
-    order, format_ = [row["name"] for row in rows], f",.{digits}f"
-    y = alt.Y("name:N", sort=order, axis=NAME_AXIS)
-    x = alt.X("value:Q", title=unit, axis=COUNT_AXIS, scale=room_for_numbers(rows))
-    tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("value:Q", title=unit, format=format_)]
-    bars = (
-        make_chart(rows)
-        .mark_bar(color=colour, height={"band": 0.62})
-        .encode(x=x, y=y, tooltip=tips)
+def draw_heat_map(plan: Plan, columns: list[str], *, column_title: str, highest: float) -> Spec:
+    """A square for each pair of ``name`` and ``column``, the darker the more, with its number."""
+    tilt = any(len(name) > 6 for name in columns)
+    axis = alt.Axis(labelAngle=-35 if tilt else 0, labelLimit=150)
+    x = alt.X("column:N", sort=columns, title=column_title or None, axis=axis)
+    y = alt.Y("name:N", sort=plan.names, title=None, axis=alt.Axis(labelPadding=6))
+    scale = alt.Scale(domain=[0, highest or 1], range=[0.05, 1])
+    tips = [
+        alt.Tooltip("name:N", title=plan.name_title or " "),
+        alt.Tooltip("column:N", title=column_title or " "),
+        alt.Tooltip("text:N", title=plan.unit),
+    ]
+    cells = (
+        make_layer()
+        .mark_rect(stroke=CARD, strokeWidth=2, fill=BLUE)
+        .encode(
+            x=x, y=y, fillOpacity=alt.FillOpacity("value:Q", scale=scale, legend=None), tooltip=tips
+        )
     )
+    ink = alt.when(f"datum.value > {0.65 * (highest or 1)}").then(alt.value(CARD))
     texts = (
-        make_chart(rows)
-        .mark_text(align="left", dx=5)
-        .encode(x=x, y=y, text=alt.Text("value:Q", format=format_))
+        make_layer()
+        .mark_text()
+        .encode(x=x, y=y, text="short:N", color=ink.otherwise(alt.value(INK)))
     )
-    return finish_chart(bars + texts, height=alt.Step(ROW_HEIGHT), description=description)
+    return finish_chart(cells + texts, height=alt.Step(ROW_HEIGHT - 2), description=plan.title)
 
 
-def draw_columns(rows: Rows, *, x_title: str, unit: str, description: str) -> dict[str, Any]:
-    """Standing bars, in the order given. In: ``name, value``."""
+def draw_funnel(plan: Plan) -> Spec:
+    """Bars that get shorter, each with its number and its share of the first."""
+    y = alt.Y("name:N", sort=plan.names, axis=NAME_AXIS)
+    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(nice=False, zero=True))
+    bars = make_layer().mark_bar(color=BLUE, height={"band": 0.8}, cornerRadiusEnd=3)
+    texts = make_layer().mark_text(align="left", dx=6)
+    layers = bars.encode(x=x, y=y, tooltip=plan.tips) + texts.encode(x=x, y=y, text="text:N")
+    return finish_chart(layers, height=alt.Step(ROW_HEIGHT + 8), description=plan.title)
+
+
+def draw_intervals(plan: Plan) -> Spec:
+    """Points with their intervals, and a line at 0."""
+    y = alt.Y("name:N", sort=plan.names, axis=NAME_AXIS)
+    axis = alt.Axis(format=",.2~f", tickCount=5)
+    colours = [GREY, VERMILION] if len(plan.series) > 1 else [BLUE]
+    colour = colour_by("series", plan.series, colours)
+    zero = make_chart([{"value": 0}]).mark_rule(color=INK, strokeWidth=1)
+    spans, points = (
+        make_layer().mark_rule(strokeWidth=3),
+        make_layer().mark_point(size=90, opacity=1),
+    )
+    x = alt.X("value:Q", title=plan.unit, axis=axis)
+    layers = (
+        zero.encode(x=x)
+        + spans.encode(
+            x=alt.X("low:Q", axis=axis), x2="high:Q", y=y, color=colour, tooltip=plan.tips
+        )
+        + points.encode(x=x, y=y, color=colour, fill=colour, tooltip=plan.tips)
+    )
+    return finish_chart(layers, height=alt.Step(ROW_HEIGHT), description=plan.title)
+
+
+def draw_columns(rows: Rows, *, x_title: str, unit: str, description: str) -> Spec:
+    """Standing bars of literal rows, in the order given. In: ``name, value``."""
     order = [row["name"] for row in rows]
     x = alt.X("name:N", sort=order, title=x_title, axis=alt.Axis(labelAngle=0))
     y = alt.Y("value:Q", title=unit, axis=COUNT_AXIS)
     tips = [alt.Tooltip("name:N", title=x_title), alt.Tooltip("value:Q", title=unit, format=",.0f")]
     chart = make_chart(rows).mark_bar(color=BLUE).encode(x=x, y=y, tooltip=tips)
     return finish_chart(chart, height=240, description=description)
-
-
-def draw_grouped_bars(
-    rows: Rows, series: list[str], *, unit: str, description: str
-) -> dict[str, Any]:
-    """Lying bars, one of each series a name. In: ``name, series, value``."""
-    order = list(dict.fromkeys(row["name"] for row in rows))
-    chart = (
-        make_chart(rows)
-        .mark_bar()
-        .encode(
-            x=alt.X("value:Q", title=unit, axis=COUNT_AXIS),
-            y=alt.Y("name:N", sort=order, axis=NAME_AXIS),
-            yOffset=alt.YOffset("series:N", sort=series),
-            color=colour_by("series", series, [SKY, BLUE]),
-            tooltip=["name:N", "series:N", alt.Tooltip("value:Q", title=unit, format=",.0f")],
-        )
-    )
-    return finish_chart(chart, height=alt.Step(20), description=description)
-
-
-def draw_stacked_bars(
-    rows: Rows, series: list[str], *, unit: str, description: str
-) -> dict[str, Any]:
-    """Lying bars of up to four parts. In: ``name, series, value``; `series` from the left."""
-    order = list(dict.fromkeys(row["name"] for row in rows))
-    ranked = [{**row, "place": series.index(row["series"])} for row in rows]
-    chart = (
-        make_chart(ranked)
-        .mark_bar(height={"band": 0.62})
-        .encode(
-            x=alt.X("value:Q", title=unit, axis=COUNT_AXIS),
-            y=alt.Y("name:N", sort=order, axis=NAME_AXIS),
-            color=colour_by("series", series, [BLUE, ORANGE, GREY, PALE]),
-            order=alt.Order("place:Q"),
-            tooltip=["name:N", "series:N", alt.Tooltip("value:Q", title=unit, format=",.0f")],
-        )
-    )
-    return finish_chart(chart, height=alt.Step(ROW_HEIGHT), description=description)
-
-
-def draw_predicted(rows: Rows, actual: float, *, unit: str, description: str) -> dict[str, Any]:
-    """Lying bars of predictions and one line of what came true. In: ``name, series, value``."""
-    y = alt.Y("name:N", sort=[row["name"] for row in rows], axis=NAME_AXIS)
-    scale = room_for_numbers([*rows, {"value": actual}])
-    x = alt.X("value:Q", title=unit, axis=COUNT_AXIS, scale=scale)
-    series = ["champion", "other model"]
-    tip = alt.Tooltip("value:Q", title="predicted", format=",.0f")
-    colour = colour_by("series", series, [BLUE, SKY])
-    bars = make_chart(rows).mark_bar(height={"band": 0.62})
-    line = make_chart([{"value": actual}]).mark_rule(color=VERMILION, strokeWidth=3)
-    # The numbers stand inside the bars, where the line cannot cross them.
-    ink = alt.when("datum.series === 'champion'").then(alt.value("white"))
-    texts = make_chart(rows).mark_text(align="right", dx=-8)
-    return finish_chart(
-        bars.encode(x=x, y=y, color=colour, tooltip=["name:N", tip])
-        + line.encode(x=x, tooltip=[alt.Tooltip("value:Q", title="actual", format=",.0f")])
-        + texts.encode(
-            x=x, y=y, text=alt.Text("value:Q", format=",.0f"), color=ink.otherwise(alt.value(INK))
-        ),
-        height=alt.Step(ROW_HEIGHT + 8),
-        description=description,
-    )
-
-
-def draw_overlap(rows: Rows, names: list[str], description: str) -> dict[str, Any]:
-    """Square of shares. In: ``row, column, share, persons``."""
-    x = alt.X(
-        "column:N", sort=names, title="… is also in", axis=alt.Axis(labelAngle=-35, labelLimit=190)
-    )
-    y = alt.Y("row:N", sort=names, title=None, axis=alt.Axis(labelLimit=190, labelPadding=6))
-    tips = [
-        "row:N",
-        "column:N",
-        alt.Tooltip("share:Q", format=".1%"),
-        alt.Tooltip("persons:Q", format=",.0f"),
-    ]
-    scale = alt.Scale(domain=[0, 1], range=["#EEF4FA", BLUE])
-    cells = (
-        make_chart(rows)
-        .mark_rect(stroke="white", strokeWidth=2)
-        .encode(x=x, y=y, color=alt.Color("share:Q", scale=scale, legend=None), tooltip=tips)
-    )
-    ink = alt.when("datum.share > 0.55").then(alt.value("white")).otherwise(alt.value(INK))
-    texts = (
-        make_chart(rows)
-        .mark_text()
-        .encode(x=x, y=y, text=alt.Text("share:Q", format=".0%"), color=ink)
-    )
-    return finish_chart(cells + texts, height=alt.Step(ROW_HEIGHT + 4), description=description)
-
-
-def draw_rates(rows: Rows, series: list[str], description: str) -> dict[str, Any]:
-    """Lines of rates by decile. In: ``decile, series, rate``."""
-    chart = (
-        make_chart(rows)
-        .mark_line(point={"size": 46, "filled": True}, strokeWidth=2)
-        .encode(
-            x=alt.X("decile:O", title="Decile of CLV (1 is the best)", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y(
-                "rate:Q", title="Share of those contacted", axis=alt.Axis(format=".0%", tickCount=5)
-            ),
-            color=colour_by("series", series, [BLUE, GREEN, VERMILION]),
-            shape=alt.Shape("series:N", sort=series, legend=None),
-            tooltip=["decile:O", "series:N", alt.Tooltip("rate:Q", format=".1%")],
-        )
-    )
-    return finish_chart(chart, height=260, description=description)
-
-
-def draw_intervals(rows: Rows, *, unit: str, description: str) -> dict[str, Any]:
-    """Differences with intervals around 0. In: ``name, series, difference, ci_low, ci_high``."""
-    order = [row["name"] for row in rows]
-    y = alt.Y("name:N", sort=order, axis=NAME_AXIS)
-    axis = alt.Axis(format=",.2~f", tickCount=5)
-    colour = colour_by("series", ["not significant", "significant"], [GREY, VERMILION])
-    tips = [
-        "name:N",
-        *(alt.Tooltip(f"{n}:Q", format=",.2f") for n in ("difference", "ci_low", "ci_high")),
-    ]
-    zero = (
-        make_chart([{"difference": 0}])
-        .mark_rule(color=INK, strokeWidth=1)
-        .encode(x=alt.X("difference:Q", title=unit, axis=axis))
-    )
-    spans = (
-        make_chart(rows)
-        .mark_rule(strokeWidth=3)
-        .encode(
-            x=alt.X("ci_low:Q", title=unit, axis=axis),
-            x2="ci_high:Q",
-            y=y,
-            color=colour,
-            tooltip=tips,
-        )
-    )
-    points = (
-        make_chart(rows)
-        .mark_point(filled=True, size=90, opacity=1)
-        .encode(x=alt.X("difference:Q", title=unit, axis=axis), y=y, color=colour, tooltip=tips)
-    )
-    return finish_chart(zero + spans + points, height=alt.Step(ROW_HEIGHT), description=description)

@@ -1,15 +1,120 @@
 """Configuration of reporting."""
 
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cached_property
+
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import StrictModel
+from clvspark.lakehouse.strict_model import StrictModel, check, repeated
+from clvspark.lakehouse.table import Table
+from clvspark.reporting.dashboards.definition import Dashboard
+from clvspark.reporting.dashboards.widgets import Widget
+from clvspark.reporting.datasets import DATASETS, Dataset, list_datasets, no_such_column
+from clvspark.reporting.own_tables import OwnTable
+
+
+class AcquisitionSpend(StrictModel):
+    """What a channel cost in some months, all in: it acquired the customers whose first purchase was in one of them."""
+
+    channel: str = Field(min_length=1, description="of the first purchase")
+    starts_on: dt.date = Field(description="first day of a month")
+    ends_on: dt.date = Field(description="last day, inclusive")
+    amount: Decimal = Field(ge=0, max_digits=18, decimal_places=2, description="lakehouse currency")
+
+    @check
+    def _whole_months(self) -> Iterator[str]:
+        if self.starts_on.day != 1:
+            yield "'starts_on' must be the first day of a month, as cohorts are of months"
+        if self.ends_on < self.starts_on:
+            yield "'ends_on' must not lie before 'starts_on'"
+        elif (self.ends_on + dt.timedelta(days=1)).day != 1:
+            yield "'ends_on' must be the last day of a month, as cohorts are of months"
+
+
+class SensitivityConfig(StrictModel):
+    """Horizons and discount rates at which customer equity is told beside that of the configured ones."""
+
+    horizon_months: list[int] = Field([6, 12, 24], min_length=1, max_length=6)
+    annual_discount_rates: list[float] = Field([0.05, 0.1, 0.15], min_length=1, max_length=6)
+
+    @check
+    def _possible(self) -> Iterator[str]:
+        if not all(1 <= months <= 60 for months in self.horizon_months):
+            yield "'horizon_months' must be from 1 to 60"
+        if not all(0 <= rate < 10 for rate in self.annual_discount_rates):
+            yield "'annual_discount_rates' must be from 0 and below 10, e.g. 0.1"
 
 
 class ReportingConfig(StrictModel):
-    """Where the page goes, and what it says of itself."""
+    """Where the pages go, what they show, and what finance needs to be told."""
 
-    page: str = Field("report.html", description="HTML file; needs no network to be read")
+    page: str = Field(
+        "report.html",
+        description="HTML file of the first dashboard; the others lie in the folder of its name. They need no network",
+    )
     title: str = "Customer value"
     note: str | None = Field(
         None, description="sentence below the title: what readers must know about these data"
     )
+    dashboards: list[Dashboard] = Field([], description="one page each; those shipped, or others")
+    own_dashboards: list[Dashboard] = Field(
+        [], description="further pages; one of the same id as a dashboard takes its place"
+    )
+    own_tables: list[OwnTable] = Field(
+        [], description="dimensions and facts of your own, which widgets may ask as the others"
+    )
+    smallest_group: int = Field(
+        10, ge=1, description="persons of a group at least, or pages do not show its numbers"
+    )
+    acquisition_spend: list[AcquisitionSpend] = Field(
+        [], description="for CLV:CAC and payback; none: neither is told"
+    )
+    sensitivity: SensitivityConfig = SensitivityConfig()  # type: ignore[call-arg]
+
+    @property
+    def pages(self) -> list[Dashboard]:
+        """All dashboards in the order of the navigation."""
+        by_id = {d.id: d for d in [*self.dashboards, *self.own_dashboards]}
+        return sorted(by_id.values(), key=lambda d: (d.position, d.id))
+
+    @cached_property
+    def datasets(self) -> dict[str, Dataset]:
+        """What widgets may ask, own tables among it."""
+        return list_datasets({own.contract: own.persons for own in self.own_tables})
+
+    @property
+    def own_contracts(self) -> list[Table]:
+        """The contracts of own tables."""
+        return [self.datasets[own.name].table for own in self.own_tables]
+
+    @check
+    def _each_table_once(self) -> Iterator[str]:
+        for twice in repeated(own.name for own in self.own_tables):
+            yield f"own_tables: the name {twice!r} stands twice"
+
+    @check
+    def _each_dashboard_once(self) -> Iterator[str]:
+        for name in ("dashboards", "own_dashboards"):
+            for twice in repeated(d.id for d in getattr(self, name)):
+                yield f"{name}: the id {twice!r} stands twice"
+
+    @check
+    def _datasets_that_are(self) -> Iterator[str]:
+        for dashboard in self.pages:
+            for widget in dashboard.widgets:
+                if isinstance(widget, Widget) and widget.dataset not in DATASETS:
+                    for fault in self._refuse_dataset(widget):
+                        yield f"dashboard {dashboard.id}, widget {widget.title!r}: {fault}"
+
+    def _refuse_dataset(self, widget: Widget) -> Iterator[str]:
+        """What is wrong with a widget that asks none of the datasets that clvspark makes."""
+        dataset = self.datasets.get(widget.dataset)
+        if dataset is None:
+            allowed = ", ".join(sorted(self.datasets))
+            yield f"there is no dataset {widget.dataset!r}. Allowed: {allowed}"
+        else:
+            yield from no_such_column(dataset, widget.columns_used)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.reporting.tables import DIM_AUDIENCE, DIM_CAMPAIGN, DIM_CHANNEL, DIM_DATE
+from clvspark.reporting.tables import (
+    DIM_AUDIENCE,
+    DIM_CAMPAIGN,
+    DIM_CHANNEL,
+    DIM_DATE,
+    DIM_DESTINATION,
+    DIM_PERSON_SEGMENT,
+)
 
 
 def build_dim_date(days: DataFrame) -> DataFrame:
@@ -50,3 +57,30 @@ def build_dim_channel(orders: DataFrame, interactions: DataFrame) -> DataFrame:
         .distinct()
         .select(*DIM_CHANNEL.names)
     )
+
+
+def build_dim_destination(deliveries: DataFrame) -> DataFrame:
+    """Every destination of activation.delivery."""
+    return (
+        deliveries.groupBy("destination_id")
+        .agg(F.min("as_of_date").alias("first_delivery_on"))
+        .select(*DIM_DESTINATION.names)
+    )
+
+
+STAGES = {
+    "new": "first purchase a short time ago",
+    "growing": "buys, but not yet often",
+    "core": "buys often",
+    "slipping": "may have left",
+    "lapsed": "has probably left",
+    "unvalued": "has bought, but no model has valued them",
+    "prospect": "known, but never bought",
+}
+"""Stages of the relationship in their order; the bounds are those of clv.lifecycle."""
+
+
+def build_dim_person_segment(spark: SparkSession) -> DataFrame:
+    """The stages of the relationship."""
+    rows = [(name, n, text) for n, (name, text) in enumerate(STAGES.items(), 1)]
+    return spark.createDataFrame(rows, DIM_PERSON_SEGMENT.schema)

@@ -8,7 +8,9 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +22,36 @@ from markupsafe import Markup
 from clvspark.reporting.blocks import Chart, Section
 from clvspark.reporting.drawing import CONFIG
 
-# Vega's interpreter (ast) needs no eval, so the page can forbid it.
-_DRAW = """
-for (const place of document.querySelectorAll("[data-chart]")) {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const looks = {renderer: "svg", actions: false, logLevel: 1, config: read("chart-config")};
-  const options = {mode: "vega-lite", ast: true, ...looks};
-  vegaEmbed(place, read(place.dataset.chart), options).catch(() => {
-    place.textContent = "This chart cannot be drawn here; the tables have its numbers.";
-  });
-}
-"""
+
+@dataclass(frozen=True)
+class Link:
+    """One page of several, as the navigation names it."""
+
+    title: str
+    address: str
+    is_here: bool = False
 
 
 def build_document(title: str, lead: str, sections: Sequence[Section], *, footer: str) -> str:
     """A page of its own; everything that comes from data is escaped."""
     return render_template(
-        "document.html.j2", sections, title=title, lead=lead, footer=footer, tiles=[]
+        "document.html.j2", sections, title=title, lead=lead, footer=footer, offered=[], choices={}
     )
 
 
-def render_template(name: str, sections: Sequence[Section], **values: Any) -> str:
-    """Fill a template of the package with sections and what draws their charts."""
-    library, script = _chart_library(), _DRAW
+def render_template(
+    name: str,
+    sections: Sequence[Section],
+    *,
+    offered: Sequence[Any],
+    choices: dict[str, Any],
+    **values: Any,
+) -> str:
+    """Fill a template of the package with sections, and what draws their charts.
+
+    `offered` are the lists that readers choose values from, `choices` what each block shows by what is chosen.
+    """
+    library, script = _chart_library(), _page_script()
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
     return (
         _environment()
@@ -50,9 +59,11 @@ def render_template(name: str, sections: Sequence[Section], **values: Any) -> st
         .render(
             sections=sections,
             specs=_specs(sections),
+            offered=offered,
+            choices=as_script_data(choices),
             chart_config=as_script_data(CONFIG),
             library=Markup(library),  # noqa: S704 - Vega's own code, made harmless in `_chart_library`
-            script=Markup(script),  # noqa: S704 - the constant above
+            script=Markup(script),  # noqa: S704 - a file of the package
             hashes=Markup(hashes),  # noqa: S704 - base64
             **values,
         )
@@ -98,6 +109,13 @@ def _chart_library() -> str:
     code = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version))
     # Inside a string of JavaScript the escaped forms mean the same, but do not end the element.
     return code.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+@cache
+def _page_script() -> str:
+    """What draws the charts and heeds the choices of readers."""
+    file = resources.files("clvspark.reporting") / "templates" / "page.js"
+    return file.read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What all charts of the page share: colours, fonts, axes, size."""
+"""What all charts share: colours, fonts, axes, size."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import altair as alt
 
 Rows = list[dict[str, Any]]
 
-# Okabe & Ito's colours keep apart for all kinds of colour vision, and in print by lightness.
-BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-SKY, ORANGE, GREY, PALE = "#56B4E9", "#E69F00", "#8A8F98", "#C5C9CF"
-INK, RULE = "#1B1F24", "#E3E5E8"
+# Names of the style sheet, which knows light, dark and paper; SVG takes them where it takes colours. They are Okabe
+# and Ito's colours, which keep apart for all kinds of colour vision, and in print by lightness.
+BLUE, VERMILION, GREEN, ORANGE, GREY = (f"var(--c{number})" for number in range(1, 6))
+SERIES = [BLUE, VERMILION, GREEN, ORANGE, GREY]
+INK, RULE, CARD = "var(--ink)", "var(--rule)", "var(--card)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 CONFIG: dict[str, Any] = {
@@ -29,7 +30,7 @@ CONFIG: dict[str, Any] = {
         "tickColor": GREY,
         "titlePadding": 10,
     },
-    "axisY": {"domain": False, "ticks": False},
+    "axisY": {"domain": False, "ticks": False, "labelLimit": 200},
     "legend": {
         "orient": "top",
         "direction": "horizontal",
@@ -45,10 +46,10 @@ CONFIG: dict[str, Any] = {
 }
 
 ROW_HEIGHT = 34
+ROWS_NAME = "rows"
 # A name may have a second line.
 NAME_AXIS = alt.Axis(
     title=None,
-    labelLimit=190,
     labelPadding=6,
     grid=False,
     labelExpr="split(datum.label, '\\n')",
@@ -62,6 +63,11 @@ def make_chart(rows: Rows) -> alt.Chart:
     return alt.Chart(alt.Data(values=rows))
 
 
+def make_layer() -> alt.Chart:
+    """Chart, or layer of one, of the rows that the page puts in under the name `ROWS_NAME`."""
+    return alt.Chart(alt.NamedData(ROWS_NAME))
+
+
 def finish_chart(
     chart: alt.Chart | alt.LayerChart, *, height: int | alt.Step, description: str
 ) -> dict[str, Any]:
@@ -70,17 +76,11 @@ def finish_chart(
         width="container",
         height=height,
         description=description,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
     spec: dict[str, Any] = sized.to_dict()
     # Looks are given once for the page; the address of the schema would be a link to outside.
     return {key: value for key, value in spec.items() if key not in ("$schema", "config")}
-
-
-def room_for_numbers(rows: Rows) -> alt.Scale:
-    """Scale from 0 that leaves room for a number behind the longest bar."""
-    return alt.Scale(
-        domain=[0, max((row["value"] or 0 for row in rows), default=0) * 1.14 or 1], nice=False
-    )
 
 
 def colour_by(field: str, domain: list[str], colours: list[str]) -> alt.Color:

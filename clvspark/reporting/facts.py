@@ -80,7 +80,12 @@ def build_fact_clv_decile(
     before the window after the date has been observed to its end: what came in is not known then.
     """
     facts = values.select(
-        "person_id", "p_alive", "expected_purchases", "residual_value", "historical_value"
+        "person_id",
+        "p_alive",
+        "expected_purchases",
+        "residual_value",
+        "historical_value",
+        "horizon_days",
     )
     joined = deciles.join(facts, on="person_id", how="left")
     came = F.lit(None).cast("double")
@@ -99,6 +104,7 @@ def build_fact_clv_decile(
             F.sum("residual_value").alias("residual_value"),
             came.alias("revenue_after"),
             F.lit(days_observed).alias("days_observed"),
+            F.max("horizon_days").alias("horizon_days"),
         )
         .select(*FACT_CLV_DECILE.names)
     )

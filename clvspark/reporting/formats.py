@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
+
+from clvspark.reporting.dashboards.parts import Measure
 
 UNKNOWN = "\N{EN DASH}"
 
@@ -28,11 +30,38 @@ def significant(value: float | None, digits: int = 5) -> str:
     return UNKNOWN if value is None else f"{value:,.{digits}g}"
 
 
-def ratio(part: float | None, whole_: float | None) -> float | None:
-    """Return `part` / `whole_`, None where there is nothing to divide by."""
-    return None if part is None or not whole_ else part / whole_
+_WRITE: dict[str, tuple[Callable[[float, int], str], int]] = {
+    "whole": (lambda value, _: whole(value), 0),
+    "decimal": (decimal, 2),
+    "percent": (percent, 1),
+    "significant": (significant, 5),
+}
 
 
-def total(rows: Iterable[Mapping[str, Any]], name: str) -> float:
-    """Sum of a column; unknown values count as nothing."""
-    return sum(row[name] or 0 for row in rows)
+def write_number(value: Any, measure: Measure) -> str:
+    """A value of a measure as people read it."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if measure.format == "text" or not isinstance(value, int | float):
+        return str(value).replace("_", " ")
+    write, digits = _WRITE[measure.format]
+    return write(value, digits if measure.digits is None else measure.digits)
+
+
+def write_interval(value: Any, low: float | None, high: float | None, measure: Measure) -> str:
+    """A value, and in brackets its interval where it has one."""
+    told = write_number(value, measure)
+    if value is None or low is None or high is None:
+        return told
+    return f"{told} ({write_number(low, measure)} to {write_number(high, measure)})"
+
+
+def axis_format(measure: Measure) -> str:
+    """The format of an axis of a measure, as D3 names it."""
+    if measure.format == "percent":
+        return ".0%"
+    if measure.format == "decimal":
+        return ",.2~f"
+    return ",.0f" if measure.format == "whole" else ",.4~g"

@@ -1,219 +1,194 @@
-"""Report: every room -> `reporting.*` and one HTML page."""
+"""Report: every room -> `reporting.*`, and a page for each dashboard."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import reduce
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
 from pathlib import Path
 
+import pyarrow as pa
+from pydantic import BaseModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.tables import DELIVERY
-from clvspark.audiences.tables import (
-    DECILE,
-    DEFINITION,
-    ESTIMATE,
-    MEMBERSHIP_EVENT,
-    members_of_today,
-    members_on,
-    ranks_of_today,
-)
-from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL, NEWEST_FOLD
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
-from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK, current_links, links_as_of
+from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
-from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
-from clvspark.lakehouse.side_by_side import keep_all
+from clvspark.lakehouse.errors import ConfigError, MissingInputError
+from clvspark.lakehouse.run import Run
+from clvspark.lakehouse.side_by_side import by_key, keep_all, side_by_side
 from clvspark.lakehouse.table import Table
-from clvspark.measurement.tables import EFFECT, EXPERIMENT, INCREMENTAL_VALUE, RESPONSE, WINDOW
-from clvspark.reporting import dimensions, facts, tables
+from clvspark.measurement.tables import WINDOW
 from clvspark.reporting.config import ReportingConfig
-from clvspark.reporting.figures import READS as FIGURES
-from clvspark.reporting.figures import Source
-from clvspark.reporting.page import render_page
-from clvspark.sources.tables import CAMPAIGN, CAMPAIGN_MEMBER
+from clvspark.reporting.dashboards.page import place_pages
+from clvspark.reporting.dashboards.site import list_asked, write_pages
+from clvspark.reporting.datasets import AS_OF, BORROWED, Dataset
+from clvspark.reporting.moment import Moment, Window
+from clvspark.reporting.outlook import Outlook
+from clvspark.reporting.own_tables import build_own_table
+from clvspark.reporting.star import PARTS, Part
 
 STAGE = "report"
-READS = (
-    ORDER,
-    INTERACTION,
-    PERSON_DAY,
-    PERSON,
-    PERSON_LINK,
-    ALIAS,
-    CUSTOMER_VALUE,
-    BACKTEST,
-    MODEL,
-    DECILE,
-    DEFINITION,
-    ESTIMATE,
-    MEMBERSHIP_EVENT,
-    DELIVERY,
-    RESPONSE,
-    WINDOW,
-    EXPERIMENT,
-    EFFECT,
-    INCREMENTAL_VALUE,
-    CAMPAIGN,
-    CAMPAIGN_MEMBER,
-    *FIGURES,
-)
+# Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
+MOST_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class Window:
-    """The days from `as_of` on in which what came true is counted."""
+class _Basis(BaseModel):
+    """What the star schema depends on beside its inputs."""
 
-    as_of: date
-    days: int
-    days_observed: int
-
-    @property
-    def end(self) -> date:
-        """First day after it."""
-        return self.as_of + timedelta(days=self.days)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has been observed to its end."""
-        return self.days_observed >= self.days
+    reporting: ReportingConfig
+    outlook: str
 
 
-def run(lake: Lakehouse, config: ReportingConfig, as_of: date) -> RunReport:
-    """Refresh the star schema for `as_of` and render the page."""
-    page = Path(config.page)
-    with lake.run(STAGE, as_of=as_of, config=config, reads=READS, writes=tables.TABLES) as run:
-        run.is_current = run.is_current and page.exists()
+def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlook) -> RunReport:
+    """Refresh the star schema for `as_of` and render the dashboards.
+
+    Of the star schema only that is built whose inputs have changed since it was built for the date.
+    """
+    pages = place_pages(Path(config.page), config.pages)
+    parts = [*PARTS, *_own_parts(lake, config, as_of)]
+    basis = _Basis(
+        reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
+        outlook=outlook.basis,
+    )
+    told = "".join(dashboard.model_dump_json() for dashboard in config.pages)
+    with lake.run(
+        STAGE,
+        as_of=as_of,
+        config=basis,
+        reads=list_reads(parts),
+        writes=[part.table for part in parts],
+        also={"dashboards": hashlib.sha256(told.encode()).hexdigest()},
+    ) as run:
+        run.is_current = run.is_current and all(page.exists() for page in pages.values())
         if not run.is_current:
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
-            window = _read_window(lake, as_of)
-            around, measured = _build_dimensions(lake), _build_facts(lake, window, as_of)
-            # Kept, as the page is drawn from them.
-            frames = keep_all(*around.values(), *measured.values(), eager=False)
-            kept = dict(zip([*around, *measured], frames, strict=True))
-            run.overwrite_all({t: kept[t] for t in around}, cached=True)
-            run.overwrite_all({t: kept[t] for t in measured}, where=rows_of(as_of), cached=True)
-            run.step("rendering the page")
-            render_page(Source(lake, kept), config, as_of, page)
+            made: dict[Table, DataFrame] = {}
+            moment = _see(lake, config, as_of, outlook, made)
+            _refresh(lake, run, moment, parts, made)
+            run.step("rendering the dashboards")
+            rows = _collect(lake, made, config, as_of)
+            write_pages(rows, config, pages, window=moment.window, value=outlook.value,
+                        horizon_days=outlook.horizon_days, currency=lake.config.currency)  # fmt: skip
     return run.report
 
 
-def _build_dimensions(lake: Lakehouse) -> dict[Table, DataFrame]:
-    orders, interactions = lake.read(ORDER), lake.read(INTERACTION)
-    return {
-        tables.DIM_DATE: dimensions.build_dim_date(lake.read(PERSON_DAY)),
-        tables.DIM_AUDIENCE: dimensions.build_dim_audience(lake.read(DEFINITION)),
-        tables.DIM_CAMPAIGN: dimensions.build_dim_campaign(lake.read(CAMPAIGN)),
-        tables.DIM_CHANNEL: dimensions.build_dim_channel(orders, interactions),
-    }
+def list_reads(parts: Sequence[Part]) -> list[Table]:
+    """Tables that the parts are built from, and those that dashboards ask where they are."""
+    every = [table for part in parts for table in part.reads]
+    return list(dict.fromkeys([*every, *BORROWED]))
 
 
-def _build_facts(lake: Lakehouse, window: Window, as_of: date) -> dict[Table, DataFrame]:
-    now = F.col("as_of_date") == F.lit(as_of)
-    values, deciles = lake.read(CUSTOMER_VALUE).where(now), lake.read(DECILE).where(now)
-    members = members_on(lake.read(MEMBERSHIP_EVENT), as_of)
-    # Persons may have been merged since: what they did is told of who they are today.
-    aliases = lake.read_or_empty(ALIAS)
-    ranks, today = ranks_of_today(deciles, aliases, as_of), members_of_today(members, aliases)
-    after = facts.sum_by_decile(_revenue_after(lake, window), ranks) if window.is_over else None
-    observed = window.days_observed
-    contacts, responses = _contacts(lake, window), lake.read(RESPONSE).where(now)
-    return {
-        tables.FACT_PROFILE: facts.build_fact_profile(
-            values, _persons_on(lake, as_of), lake.read(PERSON_DAY), as_of=as_of
-        ),
-        tables.FACT_PROFILE_BY_AUDIENCE: facts.build_fact_profile_by_audience(
-            lake.read(ESTIMATE).where(now)
-        ),
-        tables.FACT_AUDIENCE_OVERLAP: facts.build_fact_audience_overlap(members, as_of=as_of),
-        tables.FACT_CLV_DECILE: facts.build_fact_clv_decile(
-            deciles, values, after, days_observed=observed
-        ),
-        tables.FACT_RESPONSE: facts.build_fact_response(
-            contacts, responses, ranks, as_of=as_of, days_observed=observed
-        ),
-        tables.FACT_RESPONSE_BY_AUDIENCE: facts.build_fact_response_by_audience(
-            contacts, responses, today, lake.read(DEFINITION), as_of=as_of, days_observed=observed
-        ),
-        tables.FACT_ACTIVATION: facts.build_fact_activation(lake.read(DELIVERY).where(now)),
-        tables.FACT_MODEL_QUALITY: _model_quality(lake, as_of),
-    }
+def _own_parts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> list[Part]:
+    """Users' own tables as parts; ConfigError where one is made of a table that is not there."""
+    known = {*lake.tables} - {table.name for table in config.own_contracts}
+    faults = [fault for own in config.own_tables for fault in own.unknown_sources(known)]
+    if faults:
+        raise ConfigError("reporting.own_tables", faults)
+
+    def read(name: str) -> DataFrame:
+        """A table without what it knows of persons, so that none of it can come into the star schema."""
+        table = lake.tables[name]
+        return lake.read_or_empty(table).select(*(c.name for c in table.columns if not c.pii))
+
+    return [
+        Part(
+            config.datasets[own.name].table,
+            tuple(lake.tables[name] for name in own.sources),
+            lambda _, own=own: build_own_table(own, read, as_of=as_of),  # type: ignore[misc]
+        )
+        for own in config.own_tables
+    ]
 
 
-def _persons_on(lake: Lakehouse, as_of: date) -> DataFrame:
-    """``person_id, records`` of everyone known on the date; of today where the ledger begins after it."""
-    links = lake.read(PERSON_LINK)
-    known = links_as_of(links, as_of)
-    if not known.limit(1).count():
-        known = current_links(links)
-    return known.groupBy("person_id").agg(F.count(F.lit(1)).alias("records"))
+def _see(
+    lake: Lakehouse,
+    config: ReportingConfig,
+    as_of: date,
+    outlook: Outlook,
+    made: Mapping[Table, DataFrame],
+) -> Moment:
+    def read_made(table: Table) -> DataFrame:
+        if table in made:
+            return made[table]
+        return lake.read_or_empty(table).where(F.col(AS_OF) == F.lit(as_of))
+
+    return Moment(
+        read=cache(lake.read_or_empty),  # several facts are built from most tables
+        made=read_made,
+        expected=lambda ends_days: outlook.expect(lake, as_of, ends_days),
+        config=config,
+        as_of=as_of,
+        window=_read_window(lake, as_of),
+        value=outlook.value,
+        horizon_days=outlook.horizon_days,
+        annual_discount_rate=outlook.annual_discount_rate,
+    )
+
+
+def _refresh(
+    lake: Lakehouse,
+    run: Run,
+    moment: Moment,
+    parts: Sequence[Part],
+    made: dict[Table, DataFrame],
+) -> None:
+    """Build and write the parts whose inputs have changed; `made` is given them as they are in memory."""
+    stale = [part for part in parts if not _is_fresh(lake, run, part)]
+    for is_derived in (False, True):
+        these = [part for part in stale if part.is_derived is is_derived]
+        # Kept, as they are verified and written, and the pages and what is derived are made from them. Each is small,
+        # so it is one file.
+        frames = keep_all(*(part.build(moment).coalesce(1) for part in these), eager=False)
+        made |= {part.table: df for part, df in zip(these, frames, strict=True)}
+    date_of = {part.table: rows_of(moment.as_of) if part.has_dates else None for part in stale}
+    side_by_side(
+        lambda table: run.overwrite(table, made[table], where=date_of[table], cached=True), date_of
+    )
+
+
+def _is_fresh(lake: Lakehouse, run: Run, part: Part) -> bool:
+    """Whether a part is as a run left it that read the same: for the same date where it has dates."""
+    log = lake.log
+    last = log.last_success(STAGE, run.as_of) if part.has_dates else log.newest_success(STAGE)
+    if part.is_always_new or log.force or last is None or last.basis != run.basis:
+        return False
+    names = [table.name for table in part.reads]
+    same = all(run.input_versions.get(n) == last.input_versions.get(n) for n in names)
+    return same and log.version(part.table) == log.left_version(STAGE, part.table)
 
 
 def _read_window(lake: Lakehouse, as_of: date) -> Window:
     """The window after `as_of` as measurement saw it; MissingInputError where it has not looked yet."""
-    found = lake.read(WINDOW).where(F.col("as_of_date") == F.lit(as_of)).collect()
+    found = lake.read(WINDOW).where(F.col(AS_OF) == F.lit(as_of)).collect()
     if not found:
         raise MissingInputError(
             f"measurement.window has no row for {as_of}. Run it first: clvspark measure --as-of {as_of}"
         )
-    return Window(as_of, found[0]["window_days"], found[0]["days_observed"])
+    row = found[0]
+    return Window(as_of, row["window_days"], row["days_observed"], row["last_order_on"])
 
 
-def _revenue_after(lake: Lakehouse, window: Window) -> DataFrame:
-    """Net revenue of each person in the window."""
-    day = F.col("day")
-    days = lake.read(PERSON_DAY).where((day >= F.lit(window.as_of)) & (day < F.lit(window.end)))
-    return days.groupBy("person_id").agg(F.sum("net_revenue").cast("double").alias("revenue_after"))
+def _collect(
+    lake: Lakehouse, made: Mapping[Table, DataFrame], config: ReportingConfig, as_of: date
+) -> dict[str, pa.Table]:
+    """The rows of every dataset that a dashboard asks, until `as_of`."""
+    datasets = config.datasets
+    asked = list_asked(config.pages, datasets)
+    return by_key(lambda name: _read_dataset(lake, made, datasets[name], as_of), asked)
 
 
-def _contacts(lake: Lakehouse, window: Window) -> DataFrame:
-    """``person_id, campaign_id`` of messages sent, and of members of campaigns that ran, in the window."""
-    start, end = F.lit(window.as_of), F.lit(window.end)
-    sent = lake.read(INTERACTION).where(
-        (F.col("interaction_type") == "email_sent")
-        & (F.col("occurred_at") >= start.cast("timestamp"))
-        & (F.col("occurred_at") < end.cast("timestamp"))
-    )
-    running = lake.read(CAMPAIGN).where((F.col("starts_on") < end) & (F.col("ends_on") >= start))
-    links = current_links(lake.read(PERSON_LINK))
-    addressed = (
-        lake.read(CAMPAIGN_MEMBER)
-        .join(running.select("campaign_id"), on="campaign_id")
-        .join(
-            links.select("source_system", "source_record_id", "person_id"),
-            on=["source_system", "source_record_id"],
-        )
-    )
-    columns = ["person_id", "campaign_id"]
-    return sent.select(*columns).unionByName(addressed.select(*columns))
-
-
-def _model_quality(lake: Lakehouse, as_of: date) -> DataFrame:
-    """Backtest measures, fitted parameters, and metrics of the newest resolution for the date."""
-    now = F.col("as_of_date") == F.lit(as_of)
-    backtest = lake.read(BACKTEST).where(now).where(NEWEST_FOLD)
-    backtest = backtest.select("model", "measure", "value")
-    fitted = lake.read(MODEL).where(now)
-    parameters = fitted.select(
-        F.col("name").alias("model"), F.explode("parameters").alias("measure", "value")
-    )
-    likelihood = fitted.select(
-        F.col("name").alias("model"),
-        F.lit("log_likelihood_of_fit").alias("measure"),
-        F.col("log_likelihood").alias("value"),
-    )
-    resolved = newest_runs(lake.read(RUN), as_of).where("stage = 'resolve'").select("run_id")
-    identity = lake.read(METRIC).join(F.broadcast(resolved), on="run_id")
-    identity = identity.withColumnRenamed("name", "measure")
-    parts = [
-        backtest,
-        parameters,
-        likelihood,
-        identity.select(F.lit("identity").alias("model"), "measure", "value"),
-    ]
-    found = reduce(DataFrame.unionByName, parts).withColumn("as_of_date", F.lit(as_of))
-    return found.select(*tables.FACT_MODEL_QUALITY.names)
+def _read_dataset(
+    lake: Lakehouse, made: Mapping[Table, DataFrame], dataset: Dataset, as_of: date
+) -> pa.Table:
+    table = dataset.table
+    # The first version has the rows of this run alone; later ones may have other dates.
+    if table in made and not (dataset.has_dates and (lake.version(table) or 0) > 0):
+        found = made[table]
+    else:
+        found = lake.read_or_empty(table)
+        if dataset.has_dates:
+            found = found.where(F.col(AS_OF) <= F.lit(as_of))
+    return found.select(*table.names).limit(MOST_ROWS).toArrow()

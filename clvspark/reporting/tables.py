@@ -1,8 +1,10 @@
 """Contracts of the tables `reporting.*`: a star schema under the names that reporting tools know."""
 
 from clvspark.lakehouse.table import Column, Table
+from clvspark.reporting import finance_tables, quality_tables
 
 _AS_OF = Column("as_of_date", "date", key=True)
+_AUDIENCE = Column("audience_id", "string", key=True, references="reporting.dim_audience")
 _MONEY = "lakehouse currency"
 _DAYS_OBSERVED = Column(
     "days_observed", "int", "of the window after the date, by the last order known", unit="day"
@@ -60,6 +62,23 @@ DIM_CHANNEL = Table(
     "Channels that anything happened on.",
     (Column("channel", "string", key=True),),
 )
+DIM_DESTINATION = Table(
+    "reporting.dim_destination",
+    "Destinations that lists were delivered to.",
+    (
+        Column("destination_id", "string", key=True),
+        Column("first_delivery_on", "date", "earliest as_of_date of a delivery", required=True),
+    ),
+)
+DIM_PERSON_SEGMENT = Table(
+    "reporting.dim_person_segment",
+    "Stages of the relationship, in their order.",
+    (
+        Column("lifecycle_stage", "string", key=True),
+        Column("position", "int", required=True),
+        Column("description", "string", required=True),
+    ),
+)
 FACT_PROFILE = Table(
     "reporting.fact_profile",
     "Persons on a date: how many, from how many records, in which stage.",
@@ -70,6 +89,7 @@ FACT_PROFILE = Table(
             "string",
             "that of clv.customer_value; prospect: never bought; unvalued: bought, and no model has valued them",
             key=True,
+            references="reporting.dim_person_segment",
         ),
         Column("count_of_profiles", "bigint", required=True),
         Column("count_of_single_identity_profiles", "bigint", required=True),
@@ -88,7 +108,7 @@ FACT_PROFILE_BY_AUDIENCE = Table(
     "Members, reach and value of an audience on a date.",
     (
         _AS_OF,
-        Column("audience_id", "string", key=True),
+        _AUDIENCE,
         Column("count_of_profiles", "bigint", required=True),
         Column("contactable_email", "bigint"),
         Column("clv", "double", unit=_MONEY),
@@ -101,8 +121,8 @@ FACT_AUDIENCE_OVERLAP = Table(
     "Persons in both of two audiences on a date.",
     (
         _AS_OF,
-        Column("audience_id", "string", key=True),
-        Column("other_audience_id", "string", key=True),
+        _AUDIENCE,
+        Column("other_audience_id", "string", key=True, references="reporting.dim_audience"),
         Column("count_of_profiles", "bigint", required=True),
     ),
 )
@@ -127,6 +147,7 @@ FACT_CLV_DECILE = Table(
             unit=_MONEY,
         ),
         _DAYS_OBSERVED,
+        Column("horizon_days", "int", "of residual_value", unit="day"),
     ),
 )
 FACT_RESPONSE = Table(
@@ -135,7 +156,7 @@ FACT_RESPONSE = Table(
     "every decile.",
     (
         _AS_OF,
-        Column("campaign_id", "string", key=True),
+        Column("campaign_id", "string", key=True, references="reporting.dim_campaign"),
         Column("clv_decile", "int", "0: not ranked on as_of_date", key=True),
         *_RESPONSES,
         _DAYS_OBSERVED,
@@ -149,7 +170,7 @@ FACT_RESPONSE_BY_AUDIENCE = Table(
     "and who was in none counts in no row: totals are in reporting.fact_response.",
     (
         _AS_OF,
-        Column("campaign_id", "string", key=True),
+        Column("campaign_id", "string", key=True, references="reporting.dim_campaign"),
         Column(
             "audience_id",
             "string",
@@ -162,23 +183,19 @@ FACT_RESPONSE_BY_AUDIENCE = Table(
     ),
     checks=_CONTACTED,
 )
-FACT_MODEL_QUALITY = Table(
-    "reporting.fact_model_quality",
-    "Every measure of model and identity quality, by date.",
-    (
-        _AS_OF,
-        Column("model", "string", key=True),
-        Column("measure", "string", key=True),
-        Column("value", "double"),
-    ),
-)
 FACT_ACTIVATION = Table(
     "reporting.fact_activation",
     "What destinations received on a date.",
     (
         _AS_OF,
-        Column("destination_id", "string", key=True),
-        Column("audience_id", "string", key=True),
+        Column("destination_id", "string", key=True, references="reporting.dim_destination"),
+        Column(
+            "audience_id",
+            "string",
+            "an audience, or what else makes a list: a step of a moment, an offer",
+            key=True,
+            references="reporting.dim_audience",
+        ),
         Column("members", "bigint"),
         Column("without_consent", "bigint"),
         Column("without_identifier", "bigint"),
@@ -197,12 +214,15 @@ TABLES = (
     DIM_AUDIENCE,
     DIM_CAMPAIGN,
     DIM_CHANNEL,
+    DIM_DESTINATION,
+    DIM_PERSON_SEGMENT,
     FACT_PROFILE,
     FACT_PROFILE_BY_AUDIENCE,
     FACT_AUDIENCE_OVERLAP,
     FACT_CLV_DECILE,
     FACT_RESPONSE,
     FACT_RESPONSE_BY_AUDIENCE,
-    FACT_MODEL_QUALITY,
     FACT_ACTIVATION,
+    *quality_tables.TABLES,
+    *finance_tables.TABLES,
 )

@@ -1,5 +1,7 @@
 """Contracts of the tables `sources.*`."""
 
+from typing import Literal, get_args
+
 from clvspark.lakehouse.table import Column, Table
 from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
 from clvspark.privacy.tombstones import SALES
@@ -8,7 +10,7 @@ from clvspark.privacy.tombstones import SALES
 _NO_COLON = "instr(source_system, ':') = 0"
 _SYSTEM = Column("source_system", "string", "system the row came from", key=True, check=_NO_COLON)
 _RECORD = Column("source_record_id", "string", "id of the customer record in its system", key=True)
-_EVENT_TYPES = (
+EventType = Literal[
     "order",
     "refund",
     # In a shop on the web or in an app. A visit is one as a whole, where its system tells no more of it.
@@ -37,7 +39,7 @@ _EVENT_TYPES = (
     # An order's later life, beside refunds.
     "order_updated",
     "order_cancelled",
-)
+]
 # Sales that say what something costs; a cancellation annuls whatever its order has come to.
 PRICED = tuple(kind for kind in SALES if kind != "order_cancelled")
 _IS_PRICED = f"event_type IN ({', '.join(map(repr, PRICED))})"
@@ -76,7 +78,7 @@ EVENT = Table(
     "One thing that happened; an order has one row for each of its lines.",
     (
         Column("event_id", "string", "the system that sent it, a colon, its id there", key=True),
-        Column("event_type", "string", required=True, allowed=_EVENT_TYPES),
+        Column("event_type", "string", required=True, allowed=get_args(EventType)),
         Column("source_system", "string", required=True, check=_NO_COLON),
         Column(
             "source_record_id", "string", "NULL: anonymous", references="sources.customer_record"

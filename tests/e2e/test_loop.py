@@ -69,6 +69,6 @@ def test_file_and_database_hold_the_same_list(lake, folder, database):
 
 
 def test_the_page_tells_what_acting_brought(folder):
-    page = (folder / "demo/report.html").read_text()
+    page = (folder / "demo/report/experiments.html").read_text()
     assert "What acting brought" in page
     assert "Extra CLV a person" in page

@@ -83,7 +83,9 @@ def test_the_page_and_the_manifests_hold_no_canary(shop):
     manifests = list(shop.exports.rglob("manifest.json"))
 
     assert len(manifests) == 2
-    for path in (shop.page, *manifests):
+    pages = [shop.page, *shop.page.with_suffix("").glob("*.html")]
+    assert len(pages) == 8
+    for path in (*pages, *manifests):
         assert canaries_in(path.read_text(encoding="utf-8")) == [], path
 
 

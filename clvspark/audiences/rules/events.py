@@ -9,34 +9,9 @@ from pydantic import BeforeValidator, Field
 
 from clvspark.audiences.rules.bounds import ONE_OR_SEVERAL, NumberBounds, Window, Words, empty_range
 from clvspark.lakehouse.strict_model import StrictModel, check
+from clvspark.sources import tables as sources
 
-EventType = Literal[
-    "order",
-    "refund",
-    "visit",
-    "view",
-    "cart",
-    "checkout",
-    "app_open",
-    "app_view",
-    "email_sent",
-    "email_delivered",
-    "email_opened",
-    "email_clicked",
-    "email_bounced",
-    "email_unsubscribed",
-    "push_sent",
-    "push_delivered",
-    "push_opened",
-    "coupon_redeemed",
-    "store_visit",
-    "call",
-    "chat",
-    "service_contact",
-    "survey_answer",
-    "order_updated",
-    "order_cancelled",
-]
+EventType = Literal[sources.EventType, "survey_answer"]
 Amount = Literal["net_revenue", "margin", "gross_revenue", "discount", "units", "score"]
 OrderStatus = Literal["completed", "updated", "cancelled", "partly_refunded", "refunded"]
 Statistic = Literal["sum", "average", "minimum", "maximum"]

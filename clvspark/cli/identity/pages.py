@@ -8,7 +8,7 @@ from clvspark.identity.explain.person import Link, PersonView
 from clvspark.identity.explain.records import Ignored
 from clvspark.identity.model.training_report import TrainingReport
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Section
-from clvspark.reporting.sections.identity import draw_match_weights, draw_unlinkables
+from clvspark.reporting.identity_charts import draw_match_weights, draw_unlinkables
 
 PERSONAL = "Made by clvspark. This page holds personal data: keep it as you keep the records."
 PLAIN = "Made by clvspark from identity.model. No personal data is on this page, and it loads nothing from elsewhere."

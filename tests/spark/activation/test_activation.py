@@ -156,15 +156,6 @@ def test_a_new_address_is_told_once_and_the_old_one_removed(spark: SparkSession)
     assert last["address"] == "ann@new.example", "the address that was told last"
 
 
-def test_what_was_cancelled_was_never_told(spark: SparkSession) -> None:
-    box = Box(spark)
-    box.tell(MARCH, "ann")
-    box.rows = box.rows.replace("pending", "cancelled", subset=["status"])
-    assert box.tell(APRIL, "ann") == [("ann", "add", 2)]
-    box.rows = box.rows.replace("pending", "cancelled", subset=["status"])
-    assert box.tell(MAY) == []
-
-
 def test_a_removal_that_an_erasure_left_is_nobodys_instruction(spark: SparkSession) -> None:
     box = Box(spark)
     box.tell(MARCH, "ann")

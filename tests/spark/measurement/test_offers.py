@@ -47,7 +47,7 @@ def sums(found: DataFrame) -> dict[tuple[str, str], tuple[object, ...]]:
 
 def test_each_decision_counts_once_with_the_margin_of_its_own_window(spark: SparkSession) -> None:
     found = sum_offer_outcomes(
-        decide(spark), buy(spark), None, window_days=7, observed_until=date(2026, 4, 15)
+        decide(spark), buy(spark), window_days=7, observed_until=date(2026, 4, 15)
     )
     assert sums(found) == {
         ("1 core", "coupon"): (2, 1, Decimal("6.00"), Decimal("36.0000")),
@@ -58,15 +58,6 @@ def test_each_decision_counts_once_with_the_margin_of_its_own_window(spark: Spar
 
 def test_decisions_wait_until_their_window_is_over(spark: SparkSession) -> None:
     found = sum_offer_outcomes(
-        decide(spark), buy(spark), None, window_days=7, observed_until=date(2026, 4, 14)
+        decide(spark), buy(spark), window_days=7, observed_until=date(2026, 4, 14)
     )
     assert set(sums(found)) == {("1 core", "coupon"), ("1 core", "none")}
-
-
-def test_a_success_is_an_answer_where_answers_are_told(spark: SparkSession) -> None:
-    answers = spark.createDataFrame([("d2",), ("d2",), ("d3",)], "decision_id string")
-    found = sum_offer_outcomes(
-        decide(spark), buy(spark), answers, window_days=7, observed_until=date(2026, 4, 15)
-    )
-    successes = {key: row[1] for key, row in sums(found).items()}
-    assert successes == {("1 core", "coupon"): 1, ("1 core", "none"): 1, ("2 new", "coupon"): 0}

@@ -21,6 +21,7 @@ from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY, SESSION
 from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse.dates import rows_of
 from clvspark.measurement import offer_stage, stage
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.outcomes import list_visits
@@ -52,7 +53,10 @@ class Measured:
     people: pd.DataFrame
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
-        return [row.asDict() for row in self.lake.read(table).collect()]
+        """Of the activation in April, in tables that keep every date's own."""
+        rows = self.lake.read(table)
+        mine = rows.where(rows_of(APRIL)) if "as_of_date" in table.names else rows
+        return [row.asDict() for row in mine.collect()]
 
 
 def draw_people() -> pd.DataFrame:
@@ -90,12 +94,7 @@ def land(lake: Lakehouse, people: pd.DataFrame) -> None:
         if row["margin"]
     ]  # fmt: skip
     lake.overwrite(PERSON_DAY, PERSON_DAY.rows(spark, bought))
-    order = {
-        "channel": "web", "is_purchase": True, "row_type": "purchase", "lines": 1, "net_revenue": 1,
-        "cost": 0, "margin": 1,
-    }  # fmt: skip
-    last = APRIL + timedelta(days=9)
-    lake.overwrite(ORDER, ORDER.rows(spark, [{**order, "order_id": "o", "ordered_at": last}]))
+    land_order(lake, APRIL + timedelta(days=3))
     value = {
         "as_of_date": APRIL, "horizon_days": 364, "model_id": "m", "expected_residual_value": 50,
     }  # fmt: skip
@@ -116,6 +115,15 @@ def land(lake: Lakehouse, people: pd.DataFrame) -> None:
     lake.overwrite(MEMBERSHIP_EVENT, MEMBERSHIP_EVENT.rows(spark, events))
 
 
+def land_order(lake: Lakehouse, day: date) -> None:
+    """The newest order there is: data are known up to its day."""
+    order = {
+        "order_id": "o", "channel": "web", "is_purchase": True, "row_type": "purchase", "lines": 1, "net_revenue": 1,
+        "cost": 0, "margin": 1, "ordered_at": day,
+    }  # fmt: skip
+    lake.overwrite(ORDER, ORDER.rows(lake.spark, [order]))
+
+
 @pytest.fixture(scope="module")
 def measured(
     open_lake: Callable[[Path], Lakehouse], tmp_path_factory: pytest.TempPathFactory
@@ -132,6 +140,14 @@ def measured(
     with lake.writing("measure"):
         valuation = Valuation(value_on, (), "literal values")
         stage.run_measure(lake, CONFIG, APRIL, plan=PLAN, valuation=valuation)
+        assert {row["status"] for row in lake.read(EXPERIMENT).collect()} == {"not_yet_observed"}
+        # The run of a later day finds that the window is over.
+        land_order(lake, APRIL + timedelta(days=9))
+        later = APRIL + timedelta(days=10)
+        report = stage.run_measure(lake, CONFIG, later, plan=PLAN, valuation=valuation)
+        assert report.metrics["windows_finished"] == 1
+        again = stage.run_measure(lake, CONFIG, later, plan=PLAN, valuation=valuation)
+        assert again.status == "unchanged"
     return Measured(lake, people)
 
 

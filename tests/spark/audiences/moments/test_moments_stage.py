@@ -119,6 +119,19 @@ def test_a_decline_starts_a_journey_that_an_order_ends(shop: Lakehouse) -> None:
 
 
 @pytest.mark.slow
+def test_an_order_that_becomes_known_late_ends_the_journey(shop: Lakehouse) -> None:
+    run(shop, 0)
+    run(shop, 2)
+    # Of the first day, landed after the second: the day of the run before is past it.
+    buy(shop, "ann", "2026-04-01 12:00:00")
+    run(shop, 4)
+    ended = {(moment, person): (on, why) for moment, person, _, on, why in journeys(shop)}
+    assert ended["decline", "ann"] == (1, "order")
+    assert ended["decline", "bob"] == (None, None)
+    assert ("decline", "ann", "text", 4, "sent") not in steps(shop)
+
+
+@pytest.mark.slow
 def test_days_without_a_run_are_caught_up_with_and_time_goes_forward(shop: Lakehouse) -> None:
     run(shop, 0)
     run(shop, 6)

@@ -1,0 +1,40 @@
+"""A dashboard: one YAML, one page."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from clvspark.reporting.dashboards.parts import Dimension, Texts
+from clvspark.reporting.dashboards.widgets import AnyWidget
+
+
+class Choice(Dimension):
+    """A list of values above the page; choosing one narrows every widget whose dataset has the column."""
+
+    required: bool = Field(
+        False, description="always one value, as groups overlap and all of them do not add up"
+    )
+
+
+class Section(Texts):
+    """Widgets under one heading."""
+
+    title: str = Field(min_length=1)
+    lead: str = Field("", description="what is asked here")
+    widgets: list[AnyWidget] = Field(min_length=1, max_length=40)
+
+
+class Dashboard(Texts):
+    """One page: sections of widgets, and the values that readers may choose."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the file")
+    title: str = Field(min_length=1)
+    lead: str = Field("", description="what the page answers; texts may hold {as_of} and others")
+    position: int = Field(100, description="place in the navigation; the first is the overview")
+    filters: list[Choice] = Field([], max_length=3)
+    sections: list[Section] = Field(min_length=1, max_length=12)
+
+    @property
+    def widgets(self) -> list[AnyWidget]:
+        """All of them, in their order."""
+        return [widget for section in self.sections for widget in section.widgets]

@@ -1,0 +1,139 @@
+"""What widgets are made of: rows of a dataset, measures of them, and dimensions to tell them apart by."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from clvspark.lakehouse.strict_model import StrictModel, check
+
+Scalar = bool | int | float | str
+Conditions = dict[str, Scalar | list[Scalar]]
+NumberFormat = Literal["whole", "decimal", "percent", "significant", "text"]
+AGGREGATES = ("sum", "mean", "min", "max", "one")
+_CONDITIONS = "column: value, or a list of values of which one must hold"
+
+
+PLACEHOLDERS = {
+    "as_of": "the day that is reported",
+    "currency": "of the lakehouse",
+    "value": "what is valued: margin or revenue",
+    "horizon_days": "of the predictions",
+    "window_days": "days after as_of in which what came true is counted",
+    "window_so_far": "how much of these days is known, in words",
+    "period": "first and last day of the history, in words",
+}
+"""What texts that are shown may hold in braces."""
+_SHOWN = ("title", "lead", "hint", "label", "text", "empty", "drill")
+
+
+class Texts(StrictModel):
+    """What has texts that are shown."""
+
+    @check
+    def _placeholders_that_are(self) -> Iterator[str]:
+        for name in _SHOWN:
+            text = getattr(self, name, "")
+            if isinstance(text, str):
+                yield from _no_such_placeholder(name, text)
+
+
+def _no_such_placeholder(name: str, text: str) -> Iterator[str]:
+    try:
+        named = {part for _, part, _, _ in string.Formatter().parse(text) if part is not None}
+    except ValueError:
+        yield f"{name!r}: a brace stands alone; write {{{{ or }}}} for a brace itself"
+        return
+    for part in sorted(named - {*PLACEHOLDERS}):
+        yield f"{name!r}: there is no {{{part}}}. Allowed: {', '.join(PLACEHOLDERS)}"
+
+
+class Measure(Texts):
+    """One number of each group of rows: an aggregate of a column, and how it is written."""
+
+    label: str = Field(min_length=1, description="what it is, with its unit")
+    sum: str | None = Field(None, description="column")
+    mean: str | None = Field(None, description="column; with 'weight' the weighted mean")
+    min: str | None = Field(None, description="column")
+    max: str | None = Field(None, description="column")
+    one: str | None = Field(
+        None, description="column that has one value in a group; several are shown as none"
+    )
+    weight: str | None = Field(None, description="column that weighs 'mean'")
+    per: str | None = Field(None, description="column whose sum 'sum' is divided by")
+    per_where: Conditions = Field(
+        {}, description="rows whose 'per' counts; by default those of 'where'"
+    )
+    share: bool = Field(False, description="as a share of the sum over all groups")
+    low: str | None = Field(None, description="column with the lower end of an interval")
+    high: str | None = Field(None, description="column with the upper end of an interval")
+    where: Conditions = Field({}, description=f"of these rows only; {_CONDITIONS}")
+    format: NumberFormat = "whole"
+    digits: int | None = Field(None, ge=0, le=9, description="after the point; by the format")
+
+    @property
+    def aggregate(self) -> tuple[str, str]:
+        """Name of the aggregate and its column."""
+        return next((name, getattr(self, name)) for name in AGGREGATES if getattr(self, name))
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that it needs."""
+        named = [self.aggregate[1], self.weight, self.per, self.low, self.high]
+        named += [*self.where, *self.per_where]
+        return [name for name in named if name]
+
+    @check
+    def _one_aggregate(self) -> Iterator[str]:
+        if sum(getattr(self, name) is not None for name in AGGREGATES) != 1:
+            yield f"a measure has one of {', '.join(AGGREGATES)}, with a column"
+
+    @check
+    def _what_belongs_together(self) -> Iterator[str]:
+        if self.weight and not self.mean:
+            yield "'weight' goes with 'mean'"
+        if (self.per or self.share) and not self.sum:
+            yield "'per' and 'share' go with 'sum'"
+        if self.per_where and not self.per:
+            yield "'per_where' goes with 'per'"
+        if self.per and self.share:
+            yield "a measure has 'per' or 'share', not both"
+        if (self.low is None) != (self.high is None):
+            yield "'low' and 'high' go together"
+
+
+class Dimension(Texts):
+    """What groups of rows are told apart by."""
+
+    column: str = Field(description="of the dataset; an id of a dimension is shown by its name")
+    attribute: str | None = Field(
+        None, description="column of the dimension that 'column' refers to, in place of its name"
+    )
+    label: str = Field("", description="heading; by default the name of the column")
+    names: dict[str, str] = Field({}, description="value: the text that is shown for it")
+    order: list[str] = Field([], description="values in the order in which they are shown")
+    step: Literal["day", "month"] = Field("day", description="how dates are written")
+    sorted_by: str | None = Field(None, description="column that the values are sorted by")
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+        return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()
+
+
+class Rows(StrictModel):
+    """Which rows of which dataset; of a dataset with dates those of the day that is reported."""
+
+    dataset: str = Field(description="table of the star schema, or an aggregate of another room")
+    filter: Conditions = Field({}, description=_CONDITIONS)
+    exclude: Conditions = Field({}, description="the rows left out, told as those of 'filter'")
+    known: list[str] = Field([], description="columns that are not NULL")
+    newest: list[str] = Field([], description="columns that have their greatest value")
+
+    @property
+    def condition_columns(self) -> list[str]:
+        """Columns by which rows are chosen."""
+        return [*self.filter, *self.exclude, *self.known, *self.newest]

@@ -1,1 +1,0 @@
-"""The sections of the page, each made from the figures by a pure function."""

@@ -1,0 +1,29 @@
+"""Which earlier windows the run of a day finishes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from clvspark.measurement.due import list_due
+from clvspark.measurement.tables import WINDOW
+
+pytestmark = pytest.mark.spark
+MAY = date(2026, 5, 1)
+
+
+def test_windows_that_were_open_and_are_over_are_due_once(spark):
+    windows = [
+        {"as_of_date": date(2026, 4, 1), "window_days": 10, "days_observed": 10},  # judged before
+        {"as_of_date": date(2026, 4, 19), "window_days": 10, "days_observed": 4},
+        {"as_of_date": date(2026, 4, 18), "window_days": 10, "days_observed": 0},
+        {"as_of_date": date(2026, 4, 22), "window_days": 10, "days_observed": 0},  # a day is missing
+        {"as_of_date": date(2026, 4, 20), "window_days": 30, "days_observed": 0},
+        {"as_of_date": MAY, "window_days": 1, "days_observed": 0},  # of the run itself
+    ]  # fmt: skip
+    rows = WINDOW.rows(spark, windows)
+    due = list_due(rows, date(2026, 4, 30), as_of=MAY)
+
+    assert due == [date(2026, 4, 18), date(2026, 4, 19)]
+    assert list_due(rows, None, as_of=MAY) == []

@@ -1,0 +1,159 @@
+"""The dashboards in a real browser: nothing is complained of, all is drawn, and choices change what is shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FOUND = next(filter(None, map(shutil.which, BROWSERS)), None)
+pytestmark = pytest.mark.skipif(FOUND is None, reason="no Chromium: apt install chromium")
+IS_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(place => place.dataset.drawn)"
+NOT_DRAWN = """places => places
+    .filter(place => place.dataset.drawn !== "yes" || !place.querySelector("svg path"))
+    .map(place => place.dataset.chart)"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One headless browser for all tests."""
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=FOUND, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Any, write: Callable[..., dict[str, str]], tmp_path: Path) -> Iterator[Any]:
+    """Open a page without a network; whatever it complains of is a failure."""
+    write()
+    told: list[str] = []
+    contexts = []
+
+    def visit(name: str, *, width: int = 1280, colours: str = "light") -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=colours, offline=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: told.append(message.text) if message.type == "error" else None,
+        )
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on(
+            "request",
+            lambda request: told.append(request.url) if "file:" not in request.url else None,
+        )
+        place = "report.html" if name == "overview" else f"report/{name}.html"
+        page.goto((tmp_path / place).as_uri())
+        page.wait_for_function(IS_DRAWN)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert told == []
+
+
+PAGES = [
+    "overview",
+    "identity",
+    "models",
+    "audiences",
+    "campaigns",
+    "experiments",
+    "finance",
+    "operations",
+]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_chart_is_drawn_and_nothing_is_wider_than_the_page(visit, name, width) -> None:
+    page = visit(name, width=width)
+    assert page.locator("[data-chart]").count() >= 1
+    assert page.eval_on_selector_all("[data-chart]", NOT_DRAWN) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_choice_changes_numbers_tables_and_charts_and_is_announced(visit) -> None:
+    page = visit("audiences")
+    table = page.locator("table[data-table='w1-1']")
+    assert table.locator("tbody tr").count() == 2
+    page.get_by_label("Audience", exact=True).select_option(label="Lapsed")
+    assert table.locator("tbody tr").all_inner_texts()[0].split("\t")[:2] == ["Lapsed", "200"]
+    assert table.locator("tbody tr").count() == 1
+    assert page.locator("#chosen").inner_text() == "Shown: Audience: Lapsed"
+    page.wait_for_function(
+        "!document.querySelector('[data-chart=\"spec-w1-2\"] svg').textContent.includes('Top')"
+    )
+    page.get_by_label("Audience", exact=True).select_option(label="All")
+    assert table.locator("tbody tr").count() == 2
+
+
+def test_a_choice_without_rows_says_so(visit) -> None:
+    page = visit("audiences")
+    page.get_by_label("Audience", exact=True).select_option(label="Lapsed")
+    assert page.locator("[data-nothing='w3-1']").is_visible()
+    page.get_by_label("Audience", exact=True).select_option(label="Top customers")
+    assert not page.locator("[data-nothing='w3-1']").is_visible()
+
+
+def test_numbers_of_a_choice_are_those_of_the_choice(visit) -> None:
+    page = visit("campaigns")
+    tile = page.locator("[data-tile='w1-1'] .value")
+    assert tile.inner_text() == "1,100"
+    page.get_by_label("Campaign", exact=True).select_option(label="Spring")
+    assert tile.inner_text() == "1,100"
+
+
+def test_dark_is_asked_for_or_chosen(visit) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light, dark = visit("overview"), visit("overview", colours="dark")
+    assert light.evaluate(ground) != dark.evaluate(ground)
+    light.get_by_role("button", name="Switch to dark colours").click()
+    assert light.evaluate(ground) == dark.evaluate(ground)
+    label = "getComputedStyle(document.querySelector('.role-axis-label text')).fill"
+    assert light.evaluate(label) == dark.evaluate(label) == "rgb(232, 234, 237)"
+
+
+def test_the_keyboard_reaches_content_lists_and_tables(visit) -> None:
+    page = visit("finance")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    seen = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement.tagName"))
+    assert {"BUTTON", "A", "SELECT", "DIV", "SUMMARY"} <= seen
+
+
+def test_a_screen_reader_hears_what_each_chart_shows_and_finds_its_numbers(visit) -> None:
+    page = visit("models")
+    for figure in page.locator("figure").all():
+        title = figure.locator("h3").inner_text()
+        assert title in figure.locator("[role=graphics-document]").first.get_attribute("aria-label")
+        assert figure.locator("details table tbody tr").count() >= 1
+
+
+def test_paper_is_white_and_has_no_lists_to_choose_from(visit) -> None:
+    page = visit("audiences", colours="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.get_by_role("navigation", name="Dashboards").is_visible()
+
+
+def test_pages_lead_to_each_other(visit) -> None:
+    page = visit("overview")
+    page.get_by_role("link", name="Finance").click()
+    assert page.locator("h1").inner_text() == "Finance"
+    page.get_by_role("link", name="Overview").click()
+    assert page.locator("h1").inner_text() == "Overview"
