@@ -19,17 +19,18 @@ _NO_CONFIG = "no --config was given"
 
 def keep_models(config: Config | None) -> str:
     """The MLflow that models are registered in answers; without a server, a store in a temporary folder."""
-    uris = sorted({config.identity.mlflow_uri, config.clv.mlflow_uri} - {None}) if config else []
+    named = (config.identity.mlflow_uri, config.clv.mlflow_uri) if config else ()
+    uris = sorted({uri for uri in named if uri})
     if not uris:
         with tempfile.TemporaryDirectory(prefix="clvspark-doctor-") as folder:
             open_tracker(None, "doctor", Path(folder))
         return "a SQLite store, made and opened"
     for uri in uris:
-        parts = urlsplit(str(uri))
+        parts = urlsplit(uri)
         if parts.scheme in _PORTS and parts.hostname:
             # MLflow's own client tries for minutes.
             _reach(parts.hostname, parts.port or _PORTS[parts.scheme])
-        _list_experiments(str(uri))
+        _list_experiments(uri)
     return f"{len(uris)} stores answer"
 
 

@@ -56,7 +56,7 @@ class SparkProbes:
     def write_delta(self) -> str:
         """Write a Delta table to a temporary folder, change it, and read it again."""
         spark = self._spark
-        if not spark.sparkContext.master.startswith("local"):
+        if not str(spark.sparkContext.master).startswith("local"):
             raise NotExamined("executors do not see this machine's temporary folder")
         folder = Path(tempfile.mkdtemp(prefix="clvspark-doctor-"))
         try:

@@ -65,7 +65,7 @@ def test_the_airflow_dag_has_one_task_a_stage_in_the_order_of_the_flow(monkeypat
 
     for name in ("airflow", "airflow.sdk", "airflow.providers.apache.spark.operators.spark_submit"):
         module = ModuleType(name)
-        module.DAG, module.SparkSubmitOperator = Dag, Task
+        vars(module).update(DAG=Dag, SparkSubmitOperator=Task)
         for part in range(1, name.count(".") + 1):
             parent = name.rsplit(".", part)[0]
             monkeypatch.setitem(sys.modules, parent, sys.modules.get(parent, ModuleType(parent)))
