@@ -107,6 +107,10 @@ format: setup ## format the code and mend what can be mended
 wheel: setup ## build dist/clvspark-*.whl
 	@$(BIN)/python -m build --wheel --outdir dist .
 
+.PHONY: sdist
+sdist: setup ## build the source distribution dist/clvspark-*.tar.gz
+	@$(BIN)/python -m build --sdist --outdir dist .
+
 .PHONY: docs
 docs: setup ## write the data dictionary and the JSON Schemas anew
 	@$(BIN)/python tools/data_dictionary.py

@@ -81,8 +81,10 @@ class SparkProbes:
 
     def see_catalog(self) -> str:
         """The catalog that tables are kept in is there, and its schemas can be listed."""
-        if self._lakehouse is None or self._lakehouse.catalog is None:
-            raise NotExamined("tables are kept in a folder, or no --config was given")
+        if self._lakehouse is None:
+            raise NotExamined("no --config was given")
+        if self._lakehouse.catalog is None:
+            raise NotExamined("tables are kept in a folder")
         schemas = self._spark.sql(f"SHOW SCHEMAS IN `{self._lakehouse.catalog}`").count()
         return f"catalog {self._lakehouse.catalog} with {schemas} schemas"
 

@@ -15,7 +15,7 @@ from clvspark.config import read_config
 from clvspark.lakehouse import Lakehouse
 from clvspark.pipeline import STAGES, run_stages
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
