@@ -36,6 +36,7 @@ COMMANDS = [
     "vacuum",
     "status",
     "setup",
+    "doctor",
 ]
 
 
