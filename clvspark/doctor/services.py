@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,6 @@ from clvspark.lakehouse.tracking import open_tracker
 
 _PATIENCE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}
-_NO_CONFIG = "no --config was given"
 
 
 def keep_models(config: Config | None) -> str:
@@ -36,11 +36,8 @@ def keep_models(config: Config | None) -> str:
 
 def reach_kafka(config: Config | None) -> str:
     """Of the brokers of each destination of kind kafka, one takes a connection."""
-    if config is None:
-        raise NotExamined(_NO_CONFIG)
-    destinations = [d for d in config.activation.destinations if d.kind == "kafka"]
-    if not destinations:
-        raise NotExamined("no destination of kind kafka is configured")
+    destinations = [d for d in _given(config).activation.destinations if d.kind == "kafka"]
+    _refuse_none(destinations, "kafka")
     for destination in destinations:
         _reach_any(destination.id, destination.bootstrap_servers)
     return f"the brokers of {_named([d.id for d in destinations])} take connections"
@@ -48,11 +45,8 @@ def reach_kafka(config: Config | None) -> str:
 
 def reach_postgres(config: Config | None) -> str:
     """Each destination of kind postgres answers a statement."""
-    if config is None:
-        raise NotExamined(_NO_CONFIG)
-    destinations = [d for d in config.activation.destinations if d.kind == "postgres"]
-    if not destinations:
-        raise NotExamined("no destination of kind postgres is configured")
+    destinations = [d for d in _given(config).activation.destinations if d.kind == "postgres"]
+    _refuse_none(destinations, "postgres")
     for destination in destinations:
         _select_one(destination.id, destination.dsn_env)
     return f"{_named([d.id for d in destinations])} answer"
@@ -60,10 +54,8 @@ def reach_postgres(config: Config | None) -> str:
 
 def find_secrets(config: Config | None) -> str:
     """The environment variables that destinations name are set; their values are not looked at."""
-    if config is None:
-        raise NotExamined(_NO_CONFIG)
     named: set[str] = set()
-    for destination in config.activation.destinations:
+    for destination in _given(config).activation.destinations:
         if destination.kind == "http":
             named |= {*destination.secret_headers.values()}
             named |= {destination.url_env} if destination.url_env else set()
@@ -80,15 +72,25 @@ def find_secrets(config: Config | None) -> str:
 
 def write_lakehouse(config: Config | None) -> str:
     """The folder of the lakehouse, or the nearest one above it that is there, takes a file."""
-    if config is None:
-        raise NotExamined(_NO_CONFIG)
-    root = config.lakehouse.local_root
+    root = _given(config).lakehouse.local_root
     if root is None:
         raise NotExamined("tables are kept in a catalog or on remote storage")
     folder = next(above for above in (root, *root.parents) if above.is_dir())
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"clvspark")
     return str(root)
+
+
+def _given(config: Config | None) -> Config:
+    """The configuration; without one there is nothing to examine."""
+    if config is None:
+        raise NotExamined("no --config was given")
+    return config
+
+
+def _refuse_none(destinations: Sequence[object], kind: str) -> None:
+    if not destinations:
+        raise NotExamined(f"no destination of kind {kind} is configured")
 
 
 def _reach(host: str, port: int) -> None:
