@@ -117,10 +117,26 @@ format: setup ## format the code and mend what can be mended
 wheel: setup ## build dist/clvspark-*.whl
 	@$(BIN)/python -m build --wheel --outdir dist .
 
+.PHONY: sdist
+sdist: setup ## build the source distribution dist/clvspark-*.tar.gz
+	@$(BIN)/python -m build --sdist --outdir dist .
+
 .PHONY: docs
 docs: setup ## write the data dictionary and the JSON Schemas anew
 	@$(BIN)/python tools/data_dictionary.py
 	@$(BIN)/python tools/schemas.py
+
+# In an environment of its own: what builds the site has nothing to do with what runs clvspark.
+SITE_TOOLS := .cache/docs-site
+$(SITE_TOOLS)/ready: pyproject.toml constraints.txt
+	@$(BIN)/python -m venv $(SITE_TOOLS)
+	@$(SITE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    $$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
+	@touch $@
+
+.PHONY: docs-site
+docs-site: setup $(SITE_TOOLS)/ready ## build the documentation site, strictly, into site/; site/index.html needs no server
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --quiet --strict --site-dir site
 
 .PHONY: lock
 lock: setup ## pin the newest allowed versions in constraints.txt
@@ -128,7 +144,7 @@ lock: setup ## pin the newest allowed versions in constraints.txt
 
 .PHONY: clean
 clean: ## remove what the tools made (not .venv, .cache and lakehouses)
-	rm -rf build dist spark-warehouse metastore_db derby.log
+	rm -rf build dist site spark-warehouse metastore_db derby.log
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .PHONY: distclean

@@ -204,3 +204,38 @@ def setup() -> None:
     runtime.ensure_jars()
     runtime.write_spark_conf()
     console.out.print("Java and JARs are in place.")
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
+        "Check an installation, and say how to mend what is missing; status 1 if something needed is. With a "
+        "configuration also what it names: lakehouse, MLflow, Kafka, PostgreSQL, secrets.",
+        "clvspark doctor",
+        "clvspark doctor --config conf/mine.yaml --json",
+    ),
+)
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", help="configuration file; else the machine alone is checked"
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print one JSON object and nothing else")
+    ] = False,
+) -> None:
+    """Check the installation."""
+    from clvspark.config import read_config
+    from clvspark.doctor import checks_of, examine, missing, print_findings, to_json
+
+    settings = read_config(config) if config else None
+    with console.progress() as show:
+        findings = examine(checks_of(settings), begin=lambda name: show("doctor", name))
+    if as_json:
+        typer.echo(to_json(findings))
+    else:
+        print_findings(findings)
+    if missing(findings):
+        raise typer.Exit(1)

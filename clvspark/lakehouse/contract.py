@@ -38,8 +38,9 @@ def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) ->
 
 def _count_faults(df: DataFrame, table: Table, rules: Mapping[str, SparkColumn]) -> list[str]:
     """Sentences that say how often each rule is broken, and how many keys occur more than once."""
-    measured = df.agg(*(F.count_if(broken).alias(name) for name, broken in rules.items()))
-    counts = measured.collect()[0].asDict() if rules else {}
+    # One measure more, as Spark refuses to sum up nothing where a table has keys only.
+    measures = [F.count_if(broken).alias(name) for name, broken in rules.items()]
+    counts = df.agg(F.lit(0).alias("_nothing"), *measures).collect()[0].asDict()
     faults = [f"{table.name}.{name}: {count} rows" for name, count in counts.items() if count]
     twice = df.groupBy(*table.key).count().where("count > 1").count() if table.key else 0
     if twice:

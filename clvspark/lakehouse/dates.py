@@ -11,7 +11,7 @@ def rows_of(as_of: date, column: str = "as_of_date") -> str:
     return f"{column} = DATE'{as_of}'"
 
 
-def rows_of_dates(dates: Iterable[date], column: str = "as_of_date") -> str:
+def rows_of_dates(dates: Iterable[date]) -> str:
     """SQL predicate of the rows of several dates, of which there is at least one."""
     listed = ", ".join(f"DATE'{day}'" for day in sorted(dates))
-    return f"{column} IN ({listed})"
+    return f"as_of_date IN ({listed})"

@@ -277,41 +277,36 @@ class Lakehouse:
             # Kept while they are verified: one job instead of two.
             conformed = conformed.localCheckpoint(eager=False)
         rows = verify_contract(conformed, table, where=where)
-        created = self._create_if_missing(table)
+        if not self.exists(table):
+            # A statement cannot mark a transaction: what is to be written once is written into an empty table.
+            first = conformed if once is None else conformed.limit(0)
+            self.storage.create(table, first, _properties_of(table))
+            if once is None:
+                return rows
         writer = conformed.write.mode(mode)
         if mode == "overwrite" and where is None:
             writer = writer.option("overwriteSchema", "true")
         else:
             # A column that the contract has gained since.
             writer = writer.option("mergeSchema", "true")
-        if where is not None and not created:
+        if where is not None:
             writer = writer.option("replaceWhere", where)
-        if created:
-            writer = writer.options(**table.properties)
         if once is not None:
             writer = once.mark(writer)
         self.storage.save(writer, table.name)
         return rows
-
-    def _create_if_missing(self, table: Table) -> bool:
-        """Prepare the first write; true if there was none before.
-
-        Only what a writer cannot say is created by a statement of its own: clustering, and the format of the
-        lakehouse on the run log.
-        """
-        if self.exists(table):
-            return False
-        if table.cluster_by or table is RUN:
-            self.storage.create(table, {_FORMAT_PROPERTY: str(FORMAT_VERSION), **table.properties})
-        else:
-            self.storage.create_schema(table)
-        return True
 
     def _refuse_newer_format(self) -> None:
         if not self.storage.exists(RUN.name):
             return
         detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(RUN.name)}").collect()
         refuse_newer_format({row["key"]: row["value"] for row in detail})
+
+
+def _properties_of(table: Table) -> dict[str, str]:
+    """Delta properties that the table is created with; the run log tells the format of the lakehouse."""
+    form = {_FORMAT_PROPERTY: str(FORMAT_VERSION)} if table is RUN else {}
+    return {**form, **table.properties}
 
 
 def refuse_newer_format(properties: Mapping[str, str]) -> None:

@@ -19,6 +19,8 @@ _LOGGERS_OF_DATA = ("py4j", "DataFrameQueryContextLogger", "SQLQueryContextLogge
 _DEFAULTS = {
     # A snapshot of a small table read in 50 partitions costs more than the table.
     "spark.databricks.delta.snapshotPartitions": "1",
+    # A commit would read the list of all files to write it into its checksum, where nothing here looks for it.
+    "spark.databricks.delta.allFilesInCrc.enabled": "false",
     # What is merged is kept in memory before (`Lakehouse.merge`): the same rows whenever they are read.
     "spark.databricks.delta.merge.materializeSource": "none",
     # A run compiles more than the default of 100 classes, and stages ask for what earlier ones had.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from delta.tables import DeltaTable
@@ -85,34 +87,23 @@ class Storage:
         else:
             writer.save(f"{self.root}/{name.replace('.', '/')}")
 
-    def create_schema(self, table: Table) -> None:
-        """Create the schema of the table in catalog mode; a folder needs nothing."""
+    def create(self, table: Table, rows: DataFrame, properties: Mapping[str, str]) -> None:
+        """Make the table of its first rows, with comment, clustering and properties, in one commit.
+
+        What an interrupted first write has left in its folder is in nobody's way.
+        """
         if self.catalog:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.{table.room}")
+        view = f"first_rows_{uuid.uuid4().hex}"
+        rows.createTempView(view)
+        try:
+            self.spark.sql(self._create_statement(table, view, properties))
+        finally:
+            self.spark.catalog.dropTempView(view)
 
-    def create(self, table: Table, properties: dict[str, str]) -> None:
-        """Create an empty table of the contract, clustered as it says."""
-        if self.catalog:
-            self.create_schema(table)
-            self.spark.sql(self._create_statement(table, properties))
-            return
-        builder = (
-            DeltaTable.createIfNotExists(self.spark).addColumns(table.schema).comment(table.comment)
-        )
-        for key, value in properties.items():
-            builder = builder.property(key, value)
-        if table.cluster_by:
-            builder = builder.clusterBy(*table.cluster_by)
-        builder.location(f"{self.root}/{table.name.replace('.', '/')}").execute()
-
-    def _create_statement(self, table: Table, properties: dict[str, str]) -> str:
-        """The statement for a catalog: Delta's builder knows names of two parts only."""
-        columns = ", ".join(
-            f"`{column.name}` {column.type} COMMENT {_literal(column.comment)}"
-            for column in table.columns
-        )
+    def _create_statement(self, table: Table, view: str, properties: Mapping[str, str]) -> str:
         clauses = [
-            f"CREATE TABLE IF NOT EXISTS {self.identifier(table.name)} ({columns}) USING delta",
+            f"CREATE OR REPLACE TABLE {self.identifier(table.name)} USING delta",
             f"COMMENT {_literal(table.comment)}",
         ]
         if table.cluster_by:
@@ -120,7 +111,7 @@ class Storage:
         if properties:
             pairs = (f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
             clauses.append(f"TBLPROPERTIES ({', '.join(pairs)})")
-        return " ".join(clauses)
+        return " ".join([*clauses, f"AS SELECT * FROM {view}"])  # noqa: S608 - a name of our own
 
 
 def _literal(text: str) -> str:

@@ -18,6 +18,7 @@ MONEY = "decimal(18,2)"
 
 # Types of which Delta keeps the least and the greatest value.
 _ORDERED = ("string", "int", "bigint", "double", "decimal", "date", "timestamp")
+_TIMES = ("date", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,22 @@ class Table:
             "delta.enableDeletionVectors": self.deletion_vectors,
         }
         found = {name: "true" for name, is_on in wanted.items() if is_on}
-        if any(column.pii for column in self.columns):
-            # Delta's log keeps the least and the greatest value of a file's columns, which no erasure reaches.
-            plain = [c.name for c in self.columns if not c.pii and c.type.startswith(_ORDERED)]
-            found["delta.dataSkippingStatsColumns"] = ",".join(plain)
-        return found
+        return {**found, "delta.dataSkippingStatsColumns": ",".join(self._looked_up)}
+
+    @property
+    def _looked_up(self) -> list[str]:
+        """Names of the columns by which rows are looked up, so that files without them are skipped.
+
+        Delta's log keeps their least and greatest value in each file; of personal data it keeps none, as no erasure
+        reaches the log.
+        """
+        return [
+            column.name
+            for column in self.columns
+            if column.type.startswith(_ORDERED)
+            and not column.pii
+            and (column.key or column.name in self.cluster_by or column.type in _TIMES)
+        ]
 
     @property
     def predicates(self) -> dict[str, str]:

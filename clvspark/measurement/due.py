@@ -1,4 +1,4 @@
-"""Earlier activations whose window has come to its end since they were last looked at."""
+"""How far orders are known, and which earlier activations have come to the end of their window since."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.measurement.outcomes import count_days_observed
+from clvspark.history.tables import ORDER
+from clvspark.lakehouse import Lakehouse
+from clvspark.measurement.outcomes import count_days_observed, last_order_day
+
+
+def read_last_order_day(lake: Lakehouse, *, until: date) -> date | None:
+    """The last day up to `until` that orders are known of; None where there are none."""
+    last: date | None = last_order_day(lake.read(ORDER), until=until).collect()[0][0]
+    return last
 
 
 def list_due(windows: DataFrame, last_day: date | None, *, as_of: date) -> list[date]:

@@ -12,8 +12,8 @@ from clvspark.history.tables import ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS, resolve_aliases
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.measurement.config import MeasurementConfig
+from clvspark.measurement.due import read_last_order_day
 from clvspark.measurement.offers import choose_decisions, sum_offer_outcomes
-from clvspark.measurement.outcomes import last_order_day
 from clvspark.measurement.tables import OFFER_OUTCOME
 
 STAGE = "learn"
@@ -33,7 +33,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     also = {"today": str(min(today, as_of))}
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also) as run:
         if not run.is_current and decides:
-            last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
+            last = read_last_order_day(lake, until=today)
             until = as_of if last is None else min(as_of, last + timedelta(days=1))
             made = choose_decisions(
                 lake.read_or_empty(DECISION),

@@ -21,8 +21,7 @@ from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.due import list_due
-from clvspark.measurement.outcomes import last_order_day
+from clvspark.measurement.due import list_due, read_last_order_day
 from clvspark.measurement.responses import join_responses, list_touched
 from clvspark.measurement.tables import CHECKPOINT, RESPONSE, WINDOW
 
@@ -34,6 +33,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     """Join the responses of the window after `as_of` to audiences and deciles.
 
     So are those of earlier dates whose window has come to its end since `measure` last looked at it.
+
     Only persons whom a change since the last checkpoint can reach are joined anew; everybody, where configuration or
     code have changed or a change feed does not reach back. measurement.checkpoint says how far it has come, also
     where the run failed: the next one begins there again.
@@ -43,7 +43,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
         STAGE, as_of=as_of, config=config, reads=READS, writes=(RESPONSE, CHECKPOINT)
     ) as run:
         if not run.is_current:
-            last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
+            last = read_last_order_day(lake, until=today)
             for day in (*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of):
                 _join(run, lake, config, day)
     return run.report

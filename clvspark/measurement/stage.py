@@ -21,11 +21,10 @@ from clvspark.lakehouse.dates import rows_of_dates
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.due import list_due
+from clvspark.measurement.due import list_due, read_last_order_day
 from clvspark.measurement.experiment_stage import Experiments
 from clvspark.measurement.outcomes import (
     count_days_observed,
-    last_order_day,
 )
 from clvspark.measurement.plan import HoldoutPlan, Valuation
 from clvspark.measurement.tables import (
@@ -91,7 +90,7 @@ def run_measure(
         MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=_WRITES, also=also
     ) as run:
         if not run.is_current:
-            last = last_order_day(lake.read(ORDER), until=today).collect()[0][0]
+            last = read_last_order_day(lake, until=today)
             dates = [*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of]
             found: dict[Table, list[dict[str, Any]]] = {table: [] for table in _WRITES}
             for day in dates:

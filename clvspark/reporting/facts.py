@@ -144,7 +144,7 @@ def build_fact_response(
         _list_responses(contacts, responses)
         .join(by_value, on="person_id", how="left")
         .fillna(0, subset=["clv_decile"])
-    )
+    ).localCheckpoint(eager=False)  # asked for twice
     counted = persons.groupBy("campaign_id", "clv_decile").agg(*_count_responses())
     tenths = F.explode(F.sequence(F.lit(1), F.lit(10))).alias("clv_decile")
     every = persons.select("campaign_id").distinct().select("campaign_id", tenths)

@@ -102,13 +102,14 @@ class Moment:
 
     @cached_property
     def members_today(self) -> DataFrame:
-        """The same, as who they are today: persons may have been merged since."""
-        return members_of_today(self.members, self.read(ALIAS))
+        """The same, as who they are today: persons may have been merged since. Kept, as several facts ask for it."""
+        return members_of_today(self.members, self.read(ALIAS)).localCheckpoint(eager=False)
 
     @cached_property
     def ranks_today(self) -> DataFrame:
-        """Deciles of the date, of persons as who they are today."""
-        return ranks_of_today(self.deciles, self.read(ALIAS), self.as_of)
+        """Deciles of the date, of persons as who they are today; kept as well."""
+        ranks = ranks_of_today(self.deciles, self.read(ALIAS), self.as_of)
+        return ranks.localCheckpoint(eager=False)
 
     @cached_property
     def persons(self) -> DataFrame:
@@ -130,7 +131,7 @@ class Moment:
 
     @cached_property
     def contacts(self) -> DataFrame:
-        """``person_id, campaign_id`` of messages sent, and of members of campaigns that ran, in the window."""
+        """``person_id, campaign_id`` of messages sent, and of members of campaigns that ran, in the window; kept."""
         start, end = F.lit(self.as_of), F.lit(self.window.end)
         sent = self.read(INTERACTION).where(
             (F.col("interaction_type") == "email_sent")
@@ -148,7 +149,8 @@ class Moment:
             .join(links.select(*record, "person_id"), on=record)
         )
         columns = ["person_id", "campaign_id"]
-        return sent.select(*columns).unionByName(addressed.select(*columns))
+        both = sent.select(*columns).unionByName(addressed.select(*columns))
+        return both.localCheckpoint(eager=False)
 
     @cached_property
     def first_purchases(self) -> DataFrame:

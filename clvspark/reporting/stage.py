@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.lakehouse.run import Run
-from clvspark.lakehouse.side_by_side import by_key, keep_all, side_by_side
+from clvspark.lakehouse.side_by_side import all_of, by_key, keep_all, side_by_side
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import WINDOW
 from clvspark.reporting.config import ReportingConfig
@@ -67,11 +67,14 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
             lake.read_of(CUSTOMER_VALUE, as_of, stage="score")
             made: dict[Table, DataFrame] = {}
             moment = _see(lake, config, as_of, outlook, made)
-            _refresh(lake, run, moment, parts, made)
-            run.step("rendering the dashboards")
-            rows = _collect(lake, made, config, as_of)
-            write_pages(rows, config, pages, window=moment.window, value=outlook.value,
-                        horizon_days=outlook.horizon_days, currency=lake.config.currency)  # fmt: skip
+            stale = [part for part in parts if not _is_fresh(lake, run, part)]
+            _build(moment, stale, made)
+            # Pages are made from what is in memory and from the rows of other dates, which nothing here changes.
+            older = {table for table in made if lake.exists(table)}
+            all_of(
+                lambda: _write(run, stale, made, as_of),
+                lambda: _render(lake, run, moment, made, older, pages),
+            )
     return run.report
 
 
@@ -128,24 +131,46 @@ def _see(
     )
 
 
-def _refresh(
-    lake: Lakehouse,
-    run: Run,
-    moment: Moment,
-    parts: Sequence[Part],
-    made: dict[Table, DataFrame],
-) -> None:
-    """Build and write the parts whose inputs have changed; `made` is given them as they are in memory."""
-    stale = [part for part in parts if not _is_fresh(lake, run, part)]
+def _build(moment: Moment, parts: Sequence[Part], made: dict[Table, DataFrame]) -> None:
+    """Build the parts; `made` is given them as they are in memory."""
     for is_derived in (False, True):
-        these = [part for part in stale if part.is_derived is is_derived]
+        these = [part for part in parts if part.is_derived is is_derived]
         # Kept, as they are verified and written, and the pages and what is derived are made from them. Each is small,
         # so it is one file.
         frames = keep_all(*(part.build(moment).coalesce(1) for part in these), eager=False)
         made |= {part.table: df for part, df in zip(these, frames, strict=True)}
-    date_of = {part.table: rows_of(moment.as_of) if part.has_dates else None for part in stale}
+
+
+def _write(run: Run, parts: Sequence[Part], made: Mapping[Table, DataFrame], as_of: date) -> None:
+    date_of = {part.table: rows_of(as_of) if part.has_dates else None for part in parts}
     side_by_side(
         lambda table: run.overwrite(table, made[table], where=date_of[table], cached=True), date_of
+    )
+
+
+def _render(
+    lake: Lakehouse,
+    run: Run,
+    moment: Moment,
+    made: Mapping[Table, DataFrame],
+    older: Collection[Table],
+    pages: Mapping[str, Path],
+) -> None:
+    """Write the pages from the rows of the datasets that they ask; `older` are tables that were there before."""
+    run.step("rendering the dashboards")
+    datasets, as_of = moment.config.datasets, moment.as_of
+    rows = by_key(
+        lambda name: _read_dataset(lake, made, older, datasets[name], as_of),
+        list_asked(moment.config.pages, datasets),
+    )
+    write_pages(
+        rows,
+        moment.config,
+        pages,
+        window=moment.window,
+        value=moment.value,
+        horizon_days=moment.horizon_days,
+        currency=lake.config.currency,
     )
 
 
@@ -171,24 +196,20 @@ def _read_window(lake: Lakehouse, as_of: date) -> Window:
     return Window(as_of, row["window_days"], row["days_observed"], row["last_order_on"])
 
 
-def _collect(
-    lake: Lakehouse, made: Mapping[Table, DataFrame], config: ReportingConfig, as_of: date
-) -> dict[str, pa.Table]:
-    """The rows of every dataset that a dashboard asks, until `as_of`."""
-    datasets = config.datasets
-    asked = list_asked(config.pages, datasets)
-    return by_key(lambda name: _read_dataset(lake, made, datasets[name], as_of), asked)
-
-
 def _read_dataset(
-    lake: Lakehouse, made: Mapping[Table, DataFrame], dataset: Dataset, as_of: date
+    lake: Lakehouse,
+    made: Mapping[Table, DataFrame],
+    older: Collection[Table],
+    dataset: Dataset,
+    as_of: date,
 ) -> pa.Table:
+    """Rows until `as_of`: what was made in this run, and of other dates what is stored."""
     table = dataset.table
-    # The first version has the rows of this run alone; later ones may have other dates.
-    if table in made and not (dataset.has_dates and (lake.version(table) or 0) > 0):
-        found = made[table]
-    else:
-        found = lake.read_or_empty(table)
+    found = made.get(table)
+    if found is None or (dataset.has_dates and table in older):
+        stored = lake.read_or_empty(table)
         if dataset.has_dates:
-            found = found.where(F.col(AS_OF) <= F.lit(as_of))
+            day = F.col(AS_OF)
+            stored = stored.where(day <= F.lit(as_of) if found is None else day < F.lit(as_of))
+        found = stored if found is None else stored.unionByName(found.select(*table.names))
     return found.select(*table.names).limit(MOST_ROWS).toArrow()

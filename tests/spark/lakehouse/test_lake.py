@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from clvspark.catalogue import TABLES
 from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, StrictModel, Table
 from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
+from clvspark.lakehouse.table_log import read_commit
 from clvspark.lakehouse.vacuum import vacuum_tables
 from clvspark.sources.tables import EVENT, PRODUCT
 
@@ -62,6 +64,35 @@ def test_replacing_some_rows_leaves_the_others(lake: Lakehouse) -> None:
     with pytest.raises(ContractError, match="row outside"):
         lake.overwrite(DECILE, deciles(lake, MARCH, 9), where=of_april)
     assert lake.read(DECILE).where("decile = 9").count() == 0
+
+
+def test_the_first_write_is_one_commit_that_says_what_the_table_is(lake: Lakehouse) -> None:
+    lake.overwrite(DECILE, deciles(lake, APRIL, 1, 2))
+
+    (detail,) = lake.spark.sql(f"DESCRIBE DETAIL {lake.storage.identifier(DECILE.name)}").collect()
+    assert lake.version(DECILE) == 0
+    assert detail["description"] == DECILE.comment
+    assert tuple(detail["clusteringColumns"]) == DECILE.cluster_by
+    assert detail["properties"].items() >= DECILE.properties.items()
+    comments = {field.name: field.metadata.get("comment", "") for field in lake.read(DECILE).schema}
+    assert comments == {column.name: column.comment for column in DECILE.columns}
+
+
+def test_the_log_knows_bounds_of_what_rows_are_looked_up_by(lake: Lakehouse) -> None:
+    lake.overwrite(DECILE, deciles(lake, APRIL, 1, 2))
+
+    log = lake.storage.local_root / DECILE.name.replace(".", "/") / "_delta_log"
+    (added,) = [a["add"] for a in read_commit(log / f"{0:020}.json") if "add" in a]
+    assert json.loads(added["stats"])["minValues"].keys() == {"as_of_date", "metric", "person_id"}
+
+
+def test_files_that_an_interrupted_first_write_left_are_not_read(lake: Lakehouse) -> None:
+    folder = lake.storage.local_root / "sources/product"
+    (folder / "_delta_log").mkdir(parents=True)
+    (folder / "part-00000-left.snappy.parquet").write_bytes(b"PAR1")
+
+    assert lake.overwrite(PRODUCT, products(lake, pen=2)) == 1
+    assert found(lake) == {"pen": 2}
 
 
 def test_merge_inserts_new_keys_and_updates_known_ones(lake: Lakehouse) -> None:

@@ -38,6 +38,7 @@ COMMANDS = [
     "reconcile",
     "status",
     "setup",
+    "doctor",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Every stage, all of them, the stream and the upkeep of its tables are a job for spark-submit."""
+"""Every stage, all of them, the stream, the upkeep of its tables and the check of an installation are jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_each_job_runs_a_command_of_its_own(monkeypatch):
     for job in sorted(JOBS.glob("*.py")):
         runpy.run_path(str(job), run_name="__main__")
 
-    assert sorted(ran) == sorted([*STAGES, "run", "stream", "maintain"])
+    assert sorted(ran) == sorted([*STAGES, "run", "stream", "maintain", "doctor"])
 
 
 def test_each_job_says_how_it_is_submitted():

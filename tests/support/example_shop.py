@@ -1,0 +1,21 @@
+"""The installation that docs/bring-your-own-data.md describes, file by file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-own-data.md"
+_FILE = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def write_example(folder: Path) -> list[str]:
+    """Write every file of the page below `folder`; their names, in the order of the page."""
+    files = _FILE.findall(PAGE.read_text(encoding="utf-8"))
+    for name, text in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            text, encoding="windows-1252" if name.startswith("landing/till") else "utf-8"
+        )
+    return [name for name, _ in files]
