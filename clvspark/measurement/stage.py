@@ -23,9 +23,7 @@ from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.due import list_due, name_day, read_last_order_day, read_today
 from clvspark.measurement.experiment_stage import Experiments
-from clvspark.measurement.outcomes import (
-    count_days_observed,
-)
+from clvspark.measurement.outcomes import count_days_observed
 from clvspark.measurement.plan import HoldoutPlan, Valuation
 from clvspark.measurement.tables import (
     EFFECT,
@@ -79,10 +77,7 @@ def run_measure(
     `plan` is the holdout that activation means to keep. Without `valuation` the predicted value is not an outcome.
     """
     today = read_today()
-    also = {
-        **name_day(today, as_of=as_of, window_days=config.window_days),
-        "plan": plan.basis,
-    }
+    also = {**name_day(today, as_of=as_of, window_days=config.window_days), "plan": plan.basis}
     reads: tuple[Table, ...] = _READS
     if valuation is not None:
         also["valuation"] = valuation.basis
