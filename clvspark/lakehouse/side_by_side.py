@@ -6,7 +6,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from clvspark.lakehouse.runtime.gateway import cancel_jobs
 
 AT_ONCE = 4
 _SECONDS_BETWEEN_CANCELLATIONS = 0.2
+_SECONDS_UNTIL_INTERRUPTED = 0.5
 # Set once the outermost call, in whose pool this thread works, is interrupted.
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 In = TypeVar("In")
@@ -49,14 +51,25 @@ def side_by_side(
         try:
             futures = [pool.submit(begin, item) for item in items]
             for future in futures:
-                # `wait` holds all their locks for a moment, which an interruption would leave closed.
-                future.exception()
+                _wait_for(future)
         except KeyboardInterrupt:
             stop.set()
             # What has begun is not told by the futures: a thread may start while `submit` is interrupted.
             _wait_for_end(lambda: len(ended) < len(begun))
             raise
     return [future.result() for future in futures]
+
+
+def _wait_for(future: Future[Any]) -> None:
+    """Wait until the future is done, and be interrupted soon.
+
+    A signal that comes just before a wait without an end does not end it: Python only notes it, and the interruption
+    would be raised after the wait. `concurrent.futures.wait` holds the locks of all futures for a moment, which an
+    interruption would leave closed.
+    """
+    while not future.done():
+        with suppress(TimeoutError):
+            future.exception(timeout=_SECONDS_UNTIL_INTERRUPTED)
 
 
 def _wait_for_end(is_working: Callable[[], bool]) -> None:

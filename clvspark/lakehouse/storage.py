@@ -28,13 +28,13 @@ class Storage:
         """The folder of a lakehouse on a local file system, else None."""
         return self.config.local_root
 
+    def _path(self, name: str) -> str:
+        """Folder of a table in path mode."""
+        return f"{self.root}/{name.replace('.', '/')}"
+
     def identifier(self, name: str) -> str:
         """SQL identifier of a table in either mode."""
-        return (
-            f"`{self.catalog}`.{name}"
-            if self.catalog
-            else f"delta.`{self.root}/{name.replace('.', '/')}`"
-        )
+        return f"`{self.catalog}`.{name}" if self.catalog else f"delta.`{self._path(name)}`"
 
     def exists(self, name: str) -> bool:
         """Whether the table has been created."""
@@ -43,7 +43,7 @@ class Storage:
         local = self.local_root
         if local is not None:
             return is_table(local / name.replace(".", "/"))
-        return DeltaTable.isDeltaTable(self.spark, f"{self.root}/{name.replace('.', '/')}")
+        return DeltaTable.isDeltaTable(self.spark, self._path(name))
 
     def read(self, name: str, *, version: int | None = None) -> DataFrame:
         """Read the table, or one of its earlier versions."""
@@ -56,14 +56,14 @@ class Storage:
         reader = reader.option("startingVersion", since).option("endingVersion", until)
         if self.catalog:
             return reader.table(f"{self.catalog}.{name}")
-        return reader.load(f"{self.root}/{name.replace('.', '/')}")
+        return reader.load(self._path(name))
 
     def delta(self, name: str, session: SparkSession | None = None) -> DeltaTable:
         """The table as DeltaTable, for MERGE and DELETE; in the session given, else in that of the lakehouse."""
         spark = session or self.spark
         if self.catalog:
             return DeltaTable.forName(spark, f"{self.catalog}.{name}")
-        return DeltaTable.forPath(spark, f"{self.root}/{name.replace('.', '/')}")
+        return DeltaTable.forPath(spark, self._path(name))
 
     def version(self, name: str) -> int | None:
         """Newest version of the table, None before its first write."""
@@ -85,7 +85,7 @@ class Storage:
         if self.catalog:
             writer.saveAsTable(f"{self.catalog}.{name}")
         else:
-            writer.save(f"{self.root}/{name.replace('.', '/')}")
+            writer.save(self._path(name))
 
     def create(self, table: Table, rows: DataFrame, properties: Mapping[str, str]) -> None:
         """Make the table of its first rows, with comment, clustering and properties, in one commit.

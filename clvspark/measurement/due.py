@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,6 +10,16 @@ from pyspark.sql import functions as F
 from clvspark.history.tables import ORDER
 from clvspark.lakehouse import Lakehouse
 from clvspark.measurement.outcomes import count_days_observed, last_order_day
+
+
+def read_today() -> date:
+    """The day of today, UTC: orders of days to come are nothing observed."""
+    return datetime.now(UTC).date()
+
+
+def name_day(today: date, *, as_of: date, window_days: int) -> dict[str, str]:
+    """`today` as what a run of `as_of` depends on: once its window is over, the days that count are over as well."""
+    return {"today": str(min(today, as_of + timedelta(days=window_days)))}
 
 
 def read_last_order_day(lake: Lakehouse, *, until: date) -> date | None:

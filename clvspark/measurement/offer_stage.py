@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import functions as F
 
@@ -12,7 +12,7 @@ from clvspark.history.tables import ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS, resolve_aliases
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.due import read_last_order_day
+from clvspark.measurement.due import name_day, read_last_order_day, read_today
 from clvspark.measurement.offers import choose_decisions, sum_offer_outcomes
 from clvspark.measurement.tables import OFFER_OUTCOME
 
@@ -29,8 +29,8 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     decides = lake.exists(DECISION)
     reads = (DECISION, ASSIGNMENT, HOLDOUT, PERSON_DAY, ORDER, ALIAS) if decides else (DECISION,)
     writes = (OFFER_OUTCOME,) if decides else ()
-    today = datetime.now(UTC).date()
-    also = {"today": str(min(today, as_of))}
+    today = read_today()
+    also = name_day(today, as_of=as_of, window_days=0)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also) as run:
         if not run.is_current and decides:
             last = read_last_order_day(lake, until=today)

@@ -21,7 +21,7 @@ from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.due import list_due, read_last_order_day
+from clvspark.measurement.due import list_due, name_day, read_last_order_day, read_today
 from clvspark.measurement.responses import join_responses, list_touched
 from clvspark.measurement.tables import CHECKPOINT, RESPONSE, WINDOW
 
@@ -38,9 +38,10 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     code have changed or a change feed does not reach back. measurement.checkpoint says how far it has come, also
     where the run failed: the next one begins there again.
     """
-    today = datetime.now(UTC).date()
+    today = read_today()
+    also = name_day(today, as_of=as_of, window_days=config.window_days)
     with lake.run(
-        STAGE, as_of=as_of, config=config, reads=READS, writes=(RESPONSE, CHECKPOINT)
+        STAGE, as_of=as_of, config=config, reads=READS, writes=(RESPONSE, CHECKPOINT), also=also
     ) as run:
         if not run.is_current:
             last = read_last_order_day(lake, until=today)

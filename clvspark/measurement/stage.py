@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -21,11 +21,9 @@ from clvspark.lakehouse.dates import rows_of_dates
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.due import list_due, read_last_order_day
+from clvspark.measurement.due import list_due, name_day, read_last_order_day, read_today
 from clvspark.measurement.experiment_stage import Experiments
-from clvspark.measurement.outcomes import (
-    count_days_observed,
-)
+from clvspark.measurement.outcomes import count_days_observed
 from clvspark.measurement.plan import HoldoutPlan, Valuation
 from clvspark.measurement.tables import (
     EFFECT,
@@ -78,10 +76,8 @@ def run_measure(
 
     `plan` is the holdout that activation means to keep. Without `valuation` the predicted value is not an outcome.
     """
-    # Orders of days to come are nothing observed; with the window the days that count are over.
-    today = datetime.now(UTC).date()
-    over = as_of + timedelta(days=config.window_days)
-    also = {"today": str(min(today, over)), "plan": plan.basis}
+    today = read_today()
+    also = {**name_day(today, as_of=as_of, window_days=config.window_days), "plan": plan.basis}
     reads: tuple[Table, ...] = _READS
     if valuation is not None:
         also["valuation"] = valuation.basis

@@ -185,6 +185,23 @@ def test_consent_that_is_withdrawn_in_mid_run_is_heeded_at_the_moment_of_sending
     assert (counted["members"], counted["without_consent"], counted["waiting"]) == (2, 1, 0)
 
 
+def test_a_mirror_that_is_no_longer_told_of_a_list_holds_nobody_of_it(
+    lake: Lakehouse, tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LISTS_DSN", server)
+    write(lake)
+    mirror = {
+        "id": "base", "kind": "postgres", "dsn_env": "LISTS_DSN", "table": "mirror", "mode": "mirror",
+    }  # fmt: skip
+    held = {}
+    for day, audiences in ((APRIL, ["top", "kept"]), (MAY, ["kept"])):
+        activate(lake, configure(tmp_path, {**mirror, "audiences": audiences}), day)
+        held[day] = query(server, "SELECT audience_id, email FROM mirror ORDER BY 1, 2")
+
+    ann, bob = "ann@example.org", "bob@example.org"
+    assert held == {APRIL: [("kept", ann), ("top", ann), ("top", bob)], MAY: [("kept", ann)]}
+
+
 def test_what_is_rejected_is_a_dead_letter_until_it_is_replayed(
     lake: Lakehouse, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from clvspark.measurement.due import list_due
+from clvspark.measurement.due import list_due, name_day
 from clvspark.measurement.tables import WINDOW
 
 pytestmark = pytest.mark.spark
@@ -27,3 +27,11 @@ def test_windows_that_were_open_and_are_over_are_due_once(spark):
 
     assert due == [date(2026, 4, 18), date(2026, 4, 19)]
     assert list_due(rows, None, as_of=MAY) == []
+
+
+@pytest.mark.parametrize(
+    ("today", "named"),
+    [(date(2026, 5, 4), "2026-05-04"), (date(2026, 5, 11), "2026-05-11"), (date(2027, 1, 1), "2026-05-11")],
+)  # fmt: skip
+def test_with_its_window_the_days_that_a_run_depends_on_are_over(today, named):
+    assert name_day(today, as_of=MAY, window_days=10) == {"today": named}

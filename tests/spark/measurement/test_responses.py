@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -194,6 +194,19 @@ def test_what_changed_comes_to_the_same_as_building_everything(lake: Lakehouse) 
     assert [mode for mode, *_ in told] == ["full", "incremental", "full"]
     assert {status for _, status, _ in told} == {"success"}
     assert told[-1][2] == newest > told[0][2]
+
+
+@pytest.mark.slow
+def test_a_new_day_is_looked_at_until_the_window_is_over(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, FIRST)
+    over = APRIL + timedelta(days=CONFIG.window_days)
+    told = {}
+    for today in (APRIL, over, over + timedelta(days=1)):
+        monkeypatch.setattr(response_stage, "read_today", lambda today=today: today)
+        told[today] = respond(lake)
+    assert [*told.values()] == ["success", "success", "unchanged"]
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ SECONDS = 20
 
 
 def interrupt() -> None:
-    """What Ctrl-C does."""
-    os.kill(os.getpid(), signal.SIGINT)
+    """What Ctrl-C does at its worst: the thread that is to be interrupted is about to wait and is not woken."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 
 @pytest.fixture(autouse=True)
