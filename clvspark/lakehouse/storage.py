@@ -10,6 +10,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 from clvspark.lakehouse.config import LakehouseConfig
+from clvspark.lakehouse.plain_files import read_plain_files
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.table_log import is_table, newest_version
 
@@ -32,6 +33,10 @@ class Storage:
         """Folder of a table in path mode."""
         return f"{self.root}/{name.replace('.', '/')}"
 
+    def _folder(self, name: str) -> Path | None:
+        """The same on a local file system, else None."""
+        return None if self.local_root is None else Path(self._path(name))
+
     def identifier(self, name: str) -> str:
         """SQL identifier of a table in either mode."""
         return f"`{self.catalog}`.{name}" if self.catalog else f"delta.`{self._path(name)}`"
@@ -40,13 +45,17 @@ class Storage:
         """Whether the table has been created."""
         if self.catalog:
             return self.spark.catalog.tableExists(f"{self.catalog}.{name}")
-        local = self.local_root
-        if local is not None:
-            return is_table(local / name.replace(".", "/"))
+        if folder := self._folder(name):
+            return is_table(folder)
         return DeltaTable.isDeltaTable(self.spark, self._path(name))
 
     def read(self, name: str, *, version: int | None = None) -> DataFrame:
-        """Read the table, or one of its earlier versions."""
+        """Read the table as it is now, or one of its earlier versions."""
+        folder = self._folder(name)
+        if version is None and folder is not None:
+            rows = read_plain_files(self.spark, folder)
+            if rows is not None:
+                return rows
         at = "" if version is None else f" VERSION AS OF {int(version)}"
         return self.spark.sql(f"SELECT * FROM {self.identifier(name)}{at}")  # noqa: S608 - names are contracts
 
@@ -69,15 +78,15 @@ class Storage:
         """Newest version of the table, None before its first write."""
         if not self.exists(name):
             return None
-        if self.local_root is not None:
+        if folder := self._folder(name):
             # The log folder says it without a Spark job.
-            return newest_version(self.local_root / name.replace(".", "/"))
+            return newest_version(folder)
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
 
     def verify(self, name: str) -> None:
         """Raise DamagedFileError if the newest commit of a local table is cut short."""
-        if self.local_root is not None and self.exists(name):
-            newest_version(self.local_root / name.replace(".", "/"))
+        if (folder := self._folder(name)) and is_table(folder):
+            newest_version(folder)
 
     def save(self, writer: DataFrameWriter, name: str) -> None:
         """Finish a write into the table."""

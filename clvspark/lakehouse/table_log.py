@@ -1,4 +1,4 @@
-"""What the log of a local Delta table says, read without Spark: for looking on, not for computing.
+"""What the log of a local Delta table says, read without Spark.
 
 The format is that of Delta's protocol: JSON files of actions by version, now and then a Parquet checkpoint of the
 actions so far.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ import pyarrow.parquet as pq
 from clvspark.lakehouse.errors import DamagedFileError
 
 _CHECKPOINT = ".checkpoint.parquet"
-_ACTIONS = ("add", "remove", "metaData")
+_TOLD = ("metaData", "protocol")
+_ACTIONS = ("add", "remove", *_TOLD)
+# What a reader has to know, beside deletion vectors, that does not change how rows lie in their files.
+_HARMLESS = {"deletionVectors", "timestampNtz", "vacuumProtocolCheck"}
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,17 @@ class TableLog:
     rows : their number, from the statistics of the files; None where a file has none.
     files : data files that make up the table.
     properties : table properties.
+    schema : of its rows, as JSON of Spark.
+    is_plain : its rows are those of its files as they are: none is marked as deleted, every column lies in them under
+        its own name, and they lie in its folder.
     """
 
     version: int
     rows: int | None
     files: list[Path]
     properties: dict[str, str]
+    schema: str
+    is_plain: bool
 
 
 def is_table(folder: Path) -> bool:
@@ -58,15 +66,14 @@ def read_table_log(table: Path) -> TableLog:
     """Read the log of the table in the folder; DamagedFileError if it cannot be read."""
     log = table / "_delta_log"
     commits, checkpoints = _commits(log), _checkpoints(log)
-    since = max(checkpoints, default=-1)
-    later = sorted(version for version in commits if version > since)
+    since, later = _begin(commits, checkpoints)
     if later != list(range(since + 1, since + 1 + len(later))) or not (later or checkpoints):
         raise DamagedFileError(
             f"{log}: commits are missing between version {since} and {max(later, default=since)}. "
             "Restore the files from a copy."
         )
     active: dict[tuple[str, str], dict[str, Any]] = {}
-    properties: dict[str, str] = {}
+    newest: dict[str, dict[str, Any]] = {}
     actions = _checkpointed(checkpoints[since]) if checkpoints else iter(())
     later_actions = (action for version in later for action in read_commit(commits[version]))
     for action in itertools.chain(actions, later_actions):
@@ -74,15 +81,38 @@ def read_table_log(table: Path) -> TableLog:
             active[_key(add)] = add
         elif remove := action.get("remove"):
             active.pop(_key(remove), None)
-        elif found := action.get("metaData"):
-            properties = dict(found["configuration"])
+        else:
+            newest |= {kind: told for kind in _TOLD if (told := action.get(kind))}
+    metadata, properties = newest["metaData"], dict(newest["metaData"]["configuration"])
     counts = [_rows(add) for add in active.values()]
     return TableLog(
         version=max(later, default=since),
         rows=None if None in counts else sum(count or 0 for count in counts),
         files=[table / unquote(path) for path, _ in active],
         properties=properties,
+        schema=metadata["schemaString"],
+        is_plain=not metadata["partitionColumns"]
+        and properties.get("delta.columnMapping.mode", "none") == "none"
+        and _HARMLESS.issuperset(newest["protocol"].get("readerFeatures") or ())
+        and all(_lies_plain(add) for add in active.values()),
     )
+
+
+def count_log_bytes(table: Path) -> int | None:
+    """Bytes that `read_table_log` reads; None where the log has checkpoints that it cannot read."""
+    log = table / "_delta_log"
+    if any(log.glob("*.checkpoint.*.*")):  # of several parts, or of the newer kind
+        return None
+    commits, checkpoints = _commits(log), _checkpoints(log)
+    since, later = _begin(commits, checkpoints)
+    read = [commits[version] for version in later]
+    return sum(path.stat().st_size for path in (*read, *filter(None, [checkpoints.get(since)])))
+
+
+def _begin(commits: Iterable[int], checkpoints: Iterable[int]) -> tuple[int, list[int]]:
+    """Version of the newest checkpoint, -1 where there is none, and those after it."""
+    since = max(checkpoints, default=-1)
+    return since, sorted(version for version in commits if version > since)
 
 
 def newest_version(table: Path) -> int:
@@ -120,6 +150,12 @@ def _key(action: dict[str, Any]) -> tuple[str, str]:
     """A file is the same one only with the same deletion vector."""
     vector = action.get("deletionVector") or {}
     return action["path"], f"{vector.get('pathOrInlineDv')}@{vector.get('offset')}"
+
+
+def _lies_plain(add: dict[str, Any]) -> bool:
+    """Whether a file lies in the folder of its table, and all of its rows count."""
+    path = add["path"]
+    return not (add.get("deletionVector") or path.startswith("/") or ":" in path)
 
 
 def _rows(add: dict[str, Any]) -> int | None:
