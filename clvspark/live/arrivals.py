@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 from clvspark.config import KafkaTopic, StreamConfig
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import ConfigError
-from clvspark.lakehouse.files import literal, write_text
+from clvspark.lakehouse.files import literal, qualify, write_text
 from clvspark.sources.config import LandingFile, SourcesConfig
 from clvspark.sources.landing import resolve_landing
 
@@ -87,7 +87,7 @@ def land_records(
     *,
     name: str,
 ) -> list[str]:
-    """Write the records of each topic as a landing file; return the paths.
+    """Write the records of each topic as a landing file; return the paths, as a list of the folder names them.
 
     Batch and stream then read the same. A file is named after the micro-batch, whose records are the same ones
     whenever it is taken, so that writing it again changes nothing.
@@ -100,7 +100,7 @@ def land_records(
         file = find_mapping(sources, topic)
         path = f"{resolve_landing(sources.landing)}/{file.path.replace('*', name)}"
         if write_text(lake.spark, lines, path):
-            landed.append(path)
+            landed.append(qualify(lake.spark, path))
     return landed
 
 

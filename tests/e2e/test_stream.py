@@ -40,6 +40,7 @@ def test_what_came_is_decided_and_told_and_ends_as_a_batch_would(spark, watch, t
     assert differing(watch.lake, batch_over(spark, watch.shop, tmp_path / "batch")) == {}
 
 
+@pytest.mark.slow
 def test_an_event_counts_once_whenever_it_comes_again(watch):
     land(watch.shop, "events1", TODAY)
     watch.start()
@@ -58,6 +59,7 @@ def test_an_event_counts_once_whenever_it_comes_again(watch):
     assert days[2] == 2
 
 
+@pytest.mark.slow
 def test_who_no_longer_fits_leaves_within_the_day(watch):
     land(watch.shop, "events1", TODAY)
     watch.start()
@@ -73,6 +75,7 @@ def test_who_no_longer_fits_leaves_within_the_day(watch):
     assert ("browsing", "c1@example.com", "remove") in told
 
 
+@pytest.mark.slow
 def test_a_refusal_counts_at_once(watch):
     land(watch.shop, "events1", TODAY)
     watch.start()
@@ -83,6 +86,7 @@ def test_a_refusal_counts_at_once(watch):
     assert ("browsing", "c1@example.com", "remove", "delivered") in told
 
 
+@pytest.mark.slow
 def test_a_new_record_becomes_a_person_and_what_waited_for_it_counts(spark, watch, tmp_path):
     land(watch.shop, "events1", [event(f"w{n}", "view", "zoe", f"1{n}:00:00") for n in (0, 1)])
     watch.start()
@@ -101,6 +105,7 @@ def test_a_new_record_becomes_a_person_and_what_waited_for_it_counts(spark, watc
     assert differing(watch.lake, batch_over(spark, watch.shop, tmp_path / "batch"), SAME[:3]) == {}
 
 
+@pytest.mark.slow
 def test_the_first_signal_lets_the_batch_finish_and_the_word_to_stop_does_as_well(watch):
     before = signal.getsignal(signal.SIGINT)
     land(watch.shop, "events1", TODAY[:2])
@@ -120,6 +125,7 @@ def test_the_first_signal_lets_the_batch_finish_and_the_word_to_stop_does_as_wel
     assert watch.start().count(COMMAND) == 0
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_is_told_and_a_new_one_takes_nothing_twice(watch):
     land(watch.shop, "events1", TODAY)
     watch.start()
@@ -135,6 +141,7 @@ def test_a_checkpoint_that_is_gone_is_told_and_a_new_one_takes_nothing_twice(wat
     assert watch.start() == [], "the new checkpoint is the one that counts"
 
 
+@pytest.mark.slow
 def test_a_table_that_was_restored_is_told(watch):
     land(watch.shop, "events1", TODAY)
     watch.start()
@@ -170,6 +177,7 @@ def test_catalog_mode_asks_for_a_place_for_its_checkpoint(spark, watch):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_another_day_begins_with_the_stages_of_the_batch(watch):
     land(watch.shop, "events1", TODAY)
 
@@ -179,6 +187,7 @@ def test_another_day_begins_with_the_stages_of_the_batch(watch):
     assert watch.rows("audiences.membership", "audience_id") == [], "of yesterday"
 
 
+@pytest.mark.slow
 def test_the_metrics_are_there_for_prometheus(watch):
     land(watch.shop, "events1", TODAY)
     watch.start()

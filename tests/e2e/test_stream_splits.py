@@ -7,7 +7,7 @@ import random
 import pytest
 from support.live_shop import SAME, Watch, batch_over, copy_live_shop, differing, event, land, order
 
-pytestmark = [pytest.mark.e2e, pytest.mark.spark]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
 
 EVENTS = [
     event("v1", "view", "c1", "08:00:00"),
@@ -34,7 +34,7 @@ def batch(spark, begun, tmp_path_factory):
     return batch_over(spark, shop, shop.folder / "again")
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_random_micro_batches_end_as_a_batch_would(spark, begun, batch, tmp_path, seed):
     watch = Watch(spark, copy_live_shop(begun, tmp_path / "shop"))
     chance = random.Random(seed)

@@ -41,6 +41,8 @@ POINTS = (
     "sources.file",
     "ops.micro_batch",
 )
+# Each takes minutes: one of them always, all with the slow tests.
+ONE = "activation.outbox"
 SEEDS = 20
 KILLS = 2
 
@@ -59,7 +61,10 @@ def undisturbed(spark, begun, tmp_path_factory):
     return watch
 
 
-@pytest.mark.parametrize("table", POINTS)
+@pytest.mark.parametrize(
+    "table",
+    [pytest.param(name, marks=() if name == ONE else pytest.mark.slow) for name in POINTS],
+)
 def test_a_crash_between_two_tables_leaves_no_trace(watch, undisturbed, monkeypatch, table):
     land(watch.shop, "events1", FIRST)
     watch.start()

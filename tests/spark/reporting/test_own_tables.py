@@ -61,7 +61,7 @@ def count_persons(read, as_of: date) -> DataFrame:
 def test_a_select_makes_the_rows_of_the_contract(spark: SparkSession) -> None:
     found = build_own_table(own(), {"history.order": orders(spark)}.__getitem__, as_of=APRIL)
     assert own().contract.conform(found).collect() == [(APRIL, "web", 2)]
-    assert [t.name for t in spark.catalog.listTables() if t.name.startswith("own_")] == []
+    assert spark.sql("SHOW VIEWS LIKE 'own_*'").collect() == []
 
 
 def test_a_function_makes_the_same_rows(spark: SparkSession, monkeypatch) -> None:

@@ -47,7 +47,10 @@ def parse(line: str) -> Any:
     words = shlex.split(line, comments=True)[1:]
     command = get_command(app)
     context = command.make_context("clvspark", list(words))
-    while hasattr(command, "resolve_command") and words:
+    while hasattr(command, "resolve_command"):
+        words = [*context._protected_args, *context.args]
+        if not words:
+            break  # a command that has others below it and was called itself
         name, command, words = command.resolve_command(context, words)
         context = command.make_context(name, list(words), parent=context)
     return context
