@@ -1,5 +1,6 @@
 """The analysts' notebooks run from top to bottom and show what the tables hold."""
 
+import re
 from functools import cache
 
 import pytest
@@ -102,7 +103,14 @@ def test_models_are_compared_by_fold_decile_and_interval(show):
         "predicted, EUR a person: 40; actual, EUR a person: 50; model: ParetoNBDModel",
         "predicted, EUR a person: 80; actual, EUR a person: 40; model: LastPeriod",
     }
-    assert len([label for label in drawn(output["calibration-chart"]) if "model" in label]) == 5
+    held = [
+        re.search(r"held: (\d+).*model: (\w+)", label)
+        for label in drawn(output["calibration-chart"])
+    ]
+    assert sorted(found.groups() for found in held) == [
+        ("60", "BetaGeoModel"),
+        *((share, "ParetoNBDModel") for share in ("70", "75", "79", "81")),
+    ]
 
 
 def test_a_doubtful_pair_is_shown_and_decided_about(run, shop, open_lake, tmp_path):
@@ -113,7 +121,12 @@ def test_a_doubtful_pair_is_shown_and_decided_about(run, shop, open_lake, tmp_pa
     assert "wait for an answer: 1;" in output["queue"]["printed"]
     assert "separated" in output["queue"]["text/plain"]
     assert "They are two persons" in output["pair"]["printed"]
-    assert {*drawn(output["pair-chart"])} >= {"to do"}
+    bits = [re.split("[:;] ", label) for label in drawn(output["pair-chart"])]
+    assert [(name, start, end, speaks) for _, start, _, name, _, end, _, speaks in bits] == [
+        ("prior", "0", "-2", "against it"),
+        ("given_name", "-2", "-3", "against it"),
+        ("postcode", "-3", "1", "for one person"),
+    ]
     assert "decisions written: 1" in output["decide"]["printed"]
     rows = open_lake(tmp_path).table("identity.decision").collect()
     assert [tuple(row)[:4] for row in rows] == [("crm:C1", "web:W9", "different", "eve")]
@@ -126,10 +139,22 @@ def test_treatment_is_compared_with_the_holdout_of_the_newest_date(show):
     assert output["outcomes"]["printed"].split() == ["top"], "the audience with most persons"
     assert "old" not in output["experiments"]["text/plain"], "an experiment of another date"
     assert "too_few_persons" in output["experiments"]["text/plain"]
-    assert {*drawn(output["difference-chart"])} >= {"to do"}
+    assert [
+        label for label in drawn(output["difference-chart"]) if "audience_id: top" in label
+    ] == [
+        "margin more, EUR a person: 0.5; audience_id: top; ci_high: 2.5; method: plain",
+        "margin more, EUR a person: 0.75; audience_id: top; ci_high: 1.75; method: CUPED",
+        "difference: 1.5; audience_id: top; method: plain",
+        "difference: 1.25; audience_id: top; method: CUPED",
+    ]
     assert "1350" in output["effect"]["text/plain"]
     assert "-270" not in output["effect"]["text/plain"], "of another audience"
-    assert {*drawn(output["power-chart"])} >= {"to do"}
+    assert drawn(output["power-chart"]) == [
+        "minimum_detectable_effect: 0.75; basis: assigned",
+        "difference: 1.5; basis: assigned",
+        "minimum_detectable_effect: 2; basis: assigned",
+        "difference: 0.25; basis: assigned",
+    ]
 
 
 def test_duckdb_reads_the_star_schema_of_the_newest_date(show):

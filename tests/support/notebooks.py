@@ -92,5 +92,6 @@ def _shown_by(cell: NotebookNode) -> dict[str, str]:
 
 def drawn(shown: dict[str, str]) -> list[str]:
     """What the marks of a chart say of themselves, e.g. ``decile: 1; EUR: 40; part: a``."""
-    labels = re.findall(r'aria-label="([^"]*)"', shown["image/svg+xml"])
+    picture = shown["image/svg+xml"].replace("\N{MINUS SIGN}", "-")
+    labels = re.findall(r'aria-label="([^"]*)"', picture)
     return [label for label in labels if "; " in label]
