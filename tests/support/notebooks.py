@@ -20,6 +20,7 @@ from support.shops import ROOT
 
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+_VARIABLES = ("CLVSPARK_CONFIG", "CLVSPARK_FIND", "CLVSPARK_REPORTING")
 # By the tag of a cell: what it put out by mime type, and what it printed as `printed`.
 Shown = dict[str, dict[str, str]]
 
@@ -59,7 +60,7 @@ def _run(
 ) -> Shown:
     """Run a notebook from top to bottom; `parameters` are set after its cell of that tag.
 
-    It finds no name of the notebook that was run before it, and of the variables CLVSPARK_* those of `environment`.
+    It finds no name of the notebook that was run before it, and of the variables that notebooks read those given.
     """
     notebook = read_notebook(name)
     client.nb = notebook
@@ -67,7 +68,7 @@ def _run(
         "%reset -f",
         "import os",
         f"os.chdir({str(cwd)!r})",
-        "[os.environ.pop(name) for name in [*os.environ] if name.startswith('CLVSPARK_')]",
+        f"[os.environ.pop(name, None) for name in {_VARIABLES}]",
         f"os.environ.update({dict(environment)!r})",
     ]
     _execute(client, begin)
