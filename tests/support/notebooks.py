@@ -63,7 +63,6 @@ def _run(
     It finds no name of the notebook that was run before it, and of the variables that notebooks read those given.
     """
     notebook = read_notebook(name)
-    client.nb = notebook
     begin = [
         "%reset -f",
         "import os",
@@ -71,16 +70,18 @@ def _run(
         f"[os.environ.pop(name, None) for name in {_VARIABLES}]",
         f"os.environ.update({dict(environment)!r})",
     ]
-    _execute(client, begin)
+    given = [f"{key} = {value!r}" for key, value in parameters.items()]
+    tags = [cell.metadata.get("tags") for cell in notebook.cells]
+    notebook.cells.insert(tags.index(["parameters"]) + 1, _cell("given", given))
+    notebook.cells.insert(0, _cell("begin", begin))
+    client.nb = notebook
     for number, cell in enumerate(notebook.cells):
         client.execute_cell(cell, number)
-        if cell.metadata.get("tags") == ["parameters"]:
-            _execute(client, [f"{key} = {value!r}" for key, value in parameters.items()])
     return {cell.metadata.tags[0]: _shown_by(cell) for cell in code_cells(notebook)}
 
 
-def _execute(client: NotebookClient, lines: list[str]) -> None:
-    client.execute_cell(nbformat.v4.new_code_cell("\n".join(lines)), -1)
+def _cell(tag: str, lines: list[str]) -> NotebookNode:
+    return nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": [tag]})
 
 
 def _shown_by(cell: NotebookNode) -> dict[str, str]:
