@@ -74,7 +74,7 @@ def _run(
     tags = [cell.metadata.get("tags") for cell in notebook.cells]
     notebook.cells.insert(tags.index(["parameters"]) + 1, _cell("given", given))
     notebook.cells.insert(0, _cell("begin", begin))
-    client.nb = notebook
+    client.nb.cells = notebook.cells
     for number, cell in enumerate(notebook.cells):
         client.execute_cell(cell, number)
     return {cell.metadata.tags[0]: _shown_by(cell) for cell in code_cells(notebook)}
