@@ -89,9 +89,9 @@ def test_models_are_compared_by_fold_decile_and_interval(show):
 
     assert "no maximum was found" in contest
     assert [line.split()[-1] for line in contest.splitlines() if "Pareto" in line] == ["yes"]
-    assert [name for name in scores.split() if name in ("BetaGeoModel", "ParetoNBDModel", "LastPeriod")] == [
-        "BetaGeoModel", "ParetoNBDModel", "LastPeriod",
-    ]  # fmt: skip
+    models = ("ParetoNBDModel", "BetaGeoModel", "LastPeriod")
+    order = [name for name in dict.fromkeys(scores.split()) if name in models]
+    assert order == ["BetaGeoModel", "ParetoNBDModel", "LastPeriod"], "by the smallest error"
     assert {label.split("; fold")[0] for label in drawn(output["error-chart"])} == {
         f"value_mae: {value}; model: {model}"
         for model, value in (
@@ -137,8 +137,9 @@ def test_treatment_is_compared_with_the_holdout_of_the_newest_date(show):
     output = show("measure_a_campaign")
 
     assert output["outcomes"]["printed"].split() == ["top"], "the audience with most persons"
-    assert "old" not in output["experiments"]["text/plain"], "an experiment of another date"
-    assert "too_few_persons" in output["experiments"]["text/plain"]
+    tried = output["experiments"]["text/plain"].split()
+    assert {"top", "quiet", "few", "too_few_persons"} <= {*tried}
+    assert "old" not in tried, "an experiment of another date"
     assert [
         label for label in drawn(output["difference-chart"]) if "audience_id: top" in label
     ] == [

@@ -12,6 +12,7 @@ import yaml
 
 from clvspark.catalogue import TABLES
 from clvspark.lakehouse import Lakehouse
+from support.jvm import TINY_SPARK
 
 # Ann is known to three systems and lapsed long ago; Bob has bought last month; Cy and Di are quiet for half a year, and
 # Di is angry. The records of Ann and Bob agree on the postcode and on nothing else.
@@ -140,8 +141,7 @@ BACKTEST: dict[str, tuple[str, dict[str, tuple[float | None, float | None]]]] = 
 }  # fmt: skip
 CONFIG = """
 as_of: 2026-04-01
-spark:
-  {{master: "local[1]", driver_memory: 1g, shuffle_partitions: 1}}
+spark: {{master: "local[1]", driver_memory: 1g, shuffle_partitions: 1, conf: {conf}}}
 lakehouse: {{root: {root}, currency: EUR}}
 sources:
   landing: landing
@@ -186,7 +186,7 @@ class NotebookShop:
         return copy
 
     def write_config(self) -> None:
-        text = CONFIG.format(root=self.lakehouse)
+        text = CONFIG.format(root=self.lakehouse, conf=json.dumps(TINY_SPARK))
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
 
 
