@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from support.shops import ROOT
+from support.shops import ROOT, environment
 
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
@@ -46,7 +45,7 @@ def open_kernel(folder: Path) -> Iterator[Callable[..., Shown]]:
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         client = NotebookClient(nbformat.v4.new_notebook(), kernel_name=spec.name, timeout=300)
-        with client.setup_kernel(cwd=str(folder), env=dict(os.environ)):
+        with client.setup_kernel(cwd=str(folder), env=environment()):
             yield lambda name, **given: _run(client, name, **given)
 
 
