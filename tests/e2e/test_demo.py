@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from support.landing import amounts_of, newest_versions
 from support.measured import run_measured
+from support.notebooks import NOTEBOOKS, open_kernel
 from support.shops import command_line, environment, rows_of
 
 from clvspark.catalogue import TABLES
+from clvspark.config import shipped_config
 from clvspark.lakehouse import Lakehouse, LakehouseConfig
 from clvspark.pipeline import STAGES
 
@@ -153,3 +155,14 @@ def test_the_planted_rows_are_those_in_quarantine(lake, folder):
     planted = json.loads((folder / "demo/truth/planted.json").read_text())
 
     assert lake.table("sources.quarantine").count() == len(planted["rows"]) > 50
+
+
+def test_every_notebook_runs_on_the_demo_and_changes_nothing(second, folder, tmp_path):
+    where = {"cwd": folder, "environment": {"CLVSPARK_CONFIG": str(shipped_config("demo.yaml"))}}
+    with open_kernel(tmp_path) as run:
+        shown = {name: run(name, **where) for name in NOTEBOOKS}
+
+    assert len(shown) == 6
+    for name, output in shown.items():
+        assert any("image/svg+xml" in data for data in output.values()), name
+    assert newest_versions(folder / "demo/lakehouse") == second.versions
