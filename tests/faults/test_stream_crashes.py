@@ -24,7 +24,7 @@ from support.shops import clvspark, command_line, environment, rows_of
 
 from clvspark.lakehouse import Lakehouse
 
-pytestmark = [pytest.mark.e2e, pytest.mark.spark]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
 
 TOLD = (*SAME, "sources.quarantine", "activation.outbox", "activation.assignment")
 FIRST = [*TODAY, event("x", "view", "nobody", "09:00:00"), "broken"]
@@ -41,8 +41,6 @@ POINTS = (
     "sources.file",
     "ops.micro_batch",
 )
-# Each takes minutes: one of them always, all with the slow tests.
-ONE = "activation.outbox"
 SEEDS = 20
 KILLS = 2
 
@@ -61,10 +59,7 @@ def undisturbed(spark, begun, tmp_path_factory):
     return watch
 
 
-@pytest.mark.parametrize(
-    "table",
-    [pytest.param(name, marks=() if name == ONE else pytest.mark.slow) for name in POINTS],
-)
+@pytest.mark.parametrize("table", POINTS)
 def test_a_crash_between_two_tables_leaves_no_trace(watch, undisturbed, monkeypatch, table):
     land(watch.shop, "events1", FIRST)
     watch.start()
@@ -97,7 +92,6 @@ def end_before(monkeypatch, name: str) -> None:
         monkeypatch.setattr(Lakehouse, method, ending(getattr(Lakehouse, method)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_killed_at_random_moments_nothing_is_lost_and_nothing_counts_twice(
     spark, begun, undisturbed, tmp_path, seed
