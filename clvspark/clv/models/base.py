@@ -33,6 +33,9 @@ SCREENING_GROUPS = 2_000
 MAX_GROUPS = 5_000_000
 """Distinct rows the driver collects from Spark unless told otherwise (about 200 MB)."""
 
+WALD_95 = 1.959963984540054
+"""Half the width of a 95 % interval, in standard errors."""
+
 
 class LifetimeModel(ABC):
     """A probability model of customers, fitted by maximum likelihood.

@@ -197,9 +197,45 @@ def test_infinite_mean_spend_is_reported_and_never_predicted() -> None:
     spend = rng.gamma(6.0 * frequency, 1 / (nu * frequency))
     with pytest.warns(InfiniteMeanWarning, match="q <= 1"):
         model = GammaGammaModel().fit({"frequency": frequency, "monetary_value": spend})
+    with pytest.raises(InfiniteMeanError, match="correct or leave out"):
+        model.require_known_mean()
     assert np.isfinite(model.expected_customer_spend({"frequency": [3], "monetary_value": [9.0]}))
     with pytest.raises(InfiniteMeanError, match="infinite for 1 of 2 customers"):
         model.expected_customer_spend({"frequency": [0, 3], "monetary_value": [0.0, 9.0]})
+
+
+def simulate_spend(q: float, *, seed: int, customers: int = 2000) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    frequency = rng.integers(1, 8, customers)
+    nu = rng.gamma(q, 1 / 15.0, customers)
+    return {
+        "frequency": frequency,
+        "monetary_value": rng.gamma(6.0 * frequency, 1 / (nu * frequency)),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mean_spend_is_unknown_where_the_interval_of_q_reaches_one(seed: int) -> None:
+    """The estimate of q may be on either side of 1, and the mean anything from 500 to infinity."""
+    with pytest.warns(InfiniteMeanWarning, match="q <= 1 is not ruled out"):
+        model = GammaGammaModel().fit(simulate_spend(1.0, seed=seed))
+    for one in (model, GammaGammaModel.from_dict(model.to_dict())):
+        with pytest.raises(InfiniteMeanError, match="not known"):
+            one.require_known_mean()
+
+
+@pytest.mark.parametrize("q", [1.3, 3.0, 60.0])
+def test_mean_spend_is_known_where_q_is_clearly_above_one(q: float) -> None:
+    GammaGammaModel().fit(simulate_spend(q, seed=1)).require_known_mean()
+
+
+def test_given_parameters_are_taken_for_exact() -> None:
+    near = GammaGammaModel.from_params({"p": 3.0, "q": 1.0 + 1e-9, "v": 10.0}, time_unit="day")
+    near.require_known_mean()
+    assert np.isfinite(near.log_likelihood({"frequency": [1, 300], "monetary_value": [20.0, 30.0]}))
+    at = GammaGammaModel.from_params({"p": 3.0, "q": 1.0, "v": 10.0}, time_unit="day")
+    with pytest.raises(InfiniteMeanError):
+        at.require_known_mean()
 
 
 def test_models_import_without_spark() -> None:

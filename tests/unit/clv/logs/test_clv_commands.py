@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -106,6 +107,28 @@ def test_a_fit_that_does_not_converge(run: Run, write_log: Writer) -> None:
     code, out, err = run("fit", *options)
     assert (code, out) == (errors.TrainingError.exit_code, "")
     assert "bg_nbd could not be fitted" in err
+
+
+def test_spend_of_unknown_mean_is_no_fit(run: Run, tmp_path: Path) -> None:
+    """Where q may be 1, a mean of forty times the truth fits as well; nobody must read it as a value."""
+    rng = np.random.default_rng(4)
+    customer = np.repeat(np.arange(1500), 4)
+    amount = rng.gamma(6.0, 1 / np.repeat(rng.gamma(1.0, 1 / 15.0, 1500), 4))
+    days = pd.to_datetime("2024-01-01") + pd.to_timedelta(np.tile([0, 7, 14, 21], 1500), "D")
+    file = tmp_path / "tail.csv"
+    pd.DataFrame({"who": customer, "when": days, "amount": amount.round(2)}).to_csv(
+        file, index=False
+    )
+    options = ["--transactions", file, *SMALL_OPTIONS, "--value-column", "amount"]
+    code, out, err = run("fit", *options, "--model", "gamma_gamma", "--json")
+    told = json.loads(out)
+    assert code == errors.TrainingError.exit_code
+    assert (told["converged"], told["params"], told["holdout"]) == (False, {}, None)
+    assert "q <= 1 is not ruled out" in told["reason"]
+    assert told["reason"] in err
+    code, out, _ = run("compare", *options, "--models", "gamma_gamma", "--json")
+    assert code == 0
+    assert "q <= 1 is not ruled out" in json.loads(out)["models"][0]["reason"]
 
 
 @pytest.mark.parametrize(
