@@ -36,8 +36,9 @@ class GammaGammaModel(LifetimeModel):
     """Gamma-Gamma: mean spend varies between customers, single purchases vary around it.
 
     Parameters p, q, v: a purchase is Gamma(p, nu), with nu ~ Gamma(q, v) over customers (v is
-    gamma in the paper, a currency amount). A summary has one row per customer: frequency (repeat
-    purchases) and monetary_value (mean spend of these), optionally weight. Customers without
+    gamma in the paper, and `from_params` takes either name; a currency amount). A summary has one
+    row per customer: frequency (repeat purchases) and monetary_value (mean spend of these),
+    optionally weight. Customers without
     repeat purchases do not enter the fit; they are predicted to spend the population mean, which
     is finite only for q > 1. The model assumes spend independent of frequency:
     `spend_frequency_correlation_` reports what the data say, with a warning when it is strong.
@@ -46,6 +47,7 @@ class GammaGammaModel(LifetimeModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("p", "q", "v")
+    parameter_aliases: ClassVar[Mapping[str, str]] = {"gamma": "v"}
     fit_columns: ClassVar[tuple[str, ...]] = SPEND
 
     def __init__(self, *, time_unit: TimeUnit | str = TimeUnit.DAY) -> None:

@@ -161,6 +161,19 @@ def test_known_parameters_are_complete_and_positive(params: dict[str, float]) ->
         ParetoNBDModel.from_params(params, time_unit="week")
 
 
+def test_published_names_of_parameters_are_understood() -> None:
+    """Fader and Hardie (2013) call the third parameter of Gamma-Gamma gamma."""
+    published = GammaGammaModel.from_params({"p": 6.25, "q": 3.74, "gamma": 15.44}, time_unit="day")
+    ours = GammaGammaModel.from_params({"p": 6.25, "q": 3.74, "v": 15.44}, time_unit="day")
+    assert published.to_dict() == ours.to_dict()
+    assert published.params_ == {"p": 6.25, "q": 3.74, "v": 15.44}
+    for wrong in ({"gamma": 15.44, "v": 15.44}, {"gamma": -1.0}, {"g": 1.0}):
+        with pytest.raises(
+            InvalidArgumentError, match=r"exactly p, q, v, .*; v may be called gamma"
+        ):
+            GammaGammaModel.from_params({"p": 6.25, "q": 3.74} | wrong, time_unit="day")
+
+
 @pytest.mark.parametrize("spend", [0.0, -5.0, np.nan])
 def test_spend_of_repeat_customers_is_positive(spend: float) -> None:
     rows = {"frequency": [1, 2, 0], "monetary_value": [spend, 20.0, 0.0]}
