@@ -153,6 +153,22 @@ def test_exactly_one_discount_rate_is_given() -> None:
         model.discounted_expected_residual_transactions(VALID, discount_rate_per_unit=0.0)
 
 
+@pytest.mark.parametrize("rate", ["15%", "0.15", -0.1, np.nan, np.inf, [0.1, 0.2]])
+def test_a_discount_rate_is_a_finite_number_from_zero(rate: object) -> None:
+    model = ParetoNBDModel.from_params(PARETO, time_unit="week")
+    for name in ("annual_discount_rate", "discount_rate_per_unit"):
+        with pytest.raises(InvalidArgumentError, match=f"{name}: must be a finite number >= 0"):
+            model.discounted_expected_residual_transactions(VALID, horizon=52.0, **{name: rate})
+
+
+def test_without_discount_purchases_of_a_finite_horizon_are_those_expected() -> None:
+    model = ParetoNBDModel.from_params(PARETO, time_unit="week")
+    plain = model.expected_purchases(VALID, future_t=52.0)
+    for name in ("annual_discount_rate", "discount_rate_per_unit"):
+        found = model.discounted_expected_residual_transactions(VALID, horizon=52.0, **{name: 0})
+        assert found == pytest.approx(plain, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     "params", [{"r": 1.0}, PARETO | {"s": -1.0}, PARETO | {"s": np.nan}, PARETO | {"a": 1.0}]
 )

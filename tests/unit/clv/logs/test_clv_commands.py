@@ -150,6 +150,22 @@ def test_faults_are_one_message(
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("rate", "hint"),
+    [("0", ""), ("-0.1", ""), ("nan", ""), ("inf", ""), ("15", "did you mean 0.15?"), ("15%", "")],
+)
+def test_an_impossible_discount_rate_is_wrong_usage(
+    run: Run, write_log: Writer, rate: str, hint: str
+) -> None:
+    given = ["--transactions", write_log(SMALL), *SMALL_OPTIONS, "--model", "bg_nbd"]
+    code, out, err = run("fit", *given, f"--annual-discount-rate={rate}")
+    assert (code, out) == (2, "")
+    assert "--annual-discount-rate" in err
+    if rate != "15%":  # which Typer refuses: no number
+        assert "above 0 and below 10" in err
+    assert hint in err
+
+
 def test_a_log_that_is_not_there(run: Run, tmp_path: Path) -> None:
     options = ["--transactions", tmp_path / "none.csv", *SMALL_OPTIONS]
     code, _, err = run("compare", *options)
