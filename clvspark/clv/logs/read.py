@@ -248,7 +248,7 @@ def _refuse_faults(
     kinds = (
         (columns.customer, "name no customer", "any text or number"),
         (columns.date, "hold no date that can be read", dates),
-        (columns.value, "hold no number", "numbers such as 1234.50, below 1000000000000"),
+        (columns.value, "hold no number", "numbers such as 1234.50, below 1,000,000,000,000"),
         (
             columns.value,
             "hold a negative value",

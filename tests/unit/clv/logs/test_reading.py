@@ -14,6 +14,7 @@ import pytest
 from clvspark.clv.logs import LogColumns, open_log
 from clvspark.clv.logs.errors import TransactionLogError
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
+from clvspark.lakehouse.logs import redact
 
 Writer = Callable[..., Path]
 COLUMNS = LogColumns("who", "when", "amount")
@@ -197,6 +198,14 @@ def test_a_first_line_of_data_is_never_shown(write_log: Writer) -> None:
     with pytest.raises(ConfigError, match="so it is no header") as raised:
         purchase_days(write_log("secret,2024-01-01,5\nsecret,2024-01-02,6\n"))
     assert "secret" not in str(raised.value)
+
+
+def test_messages_stay_as_they_are_when_data_are_taken_out_of_them(write_log: Writer) -> None:
+    with pytest.raises(TransactionLogError) as raised:
+        purchase_days(write_log("who,when,amount\nann,soon,-1\n,2024-01-01,\n"))
+    told = "\n".join(raised.value.faults)
+    assert "below 1,000,000,000,000" in told
+    assert redact(told) == told
 
 
 def test_no_file_and_no_such_file(write_log: Writer, tmp_path: Path) -> None:
