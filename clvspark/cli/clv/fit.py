@@ -116,7 +116,7 @@ def print_fit(
     found: LogFit, time_unit: TimeUnit, expected_residual: dict[str, float] | None
 ) -> None:
     """Parameters with their uncertainty, the likelihood, and the holdout."""
-    from clvspark.clv.logs.fit import wald_intervals
+    from clvspark.clv.logs.fit import CORRELATION, wald_intervals
 
     if found.model is None:
         return
@@ -131,6 +131,9 @@ def print_fit(
         ],
     )
     fitted = [("log-likelihood", found.model.log_likelihood_), ("BIC", found.bic)]
+    told = found.to_dict()
+    if CORRELATION in told:
+        fitted.append(("correlation of spend and frequency", told[CORRELATION]))
     if expected_residual:
         fitted += [
             (
@@ -142,9 +145,9 @@ def print_fit(
     console.table("Fit", ["measure", "value"], fitted)
     if found.holdout is None:
         return
-    told = found.holdout.to_dict()
-    deciles = told.pop("decile_table")
-    console.table("Holdout", ["measure", "value"], list(told.items()))
+    held = found.holdout.to_dict()
+    deciles = held.pop("decile_table")
+    console.table("Holdout", ["measure", "value"], list(held.items()))
     console.table(
         f"Holdout {found.holdout.of} by decile of the prediction",
         ["decile", "customers", "mean predicted", "mean actual", "cumulative share"],

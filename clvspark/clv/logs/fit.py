@@ -19,7 +19,7 @@ from clvspark.clv.logs.summarise import (
     summarise_purchases,
 )
 from clvspark.clv.models import BetaGeoBetaBinomModel, GammaGammaModel, ShiftedBetaGeoModel
-from clvspark.clv.models.base import WALD_95, LifetimeModel
+from clvspark.clv.models.base import WALD_95, LifetimeModel, finite_or_none
 from clvspark.clv.models.errors import (
     ClvModelError,
     DegenerateDataError,
@@ -31,6 +31,8 @@ from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.names import make_model
 from clvspark.lakehouse.errors import ConfigError
 
+CORRELATION = "spend_frequency_correlation"
+"""Of ``gamma_gamma``: how mean spend and frequency of repeat customers correlate (Pearson)."""
 # Distinct histories times opportunities that BG/BB holds in memory, some ten numbers each.
 _MAX_CELLS = 20_000_000
 
@@ -60,7 +62,11 @@ class LogFit:
         return len(self.model.params_) * math.log(self.customers) - 2.0 * self.model.log_likelihood_
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; ``reason`` is there only where the fit did not converge."""
+        """JSON-able; ``reason`` is there only where the fit did not converge.
+
+        Of ``gamma_gamma`` there is ``spend_frequency_correlation``, which the model assumes to be 0; None where all
+        have one frequency.
+        """
         found = self.model
         told = {
             "model": self.name,
@@ -71,6 +77,8 @@ class LogFit:
             "converged": found is not None,
             "holdout": self.holdout.to_dict() if self.holdout else None,
         }
+        if isinstance(found, GammaGammaModel):
+            told[CORRELATION] = finite_or_none(found.spend_frequency_correlation_)
         return told if found else told | {"reason": self.reason}
 
 

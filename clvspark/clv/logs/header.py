@@ -1,7 +1,7 @@
 """What the header of a CSV file promises, and the first row that breaks it.
 
-DuckDB guesses how a file is written from its first rows. Of a file with a ragged row it guesses wrongly, and takes a row
-for the header or the header for one name; so what is told about such a file is read here, by the header alone.
+DuckDB guesses how a file is written from its first rows. Of a file with a ragged row it guesses wrongly, and takes a
+row for the header or the header for one name; so what is told about such a file is read here, by the header alone.
 """
 
 from __future__ import annotations

@@ -70,6 +70,23 @@ def test_parameters_are_shown_with_their_intervals(run: Run, cdnow_options: list
         assert text in out
 
 
+def test_spend_is_told_with_its_correlation_to_frequency(
+    run: Run, cdnow_options: list[object], cdnow: pd.DataFrame
+) -> None:
+    """What the model assumes to be 0 is told whether or not it is."""
+    code, out, _ = run("fit", *cdnow_options, "--model", "gamma_gamma", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert list(told) == [*KEYS, "spend_frequency_correlation"]
+    repeaters = cdnow[cdnow["frequency"] > 0]
+    expected = repeaters["frequency"].corr(repeaters["monetary_value"])
+    assert told["spend_frequency_correlation"] == pytest.approx(expected, abs=1e-6)
+    code, out, _ = run("fit", *cdnow_options, "--model", "gamma_gamma")
+    assert code == 0
+    assert "correlation of spend and frequency" in out
+    assert f"{expected:.4f}" in out
+
+
 def test_a_log_without_a_holdout(run: Run, cdnow_options: list[object]) -> None:
     at = cdnow_options.index("--calibration-end")
     code, out, _ = run("fit", *cdnow_options[:at], "--model", "mbg_nbd", "--json")
