@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.clv.models import GammaGammaModel, NormalNormalModel
-from clvspark.clv.models.errors import ClvModelError, InfiniteMeanError
+from clvspark.clv.models.errors import ClvModelError, InfiniteMeanError, InfiniteMeanWarning
 from clvspark.clv.uncertainty import SpendModel
 from clvspark.lakehouse.errors import TrainingError
 
@@ -39,7 +40,10 @@ def fit_spend_model(summary: DataFrame, name: str, *, time_unit: str) -> SpendMo
     )
     model = SPEND_MODELS[name](time_unit=time_unit)
     try:
-        model.fit(_CONDENSERS[name](known))
+        with warnings.catch_warnings():
+            # It becomes the error below.
+            warnings.simplefilter("ignore", InfiniteMeanWarning)
+            model.fit(_CONDENSERS[name](known))
         if isinstance(model, GammaGammaModel):
             model.require_known_mean()
     except InfiniteMeanError as error:
