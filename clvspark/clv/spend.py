@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.clv.models import GammaGammaModel, NormalNormalModel
-from clvspark.clv.models.errors import ClvModelError
+from clvspark.clv.models.errors import ClvModelError, InfiniteMeanError, InfiniteMeanWarning
 from clvspark.clv.uncertainty import SpendModel
 from clvspark.lakehouse.errors import TrainingError
 
@@ -31,22 +32,26 @@ _EXACT = Context(prec=76)
 def fit_spend_model(summary: DataFrame, name: str, *, time_unit: str) -> SpendModel:
     """Fit one of `SPEND_MODELS` on persons whose mean spend is known; Gamma-Gamma on those where it is positive.
 
-    TrainingError where that cannot be done, or where the fitted spend has no mean (q <= 1 of Gamma-Gamma), so that
-    nobody who bought once could be valued.
+    TrainingError where that cannot be done, or where the data do not rule out that spend has no mean (q <= 1 of
+    Gamma-Gamma), so that nobody who bought once could be valued.
     """
     known = summary.where("spend_days > 0").select(
         F.col("spend_days").alias("frequency"), "monetary_value"
     )
     model = SPEND_MODELS[name](time_unit=time_unit)
     try:
-        model.fit(_CONDENSERS[name](known))
+        with warnings.catch_warnings():
+            # It becomes the error below.
+            warnings.simplefilter("ignore", InfiniteMeanWarning)
+            model.fit(_CONDENSERS[name](known))
+        if isinstance(model, GammaGammaModel):
+            model.require_known_mean()
+    except InfiniteMeanError as error:
+        raise TrainingError(
+            f"{name} could not be fitted: {error}; amounts are net_revenue of history.order"
+        ) from error
     except ClvModelError as error:
         raise TrainingError(f"{name} could not be fitted: {error}") from error
-    if isinstance(model, GammaGammaModel) and model.params_["q"] <= 1:
-        raise TrainingError(
-            f"GammaGammaModel says that the mean spend is infinite (q = {model.params_['q']:.3g}, must exceed 1): few "
-            "amounts are far above all others; look at the highest net_revenue of history.order"
-        )
     return model
 
 

@@ -31,6 +31,19 @@ from clvspark.clv.models.units import TimeUnit
 if TYPE_CHECKING:
     from clvspark.clv.logs import LogFit
 
+# As of clv.annual_discount_rate; 0 is not allowed here, as the whole future counts.
+_MAX_RATE = 10.0
+
+
+def _rate(value: float | None) -> float | None:
+    """A rate that discounts the whole future to a finite number."""
+    if value is None or 0.0 < value < _MAX_RATE:
+        return value
+    percent = f"; did you mean {value / 100:g}?" if _MAX_RATE <= value < 100.0 * _MAX_RATE else ""
+    raise typer.BadParameter(
+        f"{value:g} is no rate; allowed: above 0 and below {_MAX_RATE:g}, 0.1 being 10 % a year{percent}"
+    )
+
 
 @app.command(
     rich_help_panel=LOGS,
@@ -63,7 +76,9 @@ def fit(
         float | None,
         typer.Option(
             "--annual-discount-rate",
-            help="tell as well the expected purchases still to come, discounted at this rate a year: 0.1 is 10 %",
+            callback=_rate,
+            help="tell as well the expected purchases still to come, discounted at this rate a year, above 0 and below "
+            "10: 0.1 is 10 %",
         ),
     ] = None,
     skip_faulty_rows: SkipFaultyRows = False,
@@ -101,7 +116,7 @@ def print_fit(
     found: LogFit, time_unit: TimeUnit, expected_residual: dict[str, float] | None
 ) -> None:
     """Parameters with their uncertainty, the likelihood, and the holdout."""
-    from clvspark.clv.logs.fit import wald_intervals
+    from clvspark.clv.logs.fit import CORRELATION, wald_intervals
 
     if found.model is None:
         return
@@ -116,6 +131,9 @@ def print_fit(
         ],
     )
     fitted = [("log-likelihood", found.model.log_likelihood_), ("BIC", found.bic)]
+    told = found.to_dict()
+    if CORRELATION in told:
+        fitted.append(("correlation of spend and frequency", told[CORRELATION]))
     if expected_residual:
         fitted += [
             (
@@ -127,9 +145,9 @@ def print_fit(
     console.table("Fit", ["measure", "value"], fitted)
     if found.holdout is None:
         return
-    told = found.holdout.to_dict()
-    deciles = told.pop("decile_table")
-    console.table("Holdout", ["measure", "value"], list(told.items()))
+    held = found.holdout.to_dict()
+    deciles = held.pop("decile_table")
+    console.table("Holdout", ["measure", "value"], list(held.items()))
     console.table(
         f"Holdout {found.holdout.of} by decile of the prediction",
         ["decile", "customers", "mean predicted", "mean actual", "cumulative share"],

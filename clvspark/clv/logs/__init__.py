@@ -6,9 +6,10 @@ found = fit_log(split, "pareto_nbd")      # found.model, found.holdout, found.to
 table = compare_models(split, ["bg_nbd", "pareto_nbd"])
 """
 
+from clvspark.clv.logs.columns import LogColumns
 from clvspark.clv.logs.compare import compare_models
 from clvspark.clv.logs.fit import LogFit, fit_log
-from clvspark.clv.logs.read import LogColumns, TransactionLog, open_log
+from clvspark.clv.logs.read import TransactionLog, open_log
 from clvspark.clv.logs.split import SplitLog, split_log
 from clvspark.clv.logs.summarise import summarise_periods, summarise_purchases
 

@@ -19,11 +19,11 @@ from clvspark.clv.logs.summarise import (
     summarise_purchases,
 )
 from clvspark.clv.models import BetaGeoBetaBinomModel, GammaGammaModel, ShiftedBetaGeoModel
-from clvspark.clv.models.base import LifetimeModel
+from clvspark.clv.models.base import WALD_95, LifetimeModel, finite_or_none
 from clvspark.clv.models.errors import (
     ClvModelError,
     DegenerateDataError,
-    InfiniteMeanError,
+    InfiniteMeanWarning,
     TooManyGroupsError,
 )
 from clvspark.clv.models.summary import FloatArray
@@ -31,8 +31,8 @@ from clvspark.clv.models.transactions import TransactionModel
 from clvspark.clv.names import make_model
 from clvspark.lakehouse.errors import ConfigError
 
-# Half the width of a 95 % interval, in standard errors.
-_WALD = 1.959963984540054
+CORRELATION = "spend_frequency_correlation"
+"""Of ``gamma_gamma``: how mean spend and frequency of repeat customers correlate (Pearson)."""
 # Distinct histories times opportunities that BG/BB holds in memory, some ten numbers each.
 _MAX_CELLS = 20_000_000
 
@@ -41,7 +41,8 @@ _MAX_CELLS = 20_000_000
 class LogFit:
     """A model fitted to a log, or the reason why it could not be.
 
-    `model` is None and `reason` says why where the likelihood has no verified maximum or the log says too little;
+    `model` is None and `reason` says why where the likelihood has no verified maximum, the log says too little, or the
+    mean spend is not known (`GammaGammaModel.require_known_mean`);
     `rows` is what was fitted, `notes` what to know about it.
     """
 
@@ -61,7 +62,11 @@ class LogFit:
         return len(self.model.params_) * math.log(self.customers) - 2.0 * self.model.log_likelihood_
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; ``reason`` is there only where the fit did not converge."""
+        """JSON-able; ``reason`` is there only where the fit did not converge.
+
+        Of ``gamma_gamma`` there is ``spend_frequency_correlation``, which the model assumes to be 0; None where all
+        have one frequency.
+        """
         found = self.model
         told = {
             "model": self.name,
@@ -72,6 +77,8 @@ class LogFit:
             "converged": found is not None,
             "holdout": self.holdout.to_dict() if self.holdout else None,
         }
+        if isinstance(found, GammaGammaModel):
+            told[CORRELATION] = finite_or_none(found.spend_frequency_correlation_)
         return told if found else told | {"reason": self.reason}
 
 
@@ -89,9 +96,14 @@ def fit_log(split: SplitLog, name: str) -> LogFit:
     found = LogFit(name, count_customers(split))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
+        # It is the reason why there is no model.
+        warnings.simplefilter("ignore", InfiniteMeanWarning)
         try:
             found.rows = _rows_for(model, split)
-            found.model = model.fit(found.rows)
+            model.fit(found.rows)
+            if isinstance(model, GammaGammaModel):
+                model.require_known_mean()
+            found.model = model
         except ClvModelError as error:
             found.reason = str(error)
     found.notes += [str(one.message) for one in caught] + _notes_on(model, split)
@@ -105,7 +117,7 @@ def wald_intervals(model: LifetimeModel) -> dict[str, tuple[float, float]]:
     """95 % Wald intervals by parameter, of the logarithm, so that they stay positive as the parameters do."""
     errors = np.sqrt(np.diag(model.log_covariance_))
     return {
-        name: (value * math.exp(-_WALD * error), value * math.exp(_WALD * error))
+        name: (value * math.exp(-WALD_95 * error), value * math.exp(WALD_95 * error))
         for (name, value), error in zip(model.params_.items(), errors, strict=True)
     }
 
@@ -200,9 +212,5 @@ def _judge_spend(found: LogFit, model: GammaGammaModel, split: SplitLog) -> None
     if len(rows["weight"]) == 0:
         found.notes.append("nobody came back in the holdout, so spend cannot be compared")
         return
-    try:
-        predicted = model.expected_customer_spend(rows)
-    except InfiniteMeanError as error:
-        found.notes.append(str(error))
-        return
+    predicted = model.expected_customer_spend(rows)
     found.holdout = judge("spend", rows["holdout_spend"], predicted, rows["weight"])

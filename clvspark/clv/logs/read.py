@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,25 +12,12 @@ from typing import Any
 
 import duckdb
 
+from clvspark.clv.logs.columns import LogColumns, is_text, refuse_missing_columns, unreadable
 from clvspark.clv.logs.errors import TransactionLogError
-from clvspark.lakehouse.errors import ConfigError, MissingInputError
+from clvspark.lakehouse.errors import MissingInputError
 
-_TEXT = {".csv", ".txt", ".tsv"}
 # Money sums exactly, in any order and on any number of threads. Eighteen digits are read forty times as fast as more.
 _MONEY = "DECIMAL(18, 6)"
-
-
-@dataclass(frozen=True)
-class LogColumns:
-    """Names of the columns of a log, and how its dates are written.
-
-    `date_format` in the signs of strptime, for example ``%d/%m/%Y``; without it dates are year-month-day.
-    """
-
-    customer: str
-    date: str
-    value: str | None = None
-    date_format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +54,12 @@ def open_log(
         connection.execute(
             "SET enable_progress_bar = false; SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
         )
-        types = _open_file(connection, Path(path))
-        _refuse_missing_columns(path, columns, list(types))
         try:
+            types = _open_file(connection, Path(path))
+            refuse_missing_columns(path, columns, list(types))
             connection.execute(_group_by_day(columns, types))
         except duckdb.Error as error:
-            raise _unreadable(path, error) from None
+            raise unreadable(path, columns, error) from None
         yield _checked(connection, path, columns, skip_faulty_rows)
 
 
@@ -84,44 +69,14 @@ def _open_file(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, s
         raise MissingInputError(
             f"{file} does not exist; name a CSV or Parquet file of transactions."
         )
-    try:
-        if file.suffix != ".parquet" and any(one.lower() in _TEXT for one in file.suffixes):
-            if file.stat().st_size == 0:
-                raise MissingInputError(f"{file} is empty; name a CSV file with a header.")
-            found = connection.read_csv(str(file), header=True, all_varchar=True)
-        else:
-            found = connection.read_parquet(str(file / "**/*.parquet" if file.is_dir() else file))
-        found.create_view("transaction")
-        return dict(zip(found.columns, map(str, found.types), strict=True))
-    except duckdb.Error as error:
-        raise _unreadable(file, error) from None
-
-
-def _unreadable(path: str | Path, error: duckdb.Error) -> MissingInputError:
-    """Of DuckDB's message the line alone is taken over: the rest may quote a row."""
-    line = re.search(r"CSV Error on Line: (\d+)", str(error))
-    where = f" (line {line[1]})" if line else ""
-    return MissingInputError(
-        f"{path} cannot be read{where}; name a CSV file with a header and as many cells in every row, in UTF-8 (.csv, "
-        ".tsv, .txt), or Parquet (a file, or a folder of .parquet files)."
-    )
-
-
-def _refuse_missing_columns(path: str | Path, columns: LogColumns, there: list[str]) -> None:
-    """ConfigError that lists the columns that are not there, each with the one that it may be."""
-    faults = []
-    for role in ("customer", "date", "value"):
-        name = getattr(columns, role)
-        if name is None or name in there:
-            continue
-        close = difflib.get_close_matches(name, there, n=1)
-        close = close or [column for column in there if column.lower() == name.lower()]
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        faults.append(
-            f"{role} column: there is no column {name!r}.{hint} Columns: {', '.join(there)}"
-        )
-    if faults:
-        raise ConfigError(str(path), faults)
+    if is_text(file):
+        if file.stat().st_size == 0:
+            raise MissingInputError(f"{file} is empty; name a CSV file with a header.")
+        found = connection.read_csv(str(file), header=True, all_varchar=True)
+    else:
+        found = connection.read_parquet(str(file / "**/*.parquet" if file.is_dir() else file))
+    found.create_view("transaction")
+    return dict(zip(found.columns, map(str, found.types), strict=True))
 
 
 def _group_by_day(columns: LogColumns, types: dict[str, str]) -> str:
@@ -224,7 +179,7 @@ def _refuse_faults(
     kinds = (
         (columns.customer, "name no customer", "any text or number"),
         (columns.date, "hold no date that can be read", dates),
-        (columns.value, "hold no number", "numbers such as 1234.50, below 1000000000000"),
+        (columns.value, "hold no number", "numbers such as 1234.50, below 1,000,000,000,000"),
         (
             columns.value,
             "hold a negative value",

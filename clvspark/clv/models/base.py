@@ -33,6 +33,9 @@ SCREENING_GROUPS = 2_000
 MAX_GROUPS = 5_000_000
 """Distinct rows the driver collects from Spark unless told otherwise (about 200 MB)."""
 
+WALD_95 = 1.959963984540054
+"""Half the width of a 95 % interval, in standard errors."""
+
 
 class LifetimeModel(ABC):
     """A probability model of customers, fitted by maximum likelihood.
@@ -55,6 +58,8 @@ class LifetimeModel(ABC):
 
     parameter_names: ClassVar[tuple[str, ...]]
     fit_columns: ClassVar[tuple[str, ...]]
+    parameter_aliases: ClassVar[Mapping[str, str]] = {}
+    """Other published names of parameters, with ours; `from_params` takes either."""
     setting_names: ClassVar[tuple[str, ...]] = ()
     signed_parameters: ClassVar[frozenset[str]] = frozenset()
     """Parameters that may be negative, which are estimated as they are and not in logarithms."""
@@ -230,7 +235,8 @@ class LifetimeModel(ABC):
     ) -> Self:
         """Make a model of known parameters, e.g. published ones or a draw of them.
 
-        `settings` are further arguments of the constructor.
+        `settings` are further arguments of the constructor. Where a source names a parameter otherwise
+        (`parameter_aliases`), its name is understood as well.
         """
         model = cls(time_unit=time_unit, **settings)
         model._params = model._checked(params)
@@ -255,15 +261,22 @@ class LifetimeModel(ABC):
 
     def _checked(self, params: Mapping[str, float]) -> dict[str, float]:
         names, logarithms = self._names(), self.is_logarithm()
-        values = {name: float(params[name]) for name in names if name in params}
+        ours = [self.parameter_aliases.get(name, name) for name in params]
+        renamed = dict(zip(ours, params.values(), strict=True))
+        values = {name: float(renamed[name]) for name in names if name in renamed}
         positive = {name for name, is_one in zip(names, logarithms, strict=True) if is_one}
         finite = all(math.isfinite(value) for value in values.values())
         allowed = finite and all(value > 0 for name, value in values.items() if name in positive)
-        if not allowed or set(params) != set(names):
+        if not allowed or sorted(ours) != sorted(names):
             signed = ", ".join(name for name in names if name not in positive)
+            aliases = ", ".join(
+                f"{our} may be called {its}" for its, our in self.parameter_aliases.items()
+            )
             raise InvalidArgumentError(
                 f"params: {type(self).__name__} has exactly {', '.join(names)}, each a finite "
-                "number > 0" + (f" ({signed}: of either sign)" if signed else "")
+                "number > 0"
+                + (f" ({signed}: of either sign)" if signed else "")
+                + (f"; {aliases}" if aliases else "")
             )
         return values
 

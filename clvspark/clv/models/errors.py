@@ -34,7 +34,7 @@ class NotFittedError(ClvModelError, RuntimeError):
 
 
 class InfiniteMeanError(ClvModelError, ValueError):
-    """The fitted spend distribution has no finite mean for some of the customers."""
+    """The fitted spend distribution has no finite mean, or none that the data tell, for some of the customers."""
 
 
 class InvalidModelDocumentError(ClvModelError, ValueError):
@@ -46,4 +46,4 @@ class SpendFrequencyCorrelationWarning(UserWarning):
 
 
 class InfiniteMeanWarning(UserWarning):
-    """The fitted Gamma-Gamma model has q <= 1: average spend of the population is infinite."""
+    """The data of the Gamma-Gamma model do not rule out q <= 1: average spend may be infinite."""

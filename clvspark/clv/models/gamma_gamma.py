@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -9,7 +10,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from clvspark.clv.models.base import MAX_GROUPS, LifetimeModel, finite_or_none, float_or_nan
+from clvspark.clv.models.base import (
+    MAX_GROUPS,
+    WALD_95,
+    LifetimeModel,
+    finite_or_none,
+    float_or_nan,
+)
 from clvspark.clv.models.errors import (
     DegenerateDataError,
     InfiniteMeanError,
@@ -29,8 +36,9 @@ class GammaGammaModel(LifetimeModel):
     """Gamma-Gamma: mean spend varies between customers, single purchases vary around it.
 
     Parameters p, q, v: a purchase is Gamma(p, nu), with nu ~ Gamma(q, v) over customers (v is
-    gamma in the paper, a currency amount). A summary has one row per customer: frequency (repeat
-    purchases) and monetary_value (mean spend of these), optionally weight. Customers without
+    gamma in the paper, and `from_params` takes either name; a currency amount). A summary has one
+    row per customer: frequency (repeat purchases) and monetary_value (mean spend of these),
+    optionally weight. Customers without
     repeat purchases do not enter the fit; they are predicted to spend the population mean, which
     is finite only for q > 1. The model assumes spend independent of frequency:
     `spend_frequency_correlation_` reports what the data say, with a warning when it is strong.
@@ -39,6 +47,7 @@ class GammaGammaModel(LifetimeModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("p", "q", "v")
+    parameter_aliases: ClassVar[Mapping[str, str]] = {"gamma": "v"}
     fit_columns: ClassVar[tuple[str, ...]] = SPEND
 
     def __init__(self, *, time_unit: TimeUnit | str = TimeUnit.DAY) -> None:
@@ -60,14 +69,31 @@ class GammaGammaModel(LifetimeModel):
                 SpendFrequencyCorrelationWarning,
                 stacklevel=2,
             )
-        if self.params_["q"] <= 1.0:
-            warnings.warn(
-                "q <= 1: the fitted mean spend of the population is infinite, so customers "
-                "without repeat purchases cannot be predicted; check for extreme spend values",
-                InfiniteMeanWarning,
-                stacklevel=2,
-            )
+        try:
+            self.require_known_mean()
+        except InfiniteMeanError as error:
+            warnings.warn(str(error), InfiniteMeanWarning, stacklevel=2)
         return self
+
+    def require_known_mean(self) -> None:
+        """Raise `InfiniteMeanError` where the data do not rule out q <= 1, with which spend has no mean.
+
+        The mean of the population is p v / (q - 1). Where the 95 % Wald interval of q (of its
+        logarithm) reaches 1, an infinite mean fits as well as a finite one, and the estimate may be
+        any number of times the truth. Parameters of `from_params` are taken for exact.
+        """
+        q = self.params_["q"]
+        at = self.parameter_names.index("q")
+        is_fitted = self.log_covariance_.size > 0
+        error = math.sqrt(self.log_covariance_[at, at]) if is_fitted else 0.0
+        low, high = (q * math.exp(side * WALD_95 * error) for side in (-1.0, 1.0))
+        if low <= 1.0:
+            raise InfiniteMeanError(
+                f"q <= 1 is not ruled out (q = {q:.4g}, 95 % from {low:.4g} to {high:.4g}), so the "
+                "mean spend of the population may be infinite and is not known; a few amounts are far "
+                "above all others: look at the highest ones, correct or leave out those that are no "
+                "ordinary purchases, or fit more customers"
+            )
 
     def expected_customer_spend(self, summary: Any) -> Any:
         """Expected spend per future purchase of each customer (column `expected_spend`).

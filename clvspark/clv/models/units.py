@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import Any
 
 from clvspark.clv.models.errors import InvalidArgumentError
 
@@ -52,8 +53,8 @@ def continuous_discount_rate(annual_discount_rate: float, time_unit: TimeUnit) -
     delta = ln(1 + d) / (periods per year). Fader, Hardie and Lee (2005), "RFM and CLV", section
     "Discounted expected transactions": 15 % a year is about .0027 a week.
     """
-    _require_rate("annual_discount_rate", annual_discount_rate, "0.1 means 10 % a year")
-    return math.log1p(annual_discount_rate) / time_unit.periods_per_year
+    rate = _checked_rate("annual_discount_rate", annual_discount_rate, "0.1 means 10 % a year")
+    return math.log1p(rate) / time_unit.periods_per_year
 
 
 def choose_discount_rate(
@@ -70,13 +71,18 @@ def choose_discount_rate(
         )
     if annual_discount_rate is not None:
         return continuous_discount_rate(annual_discount_rate, time_unit)
-    rate = float(discount_rate_per_unit)  # type: ignore[arg-type]
-    _require_rate("discount_rate_per_unit", rate, f"0.0027 means about 0.27 % a {time_unit.value}")
-    return rate
+    meaning = f"0.0027 means about 0.27 % a {time_unit.value}"
+    return _checked_rate("discount_rate_per_unit", discount_rate_per_unit, meaning)
 
 
-def _require_rate(name: str, rate: float, meaning: str) -> None:
-    if not (math.isfinite(rate) and rate >= 0.0):
+def _checked_rate(name: str, rate: Any, meaning: str) -> float:
+    try:
+        # A text is no rate, whatever it says: of '15%' and '15' nobody knows which is meant.
+        number = math.nan if isinstance(rate, str) else float(rate)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0.0):
         raise InvalidArgumentError(
             f"{name}: must be a finite number >= 0 ({meaning}); got {rate!r}"
         )
+    return number

@@ -58,3 +58,14 @@ def test_amounts_that_are_all_alike_are_refused_with_the_reason(spark: SparkSess
     frame = spark.createDataFrame([(1, 5.0), (2, 5.0), (0, 0.0)], SCHEMA)
     with pytest.raises(TrainingError, match=r"NormalNormalModel could not be fitted: .* one mean"):
         fit_spend_model(frame, "NormalNormalModel", time_unit="week")
+
+
+def test_spend_of_unknown_mean_is_refused_with_the_reason(spark: SparkSession) -> None:
+    """Of an estimate of q beside 1 the mean may be anything: no champion of spend."""
+    chance = np.random.default_rng(1)
+    days = chance.integers(1, 8, 2000)
+    amounts = chance.gamma(6.0 * days, 1 / (chance.gamma(1.0, 1 / 15.0, 2000) * days))
+    rows = pd.DataFrame({"spend_days": days, "monetary_value": amounts})
+    frame = spark.createDataFrame(rows, SCHEMA)
+    with pytest.raises(TrainingError, match=r"q <= 1 is not ruled out .* history\.order"):
+        fit_spend_model(frame, "GammaGammaModel", time_unit="week")

@@ -153,12 +153,41 @@ def test_exactly_one_discount_rate_is_given() -> None:
         model.discounted_expected_residual_transactions(VALID, discount_rate_per_unit=0.0)
 
 
+@pytest.mark.parametrize("rate", ["15%", "0.15", -0.1, np.nan, np.inf, [0.1, 0.2]])
+def test_a_discount_rate_is_a_finite_number_from_zero(rate: object) -> None:
+    model = ParetoNBDModel.from_params(PARETO, time_unit="week")
+    for name in ("annual_discount_rate", "discount_rate_per_unit"):
+        with pytest.raises(InvalidArgumentError, match=f"{name}: must be a finite number >= 0"):
+            model.discounted_expected_residual_transactions(VALID, horizon=52.0, **{name: rate})
+
+
+def test_without_discount_purchases_of_a_finite_horizon_are_those_expected() -> None:
+    model = ParetoNBDModel.from_params(PARETO, time_unit="week")
+    plain = model.expected_purchases(VALID, future_t=52.0)
+    for name in ("annual_discount_rate", "discount_rate_per_unit"):
+        found = model.discounted_expected_residual_transactions(VALID, horizon=52.0, **{name: 0})
+        assert found == pytest.approx(plain, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     "params", [{"r": 1.0}, PARETO | {"s": -1.0}, PARETO | {"s": np.nan}, PARETO | {"a": 1.0}]
 )
 def test_known_parameters_are_complete_and_positive(params: dict[str, float]) -> None:
     with pytest.raises(InvalidArgumentError, match="exactly r, alpha, s, beta"):
         ParetoNBDModel.from_params(params, time_unit="week")
+
+
+def test_published_names_of_parameters_are_understood() -> None:
+    """Fader and Hardie (2013) call the third parameter of Gamma-Gamma gamma."""
+    published = GammaGammaModel.from_params({"p": 6.25, "q": 3.74, "gamma": 15.44}, time_unit="day")
+    ours = GammaGammaModel.from_params({"p": 6.25, "q": 3.74, "v": 15.44}, time_unit="day")
+    assert published.to_dict() == ours.to_dict()
+    assert published.params_ == {"p": 6.25, "q": 3.74, "v": 15.44}
+    for wrong in ({"gamma": 15.44, "v": 15.44}, {"gamma": -1.0}, {"g": 1.0}):
+        with pytest.raises(
+            InvalidArgumentError, match=r"exactly p, q, v, .*; v may be called gamma"
+        ):
+            GammaGammaModel.from_params({"p": 6.25, "q": 3.74} | wrong, time_unit="day")
 
 
 @pytest.mark.parametrize("spend", [0.0, -5.0, np.nan])
@@ -197,9 +226,45 @@ def test_infinite_mean_spend_is_reported_and_never_predicted() -> None:
     spend = rng.gamma(6.0 * frequency, 1 / (nu * frequency))
     with pytest.warns(InfiniteMeanWarning, match="q <= 1"):
         model = GammaGammaModel().fit({"frequency": frequency, "monetary_value": spend})
+    with pytest.raises(InfiniteMeanError, match="correct or leave out"):
+        model.require_known_mean()
     assert np.isfinite(model.expected_customer_spend({"frequency": [3], "monetary_value": [9.0]}))
     with pytest.raises(InfiniteMeanError, match="infinite for 1 of 2 customers"):
         model.expected_customer_spend({"frequency": [0, 3], "monetary_value": [0.0, 9.0]})
+
+
+def simulate_spend(q: float, *, seed: int, customers: int = 2000) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    frequency = rng.integers(1, 8, customers)
+    nu = rng.gamma(q, 1 / 15.0, customers)
+    return {
+        "frequency": frequency,
+        "monetary_value": rng.gamma(6.0 * frequency, 1 / (nu * frequency)),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mean_spend_is_unknown_where_the_interval_of_q_reaches_one(seed: int) -> None:
+    """The estimate of q may be on either side of 1, and the mean anything from 500 to infinity."""
+    with pytest.warns(InfiniteMeanWarning, match="q <= 1 is not ruled out"):
+        model = GammaGammaModel().fit(simulate_spend(1.0, seed=seed))
+    for one in (model, GammaGammaModel.from_dict(model.to_dict())):
+        with pytest.raises(InfiniteMeanError, match="not known"):
+            one.require_known_mean()
+
+
+@pytest.mark.parametrize("q", [1.3, 3.0, 60.0])
+def test_mean_spend_is_known_where_q_is_clearly_above_one(q: float) -> None:
+    GammaGammaModel().fit(simulate_spend(q, seed=1)).require_known_mean()
+
+
+def test_given_parameters_are_taken_for_exact() -> None:
+    near = GammaGammaModel.from_params({"p": 3.0, "q": 1.0 + 1e-9, "v": 10.0}, time_unit="day")
+    near.require_known_mean()
+    assert np.isfinite(near.log_likelihood({"frequency": [1, 300], "monetary_value": [20.0, 30.0]}))
+    at = GammaGammaModel.from_params({"p": 3.0, "q": 1.0, "v": 10.0}, time_unit="day")
+    with pytest.raises(InfiniteMeanError):
+        at.require_known_mean()
 
 
 def test_models_import_without_spark() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,6 +70,23 @@ def test_parameters_are_shown_with_their_intervals(run: Run, cdnow_options: list
         assert text in out
 
 
+def test_spend_is_told_with_its_correlation_to_frequency(
+    run: Run, cdnow_options: list[object], cdnow: pd.DataFrame
+) -> None:
+    """What the model assumes to be 0 is told whether or not it is."""
+    code, out, _ = run("fit", *cdnow_options, "--model", "gamma_gamma", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert list(told) == [*KEYS, "spend_frequency_correlation"]
+    repeaters = cdnow[cdnow["frequency"] > 0]
+    expected = repeaters["frequency"].corr(repeaters["monetary_value"])
+    assert told["spend_frequency_correlation"] == pytest.approx(expected, abs=1e-6)
+    code, out, _ = run("fit", *cdnow_options, "--model", "gamma_gamma")
+    assert code == 0
+    assert "correlation of spend and frequency" in out
+    assert f"{expected:.4f}" in out
+
+
 def test_a_log_without_a_holdout(run: Run, cdnow_options: list[object]) -> None:
     at = cdnow_options.index("--calibration-end")
     code, out, _ = run("fit", *cdnow_options[:at], "--model", "mbg_nbd", "--json")
@@ -108,6 +126,28 @@ def test_a_fit_that_does_not_converge(run: Run, write_log: Writer) -> None:
     assert "bg_nbd could not be fitted" in err
 
 
+def test_spend_of_unknown_mean_is_no_fit(run: Run, tmp_path: Path) -> None:
+    """Where q may be 1, a mean of forty times the truth fits as well; nobody must read it as a value."""
+    rng = np.random.default_rng(4)
+    customer = np.repeat(np.arange(1500), 4)
+    amount = rng.gamma(6.0, 1 / np.repeat(rng.gamma(1.0, 1 / 15.0, 1500), 4))
+    days = pd.to_datetime("2024-01-01") + pd.to_timedelta(np.tile([0, 7, 14, 21], 1500), "D")
+    file = tmp_path / "tail.csv"
+    pd.DataFrame({"who": customer, "when": days, "amount": amount.round(2)}).to_csv(
+        file, index=False
+    )
+    options = ["--transactions", file, *SMALL_OPTIONS, "--value-column", "amount"]
+    code, out, err = run("fit", *options, "--model", "gamma_gamma", "--json")
+    told = json.loads(out)
+    assert code == errors.TrainingError.exit_code
+    assert (told["converged"], told["params"], told["holdout"]) == (False, {}, None)
+    assert "q <= 1 is not ruled out" in told["reason"]
+    assert told["reason"] in err
+    code, out, _ = run("compare", *options, "--models", "gamma_gamma", "--json")
+    assert code == 0
+    assert "q <= 1 is not ruled out" in json.loads(out)["models"][0]["reason"]
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
@@ -125,6 +165,22 @@ def test_faults_are_one_message(
     found, out, err = run("fit", *given, "--json")
     assert (found, out) == (code, "")
     assert message in err
+
+
+@pytest.mark.parametrize(
+    ("rate", "hint"),
+    [("0", ""), ("-0.1", ""), ("nan", ""), ("inf", ""), ("15", "did you mean 0.15?"), ("15%", "")],
+)
+def test_an_impossible_discount_rate_is_wrong_usage(
+    run: Run, write_log: Writer, rate: str, hint: str
+) -> None:
+    given = ["--transactions", write_log(SMALL), *SMALL_OPTIONS, "--model", "bg_nbd"]
+    code, out, err = run("fit", *given, f"--annual-discount-rate={rate}")
+    assert (code, out) == (2, "")
+    assert "--annual-discount-rate" in err
+    if rate != "15%":  # which Typer refuses: no number
+        assert "above 0 and below 10" in err
+    assert hint in err
 
 
 def test_a_log_that_is_not_there(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from clvspark.clv.logs import LogColumns, open_log
 from clvspark.clv.logs.errors import TransactionLogError
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
+from clvspark.lakehouse.logs import redact
 
 Writer = Callable[..., Path]
 COLUMNS = LogColumns("who", "when", "amount")
@@ -157,9 +159,53 @@ def test_every_row_faulty(write_log: Writer) -> None:
 def test_a_row_with_other_cells_is_told_by_its_line(write_log: Writer) -> None:
     rows = [f"c{at},2024-01-01,1" for at in range(30_000)]
     rows[25_000] = "secret,2024-01-01,1,2,3"
-    with pytest.raises(MissingInputError, match=r"cannot be read \(line 25002\)") as raised:
+    with pytest.raises(MissingInputError, match="line 25002 has 5 cells, the header 3") as raised:
         purchase_days(write_log("who,when,amount\n" + "\n".join(rows)))
     assert "secret" not in str(raised.value)
+
+
+GOOD = "ann,2024-01-01,5\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("secret,2024-01-02,5,note\n" + GOOD, "line 2 has 4 cells, the header 3"),
+        (GOOD + "secret,2024-01-02\nsecret,2024-01-03,4,9\n", "line 3 has 2 cells, the header 3"),
+        ('"ann\nlee",2024-01-01,5\n\nsecret\n' + GOOD, "line 5 has 1 cell, the header 3"),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_ragged_row_near_the_top_is_told_by_its_line(
+    write_log: Writer, rows: str, told: str, separator: str
+) -> None:
+    """From few rows DuckDB concludes that the file is written otherwise, and takes a row for the header."""
+    file = write_log(("who,when,amount\n" + rows).replace(",", separator))
+    with pytest.raises(MissingInputError, match=told) as raised:
+        purchase_days(file)
+    assert "secret" not in str(raised.value)
+    assert "2024" not in str(raised.value)
+
+
+def test_a_ragged_row_of_a_packed_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv.gz"
+    file.write_bytes(gzip.compress(b"who,when,amount\nann,2024-01-01,5,note\nann,2024-01-02,6\n"))
+    with pytest.raises(MissingInputError, match="line 2 has 4 cells, the header 3"):
+        purchase_days(file)
+
+
+def test_a_first_line_of_data_is_never_shown(write_log: Writer) -> None:
+    with pytest.raises(ConfigError, match="so it is no header") as raised:
+        purchase_days(write_log("secret,2024-01-01,5\nsecret,2024-01-02,6\n"))
+    assert "secret" not in str(raised.value)
+
+
+def test_messages_stay_as_they_are_when_data_are_taken_out_of_them(write_log: Writer) -> None:
+    with pytest.raises(TransactionLogError) as raised:
+        purchase_days(write_log("who,when,amount\nann,soon,-1\n,2024-01-01,\n"))
+    told = "\n".join(raised.value.faults)
+    assert "below 1,000,000,000,000" in told
+    assert redact(told) == told
 
 
 def test_no_file_and_no_such_file(write_log: Writer, tmp_path: Path) -> None:
