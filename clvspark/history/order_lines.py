@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse.table import MONEY
 
 AMOUNTS = ("gross_revenue", "discount", "tax", "net_revenue", "cost")
+# Net revenue as it was written, in whatever currency.
+ORIGINAL = "original_net_revenue"
 ROW_TYPES = {
     "order": "purchase",
     "refund": "refund",
@@ -33,6 +35,7 @@ def attach_costs(lines: DataFrame, products: DataFrame, *, default_margin_rate: 
         "gross_revenue": F.coalesce("gross_revenue", "net_revenue"),
         "discount": F.coalesce("discount", zero),
         "tax": F.coalesce("tax", zero),
+        ORIGINAL: F.coalesce(ORIGINAL, "net_revenue"),
         "cost": F.coalesce("cost", known.cast(MONEY), assumed.cast(MONEY)),
     }
     return lines.join(costs, on="product_id", how="left").withColumns(amounts).drop("unit_cost")
@@ -65,7 +68,7 @@ def measure_changes(lines: DataFrame) -> DataFrame:
     )
     counted = dated.where(~F.coalesce(is_later, F.lit(False)))
     counted = counted.where(~_is("order_cancelled") | first)
-    names = (*AMOUNTS, "quantity")
+    names = (*AMOUNTS, ORIGINAL, "quantity")
     changed = _compare_versions(counted, names)
     annulled = {
         f"change_{name}": F.when(_is("order_cancelled"), -F.sum(f"change_{name}").over(order))

@@ -5,14 +5,26 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.history.booking import book_amounts
 from clvspark.privacy.tombstones import SALES
+
+
+def sum_exchange_differences(events: DataFrame) -> DataFrame:
+    """One row, ``difference``: what the events' net revenue has beyond the same at the rates of their orders.
+
+    In: sources.event. It reads the events that were converted, and no others.
+    """
+    foreign = events.where(F.col("event_type").isin(*SALES) & F.col("exchange_rate").isNotNull())
+    landed = foreign.withColumn("_landed", F.col("net_revenue"))
+    booked = book_amounts(landed)
+    return booked.agg(F.sum(F.col("_landed") - F.col("net_revenue")).alias("difference"))
 
 
 def sum_annulled_revenue(events: DataFrame) -> DataFrame:
     """One row, ``annulled``: what of the events' net revenue was cancelled, or replaced by another version of its line.
 
-    In: sources.event. It reads the orders that have such an event, and no others. A cancelled order is worth nothing,
-    whatever was refunded of it; of a line that was updated the newest version counts.
+    In: sources.event. It reads the orders that have such an event, and no others, at the rates of these orders. A
+    cancelled order is worth nothing, whatever was refunded of it; of a line that was updated the newest version counts.
     """
     sales = events.where(F.col("event_type").isin(*SALES))
     is_cancellation = F.col("event_type") == "order_cancelled"
@@ -26,7 +38,7 @@ def sum_annulled_revenue(events: DataFrame) -> DataFrame:
     is_order = F.col("event_type") == "order"
     version = F.when(is_update, F.struct("occurred_at", "event_id"))
     lines = (
-        sales.join(changed, on="order_id", how="inner")
+        book_amounts(sales.join(changed, on="order_id", how="inner"))
         .groupBy("order_id", "line_id", "_is_cancelled")
         .agg(
             F.sum(revenue).alias("_written"),

@@ -16,7 +16,7 @@ from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
 from clvspark.history.links import is_of_the_past
-from clvspark.history.reconcile import sum_annulled_revenue
+from clvspark.history.reconcile import sum_annulled_revenue, sum_exchange_differences
 from clvspark.history.relationship import describe_relationships
 from clvspark.history.surveys import name_answers, summarise_answers
 from clvspark.history.tables import (
@@ -238,9 +238,18 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
-    sums = (events.agg(revenue), sum_annulled_revenue(events), orders.agg(revenue, anonymous))
+    sums = (
+        events.agg(revenue),
+        sum_annulled_revenue(events),
+        sum_exchange_differences(events),
+        orders.agg(revenue, anonymous),
+    )
     found = side_by_side(lambda df: df.collect()[0], sums)
-    (written,), (annulled,), (total, unknown) = ([value or 0 for value in row] for row in found)
+    (written,), (replaced,), (moved,), (total, unknown) = (
+        [value or 0 for value in row] for row in found
+    )
+    # All by which the orders differ from the plain sum of the events.
+    annulled = replaced + moved
     landed = written - annulled
     if landed != total:
         raise ContractError(
@@ -253,3 +262,6 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     run.metric("revenue_anonymous", float(unknown))
     if annulled:
         run.metric("revenue_annulled", float(annulled))
+    if moved:
+        # Part of what was annulled: what rates did to orders after they were booked is no revenue.
+        run.metric("revenue_exchange_difference", float(moved))
