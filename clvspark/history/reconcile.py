@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.booking import book_amounts
+from clvspark.history.tables import days_as_known
 from clvspark.privacy.tombstones import SALES
 
 
@@ -52,3 +55,27 @@ def sum_annulled_revenue(events: DataFrame) -> DataFrame:
     standing = F.when(F.col("_is_cancelled"), zero).otherwise(worth)
     annulled = F.coalesce("_written", zero) - standing
     return lines.agg(F.sum(annulled).alias("annulled"))
+
+
+def sum_of_persons(days: DataFrame, orders: DataFrame, *, as_of: date) -> DataFrame:
+    """One row: ``before`` and ``later``, net revenue of persons before a date and from it on, and ``bare``.
+
+    In: history.person_day, history.order. ``bare`` is the part of ``before`` of those without a purchase that stands on
+    the date, as of refunds whose order has not landed: it has no row in history.clv_summary.
+    """
+    revenue, is_before = F.col("net_revenue"), F.col("known_on") < F.lit(as_of)
+    persons = (
+        days_as_known(days, orders)
+        .groupBy("person_id")
+        .agg(
+            F.sum(F.when(is_before, F.col("orders"))).alias("_standing"),
+            F.sum(F.when(is_before, revenue)).alias("_before"),
+            F.sum(F.when(~is_before, revenue)).alias("_later"),
+        )
+    )
+    is_bare = F.coalesce("_standing", F.lit(0)) <= 0
+    return persons.agg(
+        F.sum("_before").alias("before"),
+        F.sum("_later").alias("later"),
+        F.sum(F.when(is_bare, F.col("_before"))).alias("bare"),
+    )

@@ -16,7 +16,11 @@ from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
 from clvspark.history.links import is_of_the_past
-from clvspark.history.reconcile import sum_annulled_revenue, sum_exchange_differences
+from clvspark.history.reconcile import (
+    sum_annulled_revenue,
+    sum_exchange_differences,
+    sum_of_persons,
+)
 from clvspark.history.relationship import describe_relationships
 from clvspark.history.surveys import name_answers, summarise_answers
 from clvspark.history.tables import (
@@ -95,6 +99,9 @@ def _sum_up(
         ),
         KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
     }
+    (found[CLV_SUMMARY],) = keep_all(found[CLV_SUMMARY], eager=False)
+    if 0 in config.summary_lags_days:
+        _reconcile_summaries(run, found[CLV_SUMMARY], histories, as_of)
     run.overwrite_all(found, where=rows_of(as_of))
 
 
@@ -265,3 +272,21 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     if moved:
         # Part of what was annulled: what rates did to orders after they were booked is no revenue.
         run.metric("revenue_exchange_difference", float(moved))
+
+
+def _reconcile_summaries(run: Run, summaries: DataFrame, histories: Histories, as_of: date) -> None:
+    """Record what of the revenue of persons no summary has; ContractError unless the rest is that of the summaries."""
+    newest = summaries.where("lag_days = 0").agg(F.sum("historical_revenue"))
+    sums = (newest, sum_of_persons(histories.days, histories.orders, as_of=as_of))
+    found = side_by_side(lambda df: df.collect()[0], sums)
+    (summed,), (before, later, bare) = ([value or 0 for value in row] for row in found)
+    if summed + bare != before:
+        raise ContractError(
+            f"{CLV_SUMMARY.name}: historical_revenue as of {as_of} is {summed}, {PERSON_DAY.name} has {before} before "
+            f"it, {bare} of it of persons without a purchase. Persons were lost or counted twice. Nothing was written "
+            "of this date. Run: clvspark history --force; if they still differ, please report this."
+        )
+    if bare:
+        run.metric("revenue_without_purchase", float(bare))
+    if later:
+        run.metric("revenue_from_the_date_on", float(later))
