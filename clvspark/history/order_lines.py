@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse.table import MONEY
 
 AMOUNTS = ("gross_revenue", "discount", "tax", "net_revenue", "cost")
+# Net revenue as it was written, in whatever currency.
+ORIGINAL = "original_net_revenue"
 ROW_TYPES = {
     "order": "purchase",
     "refund": "refund",
@@ -23,17 +25,23 @@ def attach_costs(lines: DataFrame, products: DataFrame, *, default_margin_rate: 
 
     In: sources.event, lines of orders only; sources.product. The cost is the one that its system says, else that of
     the product as it is known today, for lines of any day; a line without either costs
-    ``net_revenue * (1 - default_margin_rate)``. Amounts that an older lakehouse does not have follow from net revenue.
+    ``net_revenue * (1 - default_margin_rate)``. A refund of no pieces is of money alone and gives no cost
+    back, unless nobody counted the pieces of its order either. Amounts that an older lakehouse does not have follow
+    from net revenue.
     """
     costs = F.broadcast(products.select("product_id", "unit_cost"))
     known = F.col("unit_cost") * F.col("quantity") * F.when(_is("refund"), -1).otherwise(1)
     assumed = F.col("net_revenue") * F.lit(1 - Decimal(str(default_margin_rate)))
     zero = F.lit(0).cast(MONEY)
+    counts = F.max(F.when(_is("order"), F.col("quantity").isNotNull()))
+    is_counted = F.coalesce(counts.over(Window.partitionBy("order_id")), F.lit(True))
+    no_goods = _is("refund") & (F.coalesce("quantity", F.lit(0)) == 0) & is_counted
     amounts = {
         "gross_revenue": F.coalesce("gross_revenue", "net_revenue"),
         "discount": F.coalesce("discount", zero),
         "tax": F.coalesce("tax", zero),
-        "cost": F.coalesce("cost", known.cast(MONEY), assumed.cast(MONEY)),
+        ORIGINAL: F.coalesce(ORIGINAL, "net_revenue"),
+        "cost": F.coalesce("cost", F.when(no_goods, zero), known.cast(MONEY), assumed.cast(MONEY)),
     }
     return lines.join(costs, on="product_id", how="left").withColumns(amounts).drop("unit_cost")
 
@@ -65,7 +73,7 @@ def measure_changes(lines: DataFrame) -> DataFrame:
     )
     counted = dated.where(~F.coalesce(is_later, F.lit(False)))
     counted = counted.where(~_is("order_cancelled") | first)
-    names = (*AMOUNTS, "quantity")
+    names = (*AMOUNTS, ORIGINAL, "quantity")
     changed = _compare_versions(counted, names)
     annulled = {
         f"change_{name}": F.when(_is("order_cancelled"), -F.sum(f"change_{name}").over(order))

@@ -6,7 +6,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
-from clvspark.history.order_lines import AMOUNTS, ROW_TYPES, attach_costs, measure_changes
+from clvspark.history.booking import book_amounts
+from clvspark.history.order_lines import AMOUNTS, ORIGINAL, ROW_TYPES, attach_costs, measure_changes
 from clvspark.history.tables import ORDER
 from clvspark.lakehouse.table import MONEY
 
@@ -28,10 +29,11 @@ def build_orders(
     In: sources.event with person_id; sources.product. Out: history.order, one row an order, and one row an order, day
     and kind of change: refund, adjustment (lines that were replaced) or cancellation, which takes back all that the
     order has come to. Nothing changes a row of a past day, so that the rows up to a day are the orders as they were
-    known then. What is changed is of the person who ordered; a refund may name somebody else.
+    known then. What is changed is of the person who ordered; a refund may name somebody else. All of an order is at the
+    rate at which it was booked (`book_amounts`), and its status is that of its amounts as they were written.
     """
     lines = events.where(F.col("event_type").isin(*ROW_TYPES))
-    costed = attach_costs(lines, products, default_margin_rate=default_margin_rate)
+    costed = attach_costs(book_amounts(lines), products, default_margin_rate=default_margin_rate)
     changes = measure_changes(costed)
     is_purchase = F.col("row_type") == "purchase"
     changed_on = F.when(~is_purchase, F.to_date("ordered_at")).alias("_changed_on")
@@ -43,6 +45,8 @@ def build_orders(
         F.min("store_id").alias("store_id"),
         F.count(F.lit(1)).cast("int").alias("lines"),
         F.sum("change_quantity").alias("_pieces"),
+        F.sum(f"change_{ORIGINAL}").alias("_original"),
+        F.collect_set(F.coalesce("currency", F.lit(""))).alias("_currencies"),
         *(F.sum(f"change_{name}").cast(MONEY).alias(name) for name in AMOUNTS),
     )
     order = Window.partitionBy("order_id")
@@ -65,7 +69,12 @@ def _judge_status(order: WindowSpec) -> Column:
     def has(row_type: str) -> Column:
         return F.max(F.col("row_type") == row_type).over(order)
 
-    rest = F.sum("net_revenue").over(order)
+    # A cancellation says no amount, and needs no currency.
+    names = F.when(F.col("row_type") != "cancellation", F.col("_currencies"))
+    currencies = F.array_distinct(F.flatten(F.collect_list(names).over(order)))
+    rest = F.when(F.size(currencies) == 1, F.sum("_original").over(order)).otherwise(
+        F.sum("net_revenue").over(order)
+    )
     return (
         F.when(has("cancellation"), "cancelled")
         .when(has("refund") & (rest <= 0), "refunded")

@@ -16,7 +16,11 @@ from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
 from clvspark.history.links import is_of_the_past
-from clvspark.history.reconcile import sum_annulled_revenue
+from clvspark.history.reconcile import (
+    sum_annulled_revenue,
+    sum_exchange_differences,
+    sum_of_persons,
+)
 from clvspark.history.relationship import describe_relationships
 from clvspark.history.surveys import name_answers, summarise_answers
 from clvspark.history.tables import (
@@ -95,6 +99,9 @@ def _sum_up(
         ),
         KPI: tabulate_kpis(orders, answers, as_of=as_of, config=config.kpi),
     }
+    (found[CLV_SUMMARY],) = keep_all(found[CLV_SUMMARY], eager=False)
+    if 0 in config.summary_lags_days:
+        _reconcile_summaries(run, found[CLV_SUMMARY], histories, as_of)
     run.overwrite_all(found, where=rows_of(as_of))
 
 
@@ -238,9 +245,18 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
-    sums = (events.agg(revenue), sum_annulled_revenue(events), orders.agg(revenue, anonymous))
+    sums = (
+        events.agg(revenue),
+        sum_annulled_revenue(events),
+        sum_exchange_differences(events),
+        orders.agg(revenue, anonymous),
+    )
     found = side_by_side(lambda df: df.collect()[0], sums)
-    (written,), (annulled,), (total, unknown) = ([value or 0 for value in row] for row in found)
+    (written,), (replaced,), (moved,), (total, unknown) = (
+        [value or 0 for value in row] for row in found
+    )
+    # All by which the orders differ from the plain sum of the events.
+    annulled = replaced + moved
     landed = written - annulled
     if landed != total:
         raise ContractError(
@@ -253,3 +269,24 @@ def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
     run.metric("revenue_anonymous", float(unknown))
     if annulled:
         run.metric("revenue_annulled", float(annulled))
+    if moved:
+        # Part of what was annulled: what rates did to orders after they were booked is no revenue.
+        run.metric("revenue_exchange_difference", float(moved))
+
+
+def _reconcile_summaries(run: Run, summaries: DataFrame, histories: Histories, as_of: date) -> None:
+    """Record what of the revenue of persons no summary has; ContractError unless the rest is that of the summaries."""
+    newest = summaries.where("lag_days = 0").agg(F.sum("historical_revenue"))
+    sums = (newest, sum_of_persons(histories.days, histories.orders, as_of=as_of))
+    found = side_by_side(lambda df: df.collect()[0], sums)
+    (summed,), (before, later, bare) = ([value or 0 for value in row] for row in found)
+    if summed + bare != before:
+        raise ContractError(
+            f"{CLV_SUMMARY.name}: historical_revenue as of {as_of} is {summed}, {PERSON_DAY.name} has {before} before "
+            f"it, {bare} of it of persons without a purchase. Persons were lost or counted twice. Nothing was written "
+            "of this date. Run: clvspark history --force; if they still differ, please report this."
+        )
+    if bare:
+        run.metric("revenue_without_purchase", float(bare))
+    if later:
+        run.metric("revenue_from_the_date_on", float(later))

@@ -110,6 +110,31 @@ def test_a_refund_gives_its_cost_back(orders: DataFrame) -> None:
     )  # fmt: skip
 
 
+def test_a_refund_of_money_alone_gives_no_cost_back(spark: SparkSession) -> None:
+    at = "2026-03-02 10:00:00"
+    tea: dict[str, object] = {"event_type": "refund", "product_id": "tea"}
+    rows = [
+        event("1", "o1", at, "30.00", product_id="tea", quantity=3),
+        event("2", "o1", at, "-5.00", **tea, quantity=None),
+        event("3", "o2", at, "10.00", product_id="unknown"),
+        event("4", "o2", at, "-5.00", event_type="refund", product_id="unknown", quantity=0),
+        # This shop counts no pieces: what it gives back is taken for goods.
+        event("5", "o3", at, "10.00", quantity=None),
+        event("6", "o3", at, "-10.00", event_type="refund", quantity=None),
+        # Of an order that has not landed nobody knows.
+        event("7", "o4", at, "-5.00", **tea, quantity=None),
+    ]
+    events = attach_person(EVENT.rows(spark, rows), PERSON_LINK.rows(spark, LINKS))
+    orders = build_orders(events, PRODUCT.rows(spark, PRODUCTS), default_margin_rate=0.3)
+    refunds = orders.where("row_type = 'refund'").collect()
+    assert {row["order_id"]: (str(row["cost"]), str(row["margin"])) for row in refunds} == {
+        "o1": ("0.00", "-5.00"),
+        "o2": ("0.00", "-5.00"),
+        "o3": ("-7.00", "-3.00"),
+        "o4": ("0.00", "-5.00"),
+    }
+
+
 RECEIPT = [
     event("1", "o1", "2026-03-01 10:00:00", "40.00", source_record_id="1"),
     event("2", "o1", "2026-03-01 10:00:00", "2.50", source_record_id="1"),

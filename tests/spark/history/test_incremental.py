@@ -69,11 +69,28 @@ events = st.lists(
         st.sampled_from([0, 20, 40, 59]),
         st.sampled_from([None, None, "s1", "s2"]),
     ),
+    min_size=4,
     max_size=12,
     unique_by=lambda row: row["event_id"],
 )
 people = st.fixed_dictionaries({record: st.sampled_from(["p1", "p2"]) for record in RECORDS})
-steps = st.lists(st.tuples(events, people), min_size=2, max_size=3)
+# Shops that have nothing to do with each other: one run of the stage, which takes seconds, tries a sequence of each.
+SHOPS = 6
+shops = st.lists(st.tuples(events, people), min_size=SHOPS, max_size=SHOPS)
+steps = st.lists(shops, min_size=2, max_size=3)
+Shop = tuple[list[dict[str, Any]], dict[str, str]]
+
+
+def unite(shops: list[Shop]) -> Shop:
+    """Events of all shops with the persons of their records, whose ids are of one shop each."""
+    named = ("event_id", "order_id", "session_id", "source_record_id")
+    rows, persons = [], {}
+    for n, (sold, known) in enumerate(shops):
+        for row in sold:
+            ids = {name: f"{row[name]}-{n}" for name in named if row[name] is not None}
+            rows.append({**row, **ids})
+        persons |= {f"{record}-{n}": f"{person}-{n}" for record, person in known.items()}
+    return rows, persons
 
 
 def contents(lake: Lakehouse, as_of: date = AS_OF) -> dict[str, list[Any]]:
@@ -99,12 +116,14 @@ def test_any_sequence_of_changes_ends_in_the_history_that_is_built_at_once(
     open_lake: Callable[[Path], Lakehouse],
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
-    steps: list[tuple[list[dict[str, Any]], dict[str, str]]],
+    steps: list[list[Shop]],
 ) -> None:
     monkeypatch.setattr(stage, "RENEWED_SHARE", 1_000)
     lakes = [open_lake(tmp_path_factory.mktemp(name)) for name in ("in_turn", "at_once")]
     # Dates go on, so that orders come into the view of each lag.
-    dated = [(AS_OF + timedelta(days=day), *step) for day, step in enumerate(steps, -len(steps))]
+    dated = [
+        (AS_OF + timedelta(days=day), *unite(step)) for day, step in enumerate(steps, -len(steps))
+    ]
     for lake, arrivals in zip(lakes, (dated, dated[-1:]), strict=True):
         lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
         with lake.writing("history"):

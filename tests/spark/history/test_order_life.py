@@ -18,10 +18,11 @@ from clvspark.history.config import HistoryConfig
 from clvspark.history.orders import attach_person, build_orders
 from clvspark.history.person_day import summarise_person_days
 from clvspark.history.reconcile import sum_annulled_revenue
-from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
+from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.contract import verify_contract
+from clvspark.lakehouse.errors import ContractError
 from clvspark.sources.tables import EVENT, PRODUCT
 
 LINKS = [
@@ -307,6 +308,51 @@ def test_no_cent_is_lost_whatever_becomes_of_orders(spark: SparkSession, lines: 
     cancelled = {order for kind, order, *_ in lines if kind == "order_cancelled"}
     standing = {order for kind, order, *_ in lines if kind == "order"} - cancelled
     assert sum(day["orders"] - day["cancellations"] for day in days) == len(standing)
+
+
+WITHOUT_PURCHASE = [
+    event(1, "order", "o1", "02", "10.00"),
+    # Their order has not landed; nobody's summary has this money.
+    event(2, "refund", "o2", "03", "-4.00", source_record_id="2"),
+    # What was cancelled is worth nothing.
+    event(3, "order", "o3", "02", "20.00", source_record_id="3"),
+    event(4, "order_cancelled", "o3", "05", None, source_record_id="3"),
+    event(5, "order", "o4", "2026-04-01 00:00:00", "7.00"),
+]
+
+
+@pytest.mark.slow
+def test_the_stage_tells_what_of_the_revenue_of_persons_no_summary_has(lake: Lakehouse) -> None:
+    links = [{**LINKS[0], "source_record_id": n, "person_id": f"p{n}"} for n in "123"]
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, links))
+    lake.overwrite(EVENT, EVENT.rows(lake.spark, WITHOUT_PURCHASE))
+    config = HistoryConfig(summary_lags_days=[0, 7])  # type: ignore[call-arg]
+    with lake.writing("history"):
+        metrics = stage.run(lake, config, APRIL).metrics
+    assert metrics["revenue_of_persons"] == pytest.approx(13.0)
+    assert metrics["revenue_without_purchase"] == pytest.approx(-4.0)
+    assert metrics["revenue_from_the_date_on"] == pytest.approx(7.0)
+    summaries = lake.read(CLV_SUMMARY).where("lag_days = 0").collect()
+    assert [(r["person_id"], str(r["historical_revenue"])) for r in summaries] == [("p1", "10.00")]
+
+
+@pytest.mark.slow
+def test_summaries_that_lack_somebody_are_not_written(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.overwrite(PRODUCT, PRODUCT.rows(lake.spark, []))
+    lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, LINKS))
+    lake.overwrite(EVENT, EVENT.rows(lake.spark, CANCELLED))
+    summed = stage._summarise
+    monkeypatch.setattr(stage, "_summarise", lambda *args: summed(*args).limit(0))
+    config = HistoryConfig(summary_lags_days=[0])  # type: ignore[call-arg]
+    with (
+        lake.writing("history"),
+        pytest.raises(ContractError, match=r"2026-04-01 is 0, history.person_day has 30.00 before"),
+    ):
+        stage.run(lake, config, APRIL)
+    assert not lake.exists(CLV_SUMMARY)
 
 
 @pytest.mark.slow
