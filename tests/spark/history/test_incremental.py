@@ -242,6 +242,6 @@ def test_where_the_feed_does_not_reach_back_everything_is_built(
         arrive(lake, many_events(), persons)
         stage.run(lake, CONFIG, AS_OF)
         arrive(lake, many_events()[:-1], persons)
-        monkeypatch.setattr(lake, "changes", lambda table, since: None)
+        monkeypatch.setattr(lake, "changes", lambda table, since, until: None)
         report = stage.run(lake, CONFIG, AS_OF)
     assert report.rows[ORDER.name] == len(many_events()) - 1
