@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -109,13 +109,11 @@ def fit(
     if found.model is None:
         raise TrainingError(f"{model} could not be fitted: {found.reason}")
     if not as_json:
-        print_fit(found, time_unit, told.get("expected_residual"))
+        print_fit(found, time_unit, told)
 
 
-def print_fit(
-    found: LogFit, time_unit: TimeUnit, expected_residual: dict[str, float] | None
-) -> None:
-    """Parameters with their uncertainty, the likelihood, and the holdout."""
+def print_fit(found: LogFit, time_unit: TimeUnit, told: dict[str, Any]) -> None:
+    """Parameters with their uncertainty, the likelihood, and the holdout; `told` as the JSON has it."""
     from clvspark.clv.logs.fit import CORRELATION, wald_intervals
 
     if found.model is None:
@@ -131,10 +129,9 @@ def print_fit(
         ],
     )
     fitted = [("log-likelihood", found.model.log_likelihood_), ("BIC", found.bic)]
-    told = found.to_dict()
     if CORRELATION in told:
         fitted.append(("correlation of spend and frequency", told[CORRELATION]))
-    if expected_residual:
+    if expected_residual := told.get("expected_residual"):
         fitted += [
             (
                 "expected purchases still to come, discounted, per customer",
