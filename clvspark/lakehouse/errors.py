@@ -85,3 +85,9 @@ class CheckpointError(ClvsparkError):
     """The stream's checkpoint is not the one that the tables were written with, or they are not as it left them."""
 
     exit_code = 15
+
+
+class ResourceError(ClvsparkError):
+    """The machine gave out: memory ran out, or a process of Spark was ended from outside."""
+
+    exit_code = 16

@@ -115,6 +115,19 @@ def read_first_line(spark: SparkSession, file: str, encoding: str = "UTF-8") -> 
     return str(line) if line is not None else None
 
 
+def write_line(spark: SparkSession, name: str, line: str) -> None:
+    """Write one line as a file of that name, replacing one; who reads it meanwhile finds it whole or not at all."""
+    path, system = _open_path(spark, name)
+    draft = _jvm(spark).org.apache.hadoop.fs.Path(f"{path.getParent()}/_{path.getName()}")
+    stream = system.create(draft, True)
+    try:
+        stream.write(f"{line}\n".encode())
+    finally:
+        stream.close()
+    system.delete(path, False)
+    system.rename(draft, path)
+
+
 def _open_path(spark: SparkSession, name: str) -> tuple[Any, Any]:
     """Hadoop's path and its file system."""
     path = _jvm(spark).org.apache.hadoop.fs.Path(name)

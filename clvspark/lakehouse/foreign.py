@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from clvspark.lakehouse.errors import (
@@ -13,8 +13,10 @@ from clvspark.lakehouse.errors import (
     ConfigError,
     DamagedFileError,
     LockedError,
+    ResourceError,
     StorageError,
 )
+from clvspark.lakehouse.overtaken import is_overtaken
 
 _REFUSALS = {
     errno.ENOSPC: "the disk is full",
@@ -45,9 +47,10 @@ _DAMAGED = re.compile(
     r"|NO_RECREATABLE_HISTORY_FOUND|STATE_RECOVER_ERROR|TRUNCATED_TRANSACTION_LOG|TXN_LOG_FAILED_INTEGRITY"
     r"|UNRECOGNIZED_LOGFILE|VERSIONS_NOT_CONTIGUOUS|PATH_DOES_NOT_EXIST|MISSING_DELTA_TABLE|TABLE_NOT_FOUND)"
 )
-# Conditions of Delta by which a commit lost against another one.
-_OVERTAKEN = re.compile(
-    r"DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED|MAX_COMMIT_RETRIES_EXCEEDED)"
+# What is said where memory ran out, by a JVM, by Python, and by Arrow, and where a process is gone.
+_NO_MEMORY = re.compile(r"OutOfMemory|Java heap space|GC overhead limit|MemoryError|ArrowMemory")
+_PROCESS_LOST = re.compile(
+    r"Python worker (exited|failed)|PYTHON_WORKER_EXITED|ExecutorLostFailure|Answer from Java side is empty"
 )
 _CONDITION = re.compile(r"(?:^|Exception: )\[([A-Z0-9_.]+)\]")
 _TABLE = re.compile(r"(?:data (?:to|from)|Delta) table (\S+)")
@@ -66,31 +69,8 @@ def translate(error: BaseException) -> ClvsparkError | None:
     if isinstance(error, OSError):
         return _storage_error(error.errno, error.filename)
     text = str(error)
-    for words, number in _JVM_REFUSALS.items():
-        if words in text:
-            return _storage_error(number, _first_path(text), _denial(text))
-    retyped = _RETYPED.search(text)
-    if retyped:
-        path, column, expected, found = retyped.groups()
-        fault = (
-            f"column {column!r} is {found} here and {expected} in other files of the same 'path'. Replace the file by "
-            "one with the type of the others, or describe it under a 'path' of its own in 'sources.systems'"
-        )
-        return ConfigError(path, [fault])
-    if _OVERTAKEN.search(text):
-        table = _TABLE.search(text)
-        return LockedError(
-            f"Another writer changed {table[1] if table else 'a table'} meanwhile. Of what was being written to it "
-            "nothing is there; every table is as its last version left it. Wait for the other one to end, then run the "
-            "command again."
-        )
-    if _DAMAGED.search(text):
-        return DamagedFileError(
-            f"{_first_path(text) or 'A file'} cannot be read: it is cut short, altered, or not of the format that it "
-            "should have. Every table is as its last version left it. Replace the file, from the sender or from a "
-            "copy, then run the command again."
-        )
-    return None
+    told = (tell(error, text) for tell in (_resource, _refusal, _retyping, _overtaking, _damage))
+    return next((found for found in told if found is not None), None)
 
 
 def name_of(error: BaseException) -> str:
@@ -109,6 +89,59 @@ def _storage_error(
     return StorageError(
         f"{where}{denial or _REFUSALS[number]}. Every table is as its last version left it; of what was being written "
         "nothing is there. Mend that, then run the command again: it goes on where this one stopped."
+    )
+
+
+def _resource(error: BaseException, text: str) -> ResourceError | None:
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
+        what = "Memory ran out"
+        then = "Raise 'spark.driver_memory' (on a cluster spark.executor.memory), or close other programs"
+    elif isinstance(error, Py4JNetworkError) or _PROCESS_LOST.search(text):
+        what = "A process of Spark was ended from outside"
+        then = "Where nobody did that, the operating system was short of memory: close other programs, or use less"
+    else:
+        return None
+    return ResourceError(
+        f"{what}. Every table is as its last version left it; of what was being written nothing is there. {then}; then "
+        "run the command again: it goes on where this one stopped."
+    )
+
+
+def _refusal(_: BaseException, text: str) -> StorageError | None:
+    number = next((number for words, number in _JVM_REFUSALS.items() if words in text), None)
+    return _storage_error(number, _first_path(text), _denial(text))
+
+
+def _retyping(_: BaseException, text: str) -> ConfigError | None:
+    retyped = _RETYPED.search(text)
+    if retyped is None:
+        return None
+    path, column, expected, found = retyped.groups()
+    fault = (
+        f"column {column!r} is {found} here and {expected} in other files of the same 'path'. Replace the file by one "
+        "with the type of the others, or describe it under a 'path' of its own in 'sources.systems'"
+    )
+    return ConfigError(path, [fault])
+
+
+def _overtaking(error: BaseException, text: str) -> LockedError | None:
+    if not is_overtaken(error):
+        return None
+    table = _TABLE.search(text)
+    return LockedError(
+        f"Another writer changed {table[1] if table else 'a table'} meanwhile. Of what was being written to it nothing "
+        "is there; every table is as its last version left it. Wait for the other one to end, then run the command "
+        "again."
+    )
+
+
+def _damage(_: BaseException, text: str) -> DamagedFileError | None:
+    if not _DAMAGED.search(text):
+        return None
+    return DamagedFileError(
+        f"{_first_path(text) or 'A file'} cannot be read: it is cut short, altered, or not of the format that it "
+        "should have. Every table is as its last version left it. Replace the file, from the sender or from a copy, "
+        "then run the command again."
     )
 
 

@@ -19,6 +19,7 @@ from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.lakehouse.errors import MissingInputError, VersionError
 from clvspark.lakehouse.lock import writer_lock
+from clvspark.lakehouse.overtaken import write_again
 from clvspark.lakehouse.run import Run
 from clvspark.lakehouse.run_log import RUN, RunLog
 from clvspark.lakehouse.side_by_side import all_of
@@ -183,7 +184,7 @@ class Lakehouse:
         """Insert new keys, update known ones and delete those of `gone`, in one commit.
 
         A key that `df` and `gone` share is updated. Returns the number of rows written and deleted. A write that was
-        done under the transaction `once` before is skipped.
+        done under the transaction `once` before is skipped; one that lost against another writer is done again.
         """
         if not self.exists(table):
             return self._write(table, df, "append", None, cached=False, once=once)
@@ -256,12 +257,11 @@ class Lakehouse:
         merge = self.storage.delta(table.name, session).alias("t").merge(source.alias("s"), on)
         merge = merge.withSchemaEvolution()
         if gone is None:
-            merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            write_again(merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute)
             return
         values: dict[str, str | SparkColumn] = {name: f"s.`{name}`" for name in table.names}
-        merge.whenMatchedDelete(gone).whenMatchedUpdate(set=values).whenNotMatchedInsert(
-            f"NOT {gone}", values=values
-        ).execute()
+        merge = merge.whenMatchedDelete(gone).whenMatchedUpdate(set=values)
+        write_again(merge.whenNotMatchedInsert(f"NOT {gone}", values=values).execute)
 
     def _write(
         self,

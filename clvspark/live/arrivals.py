@@ -36,7 +36,8 @@ _FILES = StructType(
 def read_arrivals(lake: Lakehouse, sources: SourcesConfig, config: StreamConfig) -> DataFrame:
     """One row a new landing file or a record of a topic, as a stream.
 
-    Out: ``path`` of a file, ``topic``, ``place`` (partition and offset) and ``value`` of a record, ``arrived_at``.
+    Out: ``path`` and ``length`` of a file; ``topic``, ``place`` (partition and offset) and ``value`` of a record;
+    ``arrived_at``.
     """
     nothing = F.lit(None).cast("string")
     files = (
@@ -47,6 +48,7 @@ def read_arrivals(lake: Lakehouse, sources: SourcesConfig, config: StreamConfig)
         .load(literal(resolve_landing(sources.landing)))
         .select(
             "path",
+            "length",
             nothing.alias("topic"),
             nothing.alias("place"),
             nothing.alias("value"),
@@ -72,6 +74,7 @@ def _read_topic(lake: Lakehouse, topic: KafkaTopic, config: StreamConfig) -> Dat
     )
     return records.where("value IS NOT NULL").select(
         F.lit(None).cast("string").alias("path"),
+        F.lit(None).cast("bigint").alias("length"),
         "topic",
         F.format_string("%09d %020d", "partition", "offset").alias("place"),
         F.col("value").cast("string").alias("value"),

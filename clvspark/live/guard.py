@@ -6,7 +6,9 @@ other was written with, going on would lose what came between, or tell it twice;
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import CheckpointError
-from clvspark.lakehouse.files import list_files, literal, read_first_line
+from clvspark.lakehouse.files import list_files, literal, read_first_line, write_line
 from clvspark.lakehouse.run_log import MICRO_BATCH
 
 _AFRESH = (
@@ -22,6 +24,8 @@ _AFRESH = (
     "brings every table up to the landing files, then: clvspark stream --restart. It takes what comes from then on; "
     "events that are known count once, however often they come."
 )
+# Beside the folders of Spark in the checkpoint: number and digest of the files of the micro-batch that was begun last.
+_PAYLOAD = "clvspark_files"
 # Accounts of what was decided without a micro-batch, as persons had changed, are of this query.
 RELINKED = " relinked"
 
@@ -97,6 +101,27 @@ def _refuse_restored(lake: Lakehouse, name: str, version: int) -> None:
 def _was_restored(lake: Lakehouse, name: str, version: int) -> bool:
     history = lake.storage.delta(name).history().where(F.col("version") > version)
     return not history.where("operation = 'RESTORE'").isEmpty()
+
+
+def refuse_other_files(lake: Lakehouse, checkpoint: str, number: int, files: Sequence[str]) -> None:
+    """CheckpointError where a micro-batch that was begun before had other files, or files of another size or age.
+
+    Some of its tables may hold what those said, and their transactions would skip what these say. In: a text for each
+    file, which is the same one as long as its content is. Asked before anything of the batch is written.
+    """
+    digest = hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()
+    name = f"{checkpoint}/{_PAYLOAD}"
+    now = f"{number} {digest}"
+    was = read_first_line(lake.spark, name) if list_files(lake.spark, literal(name)) else None
+    if was == now:
+        return
+    if was is not None and int(was.split()[0]) == number:
+        raise CheckpointError(
+            f"Files of micro-batch {number:,} were changed after it was begun, and before it was written whole. What "
+            "they said first may be in some tables already. Next step: clvspark run, which brings every table up to "
+            "the landing files as they are now, then: clvspark stream --restart. Land what changes as a new file."
+        )
+    write_line(lake.spark, name, now)
 
 
 def read_query_id(lake: Lakehouse, checkpoint: str) -> str | None:

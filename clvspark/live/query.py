@@ -27,7 +27,14 @@ from clvspark.lakehouse.vacuum import compact_tables, remove_old_files
 from clvspark.live.arrivals import find_mapping, land_records, read_arrivals
 from clvspark.live.decide import Account, Decider, list_relinked, note
 from clvspark.live.drops import leave_taken, sort_files
-from clvspark.live.guard import RELINKED, LastBatch, read_last_batch, refuse_other_state, set_aside
+from clvspark.live.guard import (
+    RELINKED,
+    LastBatch,
+    read_last_batch,
+    refuse_other_files,
+    refuse_other_state,
+    set_aside,
+)
 from clvspark.live.metrics import Metrics
 from clvspark.live.renew import Renewer
 from clvspark.live.scene import Scene, set_scene, versions_of
@@ -191,8 +198,9 @@ class _Stream:
         lake, sources = self._lake, self._config.sources
         if self._config.stream.kafka:
             batch = batch.localCheckpoint()
-        found = batch.where("path IS NOT NULL").select("path", "arrived_at").collect()
+        found = batch.where("path IS NOT NULL").select("path", "length", "arrived_at").collect()
         paths = [row["path"] for row in found]
+        refuse_other_files(lake, self._checkpoint, number, [str(tuple(row)) for row in found])
         arrivals = [row["arrived_at"].astimezone(UTC) for row in found]
         if self._config.stream.kafka:
             paths += land_records(

@@ -1,4 +1,4 @@
-"""Faults 1 to 4 and 11: the stream ends between two tables, or is killed at random, and goes on as if it had not."""
+"""Faults 1 to 4, 7 and 11: the stream ends between two tables, or is killed at random, and goes on as if it had not."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from support.live_shop import (
     land,
     order,
 )
-from support.shops import clvspark, command_line, environment, rows_of
+from support.shops import clvspark, command_line, environment, rows_of, run_pipeline
 
 from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.errors import CheckpointError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
 
@@ -73,6 +74,25 @@ def test_a_crash_between_two_tables_leaves_no_trace(watch, undisturbed, monkeypa
     assert differing(watch.lake, undisturbed.lake, TOLD) == {}
     ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
     assert len(ids) == len(set(ids))
+
+
+def test_a_file_that_changes_while_its_batch_is_unfinished_is_told(watch, monkeypatch):
+    """Fault 7: what it said first may be written already, under the transaction of the batch."""
+    land(watch.shop, "events1", FIRST)
+    end_before(monkeypatch, "sources.file")
+    with pytest.raises(CrashError):
+        watch.start()
+    monkeypatch.undo()
+    land(watch.shop, "events1", [*FIRST, order("o9", "c3", "13:00:00", 9)])
+
+    with pytest.raises(CheckpointError, match="changed after it was begun"):
+        watch.start()
+
+    run_pipeline(watch.spark, watch.shop, ["ingest", "resolve", "history", "score", "audiences"])
+    watch.start(restart=True)
+    ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
+    assert len(ids) == len(set(ids))
+    assert "shop:o9" in ids
 
 
 def end_before(monkeypatch, name: str) -> None:

@@ -13,6 +13,7 @@ from clvspark.catalogue import TABLES
 from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, StrictModel, Table
 from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.table_log import read_commit
 from clvspark.lakehouse.vacuum import vacuum_tables
 from clvspark.sources.tables import EVENT, PRODUCT
@@ -119,6 +120,17 @@ def test_a_merge_with_a_repeated_key_is_refused_before_the_write(lake: Lakehouse
     with pytest.raises(ContractError, match="occur more than once"):
         lake.merge(PRODUCT, twice)
     assert found(lake) == {"a": 1}
+
+
+def test_of_two_merges_of_one_key_at_once_one_waits_for_the_other(lake: Lakehouse) -> None:
+    lake.merge(PRODUCT, products(lake, a=0))
+    version = lake.version(PRODUCT)
+    rows = [products(lake, a=price, **{f"own{price}": price}) for price in (1, 2, 3)]
+    side_by_side(lambda df: lake.merge(PRODUCT, df), rows)
+    now = found(lake)
+    assert now.keys() == {"a", "own1", "own2", "own3"}, "nobody's rows are lost"
+    assert now["a"] in (1, 2, 3)
+    assert lake.version(PRODUCT) == version + 3
 
 
 def test_earlier_versions_can_be_read(lake: Lakehouse) -> None:

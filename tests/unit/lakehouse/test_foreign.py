@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 
 import pytest
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import AnalysisException, UnsupportedOperationException
 
-from clvspark.lakehouse.errors import DamagedFileError, LockedError, StorageError
+from clvspark.lakehouse.errors import (
+    DamagedFileError,
+    LockedError,
+    ResourceError,
+    StorageError,
+)
 from clvspark.lakehouse.foreign import name_of, translate
 
 DENIED = "java.io.FileNotFoundException: /landing/sales.csv (Permission denied)"
@@ -66,6 +71,30 @@ def test_a_jvm_says_it_in_words(text: str, words: str) -> None:
 
     assert isinstance(told, StorageError)
     assert words in str(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("java.lang.OutOfMemoryError: Java heap space"), "Memory ran out"),
+        (RuntimeError("[UNABLE_TO_ACQUIRE_MEMORY] SparkOutOfMemoryError"), "Memory ran out"),
+        (MemoryError(), "spark.driver_memory"),
+        (
+            RuntimeError("org.apache.spark.SparkException: Python worker exited unexpectedly"),
+            "A process of Spark was ended from outside",
+        ),
+        (
+            Py4JNetworkError("Answer from Java side is empty"),
+            "A process of Spark was ended from outside",
+        ),
+    ],
+)
+def test_a_machine_that_gives_out_is_told_with_what_helps(error, words) -> None:
+    told = translate(error)
+
+    assert isinstance(told, ResourceError)
+    assert words in str(told)
+    assert "run the command again" in str(told)
 
 
 @pytest.mark.parametrize(
