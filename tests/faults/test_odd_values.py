@@ -1,4 +1,4 @@
-"""Faults 15, 16 and 18: amounts that are none, and times at the edges of calendars, clocks and zones."""
+"""Faults 15, 16 and 18: amounts that are none, and times at the edges of clocks and calendars."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from support.shops import environment, open_lake, open_till_shop, rows_of, run_p
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
 ODD_AMOUNTS = ("", "NaN", "Infinity", "-inf", "-5.00", "1e30", "12x", "9" * 25, "0x1F", "1,234.5.6")
-# An instant of the summer's missing hour, of its repeated one, of the leap day, of the first and the last days that
-# 64 bits of nanoseconds can count, and what each is in UTC; zones other than the till's must not matter.
+# Instants of the hour that clocks leave out, of the one that they repeat, of a leap day and of the first second of all,
+# with what each is in UTC: the zone of the machine must not matter.
 TIMES = {
     "2026-03-29T02:30:00+01:00": "2026-03-29 01:30:00",
     "2025-10-26T02:30:00+02:00": "2025-10-26 00:30:00",
@@ -18,7 +18,7 @@ TIMES = {
     "2024-02-29T23:59:59Z": "2024-02-29 23:59:59",
     "1970-01-01T00:00:00Z": "1970-01-01 00:00:00",
 }
-ZONES = ("UTC", "America/Los_Angeles", "Pacific/Kiritimati")
+ZONES = ("America/Los_Angeles", "Pacific/Kiritimati")
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +64,9 @@ def zoned(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_instants_are_the_same_whatever_the_zone_of_the_machine(spark, zoned):
     for zone, shop in zoned.items():
-        at = dict(
-            rows_of(
-                open_lake(spark, shop),
-                "sources.event",
-                "event_id",
-                "date_format(occurred_at, 'yyyy-MM-dd HH:mm:ss')",
-            )
-        )
-        assert {n: at.get(f"till:t{n}") for n, _ in enumerate(TIMES)} == dict(
-            enumerate(TIMES.values())
-        ), zone
+        events = open_lake(spark, shop).table("sources.event")
+        at = dict(events.selectExpr("event_id", "string(occurred_at)").collect())
+        assert [at.get(f"till:t{n}") for n in range(len(TIMES))] == list(TIMES.values()), zone
