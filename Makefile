@@ -8,6 +8,7 @@ RECORDS ?= 1000000
 PERSONS ?= 1000000
 CUSTOMERS ?= 1000000
 STREAM_PERSONS ?= 500000
+SOURCE ?= folder
 RATE ?= 500
 MINUTES ?= 15
 CODE := clvspark jobs tools tests bench
@@ -75,8 +76,8 @@ bench-decisions: setup ## what learning decisions earn beside fixed, random and 
 	@$(BIN)/python -m bench.decisions
 
 .PHONY: bench-stream
-bench-stream: setup ## from an event to the outbox: 500 events a second for a quarter of an hour (STREAM_PERSONS=n RATE=n MINUTES=n)
-	@$(BIN)/python -m bench.stream --persons $(STREAM_PERSONS) --rate $(RATE) --minutes $(MINUTES)
+bench-stream: setup ## from an event to the outbox: 500 events a second for a quarter of an hour (SOURCE=folder|kafka STREAM_PERSONS=n RATE=n MINUTES=n)
+	@$(BIN)/python -m bench.stream --source $(SOURCE) --persons $(STREAM_PERSONS) --rate $(RATE) --minutes $(MINUTES)
 
 .PHONY: bench-simulation
 bench-simulation: setup ## simulate landing files (PERSONS=n): seconds, records, bytes
