@@ -20,7 +20,7 @@ from clvspark.config import Config
 from clvspark.lakehouse.lake import refuse_newer_format
 from clvspark.lakehouse.run_log import RUN
 from clvspark.lakehouse.side_by_side import by_key
-from clvspark.lakehouse.table_log import is_table, read_table_log
+from clvspark.lakehouse.table_log import folder_of, is_table, read_table_log
 from clvspark.pipeline import STAGES, open_lakehouse
 
 _RUN_COLUMNS = ["stage", "as_of_date", "status", "started_at", "seconds", "rows_written", "error"]
@@ -48,7 +48,7 @@ def read_status(config: Config) -> Status:
 
 def _of_folder(root: Path) -> Status:
     """Rows and versions from the logs of the tables."""
-    folders = {name: root / name.replace(".", "/") for name in sorted(TABLES)}
+    folders = {name: folder_of(root, name) for name in sorted(TABLES)}
     logs = {name: read_table_log(folder) for name, folder in folders.items() if is_table(folder)}
     runs: list[dict[str, Any]] = []
     if RUN.name in logs:

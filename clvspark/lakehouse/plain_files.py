@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from clvspark.lakehouse.errors import DamagedFileError
-from clvspark.lakehouse.table_log import count_log_bytes, read_table_log
+from clvspark.lakehouse.table_log import read_short_log
 
 # So many files Spark looks up by itself; for more it starts a job.
 _FEW_FILES = 32
@@ -32,11 +32,8 @@ def read_plain_files(spark: SparkSession, table: Path) -> DataFrame | None:
     """
     if _OF_PATTERNS.intersection(str(table)):
         return None
-    size = count_log_bytes(table)
-    if size is None or size > _SHORT_LOG_BYTES:
-        return None
-    log = read_table_log(table)
-    if not log.is_plain or len(log.files) > _FEW_FILES:
+    log = read_short_log(table, most_bytes=_SHORT_LOG_BYTES)
+    if log is None or not log.is_plain or len(log.files) > _FEW_FILES:
         return None
     for file in log.files:
         if not file.exists():

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.plain_files import read_plain_files
 from clvspark.lakehouse.table import Table
-from clvspark.lakehouse.table_log import is_table, newest_version
+from clvspark.lakehouse.table_log import folder_of, is_table, newest_version
 
 
 class Storage:
@@ -35,7 +35,7 @@ class Storage:
 
     def _folder(self, name: str) -> Path | None:
         """The same on a local file system, else None."""
-        return None if self.local_root is None else Path(self._path(name))
+        return None if self.local_root is None else folder_of(self.local_root, name)
 
     def identifier(self, name: str) -> str:
         """SQL identifier of a table in either mode."""

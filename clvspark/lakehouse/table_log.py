@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 
 from clvspark.lakehouse.errors import DamagedFileError
 
-_CHECKPOINT = ".checkpoint.parquet"
 _TOLD = ("metaData", "protocol")
 _ACTIONS = ("add", "remove", *_TOLD)
 # What a reader has to know, beside deletion vectors, that does not change how rows lie in their files.
@@ -48,34 +47,88 @@ class TableLog:
     is_plain: bool
 
 
+def folder_of(root: Path, name: str) -> Path:
+    """Folder of the table `schema.table` of a local lakehouse."""
+    return root / name.replace(".", "/")
+
+
+@dataclass(frozen=True)
+class _LogFiles:
+    """The files of a log, listed once.
+
+    Parameters
+    ----------
+    commits, checkpoints : by version.
+    is_readable : it has no checkpoint of several parts, or of the newer kind.
+    """
+
+    folder: Path
+    commits: dict[int, Path]
+    checkpoints: dict[int, Path]
+    is_readable: bool
+
+    @property
+    def since(self) -> int:
+        """Version of the newest checkpoint, -1 where there is none."""
+        return max(self.checkpoints, default=-1)
+
+    @property
+    def later(self) -> list[int]:
+        """Versions of the commits after it."""
+        return sorted(version for version in self.commits if version > self.since)
+
+    @property
+    def bytes(self) -> int:
+        """Of the files that tell the newest state."""
+        read = [self.commits[version] for version in self.later]
+        read += [self.checkpoints[self.since]] if self.checkpoints else []
+        return sum(path.stat().st_size for path in read)
+
+
+def _list_log(table: Path) -> _LogFiles:
+    folder = table / "_delta_log"
+    commits, checkpoints, is_readable = {}, {}, True
+    for path in folder.iterdir() if folder.is_dir() else ():
+        number, _, kind = path.name.partition(".")
+        if not number.isdigit():
+            continue
+        if kind == "json":
+            commits[int(number)] = path
+        elif kind == "checkpoint.parquet":
+            checkpoints[int(number)] = path
+        elif kind.startswith("checkpoint."):
+            is_readable = False
+    return _LogFiles(folder, commits, checkpoints, is_readable)
+
+
 def is_table(folder: Path) -> bool:
     """Whether the folder holds a table: a first write that was killed leaves a log without a commit."""
-    return bool(_commits(folder / "_delta_log")) or bool(_checkpoints(folder / "_delta_log"))
-
-
-def _commits(log: Path) -> dict[int, Path]:
-    return {int(path.stem): path for path in log.glob("*.json") if path.stem.isdigit()}
-
-
-def _checkpoints(log: Path) -> dict[int, Path]:
-    named = ((path.name.removesuffix(_CHECKPOINT), path) for path in log.glob(f"*{_CHECKPOINT}"))
-    return {int(number): path for number, path in named if number.isdigit()}
+    files = _list_log(folder)
+    return bool(files.commits or files.checkpoints)
 
 
 def read_table_log(table: Path) -> TableLog:
     """Read the log of the table in the folder; DamagedFileError if it cannot be read."""
-    log = table / "_delta_log"
-    commits, checkpoints = _commits(log), _checkpoints(log)
-    since, later = _begin(commits, checkpoints)
-    if later != list(range(since + 1, since + 1 + len(later))) or not (later or checkpoints):
+    return _read(table, _list_log(table))
+
+
+def read_short_log(table: Path, *, most_bytes: int) -> TableLog | None:
+    """The same; None where more than so many bytes tell it, or checkpoints that only Delta reads."""
+    files = _list_log(table)
+    return _read(table, files) if files.is_readable and files.bytes <= most_bytes else None
+
+
+def _read(table: Path, files: _LogFiles) -> TableLog:
+    since, later = files.since, files.later
+    if later != list(range(since + 1, since + 1 + len(later))) or not (later or files.checkpoints):
         raise DamagedFileError(
-            f"{log}: commits are missing between version {since} and {max(later, default=since)}. "
+            f"{files.folder}: commits are missing between version {since} and {max(later, default=since)}. "
             "Restore the files from a copy."
         )
     active: dict[tuple[str, str], dict[str, Any]] = {}
     newest: dict[str, dict[str, Any]] = {}
-    actions = _checkpointed(checkpoints[since]) if checkpoints else iter(())
-    later_actions = (action for version in later for action in read_commit(commits[version]))
+    actions = _checkpointed(files.checkpoints[since]) if files.checkpoints else iter(())
+    later_actions = (action for version in later for action in read_commit(files.commits[version]))
     for action in itertools.chain(actions, later_actions):
         if add := action.get("add"):
             active[_key(add)] = add
@@ -98,26 +151,9 @@ def read_table_log(table: Path) -> TableLog:
     )
 
 
-def count_log_bytes(table: Path) -> int | None:
-    """Bytes that `read_table_log` reads; None where the log has checkpoints that it cannot read."""
-    log = table / "_delta_log"
-    if any(log.glob("*.checkpoint.*.*")):  # of several parts, or of the newer kind
-        return None
-    commits, checkpoints = _commits(log), _checkpoints(log)
-    since, later = _begin(commits, checkpoints)
-    read = [commits[version] for version in later]
-    return sum(path.stat().st_size for path in (*read, *filter(None, [checkpoints.get(since)])))
-
-
-def _begin(commits: Iterable[int], checkpoints: Iterable[int]) -> tuple[int, list[int]]:
-    """Version of the newest checkpoint, -1 where there is none, and those after it."""
-    since = max(checkpoints, default=-1)
-    return since, sorted(version for version in commits if version > since)
-
-
 def newest_version(table: Path) -> int:
     """Newest version of the table in the folder; DamagedFileError if its commit is cut short."""
-    commits = _commits(table / "_delta_log")
+    commits = _list_log(table).commits
     version = max(commits)
     read_commit(commits[version])
     return version

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.table import Table
-from clvspark.lakehouse.table_log import read_table_log
+from clvspark.lakehouse.table_log import folder_of, read_table_log
 
 if TYPE_CHECKING:
     from clvspark.lakehouse.lake import Lakehouse
@@ -74,7 +74,7 @@ def _has_many_files(lake: Lakehouse, table: Table) -> bool:
     root = lake.storage.local_root
     if root is None:
         return True  # Delta itself leaves out what is large enough
-    return len(read_table_log(root / table.name.replace(".", "/")).files) >= _FEW_FILES
+    return len(read_table_log(folder_of(root, table.name)).files) >= _FEW_FILES
 
 
 def _existing(lake: Lakehouse) -> list[Table]:

@@ -15,7 +15,7 @@ from clvspark.config import Config
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.lock import is_locked
 from clvspark.lakehouse.run_log import MICRO_BATCH
-from clvspark.lakehouse.table_log import is_table, read_table_log
+from clvspark.lakehouse.table_log import folder_of, is_table, read_table_log
 from clvspark.pipeline import open_lakehouse
 
 STOP_FILE = "stop"
@@ -41,7 +41,7 @@ def read_batches(config: Config) -> list[dict[str, Any]]:
             for row in frame.orderBy("ended_at", ascending=False).limit(_SHOWN).collect()
         ]
     else:
-        folder = root / MICRO_BATCH.name.replace(".", "/")
+        folder = folder_of(root, MICRO_BATCH.name)
         files = read_table_log(folder).files if is_table(folder) else []
         rows = pa.concat_tables(map(pq.read_table, files)).to_pylist() if files else []
     return sorted(rows, key=lambda row: row["ended_at"], reverse=True)
