@@ -13,8 +13,8 @@ sys.path.insert(0, str(ROOT))
 
 from typer.main import get_command  # noqa: E402
 
-from clvspark.cli import app  # noqa: E402 - found by the line above, also without an installation
-from clvspark.cli.options import CARE, CLV, DATA, IDENTITY, PIPELINE, STAGE  # noqa: E402
+import clvspark.cli  # noqa: E402, F401 - found by the line above; it gives `app` its commands
+from clvspark.cli.options import CARE, CLV, DATA, IDENTITY, PIPELINE, STAGE, app  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "commands.md"
 PANELS = (PIPELINE, STAGE, IDENTITY, CLV, DATA, CARE)
