@@ -7,6 +7,7 @@ that a migration that was killed goes on where it was when it is called again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clvspark.lakehouse.migrations.changes import Migrations, apply_changes
@@ -27,26 +28,24 @@ def migrate(lake: Lakehouse, tables: Iterable[Table], migrations: Migrations) ->
     """
     with lake.writing("migrate"):
         plans = plan_tables(lake, tables, migrations)
-        # The one that tells the format of the whole stands for all others being done.
+        # The run log tells the format of the whole, so that it stands for all others being done.
         last = [plan for plan in plans if plan.table is RUN]
         others = [plan for plan in plans if plan.table is not RUN]
         for plan in others:
             if plan.changes:
                 lake.progress("migrate", plan.table.name)
-                _rewrite(lake, plan)
+                _carry_out(lake, plan)
         lake.progress("migrate", "columns and properties")
-        side_by_side(lambda plan: _alter(lake, plan), [plan for plan in others if plan.clauses])
+        side_by_side(partial(_carry_out, lake), [plan for plan in others if not plan.changes])
         for plan in last:
-            _alter(lake, plan)
+            _carry_out(lake, plan)
     return plans
 
 
-def _rewrite(lake: Lakehouse, plan: TablePlan) -> None:
-    read, table = lake.storage.read, plan.table
-    stored = read(table.name) if lake.exists(table) else None
-    lake.remake(table, apply_changes(plan.changes, stored, read, table))
-
-
-def _alter(lake: Lakehouse, plan: TablePlan) -> None:
+def _carry_out(lake: Lakehouse, plan: TablePlan) -> None:
+    table, read = plan.table, lake.storage.read
+    if plan.changes:
+        stored = read(table.name) if lake.exists(table) else None
+        lake.remake(table, apply_changes(plan.changes, stored, read, table))
     for _, clause in plan.clauses:
-        lake.storage.alter(plan.table.name, clause)
+        lake.storage.alter(table.name, clause)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from clvspark.lakehouse.errors import VersionError
 from clvspark.lakehouse.formats import FORMAT_VERSION, format_of, properties_of
 from clvspark.lakehouse.migrations.changes import Change, Migrations
+from clvspark.lakehouse.run_log import RUN
 from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.storage import Stored, literal
 from clvspark.lakehouse.table import Table
@@ -58,7 +59,8 @@ def plan_tables(
 
 def _plan(lake: Lakehouse, table: Table, migrations: Migrations) -> TablePlan:
     if not lake.exists(table):
-        return TablePlan(table, tuple(c for c in _due(lake, table, 1, migrations) if c.is_new))
+        made = _due(lake, table, _format_of_lakehouse(lake), migrations)
+        return TablePlan(table, tuple(change for change in made if change.is_new))
     stored = lake.storage.describe(table.name)
     found = format_of(stored.properties)
     changes = tuple(c for c in _due(lake, table, found, migrations) if not c.is_new)
@@ -71,6 +73,11 @@ def _due(lake: Lakehouse, table: Table, found: int, migrations: Migrations) -> I
         for change in migrations.get(number, ()):
             if change.table == table.name and all(map(lake.storage.exists, change.needs)):
                 yield change
+
+
+def _format_of_lakehouse(lake: Lakehouse) -> int:
+    """What the run log tells; where nothing has run yet, there is nothing from before."""
+    return format_of(lake.storage.properties(RUN.name)) if lake.exists(RUN) else FORMAT_VERSION
 
 
 def _alter(table: Table, stored: Stored) -> tuple[tuple[str, str], ...]:

@@ -195,3 +195,18 @@ def test_a_table_may_be_made_of_others(earlier: Lakehouse) -> None:
     assert found(earlier, sums) == [(1, 5), (2, 7)]
     assert not earlier.exists(more)
     assert [p.table for p in migrate(earlier, [sums, more, RUN], {2: (made, elsewhere)})] == []
+
+
+def test_tables_of_a_catalog_are_migrated_alike(spark: SparkSession) -> None:
+    config = LakehouseConfig(catalog="spark_catalog")
+    lake = Lakehouse(spark, config, {}, migrating=True)
+    try:
+        lake.storage.create(OLD, OLD.rows(spark, [{"id": 1, "size": 5}]), {})
+        lake.storage.create(OTHER_OLD, OTHER_OLD.rows(spark, [{"id": 1, "kind": "a"}]), {})
+        assert len(migrate(lake, [NEW, OTHER], {2: (RENAMED, PARTED)})) == 2
+        assert found(lake, NEW) == [(1, 0, 5, None)]
+        assert lake.storage.describe(NEW.name).cluster_by == NEW.cluster_by
+        assert lake.storage.properties(OTHER.name)["clvspark.format"] == "2"
+        assert migrate(lake, [NEW, OTHER], {2: (RENAMED, PARTED)}) == []
+    finally:
+        spark.sql("DROP SCHEMA IF EXISTS spark_catalog.test CASCADE")
