@@ -123,8 +123,9 @@ sdist: setup ## build the source distribution dist/clvspark-*.tar.gz
 	@$(BIN)/python -m build --sdist --outdir dist .
 
 .PHONY: docs
-docs: setup ## write the data dictionary and the JSON Schemas anew
+docs: setup ## write the data dictionary, the command reference and the JSON Schemas anew
 	@$(BIN)/python tools/data_dictionary.py
+	@$(BIN)/python tools/command_reference.py
 	@$(BIN)/python tools/schemas.py
 
 # In an environment of its own: what builds the site has nothing to do with what runs clvspark.

@@ -58,18 +58,23 @@ STAGES: dict[str, StageFunction] = {
 
 
 def open_lakehouse(
-    config: Config, *, progress: Progress | None = None, writes: str | None = None
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    writes: str | None = None,
+    migrating: bool = False,
 ) -> Lakehouse:
     """Build the session and open the lakehouse that `config` describes.
 
     `writes` names a command that is going to write: LockedError, before Spark starts, where another process does.
+    `migrating` opens one of an earlier format, which is refused else.
     """
     root = config.lakehouse.local_root
     if writes and root:
         refuse_if_locked(root, writes)
     spark = build_session(config.spark, has_catalog=config.lakehouse.catalog is not None)
     own = {table.name: table for table in config.reporting.own_contracts}
-    return Lakehouse(spark, config.lakehouse, {**TABLES, **own}, progress)
+    return Lakehouse(spark, config.lakehouse, {**TABLES, **own}, progress, migrating=migrating)
 
 
 def name_command(names: Sequence[str]) -> str:

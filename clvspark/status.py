@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from clvspark import console
 from clvspark.catalogue import TABLES
 from clvspark.config import Config
-from clvspark.lakehouse.lake import refuse_newer_format
+from clvspark.lakehouse.formats import refuse_other_format
 from clvspark.lakehouse.run_log import RUN
 from clvspark.lakehouse.side_by_side import by_key
 from clvspark.lakehouse.table_log import folder_of, is_table, read_table_log
@@ -38,7 +38,7 @@ class Status:
 def read_status(config: Config) -> Status:
     """Look into the lakehouse of `config`; a local one is looked into without Spark.
 
-    Raises VersionError if a newer clvspark wrote it.
+    Raises VersionError if it has another format.
     """
     root = config.lakehouse.local_root
     if root:
@@ -52,7 +52,7 @@ def _of_folder(root: Path) -> Status:
     logs = {name: read_table_log(folder) for name, folder in folders.items() if is_table(folder)}
     runs: list[dict[str, Any]] = []
     if RUN.name in logs:
-        refuse_newer_format(logs[RUN.name].properties)
+        refuse_other_format(logs[RUN.name].properties)
         files = logs[RUN.name].files
         parts = [pq.read_table(file, columns=_RUN_COLUMNS) for file in files]
         runs = pa.concat_tables(parts).to_pylist() if parts else []

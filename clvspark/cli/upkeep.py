@@ -149,6 +149,45 @@ def maintain(
 @app.command(
     rich_help_panel=CARE,
     help=with_examples(
+        "Bring a lakehouse of an earlier release to the tables of this one. --dry-run shows what that takes. Where it "
+        "was interrupted, the same command goes on. Keep a copy of the lakehouse until the next run has ended.",
+        "clvspark migrate --dry-run --config conf/mine.yaml",
+        "clvspark migrate --config conf/mine.yaml",
+    ),
+)
+def migrate(
+    config: ConfigFile = DEFAULT_CONFIG,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show what would be done, and write nothing")
+    ] = False,
+) -> None:
+    """Bring a lakehouse of an earlier release to this one."""
+    from clvspark.catalogue import TABLES
+    from clvspark.config import read_config
+    from clvspark.lakehouse import migrations
+    from clvspark.migrations import list_migrations
+    from clvspark.pipeline import open_lakehouse
+
+    settings = read_config(config)
+    writes = None if dry_run else "migrate"
+    with console.progress() as show:
+        lake = open_lakehouse(settings, progress=show, writes=writes, migrating=True)
+        do = migrations.plan_tables if dry_run else migrations.migrate
+        plans = do(lake, list(TABLES.values()), list_migrations(settings))
+    title = "What would be done" if dry_run else "What was done"
+    rows = [(plan.table.name, told, commits) for plan in plans for told, commits in plan.told]
+    if not rows:
+        console.out.print("Every table is as this clvspark makes it: there is nothing to migrate.")
+        return
+    console.table(title, ["table", "what", "commits"], rows, left=2)
+    console.out.print(
+        "Next step: clvspark migrate, without --dry-run." if dry_run else "Next step: clvspark run"
+    )
+
+
+@app.command(
+    rich_help_panel=CARE,
+    help=with_examples(
         "Hold what the stream left against a batch over the same landing files, built in a folder of its own. Rows "
         "that differ are counted in ops.metric.",
         "clvspark reconcile --config conf/mine.yaml --as-of 2026-05-02",

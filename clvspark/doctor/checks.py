@@ -81,6 +81,11 @@ def _of_services(config: Config | None) -> list[Check]:
             "correct lakehouse.root of the configuration, or its owner: chown",
         ),
         Check(
+            "format of the lakehouse",
+            partial(services.know_format, config),
+            "clvspark migrate, with the same --config, or the clvspark that the message asks for",
+        ),
+        Check(
             "MLflow",
             partial(services.keep_models, config),
             "start the server, or take mlflow_uri out of the configuration; the package: pip install 'mlflow<3.18'",

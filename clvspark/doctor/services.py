@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from clvspark.config import Config
 from clvspark.doctor.check import Missing, NotExamined
+from clvspark.lakehouse.formats import format_of, refuse_other_format
+from clvspark.lakehouse.run_log import RUN
+from clvspark.lakehouse.table_log import is_table, read_table_log
 from clvspark.lakehouse.tracking import open_tracker
 
 _PATIENCE_SECONDS = 5.0
@@ -79,6 +82,19 @@ def write_lakehouse(config: Config | None) -> str:
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"clvspark")
     return str(root)
+
+
+def know_format(config: Config | None) -> str:
+    """The lakehouse in the folder, if there is one, has the format of this clvspark."""
+    root = _given(config).lakehouse.local_root
+    if root is None:
+        raise NotExamined("tables are kept in a catalog or on remote storage")
+    log = root / RUN.name.replace(".", "/")
+    if not is_table(log):
+        raise NotExamined("nothing has run there yet")
+    properties = read_table_log(log).properties
+    refuse_other_format(properties)
+    return str(format_of(properties))
 
 
 def _given(config: Config | None) -> Config:

@@ -40,7 +40,7 @@ class LockedError(ClvsparkError):
 
 
 class VersionError(ClvsparkError):
-    """The lakehouse was written by a newer clvspark."""
+    """The lakehouse has the format of a newer clvspark, or of an older one and was not migrated yet."""
 
     exit_code = 6
 

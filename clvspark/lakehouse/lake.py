@@ -17,7 +17,8 @@ from pyspark.sql import functions as F
 from clvspark.lakehouse.compare import BROADCAST_ROWS, compare_rows
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.contract import verify_contract
-from clvspark.lakehouse.errors import MissingInputError, VersionError
+from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.formats import properties_of, refuse_other_format
 from clvspark.lakehouse.lock import writer_lock
 from clvspark.lakehouse.overtaken import write_again
 from clvspark.lakehouse.run import Run
@@ -26,9 +27,6 @@ from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.transaction import Transaction
-
-FORMAT_VERSION = 1
-_FORMAT_PROPERTY = "clvspark.format"
 
 # Of a table of which more rows differ, all are written anew: that is cheaper.
 _RENEWED_SHARE = 0.2
@@ -45,6 +43,7 @@ class Lakehouse:
     ----------
     tables : contracts by name; a table that is not among them cannot be reached.
     progress : called with stage and step whenever a stage or a step of it begins.
+    migrating : it is opened to be migrated, so that an earlier format is no reason to refuse it.
     """
 
     def __init__(
@@ -53,15 +52,18 @@ class Lakehouse:
         config: LakehouseConfig,
         tables: Mapping[str, Table],
         progress: Progress | None = None,
+        *,
+        migrating: bool = False,
     ) -> None:
-        """Bind a session to a lakehouse; VersionError if a newer clvspark wrote it."""
+        """Bind a session to a lakehouse; VersionError if it has another format."""
         self.spark = spark
         self.config = config
         self.tables = tables
         self.progress: Progress = progress or (lambda *_: None)
         self.storage = Storage(spark, config)
         self.log = RunLog(self)
-        self._refuse_newer_format()
+        if self.exists(RUN):
+            refuse_other_format(self.storage.properties(RUN.name), migrating=migrating)
 
     @contextmanager
     def writing(self, command: str, *, patience_seconds: float = 0) -> Iterator[None]:
@@ -222,6 +224,13 @@ class Lakehouse:
         verify_contract(conformed, table)
         return self.merge(table, rows, gone=gone)
 
+    def remake(self, table: Table, df: DataFrame) -> int:
+        """Replace rows, columns, clustering and properties by those of the contract, in one commit; return the rows."""
+        conformed = table.conform(df).localCheckpoint(eager=False)
+        rows = verify_contract(conformed, table)
+        self.storage.create(table, conformed, properties_of(table))
+        return rows
+
     def _read_alike(self, table: Table) -> DataFrame | None:
         """The table as it is stored; None if its columns are not those of the contract."""
         stored = self.storage.read(table.name)
@@ -280,7 +289,7 @@ class Lakehouse:
         if not self.exists(table):
             # A statement cannot mark a transaction: what is to be written once is written into an empty table.
             first = conformed if once is None else conformed.limit(0)
-            self.storage.create(table, first, _properties_of(table))
+            self.storage.create(table, first, properties_of(table))
             if once is None:
                 return rows
         writer = conformed.write.mode(mode)
@@ -295,25 +304,3 @@ class Lakehouse:
             writer = once.mark(writer)
         self.storage.save(writer, table.name)
         return rows
-
-    def _refuse_newer_format(self) -> None:
-        if not self.storage.exists(RUN.name):
-            return
-        detail = self.spark.sql(f"SHOW TBLPROPERTIES {self.storage.identifier(RUN.name)}").collect()
-        refuse_newer_format({row["key"]: row["value"] for row in detail})
-
-
-def _properties_of(table: Table) -> dict[str, str]:
-    """Delta properties that the table is created with; the run log tells the format of the lakehouse."""
-    form = {_FORMAT_PROPERTY: str(FORMAT_VERSION)} if table is RUN else {}
-    return {**form, **table.properties}
-
-
-def refuse_newer_format(properties: Mapping[str, str]) -> None:
-    """VersionError if the properties of the run log are those of a newer lakehouse."""
-    found = properties.get(_FORMAT_PROPERTY, "1")
-    if int(found) > FORMAT_VERSION:
-        raise VersionError(
-            f"This lakehouse has format {found}; this clvspark knows up to {FORMAT_VERSION}. "
-            "Upgrade clvspark, or open another lakehouse."
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from delta.tables import DeltaTable
@@ -12,7 +13,16 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.plain_files import read_plain_files
 from clvspark.lakehouse.table import Table
-from clvspark.lakehouse.table_log import folder_of, is_table, newest_version
+from clvspark.lakehouse.table_log import folder_of, is_table, newest_version, read_short_log
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a table is, as it is stored: types by column, properties, clustering."""
+
+    types: Mapping[str, str]
+    properties: Mapping[str, str]
+    cluster_by: tuple[str, ...]
 
 
 class Storage:
@@ -83,6 +93,23 @@ class Storage:
             return newest_version(folder)
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
 
+    def properties(self, name: str) -> dict[str, str]:
+        """Properties of the table; of a local one its log tells them without Spark."""
+        if (folder := self._folder(name)) and (log := read_short_log(folder)):
+            return log.properties
+        rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.identifier(name)}").collect()
+        return {row["key"]: row["value"] for row in rows}
+
+    def describe(self, name: str) -> Stored:
+        """What the table is, as it is stored."""
+        (detail,) = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(name)}").collect()
+        types = {field.name: field.dataType.simpleString() for field in self.read(name).schema}
+        return Stored(types, detail["properties"], tuple(detail["clusteringColumns"]))
+
+    def alter(self, name: str, clause: str) -> None:
+        """Change what the table is: one commit of metadata."""
+        self.spark.sql(f"ALTER TABLE {self.identifier(name)} {clause}")
+
     def verify(self, name: str) -> None:
         """Raise DamagedFileError if the newest commit of a local table is cut short."""
         if (folder := self._folder(name)) and is_table(folder):
@@ -113,17 +140,17 @@ class Storage:
     def _create_statement(self, table: Table, view: str, properties: Mapping[str, str]) -> str:
         clauses = [
             f"CREATE OR REPLACE TABLE {self.identifier(table.name)} USING delta",
-            f"COMMENT {_literal(table.comment)}",
+            f"COMMENT {literal(table.comment)}",
         ]
         if table.cluster_by:
             clauses.append(f"CLUSTER BY ({', '.join(table.cluster_by)})")
         if properties:
-            pairs = (f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
+            pairs = (f"{literal(key)} = {literal(value)}" for key, value in properties.items())
             clauses.append(f"TBLPROPERTIES ({', '.join(pairs)})")
         return " ".join([*clauses, f"AS SELECT * FROM {view}"])  # noqa: S608 - a name of our own
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A text as SQL, whatever it holds."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -150,6 +150,11 @@ class Table:
             ]
         )
 
+    @property
+    def types(self) -> dict[str, str]:
+        """Types by column, as Spark names them: whether an array may hold NULLs is not part of a contract."""
+        return {field.name: field.dataType.simpleString() for field in self.schema.fields}
+
     def column(self, name: str) -> Column:
         """Return the contract of one column."""
         for column in self.columns:
@@ -166,17 +171,15 @@ class Table:
 
     def conform(self, df: DataFrame) -> DataFrame:
         """Select the contract's columns in its order; a missing, extra or retyped column is an error."""
-        # Compared by name of the type: whether an array may hold NULLs is not part of a contract.
         actual = {spark.name: spark.dataType.simpleString() for spark in df.schema.fields}
         faults = [f"column {name} is missing" for name in self.names if name not in actual]
         faults += [
             f"column {name} is not in the contract" for name in actual if name not in self.names
         ]
         faults += [
-            f"column {spark.name} is {actual[spark.name]}, "
-            f"the contract says {spark.dataType.simpleString()}"
-            for spark in self.schema.fields
-            if spark.name in actual and actual[spark.name] != spark.dataType.simpleString()
+            f"column {name} is {actual[name]}, the contract says {wanted}"
+            for name, wanted in self.types.items()
+            if actual.get(name, wanted) != wanted
         ]
         if faults:
             raise self.refusal([f"{self.name}: {'; '.join(faults)}"])

@@ -112,10 +112,11 @@ def read_table_log(table: Path) -> TableLog:
     return _read(table, _list_log(table))
 
 
-def read_short_log(table: Path, *, most_bytes: int) -> TableLog | None:
-    """The same; None where more than so many bytes tell it, or checkpoints that only Delta reads."""
+def read_short_log(table: Path, *, most_bytes: int | None = None) -> TableLog | None:
+    """The same; None where it is longer than so many bytes, or has checkpoints that only Delta reads."""
     files = _list_log(table)
-    return _read(table, files) if files.is_readable and files.bytes <= most_bytes else None
+    is_short = most_bytes is None or files.bytes <= most_bytes
+    return _read(table, files) if files.is_readable and is_short else None
 
 
 def _read(table: Path, files: _LogFiles) -> TableLog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from support.example_shop import write_example
 from typer.main import get_command
 
+from clvspark import cli
 from clvspark.audiences.rules import AudienceDefinition
 from clvspark.cli import app
 from clvspark.config import read_config
@@ -24,22 +26,50 @@ from clvspark.lakehouse.runtime import MissingJavaError, SetupError
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-_BLOCK = re.compile(r"^```(?:sh|)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(r"^(?:\.venv/bin/)?clvspark .*$", re.MULTILINE)
+_BLOCK = re.compile(r"^```(.*)\n((?s:.*?))^```$", re.MULTILINE)
+_COMMAND = re.compile(r"(?:\.venv/bin/)?clvspark .*$")
+_JOB = re.compile(r"jobs/\w+\.py.*$")
+_WITHIN = re.compile(r"`(clvspark [^`]* --[^`]*)`")
 _TITLED = re.compile(r'^```yaml title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def pages() -> dict[str, str]:
+    """Every page, and the front page of the repository, by name."""
+    found = {str(page.relative_to(DOCS)): page for page in sorted(DOCS.rglob("*.md"))}
+    found["README.md"] = ROOT / "README.md"
+    return {name: page.read_text(encoding="utf-8") for name, page in found.items()}
+
+
+def shown_lines() -> list[tuple[str, str]]:
+    """Every line of a block of commands, with the page."""
+    return [
+        (name, line.strip())
+        for name, text in pages().items()
+        for language, block in _BLOCK.findall(text)
+        if language in {"", "sh"}
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
 
 
 def shown_commands() -> list[tuple[str, str]]:
     """Every command of a block of a page, with the page."""
-    found = []
-    for page in sorted(DOCS.rglob("*.md")):
-        blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
-        found += [
-            (str(page.relative_to(DOCS)), line)
-            for block in blocks
-            for line in _COMMAND.findall(block.replace("\\\n", " "))
-        ]
-    return found
+    return [(page, line) for page, line in shown_lines() if _COMMAND.match(line)]
+
+
+def submitted_jobs() -> list[tuple[str, str]]:
+    """Every job that a block of a page submits, with its arguments, and the page."""
+    found = ((page, _JOB.search(line)) for page, line in shown_lines())
+    return [(page, job[0]) for page, job in found if job]
+
+
+def named_commands() -> list[tuple[str, str]]:
+    """Every command with options within a sentence or a table, with the page."""
+    return [
+        (page, line)
+        for page, text in pages().items()
+        for line in _WITHIN.findall(_BLOCK.sub("", text))
+        if "COMMAND" not in line
+    ]
 
 
 def parse(line: str) -> Any:
@@ -70,6 +100,38 @@ def test_every_command_of_a_page_is_accepted(page, line):
     assert context.command.name != "clvspark", "a command is named"
 
 
+@pytest.mark.parametrize(("page", "line"), submitted_jobs(), ids=lambda value: value[:60])
+def test_every_job_of_a_page_takes_what_it_is_given(page, line, monkeypatch):
+    ran = []
+    monkeypatch.setattr(cli, "run_stage", ran.append)
+    job, *arguments = shlex.split(line, comments=True)
+    runpy.run_path(str(ROOT / job), run_name="__main__")
+
+    assert parse(shlex.join(["clvspark", *ran, *arguments])).command.name == ran[0]
+
+
+@pytest.mark.parametrize(("page", "line"), named_commands(), ids=lambda value: value[:60])
+def test_every_option_within_a_sentence_exists(page, line):
+    words = shlex.split(line)[1:]
+    command, known = get_command(app), set()
+    for word in words:
+        known |= {option for param in command.params for option in param.opts}
+        command = getattr(command, "commands", {}).get(word, command)
+    known |= {option for param in command.params for option in param.opts}
+    given = {word.split("=")[0] for word in words if word.startswith("-")}
+
+    assert given <= known | {"--help"}, f"{page}: {line}"
+    assert command.name in words
+
+
+def test_commands_of_every_kind_are_found():
+    assert ("README.md", "clvspark run --config conf/mine.yaml") in {
+        (page, line.split("  ")[0]) for page, line in shown_commands()
+    }
+    assert {"README.md"} <= {page for page, _ in submitted_jobs()}
+    assert {"README.md", "faq.md"} <= {page for page, _ in named_commands()}
+
+
 def test_a_command_with_an_option_that_there_is_not_would_be_found():
     for wrong in ("clvspark run --confg x", "clvspark rum", "clvspark audiences explain a"):
         with pytest.raises(Exception, match=r"No such|Missing") as refused:
@@ -80,9 +142,9 @@ def test_a_command_with_an_option_that_there_is_not_would_be_found():
 def test_commands_within_sentences_exist():
     commands = get_command(app).commands
     used = {
-        (page.name, name)
-        for page in DOCS.glob("*.md")
-        for name in re.findall(r"`clvspark ([a-z]+)", page.read_text(encoding="utf-8"))
+        (page, name)
+        for page, text in pages().items()
+        for name in re.findall(r"`clvspark ([a-z]+)", text)
     }
 
     assert {pair for pair in used if pair[1] not in commands} == set()
@@ -91,12 +153,11 @@ def test_commands_within_sentences_exist():
 
 def test_targets_of_make_and_scripts_of_the_pages_exist():
     targets = {*re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)}
-    for page in DOCS.glob("*.md"):
-        text = page.read_text(encoding="utf-8")
+    for page, text in pages().items():
         named = {*re.findall(r"(?:^|`|&& )make ([a-z-]+)", text, re.MULTILINE)}
         scripts = {*re.findall(r"(?<![\w/])deploy/[\w./-]+\w", text)}
-        assert named <= targets, page.name
-        assert [script for script in scripts if not (ROOT / script).exists()] == [], page.name
+        assert named <= targets, page
+        assert [script for script in scripts if not (ROOT / script).exists()] == [], page
 
 
 def test_every_page_is_in_the_navigation_and_no_other():

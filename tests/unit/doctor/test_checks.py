@@ -30,6 +30,8 @@ from clvspark.doctor import (
 )
 from clvspark.doctor.spark import SparkProbes
 from clvspark.lakehouse import LakehouseConfig, SparkConfig
+from clvspark.lakehouse.errors import VersionError
+from clvspark.lakehouse.formats import FORMAT_VERSION
 
 SECRET = "postgresql://owner:hunter2@nowhere.invalid/crm"
 LISTS = {"channel": "email", "identifier": "email", "hashed": True, "audiences": ["a"]}
@@ -147,6 +149,7 @@ def test_what_needs_a_session_is_not_examined_where_none_started():
         services.reach_postgres,
         services.find_secrets,
         services.write_lakehouse,
+        services.know_format,
     ],
 )
 def test_without_a_configuration_no_service_is_looked_for(probe):
@@ -229,6 +232,26 @@ def test_the_lakehouse_folder_is_tried_without_making_it(tmp_path):
     assert [*tmp_path.iterdir()] == []
     with pytest.raises(NotExamined, match="in a catalog"):
         services.write_lakehouse(configured(root=None))
+
+
+def test_a_lakehouse_of_another_format_is_told(tmp_path):
+    root = tmp_path / "lakehouse"
+    with pytest.raises(NotExamined, match="nothing has run"):
+        services.know_format(configured(root=str(root)))
+
+    log = root / "ops" / "run" / "_delta_log"
+    log.mkdir(parents=True)
+
+    def write(properties):
+        metadata = {"configuration": properties, "schemaString": "{}", "partitionColumns": []}
+        actions = [{"protocol": {"minReaderVersion": 1}}, {"metaData": metadata}]
+        (log / f"{0:020}.json").write_text("\n".join(map(json.dumps, actions)))
+
+    write({})
+    with pytest.raises(VersionError, match="clvspark migrate"):
+        services.know_format(configured(root=str(root)))
+    write({"clvspark.format": str(FORMAT_VERSION)})
+    assert services.know_format(configured(root=str(root))) == str(FORMAT_VERSION)
 
 
 def test_an_mlflow_server_that_is_not_there_is_told_at_once():
