@@ -15,7 +15,7 @@ from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
-from clvspark.history.links import is_of_the_past
+from clvspark.history.past import find_past, read_sources
 from clvspark.history.reconcile import (
     sum_annulled_revenue,
     sum_exchange_differences,
@@ -33,7 +33,7 @@ from clvspark.history.tables import (
     SESSION,
     TABLES,
 )
-from clvspark.identity.tables import PERSON_LINK, current_links, links_as_of
+from clvspark.identity.tables import PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
@@ -78,16 +78,17 @@ def _sum_up(
     config: HistoryConfig,
     as_of: date,
 ) -> None:
-    """Summaries, relationships and key figures of a date; of the past with the identities of then."""
-    links = lake.read(PERSON_LINK)
-    if is_of_the_past(links, as_of):
-        run.step("rebuilding the past")
-        links = links_as_of(links, as_of)
-        histories, renewal = _list_histories(lake, links, config), None
+    """Summaries, relationships and key figures of a date; of the past by what was known then."""
+    past = find_past(lake, as_of)
+    if past is None:
+        links, histories = current_links(lake.read(PERSON_LINK)), today
+        said = lake.read_or_empty(SURVEY_RESPONSE)
     else:
-        links, histories = current_links(links), today
+        run.step("rebuilding the past")
+        links, said, renewal = past.links, past.answers, None
+        histories = _build_from(past, config)
     days, orders = histories.days, histories.orders
-    answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
+    answers = name_answers(said, links)
     found = {
         CLV_SUMMARY: _summarise(run, lake, histories, renewal, config, as_of),
         RELATIONSHIP: describe_relationships(
@@ -135,22 +136,15 @@ def _find_summarised(run: Run, lake: Lakehouse, as_of: date) -> date | None:
     last = run.predecessor
     if last is None or last.as_of is None or last.as_of > as_of:
         return None
-    links = lake.read(PERSON_LINK, version=last.input_versions[PERSON_LINK.name])
-    return None if is_of_the_past(links, last.as_of) else last.as_of
+    return None if find_past(lake, last.as_of, last.input_versions) else last.as_of
 
 
-def _list_histories(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> Histories:
-    """All histories, each record being of the person that `links` say."""
+def _build_from(sources: Sources, config: HistoryConfig) -> Histories:
     return build_histories(
-        _read_sources(lake, links),
+        sources,
         default_margin_rate=config.default_margin_rate,
         gap_minutes=config.session_gap_minutes,
     )
-
-
-def _read_sources(lake: Lakehouse, links: DataFrame, version: int | None = None) -> Sources:
-    answers = lake.read_or_empty(SURVEY_RESPONSE)
-    return Sources(lake.read(EVENT, version=version), answers, lake.read(PRODUCT), links)
 
 
 def _read_histories(lake: Lakehouse) -> Histories:
@@ -159,7 +153,7 @@ def _read_histories(lake: Lakehouse) -> Histories:
 
 def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> Histories:
     """Build and write everything; what was written is still in memory for what is made of it."""
-    built = _list_histories(lake, current_links(lake.read(PERSON_LINK)), config)
+    built = _build_from(read_sources(lake), config)
     _reconcile(run, lake.read(EVENT), built.orders)
     tables = {
         ORDER: built.orders,
@@ -203,9 +197,8 @@ def renew_from(
     lake: Lakehouse, changes: Changes, config: HistoryConfig, *, event_version: int | None = None
 ) -> Renewal:
     """What changes can reach, built anew, with the events of a version; the newest if None."""
-    links = current_links(lake.read(PERSON_LINK))
     return renew_histories(
-        _read_sources(lake, links, event_version),
+        read_sources(lake, {} if event_version is None else {EVENT.name: event_version}),
         changes,
         _read_histories(lake),
         default_margin_rate=config.default_margin_rate,

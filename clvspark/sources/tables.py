@@ -1,6 +1,10 @@
 """Contracts of the tables `sources.*`."""
 
+from datetime import date
 from typing import Literal, get_args
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Column, Table
 from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
@@ -72,6 +76,12 @@ CUSTOMER_RECORD = Table(
         Column("created_at", "timestamp", "when the system created the record"),
         Column("attributes", "map<string,string>", "other attributes, e.g. demographics"),
     ),
+)
+_KNOWN_AS_OF = Column(
+    "known_as_of",
+    "date",
+    "first as_of date that knows it, where a date after its day had been computed before it landed; NULL: in time",
+    kept=True,
 )
 EVENT = Table(
     "sources.event",
@@ -168,6 +178,7 @@ EVENT = Table(
             "net_revenue before it was converted",
             unit="currency",
         ),
+        _KNOWN_AS_OF,
     ),
     checks={
         "order_is_complete": f"NOT {_IS_PRICED} OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
@@ -203,6 +214,7 @@ SURVEY_RESPONSE = Table(
             "score", "int", "likelihood to recommend", required=True, check="score BETWEEN 0 AND 10"
         ),
         Column("comment", "string", pii="free_text"),
+        _KNOWN_AS_OF,
     ),
     change_feed=True,
 )
@@ -377,11 +389,24 @@ NAMES_RECORD = f"source_record_id IS NOT NULL AND source_system IS NOT NULL AND 
 # Columns by target without which a derived row was not meant to become one; of others any that is required.
 CONDITION = "if_filled"
 MEANT_BY = {"consent": ("source_record_id", "val", CONDITION)}
-# Columns by target that no mapping fills, as ingest makes them of others.
-MADE = {"event": ("exchange_rate", "original_net_revenue")}
+# Columns by target that no mapping fills, as ingest makes them, and what to do instead.
+_CONVERTED, _DATED = "map 'currency' and 'net_revenue' instead", "remove it"
+MADE = {
+    "event": {
+        "exchange_rate": _CONVERTED,
+        "original_net_revenue": _CONVERTED,
+        "known_as_of": _DATED,
+    },
+    "survey_response": {"known_as_of": _DATED},
+}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),
     "survey_response": ("response_id",),
     "consent": ("consent_id",),
 }
+
+
+def is_known(as_of: date) -> SparkColumn:
+    """Whether a row of sources.event or sources.survey_response had landed as of a date."""
+    return F.coalesce(F.col("known_as_of") <= F.lit(as_of), F.lit(True))
