@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from clvspark.history.attribution.stage import attribute_orders
 from clvspark.history.carried import carry_summaries
-from clvspark.history.change import Changes, Renewal, renew_histories
+from clvspark.history.change import Changes, Renewal, find_recosted, renew_histories
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
@@ -171,7 +171,8 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
     changes = None if last is None else list_changes(lake, last.input_versions)
     if changes is None:
         return None
-    if changes.events.count() + changes.links.count() > RENEWED_SHARE * lake.read(EVENT).count():
+    came = [rows for rows in (changes.events, changes.links, changes.recosted) if rows is not None]
+    if sum(rows.count() for rows in came) > RENEWED_SHARE * lake.read(EVENT).count():
         return None
     run.step("what has changed")
     return renew_from(lake, changes, config)
@@ -180,7 +181,7 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
 def list_changes(
     lake: Lakehouse, since: Mapping[str, int], until: Mapping[str, int] | None = None
 ) -> Changes | None:
-    """What has changed between versions of the tables, by name; None where it is not known, or reaches everybody."""
+    """What has changed between versions of the tables, by name; None where it is not known."""
     feeds = [
         lake.changes(table, since=since.get(table.name), until=(until or {}).get(table.name))
         for table in (EVENT, PERSON_LINK, SURVEY_RESPONSE, PRODUCT)
@@ -189,8 +190,10 @@ def list_changes(
     if len(found) < len(feeds):
         return None
     events, links, answers, products = found
-    # A product that costs something else now changes the margin of all its orders.
-    return Changes(events, links, answers) if products.isEmpty() else None
+    if products.isEmpty():
+        return Changes(events, links, answers)
+    sold = lake.read(EVENT, version=(until or {}).get(EVENT.name))
+    return Changes(events, links, answers, find_recosted(products, sold))
 
 
 def renew_from(

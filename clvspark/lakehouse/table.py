@@ -202,16 +202,16 @@ class Table:
     def rows(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
         """Build a data frame of this contract from literal rows; a column not given is NULL.
 
-        Values may be strings; they are cast to the contract's type. Meant for tests and examples.
+        Values, but those of arrays and maps, may be strings; they are cast to the contract's type. Meant for tests and
+        examples.
         """
-        texts = ", ".join(f"`{name}` string" for name in self.names)
-        simple = [c for c in self.columns if "<" not in c.type]
-        if len(simple) < len(self.columns):
-            return spark.createDataFrame(
-                [tuple(row.get(n) for n in self.names) for row in rows], self.schema
-            )
+        nested = {c.name: c.type for c in self.columns if "<" in c.type}
+        kinds = ", ".join(f"`{name}` {nested.get(name, 'string')}" for name in self.names)
         data = [
-            tuple(None if row.get(n) is None else str(row[n]) for n in self.names) for row in rows
+            tuple(
+                row.get(n) if n in nested or row.get(n) is None else str(row[n]) for n in self.names
+            )
+            for row in rows
         ]
-        df = spark.createDataFrame(data, texts)
+        df = spark.createDataFrame(data, kinds)
         return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))

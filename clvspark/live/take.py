@@ -18,6 +18,7 @@ from clvspark.lakehouse.texts import hash_columns
 from clvspark.live.kept import id_hash
 from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.compare_rows import COPY, DUPLICATE
+from clvspark.sources.costs import date_costs
 from clvspark.sources.intake import Drop, Judged, judge_rows, map_drops
 from clvspark.sources.quarantine import build_quarantine, refuse_rows
 from clvspark.sources.tables import (
@@ -25,6 +26,7 @@ from clvspark.sources.tables import (
     EVENT,
     EXCHANGE_RATE,
     NEWEST,
+    PRODUCT,
     TARGETS,
     UNREAD_ADDRESS,
     UNREAD_CONSENT,
@@ -155,6 +157,10 @@ def _keep_newer(lake: Lakehouse, judged: Judged, table: Table, as_of: date) -> D
     frame = judged.frames[table.name.split(".")[1]]
     good = frame.where((F.size("_reasons") == 0) & ~F.col("_erased"))
     good = good.select(*table.names, "_derived")
+    if table is PRODUCT:
+        known = lake.read_or_empty(PRODUCT)
+        costed = date_costs(good, frame, known, published=as_of, as_of=as_of)
+        good = costed.withColumn("_derived", F.lit(False))
     if table in HAPPENED_AT:
         good = date_arrivals(good, table, published=as_of, as_of=as_of)
     if not lake.exists(table):

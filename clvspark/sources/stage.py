@@ -13,6 +13,7 @@ from clvspark.lakehouse.files import digest_files
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.config import SourcesConfig
+from clvspark.sources.costs import date_costs
 from clvspark.sources.intake import Drop, judge_rows, map_drops
 from clvspark.sources.landing import find_files, resolve_landing
 from clvspark.sources.quarantine import build_quarantine
@@ -23,6 +24,7 @@ from clvspark.sources.tables import (
     CUSTOMER_RECORD,
     EVENT,
     FILE,
+    PRODUCT,
     QUARANTINE,
     SURVEY_RESPONSE,
     TABLES,
@@ -106,6 +108,13 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop], as_of: date | None) ->
     published = lake.log.latest_date_of(EVENT)
     for table in HAPPENED_AT:
         tables[table] = date_arrivals(tables[table], table, published=published, as_of=as_of)
+    tables[PRODUCT] = date_costs(
+        tables[PRODUCT],
+        frames["product"],
+        lake.read_or_empty(PRODUCT),
+        published=lake.log.latest_date_of(PRODUCT),
+        as_of=as_of,
+    )
     doubts = count_by_system(tables[CONSENT], kept[UNREAD_CONSENT]).collect()
     for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)

@@ -51,6 +51,7 @@ _IS_PRICED = f"event_type IN ({', '.join(map(repr, PRICED))})"
 MOST_PIECES, MOST_REVENUE, MOST_COST = 100_000, 100_000_000_000, 1_000_000_000
 _MONEY = "lakehouse currency"
 _CODE = "RLIKE '^[A-Z]{3}$'"
+SINCE_EVER = date(1970, 1, 1)
 _INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
 
 CUSTOMER_RECORD = Table(
@@ -282,9 +283,22 @@ PRODUCT = Table(
         Column(
             "unit_cost",
             "decimal(18,2)",
-            "sales of any day are costed with it",
+            "the newest one",
             unit="lakehouse currency",
             check=f"unit_cost BETWEEN 0 AND {MOST_COST}",
+        ),
+        Column(
+            "cost_valid_from",
+            "date",
+            "first day of orders that unit_cost is for, where its system says so; each row of a product may have "
+            "its own",
+        ),
+        Column(
+            "costs",
+            "array<struct<valid_from:date,unit_cost:decimal(18,2)>>",
+            "since when what was the cost, the oldest first, which is for orders before it too; NULL: unit_cost is for "
+            "all",
+            unit="lakehouse currency",
         ),
     ),
     change_feed=True,
@@ -382,6 +396,7 @@ TABLES = (*TARGETS.values(), UNREAD_CONSENT, UNREAD_ADDRESS, QUARANTINE, FILE)
 NEWEST = {
     CUSTOMER_RECORD.name: ("created_at",),
     SURVEY_RESPONSE.name: ("answered_at",),
+    PRODUCT.name: ("cost_valid_from",),
     CONSENT.name: ("recorded_at", f"-{LENIENCY}"),
 }
 # Whether a row says of whom it speaks, also one that is in quarantine.
@@ -398,6 +413,7 @@ MADE = {
         "known_as_of": _DATED,
     },
     "survey_response": {"known_as_of": _DATED},
+    "product": {"costs": "map 'unit_cost' and 'cost_valid_from' instead"},
 }
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
@@ -410,3 +426,16 @@ QUALIFIED = {
 def is_known(as_of: date) -> SparkColumn:
     """Whether a row of sources.event or sources.survey_response had landed as of a date."""
     return F.coalesce(F.col("known_as_of") <= F.lit(as_of), F.lit(True))
+
+
+def costs_of() -> SparkColumn:
+    """Of a row of sources.product, what it has cost since when, the oldest first; none where no cost is known."""
+    one = F.array(F.struct(F.lit(SINCE_EVER).alias("valid_from"), F.col("unit_cost")))
+    nothing = F.array().cast(PRODUCT.column("costs").type)
+    return F.coalesce("costs", F.when(F.col("unit_cost").isNotNull(), one), nothing)
+
+
+def cost_on(day: SparkColumn, costs: SparkColumn) -> SparkColumn:
+    """What of `costs_of` is for orders of a day."""
+    begun = F.filter(costs, lambda cost: cost["valid_from"] <= day)
+    return F.coalesce(F.get(begun, F.size(begun) - 1), F.get(costs, F.lit(0)))["unit_cost"]
