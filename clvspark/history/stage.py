@@ -15,8 +15,10 @@ from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
+from clvspark.history.orders import book_lines
 from clvspark.history.past import find_past, read_sources
 from clvspark.history.reconcile import (
+    list_altered,
     sum_annulled_revenue,
     sum_exchange_differences,
     sum_of_persons,
@@ -154,7 +156,7 @@ def _read_histories(lake: Lakehouse) -> Histories:
 def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> Histories:
     """Build and write everything; what was written is still in memory for what is made of it."""
     built = _build_from(read_sources(lake), config)
-    _reconcile(run, lake.read(EVENT), built.orders)
+    _reconcile(run, lake.read(EVENT), built.orders, built.booked)
     tables = {
         ORDER: built.orders,
         INTERACTION: built.interactions,
@@ -237,14 +239,21 @@ def list_differences(renewal: Renewal) -> dict[Table, tuple[DataFrame, DataFrame
     return dict(side_by_side(differ, pairs))
 
 
-def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
-    """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
+def _reconcile(
+    run: Run, events: DataFrame, orders: DataFrame, booked: DataFrame | None = None
+) -> None:
+    """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events.
+
+    `booked` are rows of `book_lines` in memory; None where they are to be made.
+    """
+    if booked is None:
+        (booked,) = keep_all(book_lines(list_altered(events)), eager=False)
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
     sums = (
         events.agg(revenue),
-        sum_annulled_revenue(events),
-        sum_exchange_differences(events),
+        sum_annulled_revenue(booked),
+        sum_exchange_differences(booked),
         orders.agg(revenue, anonymous),
     )
     found = side_by_side(lambda df: df.collect()[0], sums)
