@@ -65,7 +65,7 @@ def list_purchases(orders: DataFrame, *, as_of: date) -> DataFrame:
     placed = net_orders(orders, as_of=as_of).withColumn("channel", _each_and_total("opened_in"))
     by_day = placed.groupBy("person_id", "channel", "day").agg(
         F.count(F.lit(1)).alias("orders"),
-        F.sum("net_revenue").alias("revenue"),
+        F.sum("revenue").alias("revenue"),
         F.min_by("opened_in", F.struct("ordered_at", "order_id")).alias("opened_in"),
     )
     return by_day.withColumn("month", F.trunc("day", "month"))

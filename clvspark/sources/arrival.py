@@ -22,10 +22,12 @@ def date_arrivals(
     In: rows of `table`, one of `HAPPENED_AT`; the latest date for which something was made of the table, None if
     nothing ever was; the date of the run. What happened before a date for which something was made without it is late,
     and is known from the later of the two dates on. Everything else was known on its day (NULL): so is all that the
-    first run of a lakehouse brings. What lands again keeps what its first landing said (`Column.kept`).
+    first run of a lakehouse brings, and in a stream, which is told of today as of tomorrow, what happens today. What
+    lands again keeps what its first landing said (`Column.kept`).
     """
     if published is None:
         return rows
-    is_late = F.to_date(HAPPENED_AT[table]) < F.lit(published)
     since = published if as_of is None else max(published, as_of)
+    first = F.date_add(F.to_date(HAPPENED_AT[table]), 1)  # that may know it
+    is_late = (first <= F.lit(published)) & (first < F.lit(since))
     return rows.withColumn("known_as_of", F.when(is_late, F.lit(since)))

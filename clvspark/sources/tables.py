@@ -81,7 +81,7 @@ CUSTOMER_RECORD = Table(
 _KNOWN_AS_OF = Column(
     "known_as_of",
     "date",
-    "first as_of date that knows it, where a date after its day had been computed before it landed; NULL: in time",
+    "first as_of date that knows it, where one that should have was computed before it landed; NULL: the day after it",
     kept=True,
 )
 EVENT = Table(
