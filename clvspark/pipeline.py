@@ -23,7 +23,7 @@ from clvspark.measurement import stage as measurement
 from clvspark.measurement.plan import HoldoutPlan
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
-from clvspark.valuation import champion_outlook, frozen_valuation
+from clvspark.valuation import champion_outlook, frozen_valuation, relationship_stages
 
 StageFunction = Callable[[Lakehouse, Config, date], RunReport]
 
@@ -33,7 +33,9 @@ STAGES: dict[str, StageFunction] = {
     "history": lambda lake, config, as_of: history.run(
         lake, config.history.keeping(config.clv.lags_days), as_of
     ),
-    "fit": lambda lake, config, as_of: clv.run_fit(lake, config.clv, as_of),
+    "fit": lambda lake, config, as_of: clv.run_fit(
+        lake, config.clv, as_of, stages=relationship_stages(config.history.relationship)
+    ),
     "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
     "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),
     "moments": lambda lake, config, as_of: moments.run(lake, config.decisions, as_of),

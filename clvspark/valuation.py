@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.clv.challenger.stages import Stages
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.frozen import value_frozen
 from clvspark.clv.outlook import sum_expectations
 from clvspark.clv.tables import MODEL
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
+from clvspark.history.config import RelationshipConfig
+from clvspark.history.relationship import stages_on
 from clvspark.history.tables import ORDER, PERSON_DAY
 from clvspark.lakehouse import Lakehouse
 from clvspark.measurement.plan import Valuation
@@ -59,3 +63,8 @@ def champion_outlook(config: ClvConfig) -> Outlook:
         annual_discount_rate=config.annual_discount_rate,
         basis=config.model_dump_json(),
     )
+
+
+def relationship_stages(config: RelationshipConfig) -> Stages:
+    """How relationships stood on earlier dates, by the configured rules."""
+    return Stages(partial(stages_on, config=config), config.model_dump_json())

@@ -13,7 +13,9 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles, list_segments
 from clvspark.clv.candidates import CANDIDATES
+from clvspark.clv.challenger.categories import list_categories
 from clvspark.clv.challenger.challenge import build_examples
+from clvspark.clv.challenger.stages import Stages
 from clvspark.clv.challenger.two_part import NAME as CHALLENGER
 from clvspark.clv.competition import Competition, hold_competition
 from clvspark.clv.config import ClvConfig
@@ -46,10 +48,11 @@ from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.tracking import open_tracker
-from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD
+from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, PRODUCT
 
 FIT_STAGE, SCORE_STAGE = "fit", "score"
 _FIT_READS = (CLV_SUMMARY, PERSON_DAY, ORDER, INTERACTION)
+_CHALLENGER_READS = (EVENT, PRODUCT)
 _FIT_WRITES = (MODEL, BACKTEST, BACKTEST_DECILE)
 # What labels of persons are read from, besides history.clv_summary.
 _LABELS_FROM: dict[str, tuple[Table, ...]] = {
@@ -62,17 +65,29 @@ _LABELS_FROM: dict[str, tuple[Table, ...]] = {
 _MANY_WORTHLESS = 0.02
 
 
-def run_fit(lake: Lakehouse, config: ClvConfig, as_of: date) -> RunReport:
+def run_fit(
+    lake: Lakehouse, config: ClvConfig, as_of: date, *, stages: Stages | None = None
+) -> RunReport:
     """Backtest every model on rolling origins, choose the champion, fit all on everything before `as_of`.
 
     A model that cannot be fitted is left out with its reason. Where none can, or nobody had bought before the holdout,
-    the run warns and the champion of an earlier date stays, if there is one: what needs no model still runs.
+    the run warns and the champion of an earlier date stays, if there is one: what needs no model still runs. The
+    challenger learns from `stages` too.
     """
-    reads = _with_labels(_FIT_READS, config)
-    writes = _fit_writes(lake, config)
-    with lake.run(FIT_STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:
+    reads, also = _with_labels(_FIT_READS, config), {}
+    if config.challenger.enabled:
+        reads = tuple(dict.fromkeys([*reads, *_CHALLENGER_READS]))
+        also = {"stages": "" if stages is None else stages.basis}
+    with lake.run(
+        FIT_STAGE,
+        as_of=as_of,
+        config=config,
+        reads=reads,
+        writes=_fit_writes(lake, config),
+        also=also,
+    ) as run:
         if not run.is_current:
-            _fit(run, lake, config, as_of)
+            _fit(run, lake, config, as_of, stages)
     return run.report
 
 
@@ -146,7 +161,7 @@ def _was_nothing_to_fit(lake: Lakehouse, as_of: date) -> bool:
     return models.isEmpty()
 
 
-def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
+def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date, stages: Stages | None) -> None:
     summary = _summaries(lake, config, as_of)
     first = _first_purchase(summary)
     folds = [] if first is None else list_folds(config, as_of, first)
@@ -160,7 +175,7 @@ def _fit(run: Run, lake: Lakehouse, config: ClvConfig, as_of: date) -> None:
     now, cases, *examples = keep_all(
         _lagged(summary, 0),
         _cases(lake, summary, folds, config, as_of),
-        *([_examples(lake, folds, config)] if config.challenger.enabled else []),
+        *([_examples(lake, folds, config, stages)] if config.challenger.enabled else []),
     )
     _refuse_no_lag(cases, folds, as_of)
     found = hold_competition(config, folds, cases, now, examples[0] if examples else None, run.step)
@@ -211,7 +226,9 @@ def _cases(
     return join_windows(known, windows, as_of=as_of)
 
 
-def _examples(lake: Lakehouse, folds: list[Fold], config: ClvConfig) -> DataFrame:
+def _examples(
+    lake: Lakehouse, folds: list[Fold], config: ClvConfig, stages: Stages | None = None
+) -> DataFrame:
     """What the challenger learns from and is judged on: rows of `build_examples`."""
     interactions = lake.read_or_empty(INTERACTION)
     answers = interactions.where("score IS NOT NULL")
@@ -222,6 +239,8 @@ def _examples(lake: Lakehouse, folds: list[Fold], config: ClvConfig) -> DataFram
         answers.select("person_id", F.col("occurred_at").alias("answered_at"), "score"),
         folds=folds,
         config=config,
+        categories=list_categories(lake.read_or_empty(EVENT), lake.read_or_empty(PRODUCT)),
+        stages=stages,
     )
 
 

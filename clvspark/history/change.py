@@ -2,10 +2,11 @@
 
 An order is made of the events with its id, a session of those with its id or of the visitor's on one channel, an
 interaction of its event and the id of its session, a day of a person of the orders and interactions of that day; which
-person an event is of, its record's link says. So where E are the events that came, went or changed, and those of
-records whose link did, nothing can differ but the orders with an event in E, the sessions that name one or are of the
-same visitor, the interactions of these, and the days of persons on which an order or interaction of E was or is. All
-are found among the whole by what is sent to every core, and built by the same functions as everything is at first.
+person an event is of, its record's link says, and what its line costs, its product. So where E are the events that
+came, went or changed, those of records whose link did, and those of a product whose cost did, nothing can differ but
+the orders with an event in E, the sessions that name one or are of the same visitor, the interactions of these, and the
+days of persons on which an order or interaction of E was or is. All are found among the whole by what is sent to every
+core, and built by the same functions as everything is at first.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from clvspark.history.sessions import (
     named_session,
 )
 from clvspark.lakehouse.subsets import rows_among, rows_beside
+from clvspark.sources.tables import SINCE_EVER, costs_of
 
 _RECORD = ("source_system", "source_record_id")
 _DAY = ("person_id", "day")
@@ -41,11 +43,13 @@ class Changes:
     events : of sources.event.
     links : of identity.person_link.
     answers : of sources.survey_response.
+    recosted : ``order_id`` of orders that have a product whose cost is another one on their day; None: no order has.
     """
 
     events: DataFrame
     links: DataFrame
     answers: DataFrame
+    recosted: DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ def renew_histories(
     relinked = changes.links.select(*_RECORD).distinct()
     moved = rows_among(sources.events, relinked, *_RECORD)
     touched = changes.events.drop("_change_type").unionByName(moved)
-    touched = touched.select(*_ids(), "order_id").localCheckpoint(eager=False)
+    touched = touched.select(*_ids(), "order_id")
+    if changes.recosted is not None:
+        touched = touched.unionByName(changes.recosted, allowMissingColumns=True)
+    touched = touched.localCheckpoint(eager=False)
     reached = _reach(sources, touched, changes.links).localCheckpoint(eager=False)
     ids = touched.select("event_id").distinct()
 
@@ -111,6 +118,34 @@ def renew_histories(
         Histories(had, did, were, rows_among(before.days, days, *_DAY)),
         days.select("person_id").distinct(),
     )
+
+
+def find_recosted(products: DataFrame, events: DataFrame) -> DataFrame | None:
+    """``order_id`` of the orders that changes of products reach; None where no cost has changed.
+
+    In: rows of the change feed of sources.product; sources.event. A cost is for orders from its day on, the first one
+    for those before it too, so of a product whose costs have changed all orders are reached from the first day on of
+    which another one is known.
+    """
+    told = products.select("product_id", "_change_type", F.posexplode_outer(costs_of()))
+    day = F.when(F.col("pos") > 0, F.col("col.valid_from")).otherwise(F.lit(SINCE_EVER))
+    entry = F.struct(day.alias("since"), F.col("col.unit_cost"))
+    # Rows of a product before and after each change of it: what all of them say has not changed.
+    is_whole = F.col("_change_type").isin("insert", "delete")
+    states = F.count_if(F.coalesce(F.col("pos"), F.lit(0)) == 0).alias("_states")
+    by_product = told.groupBy("product_id").agg(states, F.bool_or(is_whole).alias("_is_whole"))
+    by_entry = told.groupBy("product_id", entry.alias("_entry")).agg(F.count(F.lit(1)).alias("_n"))
+    changed = by_entry.join(by_product, on="product_id", how="inner").where(
+        "_is_whole OR _n < _states"
+    )
+    since = F.when(F.bool_or("_is_whole"), F.lit(SINCE_EVER)).otherwise(F.min("_entry.since"))
+    found = changed.groupBy("product_id").agg(since.alias("_since")).localCheckpoint()
+    if found.isEmpty():
+        return None
+    lines = events.where("order_id IS NOT NULL").select("product_id", "order_id", "occurred_at")
+    reached = lines.join(F.broadcast(found), on="product_id", how="inner")
+    reached = reached.where(F.to_date("occurred_at") >= F.col("_since"))
+    return reached.select("order_id").distinct().localCheckpoint()
 
 
 def _ids() -> list[Column]:

@@ -15,8 +15,8 @@ from clvspark.history.tables import (
     EVERY_CHANNEL,
     KPI,
     ONE_CHANNEL,
-    standing_purchases,
 )
+from clvspark.lakehouse.table import MONEY
 
 # A channel of NULL is all of them: no channel can be called so.
 _CELL = ["channel", "month"]
@@ -60,20 +60,38 @@ def list_purchases(orders: DataFrame, *, as_of: date) -> DataFrame:
     """Purchase days of persons before `as_of`, in each channel and over all.
 
     In: history.order. Out: ``person_id, channel, day, month, orders, revenue``, the channel NULL over all, and the
-    channel of the day's first order, ``opened_in``. An order that was cancelled before `as_of` is no purchase. Refunds
-    change no revenue here: they are of other days.
+    channel of the day's first order, ``opened_in``. Days are UTC days, as in all histories.
     """
-    day = F.to_date("ordered_at").alias("day")
-    known = orders.where("person_id IS NOT NULL").select("*", day)
-    mine = standing_purchases(known.where(F.col("day") < F.lit(as_of)))
-    placed = mine.withColumnRenamed("channel", "opened_in")
-    placed = placed.withColumn("channel", _each_and_total("opened_in"))
+    placed = net_orders(orders, as_of=as_of).withColumn("channel", _each_and_total("opened_in"))
     by_day = placed.groupBy("person_id", "channel", "day").agg(
         F.count(F.lit(1)).alias("orders"),
-        F.sum("net_revenue").alias("revenue"),
+        F.sum("revenue").alias("revenue"),
         F.min_by("opened_in", F.struct("ordered_at", "order_id")).alias("opened_in"),
     )
     return by_day.withColumn("month", F.trunc("day", "month"))
+
+
+def net_orders(orders: DataFrame, *, as_of: date) -> DataFrame:
+    """Orders of persons that stand before `as_of`, each with all that it has come to by then.
+
+    In: history.order. Out: one row an order: ``order_id, person_id, ordered_at, day, opened_in`` (its channel) and
+    ``revenue``, what was paid for it less what was refunded and taken back by updates, whoever had it refunded. An
+    order that was cancelled is none, and what was refunded of an order that is not there is no order's.
+    """
+    is_purchase = F.col("is_purchase")
+    bought = F.struct("person_id", "ordered_at", F.col("channel").alias("opened_in"))
+    sums = (
+        orders.where(F.to_date("ordered_at") < F.lit(as_of))
+        .groupBy("order_id")
+        .agg(
+            F.max(F.when(is_purchase, bought)).alias("_bought"),
+            F.sum("net_revenue").cast(MONEY).alias("revenue"),
+            F.bool_or(F.col("row_type") == "cancellation").alias("_is_cancelled"),
+        )
+    )
+    standing = sums.where("NOT _is_cancelled AND _bought.person_id IS NOT NULL")
+    day = F.to_date("_bought.ordered_at").alias("day")
+    return standing.select("order_id", "_bought.*", day, "revenue")
 
 
 def count_new_customers(bought: DataFrame) -> DataFrame:
@@ -96,7 +114,8 @@ def measure_purchases(bought: DataFrame, *, as_of: date, config: KpiConfig) -> D
 
     In: rows of `list_purchases`. Out: ``channel, month, kpi, value``.
 
-    - ``active_customers``: persons who bought in the month. ``orders``, ``revenue``: what they bought.
+    - ``active_customers``: persons who bought in the month. ``orders``, ``revenue``: what they bought, and what it has
+      come to by `as_of` (`net_orders`): what is left of orders that were refunded or changed, without cancelled ones.
     - ``average_order_value``: revenue / orders. ``purchase_frequency``: orders / active customers.
     - ``repeat_rate``: share of the active customers who had ordered twice or more by the end of the month.
     - ``retention_rate``: share of those who bought in the month before who bought in this month too.

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import MONEY
+from clvspark.sources.tables import cost_on, costs_of
 
 AMOUNTS = ("gross_revenue", "discount", "tax", "net_revenue", "cost")
 # Net revenue as it was written, in whatever currency.
@@ -24,17 +25,22 @@ def attach_costs(lines: DataFrame, products: DataFrame, *, default_margin_rate: 
     """Lines with all of their `AMOUNTS`.
 
     In: sources.event, lines of orders only; sources.product. The cost is the one that its system says, else that of
-    the product as it is known today, for lines of any day; a line without either costs
+    the product on the day its order was placed, of whatever becomes of it too; a line without either costs
     ``net_revenue * (1 - default_margin_rate)``. A refund of no pieces is of money alone and gives no cost
     back, unless nobody counted the pieces of its order either. Amounts that an older lakehouse does not have follow
     from net revenue.
     """
-    costs = F.broadcast(products.select("product_id", "unit_cost"))
-    known = F.col("unit_cost") * F.col("quantity") * F.when(_is("refund"), -1).otherwise(1)
+    order = Window.partitionBy("order_id")
+    costs = F.broadcast(products.select("product_id", costs_of().alias("_costs")))
+    placed = F.min(F.when(_is("order"), F.col("occurred_at"))).over(order)
+    day = F.to_date(F.coalesce(placed, F.col("occurred_at")))
+    known = (
+        cost_on(day, F.col("_costs")) * F.col("quantity") * F.when(_is("refund"), -1).otherwise(1)
+    )
     assumed = F.col("net_revenue") * F.lit(1 - Decimal(str(default_margin_rate)))
     zero = F.lit(0).cast(MONEY)
     counts = F.max(F.when(_is("order"), F.col("quantity").isNotNull()))
-    is_counted = F.coalesce(counts.over(Window.partitionBy("order_id")), F.lit(True))
+    is_counted = F.coalesce(counts.over(order), F.lit(True))
     no_goods = _is("refund") & (F.coalesce("quantity", F.lit(0)) == 0) & is_counted
     amounts = {
         "gross_revenue": F.coalesce("gross_revenue", "net_revenue"),
@@ -43,7 +49,7 @@ def attach_costs(lines: DataFrame, products: DataFrame, *, default_margin_rate: 
         ORIGINAL: F.coalesce(ORIGINAL, "net_revenue"),
         "cost": F.coalesce("cost", F.when(no_goods, zero), known.cast(MONEY), assumed.cast(MONEY)),
     }
-    return lines.join(costs, on="product_id", how="left").withColumns(amounts).drop("unit_cost")
+    return lines.join(costs, on="product_id", how="left").withColumns(amounts).drop("_costs")
 
 
 def measure_changes(lines: DataFrame) -> DataFrame:

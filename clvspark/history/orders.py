@@ -24,16 +24,31 @@ def attach_person(events: DataFrame, links: DataFrame) -> DataFrame:
 def build_orders(
     events: DataFrame, products: DataFrame, *, default_margin_rate: float
 ) -> DataFrame:
-    """Add up the lines of each order, and apart from them, by UTC day, what changed it afterwards.
+    """history.order of events: `add_up_lines` of `book_lines`. In: sources.event with person_id; sources.product."""
+    return add_up_lines(book_lines(events), products, default_margin_rate=default_margin_rate)
 
-    In: sources.event with person_id; sources.product. Out: history.order, one row an order, and one row an order, day
-    and kind of change: refund, adjustment (lines that were replaced) or cancellation, which takes back all that the
-    order has come to. Nothing changes a row of a past day, so that the rows up to a day are the orders as they were
-    known then. What is changed is of the person who ordered; a refund may name somebody else. All of an order is at the
-    rate at which it was booked (`book_amounts`), and its status is that of its amounts as they were written.
+
+def book_lines(events: DataFrame) -> DataFrame:
+    """Lines of orders at the rate at which their order was booked, and as they landed: ``landed_revenue``.
+
+    In: sources.event, all lines of each order.
     """
     lines = events.where(F.col("event_type").isin(*ROW_TYPES))
-    costed = attach_costs(book_amounts(lines), products, default_margin_rate=default_margin_rate)
+    return book_amounts(lines.withColumn("landed_revenue", F.col("net_revenue")))
+
+
+def add_up_lines(
+    booked: DataFrame, products: DataFrame, *, default_margin_rate: float
+) -> DataFrame:
+    """Add up the lines of each order, and apart from them, by UTC day, what changed it afterwards.
+
+    In: rows of `book_lines` with person_id; sources.product. Out: history.order, one row an order, and one row an
+    order, day and kind of change: refund, adjustment (lines that were replaced) or cancellation, which takes back all
+    that the order has come to. Nothing changes a row of a past day, so that the rows up to a day are the orders as they
+    were known then. What is changed is of the person who ordered; a refund may name somebody else. All of an order is
+    at the rate at which it was booked (`book_amounts`), and its status is that of its amounts as they were written.
+    """
+    costed = attach_costs(booked, products, default_margin_rate=default_margin_rate)
     changes = measure_changes(costed)
     is_purchase = F.col("row_type") == "purchase"
     changed_on = F.when(~is_purchase, F.to_date("ordered_at")).alias("_changed_on")

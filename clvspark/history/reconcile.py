@@ -4,36 +4,41 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.history.booking import book_amounts
 from clvspark.history.tables import days_as_known
 from clvspark.privacy.tombstones import SALES
 
 
-def sum_exchange_differences(events: DataFrame) -> DataFrame:
-    """One row, ``difference``: what the events' net revenue has beyond the same at the rates of their orders.
+def list_altered(events: DataFrame) -> DataFrame:
+    """Events of the orders that may have come to another sum than that of their lines as they landed.
 
-    In: sources.event. It reads the events that were converted, and no others.
-    """
-    foreign = events.where(F.col("event_type").isin(*SALES) & F.col("exchange_rate").isNotNull())
-    landed = foreign.withColumn("_landed", F.col("net_revenue"))
-    booked = book_amounts(landed)
-    return booked.agg(F.sum(F.col("_landed") - F.col("net_revenue")).alias("difference"))
-
-
-def sum_annulled_revenue(events: DataFrame) -> DataFrame:
-    """One row, ``annulled``: what of the events' net revenue was cancelled, or replaced by another version of its line.
-
-    In: sources.event. It reads the orders that have such an event, and no others, at the rates of these orders. A
-    cancelled order is worth nothing, whatever was refunded of it; of a line that was updated the newest version counts.
+    In and out: sources.event. These are orders with an update, a cancellation or an amount that was converted.
     """
     sales = events.where(F.col("event_type").isin(*SALES))
-    is_cancellation = F.col("event_type") == "order_cancelled"
-    is_update = F.col("event_type") == "order_updated"
+    altered = sales.where(_is_cancellation() | _is_update() | F.col("exchange_rate").isNotNull())
+    return sales.join(altered.select("order_id").distinct(), on="order_id", how="left_semi")
+
+
+def sum_exchange_differences(booked: DataFrame) -> DataFrame:
+    """One row, ``difference``: what lines came to when they landed beyond the same at the rates of their orders.
+
+    In: rows of `book_lines`, at least those of the orders that `list_altered` finds.
+    """
+    moved = F.col("landed_revenue") - F.col("net_revenue")
+    return booked.agg(F.sum(moved).alias("difference"))
+
+
+def sum_annulled_revenue(booked: DataFrame) -> DataFrame:
+    """One row, ``annulled``: what of the lines' net revenue was cancelled, or replaced by another version of its line.
+
+    In: as `sum_exchange_differences`. A cancelled order is worth nothing, whatever was refunded of it; of a line that
+    was updated the newest version counts.
+    """
+    is_cancellation, is_update = _is_cancellation(), _is_update()
     changed = (
-        sales.where(is_cancellation | is_update)
+        booked.where(is_cancellation | is_update)
         .groupBy("order_id")
         .agg(F.bool_or(is_cancellation).alias("_is_cancelled"))
     )
@@ -41,7 +46,7 @@ def sum_annulled_revenue(events: DataFrame) -> DataFrame:
     is_order = F.col("event_type") == "order"
     version = F.when(is_update, F.struct("occurred_at", "event_id"))
     lines = (
-        book_amounts(sales.join(changed, on="order_id", how="inner"))
+        booked.join(changed, on="order_id", how="inner")
         .groupBy("order_id", "line_id", "_is_cancelled")
         .agg(
             F.sum(revenue).alias("_written"),
@@ -55,6 +60,14 @@ def sum_annulled_revenue(events: DataFrame) -> DataFrame:
     standing = F.when(F.col("_is_cancelled"), zero).otherwise(worth)
     annulled = F.coalesce("_written", zero) - standing
     return lines.agg(F.sum(annulled).alias("annulled"))
+
+
+def _is_cancellation() -> Column:
+    return F.col("event_type") == "order_cancelled"
+
+
+def _is_update() -> Column:
+    return F.col("event_type") == "order_updated"
 
 
 def sum_of_persons(days: DataFrame, orders: DataFrame, *, as_of: date) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -32,7 +33,8 @@ def describe_relationships(
     checked by hand, and is there before anything is fitted. Where they differ the model has seen what rules do not,
     as that somebody who bought often and is silent is likelier gone than somebody who always bought seldom.
     """
-    standing = observe_purchases(days_as_known(days, orders), as_of=as_of, config=config)
+    known, lags = days_as_known(days, orders), (0, config.compare_days)
+    standing = observe_purchases(known, as_of=as_of, lags_days=lags, config=config)
     staged = standing.withColumn("stage", relationship_stage(config))
     now, then = (staged.where(F.col("lag_days") == lag) for lag in (0, config.compare_days))
     previous = then.select("person_id", F.col("stage").alias("previous_stage"))
@@ -45,8 +47,28 @@ def describe_relationships(
     return described.withColumns(columns).select(*RELATIONSHIP.names)
 
 
-def observe_purchases(known: DataFrame, *, as_of: date, config: RelationshipConfig) -> DataFrame:
-    """What stages and scores are made from, as of `as_of` (lag 0) and as it was `compare_days` before.
+def stages_on(
+    days: DataFrame, orders: DataFrame, dates: Sequence[date], *, config: RelationshipConfig
+) -> DataFrame:
+    """The stage of everyone who had bought before a date, on each of the dates, by what was known before it.
+
+    In: history.person_day, history.order. Out: ``person_id, stage_on, stage``.
+    """
+    latest = max(dates)
+    observed = observe_purchases(
+        days_as_known(days, orders),
+        as_of=latest,
+        lags_days=[(latest - day).days for day in dates],
+        config=config,
+    )
+    stage_on = F.date_sub(F.lit(latest), F.col("lag_days")).alias("stage_on")
+    return observed.select("person_id", stage_on, relationship_stage(config).alias("stage"))
+
+
+def observe_purchases(
+    known: DataFrame, *, as_of: date, lags_days: Sequence[int], config: RelationshipConfig
+) -> DataFrame:
+    """What stages and scores are made from, as it was so many days before `as_of`, for each lag.
 
     In: rows of `days_as_known`. Out: one row a person and lag: ``person_id, lag_days, age_days, recency_days,
     frequency, monetary, usual_gap_days, spend_trend``. The last day counted is the day before, and an order that was
@@ -54,7 +76,7 @@ def observe_purchases(known: DataFrame, *, as_of: date, config: RelationshipConf
     ``first_gap_days`` for one purchase, and at least ``shortest_gap_days``. ``spend_trend`` is net revenue a day within
     ``trend_days`` against that of the days before them; NULL unless these are as many.
     """
-    lags = F.explode(F.array(F.lit(0), F.lit(config.compare_days))).alias("lag_days")
+    lags = F.explode(F.array(*map(F.lit, sorted(set(lags_days))))).alias("lag_days")
     last_counted = F.date_sub(F.lit(as_of), F.col("lag_days") + 1)
     past = known.where("orders <> 0 OR refunds > 0 OR net_revenue <> 0").select("*", lags)
     past = past.withColumn("_last_counted", last_counted).where("known_on <= _last_counted")

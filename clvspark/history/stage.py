@@ -10,13 +10,15 @@ from pyspark.sql import functions as F
 
 from clvspark.history.attribution.stage import attribute_orders
 from clvspark.history.carried import carry_summaries
-from clvspark.history.change import Changes, Renewal, renew_histories
+from clvspark.history.change import Changes, Renewal, find_recosted, renew_histories
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.histories import Histories, Sources, build_histories
 from clvspark.history.kpis import tabulate_kpis
-from clvspark.history.links import is_of_the_past
+from clvspark.history.orders import book_lines
+from clvspark.history.past import find_past, read_sources
 from clvspark.history.reconcile import (
+    list_altered,
     sum_annulled_revenue,
     sum_exchange_differences,
     sum_of_persons,
@@ -33,7 +35,7 @@ from clvspark.history.tables import (
     SESSION,
     TABLES,
 )
-from clvspark.identity.tables import PERSON_LINK, current_links, links_as_of
+from clvspark.identity.tables import PERSON_LINK, current_links
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
@@ -78,16 +80,17 @@ def _sum_up(
     config: HistoryConfig,
     as_of: date,
 ) -> None:
-    """Summaries, relationships and key figures of a date; of the past with the identities of then."""
-    links = lake.read(PERSON_LINK)
-    if is_of_the_past(links, as_of):
-        run.step("rebuilding the past")
-        links = links_as_of(links, as_of)
-        histories, renewal = _list_histories(lake, links, config), None
+    """Summaries, relationships and key figures of a date; of the past by what was known then."""
+    past = find_past(lake, as_of)
+    if past is None:
+        links, histories = current_links(lake.read(PERSON_LINK)), today
+        said = lake.read_or_empty(SURVEY_RESPONSE)
     else:
-        links, histories = current_links(links), today
+        run.step("rebuilding the past")
+        links, said, renewal = past.links, past.answers, None
+        histories = _build_from(past, config)
     days, orders = histories.days, histories.orders
-    answers = name_answers(lake.read_or_empty(SURVEY_RESPONSE), links)
+    answers = name_answers(said, links)
     found = {
         CLV_SUMMARY: _summarise(run, lake, histories, renewal, config, as_of),
         RELATIONSHIP: describe_relationships(
@@ -135,22 +138,15 @@ def _find_summarised(run: Run, lake: Lakehouse, as_of: date) -> date | None:
     last = run.predecessor
     if last is None or last.as_of is None or last.as_of > as_of:
         return None
-    links = lake.read(PERSON_LINK, version=last.input_versions[PERSON_LINK.name])
-    return None if is_of_the_past(links, last.as_of) else last.as_of
+    return None if find_past(lake, last.as_of, last.input_versions) else last.as_of
 
 
-def _list_histories(lake: Lakehouse, links: DataFrame, config: HistoryConfig) -> Histories:
-    """All histories, each record being of the person that `links` say."""
+def _build_from(sources: Sources, config: HistoryConfig) -> Histories:
     return build_histories(
-        _read_sources(lake, links),
+        sources,
         default_margin_rate=config.default_margin_rate,
         gap_minutes=config.session_gap_minutes,
     )
-
-
-def _read_sources(lake: Lakehouse, links: DataFrame, version: int | None = None) -> Sources:
-    answers = lake.read_or_empty(SURVEY_RESPONSE)
-    return Sources(lake.read(EVENT, version=version), answers, lake.read(PRODUCT), links)
 
 
 def _read_histories(lake: Lakehouse) -> Histories:
@@ -159,8 +155,8 @@ def _read_histories(lake: Lakehouse) -> Histories:
 
 def _write_everything(run: Run, lake: Lakehouse, config: HistoryConfig) -> Histories:
     """Build and write everything; what was written is still in memory for what is made of it."""
-    built = _list_histories(lake, current_links(lake.read(PERSON_LINK)), config)
-    _reconcile(run, lake.read(EVENT), built.orders)
+    built = _build_from(read_sources(lake), config)
+    _reconcile(run, lake.read(EVENT), built.orders, built.booked)
     tables = {
         ORDER: built.orders,
         INTERACTION: built.interactions,
@@ -177,7 +173,8 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
     changes = None if last is None else list_changes(lake, last.input_versions)
     if changes is None:
         return None
-    if changes.events.count() + changes.links.count() > RENEWED_SHARE * lake.read(EVENT).count():
+    came = [rows for rows in (changes.events, changes.links, changes.recosted) if rows is not None]
+    if sum(rows.count() for rows in came) > RENEWED_SHARE * lake.read(EVENT).count():
         return None
     run.step("what has changed")
     return renew_from(lake, changes, config)
@@ -186,7 +183,7 @@ def _find_renewal(run: Run, lake: Lakehouse, config: HistoryConfig) -> Renewal |
 def list_changes(
     lake: Lakehouse, since: Mapping[str, int], until: Mapping[str, int] | None = None
 ) -> Changes | None:
-    """What has changed between versions of the tables, by name; None where it is not known, or reaches everybody."""
+    """What has changed between versions of the tables, by name; None where it is not known."""
     feeds = [
         lake.changes(table, since=since.get(table.name), until=(until or {}).get(table.name))
         for table in (EVENT, PERSON_LINK, SURVEY_RESPONSE, PRODUCT)
@@ -195,17 +192,18 @@ def list_changes(
     if len(found) < len(feeds):
         return None
     events, links, answers, products = found
-    # A product that costs something else now changes the margin of all its orders.
-    return Changes(events, links, answers) if products.isEmpty() else None
+    if products.isEmpty():
+        return Changes(events, links, answers)
+    sold = lake.read(EVENT, version=(until or {}).get(EVENT.name))
+    return Changes(events, links, answers, find_recosted(products, sold))
 
 
 def renew_from(
     lake: Lakehouse, changes: Changes, config: HistoryConfig, *, event_version: int | None = None
 ) -> Renewal:
     """What changes can reach, built anew, with the events of a version; the newest if None."""
-    links = current_links(lake.read(PERSON_LINK))
     return renew_histories(
-        _read_sources(lake, links, event_version),
+        read_sources(lake, {} if event_version is None else {EVENT.name: event_version}),
         changes,
         _read_histories(lake),
         default_margin_rate=config.default_margin_rate,
@@ -241,14 +239,21 @@ def list_differences(renewal: Renewal) -> dict[Table, tuple[DataFrame, DataFrame
     return dict(side_by_side(differ, pairs))
 
 
-def _reconcile(run: Run, events: DataFrame, orders: DataFrame) -> None:
-    """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events."""
+def _reconcile(
+    run: Run, events: DataFrame, orders: DataFrame, booked: DataFrame | None = None
+) -> None:
+    """Record revenue of persons and of anonymous sales; ContractError unless it equals the revenue of the events.
+
+    `booked` are rows of `book_lines` in memory; None where they are to be made.
+    """
+    if booked is None:
+        (booked,) = keep_all(book_lines(list_altered(events)), eager=False)
     revenue = F.sum("net_revenue")
     anonymous = F.sum(F.when(F.col("person_id").isNull(), F.col("net_revenue")))
     sums = (
         events.agg(revenue),
-        sum_annulled_revenue(events),
-        sum_exchange_differences(events),
+        sum_annulled_revenue(booked),
+        sum_exchange_differences(booked),
         orders.agg(revenue, anonymous),
     )
     found = side_by_side(lambda df: df.collect()[0], sums)

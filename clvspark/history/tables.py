@@ -264,7 +264,8 @@ ATTRIBUTION = Table(
     checks={"touchpoint_has_an_instant": "(event_id = 'none') = (touched_at IS NULL)"},
     cluster_by=("person_id",),
 )
-_STAGES = ("new", "growing", "core", "slipping", "lapsed")
+STAGES = ("new", "growing", "core", "slipping", "lapsed")
+"""Of a relationship, in the order in which it comes and goes."""
 _SCORE = "BETWEEN 1 AND 5"
 RELATIONSHIP = Table(
     "history.relationship",
@@ -298,12 +299,12 @@ RELATIONSHIP = Table(
             "double",
             "revenue a day lately / before; NULL: too short a history",
         ),
-        Column("stage", "string", required=True, allowed=_STAGES),
+        Column("stage", "string", required=True, allowed=STAGES),
         Column(
             "previous_stage",
             "string",
             "history.relationship.compare_days before; NULL: had not bought then",
-            allowed=_STAGES,
+            allowed=STAGES,
         ),
         Column("answers", "int", "to surveys so far", required=True, check="answers >= 0"),
         Column("last_score", "int", "0 to 10; NULL: none", check="last_score BETWEEN 0 AND 10"),

@@ -14,7 +14,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.lakehouse.compare import BROADCAST_ROWS, compare_rows
+from clvspark.lakehouse.compare import BROADCAST_ROWS, compare_rows, keep_first_values
 from clvspark.lakehouse.config import LakehouseConfig
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.lakehouse.errors import MissingInputError
@@ -211,18 +211,21 @@ class Lakehouse:
     def renew(self, table: Table, df: DataFrame) -> int:
         """Bring the table to the rows of `df`, as an overwrite does; return the number of rows written and deleted.
 
-        Where little differs only that is written, so that the change feed tells what has changed.
+        Where little differs only that is written, so that the change feed tells what has changed. A row whose key is
+        known keeps the values that its contract says are kept.
         """
         conformed = table.conform(df).localCheckpoint(eager=False)
-        stored = self._read_alike(table) if self.exists(table) else None
-        if stored is None:
+        if not self.exists(table):
             return self.overwrite(table, conformed, cached=True)
-        rows, gone, share = compare_rows(conformed, stored, table)
-        if share > _RENEWED_SHARE:
-            return self.overwrite(table, conformed, cached=True)
-        # A key that is there twice is told of all rows, not only of those that differ.
-        verify_contract(conformed, table)
-        return self.merge(table, rows, gone=gone)
+        stored = self._read_alike(table)
+        if stored is not None:
+            rows, gone, share = compare_rows(conformed, stored, table)
+            if share <= _RENEWED_SHARE:
+                # A key that is there twice is told of all rows, not only of those that differ.
+                verify_contract(conformed, table)
+                return self.merge(table, rows, gone=gone)
+        renewed = keep_first_values(conformed, self.read(table), table)
+        return self.overwrite(table, renewed, cached=not table.kept)
 
     def remake(self, table: Table, df: DataFrame) -> int:
         """Replace rows, columns, clustering and properties by those of the contract, in one commit; return the rows."""

@@ -130,6 +130,12 @@ class RunLog:
         ]
         return max((version for version in versions if version is not None), default=None)
 
+    def latest_date_of(self, table: Table) -> date | None:
+        """The latest date for which a stage that reads the table has done its work; None if none has."""
+        known = self._known().values()
+        dates = [run.as_of for run in known if table.name in run.input_versions]
+        return max((day for day in dates if day is not None), default=None)
+
     def newest_success(self, stage: str) -> LastRun | None:
         """The newest successful run of a stage, for whatever date."""
         runs = [run for (name, _), run in self._known().items() if name == stage]

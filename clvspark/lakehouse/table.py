@@ -34,6 +34,7 @@ class Column:
     allowed : the only values of a text; the check follows from them.
     identifier : its values tell things apart, so that a part of one is none; keys, references and identifiers of
         persons are without being declared so.
+    kept : no part of what a row says; a later version of the row keeps the value of the first one.
     unit, comment, references : for the data dictionary.
     pii : kind of personal data held (``name``, ``email`` ...), or None.
     """
@@ -49,6 +50,7 @@ class Column:
     references: str | None = None
     allowed: tuple[str, ...] = ()
     identifier: bool = False
+    kept: bool = False
 
     def __post_init__(self) -> None:
         """Let what follows from other properties follow: the check, and that it is an identifier."""
@@ -101,6 +103,16 @@ class Table:
     def key(self) -> list[str]:
         """Names of the primary key's columns."""
         return [column.name for column in self.columns if column.key]
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of the columns whose first value stays."""
+        return [column.name for column in self.columns if column.kept]
+
+    @property
+    def said(self) -> list[str]:
+        """Names of the columns that make the content of a row: all that are not `kept`."""
+        return [column.name for column in self.columns if not column.kept]
 
     @property
     def required(self) -> list[str]:
@@ -193,16 +205,16 @@ class Table:
     def rows(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
         """Build a data frame of this contract from literal rows; a column not given is NULL.
 
-        Values may be strings; they are cast to the contract's type. Meant for tests and examples.
+        Values, but those of arrays and maps, may be strings; they are cast to the contract's type. Meant for tests and
+        examples.
         """
-        texts = ", ".join(f"`{name}` string" for name in self.names)
-        simple = [c for c in self.columns if "<" not in c.type]
-        if len(simple) < len(self.columns):
-            return spark.createDataFrame(
-                [tuple(row.get(n) for n in self.names) for row in rows], self.schema
-            )
+        nested = {c.name: c.type for c in self.columns if "<" in c.type}
+        kinds = ", ".join(f"`{name}` {nested.get(name, 'string')}" for name in self.names)
         data = [
-            tuple(None if row.get(n) is None else str(row[n]) for n in self.names) for row in rows
+            tuple(
+                row.get(n) if n in nested or row.get(n) is None else str(row[n]) for n in self.names
+            )
+            for row in rows
         ]
-        df = spark.createDataFrame(data, texts)
+        df = spark.createDataFrame(data, kinds)
         return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))

@@ -145,7 +145,7 @@ class Decider:
         scene, lake = self.scene, self._lake
         once = transaction_of(account)
         with account.step("read"):
-            taken = take_files(lake, drops, self._ids.rows, self._warn)
+            taken = take_files(lake, drops, self._ids.rows, self._warn, as_of=scene.as_of)
         account.files = len(taken.files)
         account.counts |= {
             name: taken.counts[name] for name in ("events", "repeated", "quarantined")

@@ -46,10 +46,13 @@ _COMPARED = (
     EVENT, CUSTOMER_RECORD, CONSENT, SURVEY_RESPONSE, PERSON_LINK, ORDER, INTERACTION, SESSION, PERSON_DAY, CLV_SUMMARY,
     CUSTOMER_VALUE, MEMBERSHIP,
 )  # fmt: skip
-# When a link was written, and the chance of the top decile, which the batch learns from another sample of persons.
+# When a link was written, when something landed, and the chance of the top decile, which the batch learns from another
+# sample of persons.
 _LEFT_OUT = {
     PERSON_LINK: {"valid_from", "valid_to", "recorded_at", "closed_at", "probability", "reason"},
     CUSTOMER_VALUE: {"p_top_decile"},
+    EVENT: {"known_as_of"},
+    SURVEY_RESPONSE: {"known_as_of"},
 }
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse.compare import keep_first_values
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.subsets import rows_among, rows_beside
 from clvspark.lakehouse.texts import hash_columns
 from clvspark.live.kept import id_hash
+from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.compare_rows import COPY, DUPLICATE
+from clvspark.sources.costs import date_costs
 from clvspark.sources.intake import Drop, Judged, judge_rows, map_drops
 from clvspark.sources.quarantine import build_quarantine, refuse_rows
 from clvspark.sources.tables import (
@@ -22,6 +26,7 @@ from clvspark.sources.tables import (
     EVENT,
     EXCHANGE_RATE,
     NEWEST,
+    PRODUCT,
     TARGETS,
     UNREAD_ADDRESS,
     UNREAD_CONSENT,
@@ -57,9 +62,16 @@ class Taken:
 
 
 def take_files(
-    lake: Lakehouse, drops: Sequence[Drop], known_ids: DataFrame, warn: Callable[[str], None]
+    lake: Lakehouse,
+    drops: Sequence[Drop],
+    known_ids: DataFrame,
+    warn: Callable[[str], None],
+    *,
+    as_of: date,
 ) -> Taken:
     """Read, map and judge files; nothing is written. In: `id_hash` of all events of sources.event.
+
+    A day that was opened for `as_of` has told of all days before it: what happened on one of them is late.
 
     An event with an id that is known, whenever that one came, is a copy and goes into quarantine, or says what has
     changed and takes the place of the other, as the one of the later file does in a batch.
@@ -68,7 +80,7 @@ def take_files(
     names = {output.to for drop in drops for output in drop.spec.outputs} | {*_ALWAYS}
     rates = lake.read_or_empty(EXCHANGE_RATE) if mapped.names_currency else None
     judged = judge_rows(lake, mapped, warn, names=sorted(names), quoted=rates)
-    events = judged.rows[EVENT]
+    events = date_arrivals(judged.rows[EVENT], EVENT, published=as_of, as_of=as_of)
     known = _find_known(lake, events, known_ids)
     frames = judged.frames
     changed = None
@@ -81,10 +93,11 @@ def take_files(
         frames = {**frames, "event": again.localCheckpoint()}
         news = rows_beside(events, fates, "event_id").localCheckpoint(eager=False)
         changed = rows_among(events, fates.where(F.col(_FATE) == "changed"), "event_id")
+        changed = keep_first_values(changed, known, EVENT)
         changed = changed.localCheckpoint(eager=False)
     bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
     others = {
-        TARGETS[name]: _keep_newer(lake, judged, TARGETS[name])
+        TARGETS[name]: _keep_newer(lake, judged, TARGETS[name], as_of)
         for name in frames
         if name != "event"
     }
@@ -132,10 +145,10 @@ def _tell_fates(events: DataFrame, known: DataFrame) -> DataFrame:
 
 
 def _content() -> Column:
-    return hash_columns([F.col(name) for name in EVENT.names])
+    return hash_columns([F.col(name) for name in EVENT.said])
 
 
-def _keep_newer(lake: Lakehouse, judged: Judged, table: Table) -> DataFrame:
+def _keep_newer(lake: Lakehouse, judged: Judged, table: Table, as_of: date) -> DataFrame:
     """Good rows of a target that are newer than what is stored under their key, or that are new.
 
     It is newer by what it says of itself; of two that say the same it is the one that comes later. A derived row never
@@ -144,6 +157,12 @@ def _keep_newer(lake: Lakehouse, judged: Judged, table: Table) -> DataFrame:
     frame = judged.frames[table.name.split(".")[1]]
     good = frame.where((F.size("_reasons") == 0) & ~F.col("_erased"))
     good = good.select(*table.names, "_derived")
+    if table is PRODUCT:
+        known = lake.read_or_empty(PRODUCT)
+        costed = date_costs(good, frame, known, published=as_of, as_of=as_of)
+        good = costed.withColumn("_derived", F.lit(False))
+    if table in HAPPENED_AT:
+        good = date_arrivals(good, table, published=as_of, as_of=as_of)
     if not lake.exists(table):
         return good.select(*table.names)
     said = [F.expr(sql) for sql in NEWEST.get(table.name, ())]
@@ -153,7 +172,7 @@ def _keep_newer(lake: Lakehouse, judged: Judged, table: Table) -> DataFrame:
     joined = good.join(F.broadcast(was), on=table.key, how="left")
     is_new = F.col("_stored").isNull()
     is_newer = ~F.col("_derived") & (age >= F.col("_stored"))
-    return joined.where(is_new | is_newer).select(*table.names)
+    return keep_first_values(joined.where(is_new | is_newer), stored, table)
 
 
 def _list_unread(lake: Lakehouse, judged: Judged) -> dict[Table, DataFrame]:

@@ -33,6 +33,7 @@ _PERSONS = {
     tables.FACT_ACTIVATION: "members",
     finance_tables.FACT_CUSTOMER_EQUITY: "customers",
     finance_tables.FACT_ACQUISITION: "new_customers",
+    finance_tables.FACT_ATTRIBUTION: "persons",
     finance_tables.FACT_COHORT_MONTH: "active_customers",
     BACKTEST_DECILE: "customers",
 }

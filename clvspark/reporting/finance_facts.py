@@ -1,4 +1,4 @@
-"""Facts for finance: cohorts and their equity, what acquisition cost and brought, forecasts beside what came."""
+"""Facts for finance: cohorts and their equity, acquisition, what led to orders, forecasts beside what came."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from clvspark.lakehouse.table import MONEY
 from clvspark.reporting.config import AcquisitionSpend
 from clvspark.reporting.finance_tables import (
     FACT_ACQUISITION,
+    FACT_ATTRIBUTION,
     FACT_COHORT_MONTH,
     FACT_CUSTOMER_EQUITY,
     FACT_FORECAST,
     FACT_SENSITIVITY,
+    NO_CAMPAIGN,
 )
 
 _COHORT = ["cohort_month", "channel"]
@@ -214,6 +216,31 @@ def build_fact_sensitivity(
     cells = flows.join(F.broadcast(grid), on=within, how="inner")
     sums = cells.groupBy("horizon_months", "annual_discount_rate").agg(equity)
     return sums.withColumn("as_of_date", F.lit(as_of)).select(*FACT_SENSITIVITY.names)
+
+
+def build_fact_attribution(attribution: DataFrame, *, as_of: date) -> DataFrame:
+    """Credits of orders placed before `as_of` by method, channel and campaign, exact to the cent.
+
+    In: history.attribution, in which orders are what they have come to at its run.
+    """
+    cell = ["method", "touchpoint_channel", "campaign_id"]
+    known = attribution.where(F.to_date("ordered_at") < F.lit(as_of)).withColumns(
+        {
+            "touchpoint_channel": F.col("channel"),
+            "campaign_id": F.coalesce("campaign_id", F.lit(NO_CAMPAIGN)),
+            "net_revenue": F.col("attributed_revenue"),
+            "margin": F.col("attributed_margin"),
+        }
+    )
+    names = ("credit", "net_revenue", "margin")
+    # By person first, as a distinct count beside sums would multiply the rows.
+    by_person = known.groupBy(*cell, "person_id").agg(*(F.sum(n).alias(n) for n in names))
+    sums = by_person.groupBy(*cell).agg(
+        F.count(F.lit(1)).alias("persons"),
+        F.sum("credit").cast("double").alias("orders"),
+        *(F.sum(name).cast(MONEY).alias(name) for name in names[1:]),
+    )
+    return sums.withColumn("as_of_date", F.lit(as_of)).select(*FACT_ATTRIBUTION.names)
 
 
 def _known(orders: DataFrame, as_of: date) -> DataFrame:

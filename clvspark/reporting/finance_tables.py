@@ -1,5 +1,6 @@
-"""Contracts of the facts that finance reads: cohorts, equity, acquisition, forecasts, sensitivity."""
+"""Contracts of the facts that finance reads: cohorts, equity, acquisition, forecasts, sensitivity, attribution."""
 
+from clvspark.history.tables import ATTRIBUTION_METHODS
 from clvspark.lakehouse.table import MONEY, Column, Table
 
 _AS_OF = Column("as_of_date", "date", key=True)
@@ -88,10 +89,43 @@ FACT_SENSITIVITY = Table(
         Column("customer_equity", "double", required=True, unit=_CURRENCY),
     ),
 )
+NO_CAMPAIGN = "none"
+FACT_ATTRIBUTION = Table(
+    "reporting.fact_attribution",
+    "Orders placed before a date, and what they have come to, by what led to them; each method adds up to the orders.",
+    (
+        _AS_OF,
+        Column("method", "string", key=True, allowed=ATTRIBUTION_METHODS),
+        Column(
+            "touchpoint_channel",
+            "string",
+            "direct: no touchpoint led to the order",
+            key=True,
+            references="reporting.dim_channel",
+        ),
+        Column(
+            "campaign_id",
+            "string",
+            f"{NO_CAMPAIGN}: of no campaign",
+            key=True,
+            references="reporting.dim_campaign",
+        ),
+        Column(
+            "persons",
+            "bigint",
+            "whose orders it led to; a person counts in several rows",
+            required=True,
+        ),
+        Column("orders", "double", "sum of the credits", required=True),
+        Column("net_revenue", MONEY, required=True, unit=_CURRENCY),
+        Column("margin", MONEY, required=True, unit=_CURRENCY),
+    ),
+)
 TABLES = (
     FACT_COHORT_MONTH,
     FACT_CUSTOMER_EQUITY,
     FACT_ACQUISITION,
     FACT_FORECAST,
+    FACT_ATTRIBUTION,
     FACT_SENSITIVITY,
 )

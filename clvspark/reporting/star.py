@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from clvspark.activation.tables import DELIVERY
 from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP_EVENT
 from clvspark.clv.tables import BACKTEST, CUSTOMER_VALUE, MODEL, NEWEST_FOLD
-from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
+from clvspark.history.tables import ATTRIBUTION, CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY
 from clvspark.identity.tables import ALIAS, PAIR, PERSON, PERSON_LINK, REVIEW, SHARED_IDENTIFIER
 from clvspark.identity.tables import MODEL as IDENTITY_MODEL
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
@@ -244,6 +244,11 @@ PARTS = (
     Part(finance_tables.FACT_COHORT_MONTH, (ORDER,), _build_cohort_month),
     Part(finance_tables.FACT_CUSTOMER_EQUITY, (ORDER, CUSTOMER_VALUE), _build_customer_equity),
     Part(finance_tables.FACT_FORECAST, _FORECAST, _build_forecast),
+    Part(
+        finance_tables.FACT_ATTRIBUTION,
+        (ATTRIBUTION,),
+        lambda m: finance_facts.build_fact_attribution(m.read(ATTRIBUTION), as_of=m.as_of),
+    ),
     Part(
         finance_tables.FACT_ACQUISITION,
         (ORDER, CUSTOMER_VALUE),

@@ -183,8 +183,9 @@ class Output(StrictModel):
 
     @check
     def _columns_that_are_read(self) -> Iterator[str]:
-        if made := sorted(self.fields.keys() & set(MADE.get(self.to, ()))):
-            yield f"{', '.join(made)} of {self.to} is made by ingest; map 'currency' and 'net_revenue' instead"
+        for name, instead in MADE.get(self.to, {}).items():
+            if name in self.fields:
+                yield f"{name} of {self.to} is made by ingest; {instead}"
 
     @check
     def _currencies_of_rows_that_land(self) -> Iterator[str]:

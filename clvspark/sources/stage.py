@@ -11,7 +11,9 @@ from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.files import digest_files
 from clvspark.lakehouse.side_by_side import all_of
+from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.config import SourcesConfig
+from clvspark.sources.costs import date_costs
 from clvspark.sources.intake import Drop, judge_rows, map_drops
 from clvspark.sources.landing import find_files, resolve_landing
 from clvspark.sources.quarantine import build_quarantine
@@ -22,6 +24,7 @@ from clvspark.sources.tables import (
     CUSTOMER_RECORD,
     EVENT,
     FILE,
+    PRODUCT,
     QUARANTINE,
     SURVEY_RESPONSE,
     TABLES,
@@ -41,11 +44,10 @@ STAGE = "ingest"
 
 
 def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> RunReport:
-    """Bring sources.* up to the landing files; `as_of` plays no part, every event is kept.
+    """Bring sources.* up to the landing files; every event is kept, late ones with the date they are known from.
 
     Raises MissingInputError or ConfigError before anything is written when a file or a column is missing.
     """
-    del as_of
     drops = _find_drops(lake, config)
     digests = {drop.name: digest_files(lake.spark, drop.files) for drop in drops}
     with lake.run(STAGE, as_of=None, config=config, reads=(), writes=TABLES, also=digests) as run:
@@ -53,7 +55,7 @@ def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> Ru
             taken = [(drop.name, name) for drop in drops for name in drop.names(lake)]
             if config.removed_files == "refuse":
                 refuse_removed(map(tuple, lake.read_or_empty(FILE).collect()), taken)
-            _ingest(run, lake, drops)
+            _ingest(run, lake, drops, as_of)
             run.overwrite(FILE, lake.spark.createDataFrame(taken, FILE.schema))
     return run.report
 
@@ -82,7 +84,7 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
     return drops
 
 
-def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
+def _ingest(run: Run, lake: Lakehouse, drops: list[Drop], as_of: date | None) -> None:
     run.step("reading landing files")
     mapped, received = map_drops(lake, drops)
     judged, landed = all_of(
@@ -103,6 +105,16 @@ def _ingest(run: Run, lake: Lakehouse, drops: list[Drop]) -> None:
         *(df.localCheckpoint for df in derived.values()), _count_strangers(tables).collect
     )
     kept = dict(zip(derived, made, strict=True))
+    published = lake.log.latest_date_of(EVENT)
+    for table in HAPPENED_AT:
+        tables[table] = date_arrivals(tables[table], table, published=published, as_of=as_of)
+    tables[PRODUCT] = date_costs(
+        tables[PRODUCT],
+        frames["product"],
+        lake.read_or_empty(PRODUCT),
+        published=lake.log.latest_date_of(PRODUCT),
+        as_of=as_of,
+    )
     doubts = count_by_system(tables[CONSENT], kept[UNREAD_CONSENT]).collect()
     for warning in [*warn_of_strangers(strangers), *warn_of_unread(doubts)]:
         run.warn(warning)

@@ -1,6 +1,10 @@
 """Contracts of the tables `sources.*`."""
 
+from datetime import date
 from typing import Literal, get_args
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import functions as F
 
 from clvspark.lakehouse.table import Column, Table
 from clvspark.privacy.consent import ANY, CHANNELS, LENIENCY
@@ -47,6 +51,7 @@ _IS_PRICED = f"event_type IN ({', '.join(map(repr, PRICED))})"
 MOST_PIECES, MOST_REVENUE, MOST_COST = 100_000, 100_000_000_000, 1_000_000_000
 _MONEY = "lakehouse currency"
 _CODE = "RLIKE '^[A-Z]{3}$'"
+SINCE_EVER = date(1970, 1, 1)
 _INSTANT = "BETWEEN TIMESTAMP'1970-01-01' AND TIMESTAMP'2100-01-01'"
 
 CUSTOMER_RECORD = Table(
@@ -72,6 +77,12 @@ CUSTOMER_RECORD = Table(
         Column("created_at", "timestamp", "when the system created the record"),
         Column("attributes", "map<string,string>", "other attributes, e.g. demographics"),
     ),
+)
+_KNOWN_AS_OF = Column(
+    "known_as_of",
+    "date",
+    "first as_of date that knows it, where one that should have was computed before it landed; NULL: the day after it",
+    kept=True,
 )
 EVENT = Table(
     "sources.event",
@@ -168,6 +179,7 @@ EVENT = Table(
             "net_revenue before it was converted",
             unit="currency",
         ),
+        _KNOWN_AS_OF,
     ),
     checks={
         "order_is_complete": f"NOT {_IS_PRICED} OR (order_id IS NOT NULL AND net_revenue IS NOT NULL)",
@@ -203,6 +215,7 @@ SURVEY_RESPONSE = Table(
             "score", "int", "likelihood to recommend", required=True, check="score BETWEEN 0 AND 10"
         ),
         Column("comment", "string", pii="free_text"),
+        _KNOWN_AS_OF,
     ),
     change_feed=True,
 )
@@ -270,9 +283,22 @@ PRODUCT = Table(
         Column(
             "unit_cost",
             "decimal(18,2)",
-            "sales of any day are costed with it",
+            "the newest one",
             unit="lakehouse currency",
             check=f"unit_cost BETWEEN 0 AND {MOST_COST}",
+        ),
+        Column(
+            "cost_valid_from",
+            "date",
+            "first day of orders that unit_cost is for, where its system says so; each row of a product may have "
+            "its own",
+        ),
+        Column(
+            "costs",
+            "array<struct<valid_from:date,unit_cost:decimal(18,2)>>",
+            "since when what was the cost, the oldest first, which is for orders before it too; NULL: unit_cost is for "
+            "all",
+            unit="lakehouse currency",
         ),
     ),
     change_feed=True,
@@ -370,6 +396,7 @@ TABLES = (*TARGETS.values(), UNREAD_CONSENT, UNREAD_ADDRESS, QUARANTINE, FILE)
 NEWEST = {
     CUSTOMER_RECORD.name: ("created_at",),
     SURVEY_RESPONSE.name: ("answered_at",),
+    PRODUCT.name: ("cost_valid_from",),
     CONSENT.name: ("recorded_at", f"-{LENIENCY}"),
 }
 # Whether a row says of whom it speaks, also one that is in quarantine.
@@ -377,11 +404,38 @@ NAMES_RECORD = f"source_record_id IS NOT NULL AND source_system IS NOT NULL AND 
 # Columns by target without which a derived row was not meant to become one; of others any that is required.
 CONDITION = "if_filled"
 MEANT_BY = {"consent": ("source_record_id", "val", CONDITION)}
-# Columns by target that no mapping fills, as ingest makes them of others.
-MADE = {"event": ("exchange_rate", "original_net_revenue")}
+# Columns by target that no mapping fills, as ingest makes them, and what to do instead.
+_CONVERTED, _DATED = "map 'currency' and 'net_revenue' instead", "remove it"
+MADE = {
+    "event": {
+        "exchange_rate": _CONVERTED,
+        "original_net_revenue": _CONVERTED,
+        "known_as_of": _DATED,
+    },
+    "survey_response": {"known_as_of": _DATED},
+    "product": {"costs": "map 'unit_cost' and 'cost_valid_from' instead"},
+}
 # Columns by target whose values are unique within one system only; ingest puts the system before them.
 QUALIFIED = {
     "event": ("event_id", "order_id"),
     "survey_response": ("response_id",),
     "consent": ("consent_id",),
 }
+
+
+def is_known(as_of: date) -> SparkColumn:
+    """Whether a row of sources.event or sources.survey_response had landed as of a date."""
+    return F.coalesce(F.col("known_as_of") <= F.lit(as_of), F.lit(True))
+
+
+def costs_of() -> SparkColumn:
+    """Of a row of sources.product, what it has cost since when, the oldest first; none where no cost is known."""
+    one = F.array(F.struct(F.lit(SINCE_EVER).alias("valid_from"), F.col("unit_cost")))
+    nothing = F.array().cast(PRODUCT.column("costs").type)
+    return F.coalesce("costs", F.when(F.col("unit_cost").isNotNull(), one), nothing)
+
+
+def cost_on(day: SparkColumn, costs: SparkColumn) -> SparkColumn:
+    """What of `costs_of` is for orders of a day."""
+    begun = F.filter(costs, lambda cost: cost["valid_from"] <= day)
+    return F.coalesce(F.get(begun, F.size(begun) - 1), F.get(costs, F.lit(0)))["unit_cost"]

@@ -118,6 +118,15 @@ def shop_rows() -> dict[str, pa.Table]:
              "actual_purchases": 40 if month < 6 else None,
              "actual_value": Decimal("400.00") if month < 6 else None} for month in (4, 5, 6)
         ],
+        "fact_attribution": [
+            {"method": method, "touchpoint_channel": channel, "campaign_id": campaign, "persons": 40, "orders": orders,
+             "net_revenue": Decimal(revenue), "margin": Decimal(revenue) / 2}
+            for method, *cells in (
+                ("last", ("email", "c1", 30.5, "305.00"), ("direct", "none", 69.5, "695.00")),
+                ("markov", ("email", "c1", 25.25, "252.50"), ("direct", "none", 74.75, "747.50")),
+            )
+            for channel, campaign, orders, revenue in cells
+        ],
         "fact_sensitivity": [
             {"horizon_months": h, "annual_discount_rate": r, "customer_equity": h * 100.0 * (1 - r)}
             for h in (6, 12) for r in (0.05, 0.1)

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from clvspark.clv.baselines import PURCHASES, VALUE
 from clvspark.clv.challenger.features import build_features
+from clvspark.clv.challenger.stages import Stages
 from clvspark.clv.challenger.two_part import NAME, train_two_part
 from clvspark.clv.config import ClvConfig
 from clvspark.clv.folds import Fold, count_windows
@@ -26,6 +27,8 @@ def build_examples(
     *,
     folds: Sequence[Fold],
     config: ClvConfig,
+    categories: DataFrame | None = None,
+    stages: Stages | None = None,
 ) -> DataFrame:
     """Persons at the origin of each fold and a holdout before it: features, and what came in the holdout after.
 
@@ -34,7 +37,16 @@ def build_examples(
     """
     holdout = timedelta(days=config.holdout_days)
     dates = [date for fold in folds for date in (fold.origin, fold.origin - holdout)]
-    features = build_features(days, orders, interactions, answers, dates=dates, value=config.value)
+    features = build_features(
+        days,
+        orders,
+        interactions,
+        answers,
+        dates=dates,
+        value=config.value,
+        categories=categories,
+        stages=stages,
+    )
     windows = count_windows(
         days, orders, origins=dates, window_days=config.holdout_days, value=config.value
     ).withColumnRenamed("origin", "features_on")

@@ -1,4 +1,4 @@
-"""What was known of a person on a date: purchases, channels, contacts and surveys, as numbers."""
+"""What was known of a person on a date: purchases, channels, categories, contacts, surveys, stage; as numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.clv.challenger.categories import CATEGORY_FEATURES, category_features
+from clvspark.clv.challenger.stages import STAGE_FEATURE, Stages, stage_features
 from clvspark.clv.fit import Value
 from clvspark.history.tables import days_as_known, standing_purchases
 
@@ -33,6 +35,8 @@ FEATURES = (
     *("channels", "store_share", *_SINCE),
     *(f"{name}_{days}" for name in _CONTACTS for days in LOOK_BACKS),
     *("response_rate", "survey_score"),
+    *CATEGORY_FEATURES,
+    STAGE_FEATURE,
 )
 
 
@@ -44,23 +48,33 @@ def build_features(
     *,
     dates: Sequence[date],
     value: Value,
+    categories: DataFrame | None = None,
+    stages: Stages | None = None,
 ) -> DataFrame:
     """Features of every person who had bought, on each of the dates, by what happened before it alone.
 
-    In: history.person_day, history.order, history.interaction, and ``person_id, answered_at, score`` of surveys. Out:
+    In: history.person_day, history.order, history.interaction, and ``person_id, answered_at, score`` of surveys; rows
+    of `list_categories`; how relationships stood. Where either of these is None its features are `NEVER`. Out:
     ``person_id, features_on`` and `FEATURES` (double), one row a person and date. Times are in days, spend in the
     lakehouse currency. An order that was cancelled before the date is no purchase.
     """
     known = days_as_known(days, orders)
+    bought = standing_purchases(_before(orders, F.to_date("ordered_at"), dates), by=["features_on"])
     parts = [
         _purchase_features(_before(known, F.col("known_on"), dates), value),
-        _channel_features(_before(orders, F.to_date("ordered_at"), dates)),
+        _channel_features(bought),
         _contact_features(_before(interactions, F.to_date("occurred_at"), dates)),
         _survey_features(_before(answers, F.to_date("answered_at"), dates)),
     ]
+    if categories is not None:
+        parts.append(category_features(bought, categories, dates=dates))
+    if stages is not None:
+        parts.append(stage_features(stages, days, orders, dates=dates))
     key = ["person_id", "features_on"]
     joined = reduce(lambda left, right: left.join(right, on=key, how="left"), parts)
-    never = [*_SINCE, "survey_score", "interval", "overdue"]
+    absent = {name: F.lit(None).cast("double") for name in FEATURES if name not in joined.columns}
+    joined = joined.withColumns(absent)
+    never = [*_SINCE, *CATEGORY_FEATURES, STAGE_FEATURE, "survey_score", "interval", "overdue"]
     filled = joined.fillna(NEVER, subset=never).fillna(0.0, subset=list(FEATURES))
     return filled.select(*key, *FEATURES)
 
@@ -114,11 +128,10 @@ def _purchase_features(past: DataFrame, value: Value) -> DataFrame:
     )
 
 
-def _channel_features(past: DataFrame) -> DataFrame:
+def _channel_features(bought: DataFrame) -> DataFrame:
     """How many channels were bought in, the share of orders in stores, and when last in a store and elsewhere."""
-    orders = standing_purchases(past, by=["features_on"])
     in_store = F.col("store_id").isNotNull()
-    return orders.groupBy("person_id", "features_on").agg(
+    return bought.groupBy("person_id", "features_on").agg(
         _number(F.count_distinct("channel")).alias("channels"),
         (_number(F.count_if(in_store)) / F.count(F.lit(1))).alias("store_share"),
         _number(F.min(F.when(in_store, F.col("ago")))).alias("since_store"),

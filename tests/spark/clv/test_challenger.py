@@ -10,16 +10,21 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from clvspark.clv import stage
+from clvspark.clv.challenger.categories import category_features, list_categories
 from clvspark.clv.challenger.challenge import build_examples, predict_by_features
 from clvspark.clv.challenger.features import FEATURES, NEVER, build_features
 from clvspark.clv.challenger.two_part import train_two_part
 from clvspark.clv.config import ChallengerConfig, ClvConfig
 from clvspark.clv.folds import Fold
+from clvspark.history.config import RelationshipConfig
 from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import TrainingError
+from clvspark.sources.tables import EVENT, PRODUCT
+from clvspark.valuation import relationship_stages
 
 MARCH = date(2026, 3, 1)
+CATEGORIES = "order_id string, category string"
 ANSWERS = "person_id string, answered_at timestamp, score int"
 
 
@@ -58,6 +63,8 @@ def features(spark: SparkSession, days: list[dict[str, object]], later: int = 0)
                 contact("p1", 19, "email_opened"), contact("p1", 200, "visit")]  # fmt: skip
     contacts += [contact("p1", -number, "email_opened") for number in range(later)]
     answered = [("p1", datetime.combine(MARCH, time(12)) - timedelta(days=n), n) for n in (8, 3)]
+    bought = [("p1-100", "wine"), ("p1-100", "bread"), ("p1-40", "oil"), ("p2-1", "wine")]
+    bought += [(f"p2-{-number}", "salt") for number in range(later)]
     found = build_features(
         PERSON_DAY.rows(spark, days),
         ORDER.rows(spark, orders + [order("p2", -number, "s9") for number in range(later)]),
@@ -65,6 +72,8 @@ def features(spark: SparkSession, days: list[dict[str, object]], later: int = 0)
         spark.createDataFrame(answered, ANSWERS),
         dates=[MARCH],
         value="revenue",
+        categories=spark.createDataFrame(bought, CATEGORIES),
+        stages=relationship_stages(RelationshipConfig()),  # type: ignore[call-arg]
     )
     return found.toPandas().set_index("person_id").sort_index()
 
@@ -77,14 +86,63 @@ def test_features_are_what_was_known(spark: SparkSession) -> None:
         "purchases_182": 2, "spend_30": -5, "channels": 2, "store_share": 0.5, "since_store": 100,
         "since_elsewhere": 40, "since_contact": 19, "emails_30": 1, "emails_91": 2, "visits_182": 0,
         "response_rate": 0.5, "survey_score": 3,
+        # Wine was bought twice; of bread and oil, once each, the first by name.
+        "since_category_1": 100, "since_category_2": 100, "since_category_3": 40, "since_category_4": NEVER,
+        "stage": 2,  # growing
     }  # fmt: skip
     assert found.loc["p1", list(expected)].to_dict() == pytest.approx(expected)
     none = {"interval": NEVER, "overdue": NEVER, "since_store": NEVER, "survey_score": NEVER}
+    none |= {"since_category_1": 1, "since_category_2": NEVER, "stage": 1}
     assert found.loc["p2", list(none)].to_dict() == none
 
 
 def test_nothing_of_the_date_or_later_is_in_the_features(spark: SparkSession) -> None:
     pd.testing.assert_frame_equal(features(spark, PAST), features(spark, PAST + FUTURE, later=3))
+
+
+def test_categories_have_the_places_of_the_first_date_on_all_dates(spark: SparkSession) -> None:
+    bought = [
+        (person, f"{person}-{ago}", day, ago - before)
+        for person, ago in (("p1", 90), ("p2", 80), ("p1", 5), ("p2", 4), ("p3", 3))
+        for day, before in ((MARCH - timedelta(days=28), 28), (MARCH, 0))
+        if ago > before
+    ]
+    # Salt is bought most in the end, and only once before the first date.
+    told = [
+        ("p1-90", "oil"),
+        ("p2-80", "oil"),
+        ("p2-80", "salt"),
+        *((f"p{n}-{6 - n}", "salt") for n in (1, 2, 3)),
+    ]
+    found = category_features(
+        spark.createDataFrame(
+            bought, "person_id string, order_id string, features_on date, ago int"
+        ),
+        spark.createDataFrame(told, CATEGORIES),
+        dates=[MARCH, MARCH - timedelta(days=28)],
+    )
+    rows = {(row["person_id"], row["features_on"]): tuple(row)[2:4] for row in found.collect()}
+    early = MARCH - timedelta(days=28)
+    assert rows == {
+        ("p1", early): (62, None), ("p2", early): (52, 52), ("p1", MARCH): (90, 5), ("p2", MARCH): (80, 4),
+        ("p3", MARCH): (None, 3),
+    }  # fmt: skip
+
+
+def test_categories_are_those_of_the_products_of_an_order(spark: SparkSession) -> None:
+    lines = [
+        ("order", "o1", "rose"),
+        ("order", "o1", "fern"),
+        ("refund", "o1", "oak"),
+        ("order", "o2", None),
+    ]
+    events = [
+        {"event_type": kind, "order_id": number, "product_id": name} for kind, number, name in lines
+    ]
+    products = [("rose", "flower"), ("fern", "flower"), ("oak", "tree")]
+    known = [{"product_id": name, "category": kind} for name, kind in products]
+    found = list_categories(EVENT.rows(spark, events), PRODUCT.rows(spark, known))
+    assert [tuple(row) for row in found.collect()] == [("o1", "flower")]
 
 
 def examples(chance: np.random.Generator, persons: int) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from clvspark.history import histories, stage
 from clvspark.history.clv_summary import list_late_changes, summarise_purchases
 from clvspark.history.config import HistoryConfig
 from clvspark.history.interactions import build_interactions
-from clvspark.history.orders import attach_person, build_orders
+from clvspark.history.orders import add_up_lines, attach_person, build_orders
 from clvspark.history.person_day import summarise_person_days
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY, TABLES
 from clvspark.identity.tables import PERSON_LINK
@@ -431,7 +431,7 @@ def test_revenue_that_does_not_add_up_is_refused(
 ) -> None:
     write_inputs(lake, EVENTS)
     monkeypatch.setattr(
-        histories, "build_orders", lambda *a, **k: build_orders(*a, **k).where("order_id <> 'o1'")
+        histories, "add_up_lines", lambda *a, **k: add_up_lines(*a, **k).where("order_id <> 'o1'")
     )
     with (
         lake.writing("history"),

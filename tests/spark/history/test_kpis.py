@@ -32,12 +32,19 @@ def orders_of(spark: SparkSession, bought: list[tuple]) -> DataFrame:
     rows = [
         {
             "order_id": n, "person_id": person, "ordered_at": day, "channel": channel, "is_purchase": True,
-            "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount,
+            "row_type": "purchase", "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount,
         }
         for n, (person, day, channel, amount) in enumerate(bought)
     ]  # fmt: skip
     refund = {"order_id": 0, "person_id": "ann", "ordered_at": "2026-01-09", "channel": "web"}
-    refund |= {"is_purchase": False, "lines": 1, "net_revenue": -10, "cost": 0, "margin": -10}
+    refund |= {
+        "row_type": "refund",
+        "is_purchase": False,
+        "lines": 1,
+        "net_revenue": -10,
+        "cost": 0,
+        "margin": -10,
+    }
     return ORDER.rows(spark, [*rows, refund])
 
 
@@ -81,8 +88,9 @@ def test_months_are_whole_and_end_before_the_date() -> None:
         ("new_customers", {1: 2, 2: 1}),
         ("active_customers", {1: 2, 2: 2, 3: 1}),
         ("orders", {1: 3, 2: 2, 3: 1}),
-        ("revenue", {1: 80, 2: 100, 3: 60}),
-        ("average_order_value", {1: 80 / 3, 2: 50, 3: 60}),
+        # Of ann's first order 10 came back.
+        ("revenue", {1: 70, 2: 100, 3: 60}),
+        ("average_order_value", {1: 70 / 3, 2: 50, 3: 60}),
         ("purchase_frequency", {1: 1.5, 2: 1, 3: 1}),
         # Ann has ordered twice by the end of January; in February of ann and cat only ann; bob in March.
         ("repeat_rate", {1: 0.5, 2: 0.5, 3: 1}),
@@ -126,9 +134,39 @@ def test_a_channel_that_is_called_all_is_one_of_them(spark: SparkSession) -> Non
     found = tabulate_kpis(orders, answers_of(spark, SAID), as_of=APRIL, config=CONFIG)
     found = KPI.conform(found).persist()
     verify_contract(found, KPI)
-    assert by_month(found, "revenue", "all") == {1: 50, 2: 20, 3: 60}
-    assert by_month(found, "revenue") == {1: 80, 2: 100, 3: 60}
+    assert by_month(found, "revenue", "all") == {1: 40, 2: 20, 3: 60}
+    assert by_month(found, "revenue") == {1: 70, 2: 100, 3: 60}
     assert by_month(found, "new_customers", "all") == {1: 2}
+
+
+def test_revenue_is_what_orders_have_come_to_by_the_date(spark: SparkSession) -> None:
+    """Refunds, updates and cancellations of orders are of the month of their order, and of its channel."""
+    changes = [
+        # Of order 3 something was refunded, in another channel, by somebody else and in another month.
+        (3, "refund", "cat", "2026-02-07", "shop", -15), (3, "adjustment", "bob", "2026-03-02", "web", 5),
+        (4, "cancellation", "bob", "2026-03-05", "web", -60), (5, "refund", "cat", "2026-04-01", "web", -80),
+        # Of an order that is not there, and of an anonymous one.
+        (99, "refund", "ann", "2026-02-08", "web", -7), (6, "refund", None, "2026-02-09", "shop", -9),
+    ]  # fmt: skip
+    rows = [
+        {
+            "order_id": n, "row_type": kind, "person_id": person, "ordered_at": day, "channel": channel,
+            "is_purchase": False, "lines": 1, "net_revenue": amount, "cost": 0, "margin": amount,
+        }
+        for n, kind, person, day, channel, amount in changes
+    ]  # fmt: skip
+    orders = orders_of(spark, BOUGHT).unionByName(ORDER.rows(spark, rows))
+    kpis = tabulate_kpis(orders, answers_of(spark, SAID), as_of=APRIL, config=CONFIG)
+    kpis = KPI.conform(kpis).persist()
+    revenue = by_month(kpis, "revenue")
+    assert revenue == {1: 60, 2: 100, 3: 0}
+    assert by_month(kpis, "revenue", "web") == {1: 30, 2: 20, 3: 0}
+    assert by_month(kpis, "orders") == {1: 3, 2: 2, 3: 0}
+    assert by_month(kpis, "average_order_value") == {1: 20, 2: 50}
+    # Held against the orders: of what persons ordered before the date, all rows.
+    ordered = orders.where("is_purchase AND person_id IS NOT NULL").select("order_id")
+    known = orders.where("ordered_at < '2026-04-01'").join(ordered, on="order_id")
+    assert sum(revenue.values()) == known.agg({"net_revenue": "sum"}).collect()[0][0]
 
 
 def test_without_orders_and_answers_there_are_no_figures(spark: SparkSession) -> None:

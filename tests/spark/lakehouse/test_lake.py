@@ -156,6 +156,33 @@ def test_the_change_feed_tells_what_changed(lake: Lakehouse) -> None:
     ]
 
 
+@pytest.mark.parametrize("others", [9, 0], ids=["few rows differ", "all rows differ"])
+def test_a_renewal_keeps_the_first_value_where_the_contract_says_so(
+    lake: Lakehouse, others: int
+) -> None:
+    columns = (
+        Column("id", "string", key=True), Column("says", "string"), Column("since", "date", kept=True)
+    )  # fmt: skip
+    table = Table("sources.note", "Notes.", columns)
+
+    def renew(since: date, **says: str) -> None:
+        texts = says | {str(n): "same" for n in range(others)}
+        rows = [{"id": name, "says": text, "since": since} for name, text in texts.items()]
+        lake.renew(table, table.rows(lake.spark, rows))
+
+    renew(MARCH, old="one")
+    renew(APRIL, old="two", new="one")
+    kept = {row["id"]: (row["says"], row["since"]) for row in lake.read(table).collect()}
+    assert (kept["old"], kept["new"]) == (("two", MARCH), ("one", APRIL))
+    assert len(kept) == others + 2
+    # What is kept is no difference.
+    version = lake.version(table)
+    assert (
+        lake.renew(table, lake.read(table).selectExpr("id", "says", "DATE'2030-01-01' since")) == 0
+    )
+    assert lake.version(table) == version
+
+
 def test_a_table_that_is_not_there_says_what_to_do(lake: Lakehouse) -> None:
     with pytest.raises(MissingInputError, match=r"sources.event does not exist yet.*clvspark run"):
         lake.read(EVENT)

@@ -7,9 +7,13 @@ from decimal import Decimal
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.history.tables import ORDER, PERSON_DAY
+from clvspark.history.attribution.config import AttributionConfig
+from clvspark.history.attribution.paths import build_paths, list_touchpoints, net_refunds
+from clvspark.history.attribution.shares import share_orders
+from clvspark.history.tables import INTERACTION, ORDER, PERSON_DAY
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.reporting import finance_facts, finance_tables
 from clvspark.reporting.config import AcquisitionSpend
@@ -52,6 +56,44 @@ def kept(fact, table):
     conformed = table.conform(fact)
     verify_contract(conformed, table)
     return conformed.collect()
+
+
+def test_credits_are_told_by_channel_and_campaign_and_add_up_to_the_orders(
+    spark: SparkSession,
+) -> None:
+    config = AttributionConfig(methods=["last", "linear"])  # type: ignore[call-arg]
+    touched = [
+        (1, "ann", "2026-01-08", "email", "spring"), (2, "ann", "2026-01-09", "web", None),
+        (3, "bob", "2026-02-01", "email", "spring"), (4, "dan", "2026-03-31", "email", "spring"),
+    ]  # fmt: skip
+    interactions = [
+        {"event_id": n, "person_id": who, "occurred_at": f"{day} 09:00:00", "interaction_type": "email_clicked",
+         "channel": channel, "campaign_id": campaign}
+        for n, who, day, channel, campaign in touched
+    ]  # fmt: skip
+    touchpoints = list_touchpoints(
+        INTERACTION.rows(spark, interactions), always=["email_clicked"], with_campaign=[]
+    )
+    paths = build_paths(net_refunds(orders(spark)), touchpoints, window_days=30)
+    shared = share_orders(paths, config=config, channel_values={})
+    fact = finance_facts.build_fact_attribution(shared, as_of=APRIL)
+    rows = kept(fact, finance_tables.FACT_ATTRIBUTION)
+    # Ann's second order has no touchpoint, Cat's was cancelled, and Dan's is of the day itself.
+    assert {(*tuple(row)[1:5], row["orders"], str(row["net_revenue"])) for row in rows} == {
+        ("last", "web", "none", 1, 1.0, "30.00"),
+        ("last", "email", "spring", 1, 1.0, "40.00"),
+        ("last", "direct", "none", 1, 1.0, "20.00"),
+        ("linear", "web", "none", 1, 0.5, "15.00"),
+        ("linear", "email", "spring", 2, 1.5, "55.00"),
+        ("linear", "direct", "none", 1, 1.0, "20.00"),
+    }
+    bought = orders(spark).where("person_id IS NOT NULL AND ordered_at < '2026-04-01'")
+    expected = tuple(bought.agg(F.sum("net_revenue"), F.sum("margin")).collect()[0])
+    for method in config.methods:
+        mine = [row for row in rows if row["method"] == method]
+        assert (
+            sum(row["net_revenue"] for row in mine), sum(row["margin"] for row in mine)
+        ) == expected  # fmt: skip
 
 
 def test_a_customer_is_of_the_cohort_of_the_first_purchase_that_stands(spark: SparkSession) -> None:

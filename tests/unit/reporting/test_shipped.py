@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.star import AS_OF, dataset_rows, shop_rows
 
+from clvspark.history.tables import ATTRIBUTION_METHODS
 from clvspark.reporting.blocks import Chart, Grid, Note, Tile
 from clvspark.reporting.dashboards.answers import Tables
 from clvspark.reporting.dashboards.page import draw_widget
@@ -210,3 +211,28 @@ def test_an_interval_stands_beside_its_estimate_and_says_whether_it_stands_out(d
 
 def test_runs_add_up(draw) -> None:
     assert rows_of(draw("operations", "Runs"))[-1] == ["total", "", "1,007", "12.3"]
+
+
+def test_every_method_of_attribution_adds_up_to_the_same_orders(draw) -> None:
+    """The method is always one, as all of them together would count each order twice."""
+    for title, cells in (
+        ("Credit by channel", ["email", "direct"]),
+        ("Credit by campaign", ["Spring", "of no campaign"]),
+    ):
+        for method, revenue in (("last", ["305.00", "695.00"]), ("markov", ["252.50", "747.50"])):
+            rows = [
+                row
+                for row in shop_rows()["fact_attribution"].to_pylist()
+                if row["method"] == method
+            ]
+            found = rows_of(draw("finance", title, fact_attribution=rows))
+            assert {row[0]: row[2] for row in found} == {
+                **dict(zip(cells, revenue, strict=True)), "total": "1,000.00"
+            }  # fmt: skip
+
+
+def test_the_method_of_attribution_is_always_chosen(shipped) -> None:
+    (finance,) = (dashboard for dashboard in shipped if dashboard.id == "finance")
+    (choice,) = (one for one in finance.filters if one.column == "method")
+    assert choice.required
+    assert set(choice.order) == set(choice.names) == set(ATTRIBUTION_METHODS)
