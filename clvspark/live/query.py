@@ -34,6 +34,7 @@ from clvspark.live.decide import Account, Decider, list_relinked, note
 from clvspark.live.drops import leave_taken, sort_files
 from clvspark.live.explain import explain
 from clvspark.live.guard import RELINKED, LastBatch, read_last_batch, refuse_other_state, set_aside
+from clvspark.live.journeys import Journeys
 from clvspark.live.metrics import Metrics
 from clvspark.live.renew import Renewer
 from clvspark.live.scene import Scene, set_scene, versions_of
@@ -138,6 +139,7 @@ class _Stream:
         self._local = None if "://" in checkpoint else Path(checkpoint)
         self._metrics = Metrics(_metrics_file(config, self._local))
         self._renewer = Renewer(lake, config, report)
+        self._journeys = Journeys(lake, config, report)
         self._pool = ThreadPoolExecutor(1)
         self._renewal: Future[None] | None = None
         self._renewed = self._maintained = time.monotonic()
@@ -313,8 +315,14 @@ class _Stream:
             self._maintain()
 
     def _follow(self) -> None:
-        """Histories and values, up to the events."""
+        """Histories and values, and then journeys, up to the events."""
         self._renewer.renew(self._decider.scene.as_of)
+        moved = self._journeys.advance(self._decider, self._one_at_a_time)
+        if moved is None:
+            return
+        with self._one_at_a_time:
+            self._metrics.add_journeys(moved)
+            self._has_news |= moved.metrics["instructions"] > 0
 
     def _maintain(self) -> None:
         """Do what another process must not do in a lakehouse of one writer."""

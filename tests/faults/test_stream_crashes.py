@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from support.crash import CrashError, end_before
 from support.live_shop import (
     AS_OF,
     SAME,
@@ -21,8 +22,6 @@ from support.live_shop import (
     order,
 )
 from support.shops import clvspark, command_line, environment, rows_of
-
-from clvspark.lakehouse import Lakehouse
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
 
@@ -43,10 +42,6 @@ POINTS = (
 )
 SEEDS = 20
 KILLS = 2
-
-
-class CrashError(Exception):
-    """The end of a process, as the next one finds it."""
 
 
 @pytest.fixture(scope="module")
@@ -73,23 +68,6 @@ def test_a_crash_between_two_tables_leaves_no_trace(watch, undisturbed, monkeypa
     assert differing(watch.lake, undisturbed.lake, TOLD) == {}
     ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
     assert len(ids) == len(set(ids))
-
-
-def end_before(monkeypatch, name: str) -> None:
-    """Let nothing be written to a table, and nothing at all from then on."""
-    ended: list[str] = []
-
-    def ending(write):
-        def instead(lake, table, *rest, **more):
-            if ended or table.name == name:
-                ended.append(table.name)
-                raise CrashError(table.name)
-            return write(lake, table, *rest, **more)
-
-        return instead
-
-    for method in ("append", "merge", "overwrite"):
-        monkeypatch.setattr(Lakehouse, method, ending(getattr(Lakehouse, method)))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
