@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from clvspark.activation.config import ActivationConfig
 from clvspark.audiences.config import AudiencesConfig
@@ -23,21 +23,70 @@ from clvspark.reporting.config import ReportingConfig
 from clvspark.sources.config import SourcesConfig
 
 
-class KafkaTopic(StrictModel):
-    """A topic of JSON records, and the landing files that they are read as."""
+class Feed(StrictModel):
+    """What the stream reads beside landing files, and the mapping whose files its records land as.
 
-    bootstrap_servers: str = Field(min_length=1)
-    topic: str = Field(pattern=r"^[\w.-]+$")
+    Each kind has a key of the configuration, `kind`, and a `name` by which the feed is known.
+    """
+
     system: str = Field(description="of 'sources.systems'")
     path: str = Field(
         description="of one of its files, of format jsonl; the records land as files of it, which fill its '*'"
     )
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the feed among those of its kind."""
+        raise NotImplementedError
+
+    @property
+    def id(self) -> str:
+        """Name of the feed among all."""
+        return f"{self.kind}:{self.name}"
+
+
+class KafkaTopic(Feed):
+    """A topic of JSON records."""
+
+    kind = "stream.kafka"
+    bootstrap_servers: str = Field(min_length=1)
+    topic: str = Field(pattern=r"^[\w.-]+$")
     starting_offsets: Literal["earliest", "latest"] = Field(
         "earliest", description="where a new checkpoint begins"
     )
     options: dict[str, str] = Field(
         default_factory=dict, description="of Kafka's consumer, e.g. security.protocol"
     )
+
+    @property
+    def name(self) -> str:
+        """The topic."""
+        return self.topic
+
+
+class DeltaTable(Feed):
+    """A Delta table that rows are only ever added to; each row lands as a JSON record of its columns."""
+
+    kind = "stream.delta"
+    table: str = Field(
+        min_length=1, description="a folder, which has a '/' in it, or a name in the catalog"
+    )
+    starting_version: NonNegativeInt | Literal["earliest", "latest"] = Field(
+        "earliest",
+        description="where a new checkpoint begins: with all rows that there are, with those from then on, or with "
+        "those of a version",
+    )
+
+    @property
+    def name(self) -> str:
+        """The table."""
+        return self.table
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is named by its folder."""
+        return "/" in self.table
 
 
 class StreamConfig(StrictModel):
@@ -50,7 +99,14 @@ class StreamConfig(StrictModel):
     kafka: list[KafkaTopic] = Field(
         [], description="topics beside the landing folder; a change needs a new checkpoint"
     )
-    max_files: int = Field(200, ge=1, description="files that a micro-batch takes at most")
+    delta: list[DeltaTable] = Field(
+        [], description="Delta tables beside the landing folder; a change needs a new checkpoint"
+    )
+    max_files: int = Field(
+        200,
+        ge=1,
+        description="files that a micro-batch takes at most, of landing and of each table",
+    )
     max_offsets: int = Field(10_000, ge=1, description="records that it takes of a topic at most")
     renew_seconds: float = Field(
         60, ge=0, description="pause between two renewals of persons, histories and values"
@@ -63,10 +119,17 @@ class StreamConfig(StrictModel):
         None, description="Prometheus text file; None: inside the folder of the checkpoint"
     )
 
+    @property
+    def feeds(self) -> list[Feed]:
+        """Whatever is read beside landing files."""
+        return [*self.kafka, *self.delta]
+
     @check
-    def _each_topic_once(self) -> Iterator[str]:
+    def _each_feed_once(self) -> Iterator[str]:
         if twice := repeated(topic.topic for topic in self.kafka):
             yield f"topic {', '.join(twice)} is named more than once"
+        if twice := repeated(delta.table for delta in self.delta):
+            yield f"table {', '.join(twice)} is named more than once"
 
 
 class Config(StrictModel):

@@ -38,7 +38,12 @@ STAGES: dict[str, StageFunction] = {
     ),
     "score": lambda lake, config, as_of: clv.run_score(lake, config.clv, as_of),
     "audiences": lambda lake, config, as_of: audiences.run(lake, config.audiences, as_of),
-    "moments": lambda lake, config, as_of: moments.run(lake, config.decisions, as_of),
+    "moments": lambda lake, config, as_of: moments.run(
+        lake,
+        config.decisions,
+        as_of,
+        session_gap_minutes=config.history.session_gap_minutes,
+    ),
     "learn": lambda lake, config, as_of: offers.run(lake, config.measurement, as_of),
     "decide": lambda lake, config, as_of: decisions.run(lake, config.decisions, as_of),
     "activate": lambda lake, config, as_of: activation.run(lake, config.activation, as_of),

@@ -24,16 +24,18 @@ def list_step_members(steps: DataFrame, journeys: DataFrame, *, as_of: date) -> 
     """The same of who was sent a step and is still on the journey, on the channel of the step.
 
     In: audiences.journey_step; audiences.journey, whose person is that of today. Who bought, or whose journey has come
-    to its end, leaves the lists of all of its steps.
+    to its end, leaves the lists of all of its steps; but for one that was sent late, on this very day.
     """
     day = F.lit(as_of)
-    under_way = (F.col("entered_on") <= day) & (
-        F.col("ended_on").isNull() | (F.col("ended_on") > day)
-    )
-    on = journeys.where(under_way).select("journey_id", "person_id")
+    begun = journeys.where(F.col("entered_on") <= day)
+    under_way = F.col("ended_on").isNull() | (F.col("ended_on") > day)
+    is_late = (F.col("end_reason") == "completed") & (F.col("contacted_on") == day)
     sent = steps.where((F.col("status") == "sent") & (F.col("contacted_on") <= day))
     name = F.concat_ws(".", "moment_id", "step_id").alias("audience_id")
-    return sent.select("journey_id", name, "channel").join(on, on="journey_id").select(*_COLUMNS)
+    both = sent.select("journey_id", name, "channel", "contacted_on").join(
+        begun.select("journey_id", "person_id", "ended_on", "end_reason"), on="journey_id"
+    )
+    return both.where(under_way | is_late).select(*_COLUMNS)
 
 
 def list_offer_members(decisions: DataFrame, *, as_of: date) -> DataFrame:

@@ -85,16 +85,18 @@ def stream(
 @app.command(
     rich_help_panel="While it runs",
     help=with_examples(
-        "Show what the newest micro-batches took, and how long from arrival to the outbox.",
+        "Show what the newest micro-batches took, how long from arrival to the outbox, and what came of moments.",
         "clvspark stream status --config conf/mine.yaml",
     ),
 )
 def status(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the newest micro-batches."""
     from clvspark.config import read_config
-    from clvspark.live.status import print_batches, read_batches
+    from clvspark.live.status import print_batches, print_moments, read_batches, read_moments
 
-    print_batches(read_batches(read_config(config)))
+    settings = read_config(config)
+    print_batches(read_batches(settings))
+    print_moments(read_moments(settings))
 
 
 @app.command(

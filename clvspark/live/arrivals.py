@@ -1,10 +1,12 @@
-"""What the stream watches: new landing files, and Kafka topics whose records become landing files."""
+"""What the stream watches: new landing files, and feeds (topics, Delta tables) whose records become such files."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
 
+from delta.tables import DeltaTable as StoredTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -16,9 +18,9 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from clvspark.config import KafkaTopic, StreamConfig
+from clvspark.config import DeltaTable, Feed, KafkaTopic, StreamConfig
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.lakehouse.files import literal, qualify, write_text
 from clvspark.sources.config import LandingFile, SourcesConfig
 from clvspark.sources.landing import resolve_landing
@@ -34,10 +36,10 @@ _FILES = StructType(
 
 
 def read_arrivals(lake: Lakehouse, sources: SourcesConfig, config: StreamConfig) -> DataFrame:
-    """One row a new landing file or a record of a topic, as a stream.
+    """One row a new landing file or a record of a feed, as a stream.
 
-    Out: ``path`` and ``length`` of a file; ``topic``, ``place`` (partition and offset) and ``value`` of a record;
-    ``arrived_at``.
+    Out: ``path`` and ``length`` of a file; of a record ``feed`` (its id), ``place``, by which those of a feed have an
+    order, and ``value``; ``arrived_at``.
     """
     nothing = F.lit(None).cast("string")
     files = (
@@ -49,15 +51,15 @@ def read_arrivals(lake: Lakehouse, sources: SourcesConfig, config: StreamConfig)
         .select(
             "path",
             "length",
-            nothing.alias("topic"),
+            nothing.alias("feed"),
             nothing.alias("place"),
             nothing.alias("value"),
             F.col("modificationTime").alias("arrived_at"),
         )
     )
-    return reduce(
-        DataFrame.unionByName, (_read_topic(lake, t, config) for t in config.kafka), files
-    )
+    records = [_read_topic(lake, topic, config) for topic in config.kafka]
+    records += [_read_table(lake, table, config) for table in config.delta]
+    return reduce(DataFrame.unionByName, records, files)
 
 
 def _read_topic(lake: Lakehouse, topic: KafkaTopic, config: StreamConfig) -> DataFrame:
@@ -75,52 +77,96 @@ def _read_topic(lake: Lakehouse, topic: KafkaTopic, config: StreamConfig) -> Dat
     return records.where("value IS NOT NULL").select(
         F.lit(None).cast("string").alias("path"),
         F.lit(None).cast("bigint").alias("length"),
-        "topic",
+        F.lit(topic.id).alias("feed"),
         F.format_string("%09d %020d", "partition", "offset").alias("place"),
         F.col("value").cast("string").alias("value"),
         F.col("timestamp").alias("arrived_at"),
     )
 
 
+def _read_table(lake: Lakehouse, table: DeltaTable, config: StreamConfig) -> DataFrame:
+    """Rows as they are added; whatever else is done to the table ends the stream with an error.
+
+    When they were added is not told: they arrive when they are taken.
+    """
+    reader = (
+        lake.spark.readStream.format("delta")
+        .option("maxFilesPerTrigger", config.max_files)
+        # Rows whose files were removed before they were read are an error, and so are rows that were changed.
+        .option("failOnDataLoss", "true")
+        .option("skipChangeCommits", "false")
+    )
+    if table.starting_version != "earliest":
+        reader = reader.option("startingVersion", table.starting_version)
+    rows = reader.load(table.table) if table.is_folder else reader.table(table.table)
+    record = F.to_json(F.struct(*(F.col(f"`{name}`") for name in rows.columns)))
+    return rows.select(
+        F.lit(None).cast("string").alias("path"),
+        F.lit(None).cast("bigint").alias("length"),
+        F.lit(table.id).alias("feed"),
+        # Rows of a table have no order of their own, and shall have the same one whenever they are taken.
+        record.alias("place"),
+        record.alias("value"),
+        F.current_timestamp().alias("arrived_at"),
+    )
+
+
+def refuse_absent_tables(lake: Lakehouse, config: StreamConfig) -> None:
+    """MissingInputError where a Delta table that is to be read is not there."""
+    for table in config.delta:
+        found = (
+            StoredTable.isDeltaTable(lake.spark, table.table)
+            if table.is_folder
+            else lake.spark.catalog.tableExists(table.table)
+        )
+        if not found:
+            raise MissingInputError(
+                f"{table.table} is no Delta table. Create it, or correct '{table.kind}': a folder has a '/' in its "
+                "name, anything else is looked up in the catalog."
+            )
+
+
 def land_records(
     lake: Lakehouse,
     sources: SourcesConfig,
-    topics: Sequence[KafkaTopic],
+    feeds: Sequence[Feed],
     arrived: DataFrame,
     *,
     name: str,
 ) -> list[str]:
-    """Write the records of each topic as a landing file; return the paths, as a list of the folder names them.
+    """Write the records of all feeds of a mapping as one landing file of it; return the paths, as listings spell them.
 
     Batch and stream then read the same. A file is named after the micro-batch, whose records are the same ones
     whenever it is taken, so that writing it again changes nothing.
     """
+    ids: dict[str, list[str]] = defaultdict(list)
+    for feed in feeds:
+        ids[find_mapping(sources, feed).path].append(feed.id)
     landed = []
-    for topic in topics:
-        own = arrived.where(F.col("topic") == topic.topic).orderBy("place")
+    for glob, known in ids.items():
+        own = arrived.where(F.col("feed").isin(*known)).orderBy("feed", "place")
         # JSON has no line feed but between its parts.
         lines = own.select(F.regexp_replace("value", r"[\r\n]+", " ").alias("value"))
-        file = find_mapping(sources, topic)
-        path = f"{resolve_landing(sources.landing)}/{file.path.replace('*', name)}"
+        path = f"{resolve_landing(sources.landing)}/{glob.replace('*', name)}"
         if write_text(lake.spark, lines, path):
             landed.append(qualify(lake.spark, path))
     return landed
 
 
-def find_mapping(sources: SourcesConfig, topic: KafkaTopic) -> LandingFile:
-    """The mapping of a topic; ConfigError if there is none, or none whose path has room for files of the stream."""
+def find_mapping(sources: SourcesConfig, feed: Feed) -> LandingFile:
+    """The mapping of a feed; ConfigError if there is none, or none whose path has room for files of the stream."""
     for system in sources.systems:
         for file in system.files:
-            if (system.system, file.path) == (topic.system, topic.path):
+            if (system.system, file.path) == (feed.system, feed.path):
                 if file.format == "jsonl" and "*" in file.path and not set(file.path) & set("?[{"):
                     return file
                 fault = (
-                    "is not of the format 'jsonl', or has no '*' as the only sign of a glob; records of a topic are "
+                    "is not of the format 'jsonl', or has no '*' as the only sign of a glob; records of a feed are "
                     "JSON, and land as files of the mapping"
                 )
-                raise ConfigError(f"stream.kafka: {topic.system}: {topic.path}", [fault])
+                raise ConfigError(f"{feed.kind}: {feed.system}: {feed.path}", [fault])
     known = [f"{system.system}: {file.path}" for system in sources.systems for file in system.files]
     raise ConfigError(
-        f"stream.kafka: {topic.system}: {topic.path}",
+        f"{feed.kind}: {feed.system}: {feed.path}",
         [f"is no file of 'sources.systems'; there are {', '.join(known)}"],
     )

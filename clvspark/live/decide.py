@@ -17,6 +17,7 @@ from functools import partial
 
 from pyspark.sql import DataFrame
 
+from clvspark.activation.members import list_audience_members
 from clvspark.activation.tables import ASSIGNMENT, CAMPAIGN_HOLDOUT, HOLDOUT, OUTBOX
 from clvspark.audiences.tables import MEMBERSHIP, MEMBERSHIP_EVENT
 from clvspark.config import Config
@@ -140,6 +141,10 @@ class Decider:
         known = self.scene.contacts
         return known if self._refusals is None else self._refusals.lay_over(known)
 
+    def refused(self) -> DataFrame | None:
+        """``person_id`` of who has refused anything since the scene was set; None: nobody."""
+        return None if self._refusals is None else self._refusals.rows.select("person_id")
+
     def take(self, drops: Sequence[Drop], account: Account, relinked: DataFrame | None) -> None:
         """Take the files of a micro-batch, and evaluate who is of another person now (`relinked`: ``person_id``)."""
         scene, lake = self.scene, self._lake
@@ -200,8 +205,9 @@ class Decider:
         scene, lake = self.scene, self._lake
         happenings = self._gather_recent(taken, who)
         lists = evaluate_persons(lake, scene, who, happenings)
-        contacts = self.contacts()
-        news = write_news(lake, self._config.activation, scene, who, lists.after, contacts)
+        members = list_audience_members(lists.after)
+        activation, contacts = self._config.activation, self.contacts()
+        news = write_news(lake, activation, scene, who, members, scene.ids, contacts)
         news = dict(zip(news, keep_all(*news.values(), eager=False), strict=True))
         frames = [*(part for pair in lists.changes.values() for part in pair), *news.values()]
         counted = iter(side_by_side(lambda df: df.count(), frames))

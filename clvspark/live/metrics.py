@@ -6,10 +6,17 @@ from collections import Counter, deque
 from pathlib import Path
 from statistics import quantiles
 
+from clvspark.lakehouse import RunReport
 from clvspark.live.decide import Account
 
 _PREFIX = "clvspark_stream"
 _WINDOW = 200
+_JOURNEYS = {
+    "journeys_entered": "journeys that were entered",
+    "journeys_ended": "journeys that came to their end",
+    "steps_sent": "steps of journeys that were sent",
+    "steps_left_out": "steps of journeys that were left out",
+}
 _TOTALS = {
     "events": "events taken",
     "repeated": "events that were known",
@@ -28,6 +35,8 @@ class Metrics:
         self._file = file
         self._totals: Counter[str] = Counter()
         self._batches = 0
+        self._journeys: Counter[str] = Counter()
+        self._newest: Account | None = None
         self._latencies: deque[float] = deque(maxlen=_WINDOW)
 
     def add(self, account: Account) -> None:
@@ -36,17 +45,28 @@ class Metrics:
         self._totals.update({name: account.counts[name] for name in _TOTALS})
         if account.latency is not None:
             self._latencies.append(account.latency)
-        if self._file is None:
+        self._newest = account
+        self._write()
+
+    def add_journeys(self, report: RunReport) -> None:
+        """Count what has come of journeys and write the file."""
+        self._journeys.update({name: round(report.metrics[name]) for name in _JOURNEYS})
+        self._write()
+
+    def _write(self) -> None:
+        if self._file is None or self._newest is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         draft = self._file.with_name(f"_{self._file.name}")
-        draft.write_text("\n".join([*self._lines(account), ""]))
+        draft.write_text("\n".join([*self._lines(self._newest), ""]))
         draft.replace(self._file)
 
     def _lines(self, account: Account) -> list[str]:
         lines = _one("batches_total", "counter", "micro-batches", self._batches)
         for name, text in _TOTALS.items():
             lines += _one(f"{name}_total", "counter", text, self._totals[name])
+        for name, text in _JOURNEYS.items():
+            lines += _one(f"{name}_total", "counter", text, self._journeys[name])
         if account.arrivals is not None:
             lag = (account.started_at - account.arrivals[0]).total_seconds()
             lines += _one("lag_seconds", "gauge", "age of the oldest arrival at the start", lag)

@@ -24,9 +24,15 @@ from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
 from clvspark.lakehouse.files import is_folder
 from clvspark.lakehouse.vacuum import compact_tables, remove_old_files
-from clvspark.live.arrivals import find_mapping, land_records, read_arrivals
+from clvspark.live.arrivals import (
+    find_mapping,
+    land_records,
+    read_arrivals,
+    refuse_absent_tables,
+)
 from clvspark.live.decide import Account, Decider, list_relinked, note
 from clvspark.live.drops import leave_taken, sort_files
+from clvspark.live.explain import explain
 from clvspark.live.guard import (
     RELINKED,
     LastBatch,
@@ -35,6 +41,7 @@ from clvspark.live.guard import (
     refuse_other_state,
     set_aside,
 )
+from clvspark.live.journeys import Journeys
 from clvspark.live.metrics import Metrics
 from clvspark.live.renew import Renewer
 from clvspark.live.scene import Scene, set_scene, versions_of
@@ -45,10 +52,11 @@ from clvspark.sources.landing import resolve_landing
 
 COMMAND = "stream"
 # What a day is begun with; the models are those of the last `fit`, which is among them where there was none.
-OPENING = ("ingest", "resolve", "history", "fit", "score", "audiences", "moments", "activate")
+OPENING = (
+    "ingest", "resolve", "history", "fit", "score", "audiences", "moments", "learn", "decide", "activate",
+)  # fmt: skip
 _OPENED = ("history", "score", "audiences", "activate")
 POLL_SECONDS = 1
-_LOST = ("failOnDataLoss", "OffsetOutOfRange", "DELTA_FILE_NOT_FOUND", "FAILED_READ_FILE")
 # Between two tries to tell a destination that has failed.
 _RETRY_SECONDS = 60.0
 
@@ -83,8 +91,9 @@ def run_stream(
         raise MissingInputError(
             f"The landing folder {landing} does not exist. Create it, or correct 'sources.landing'."
         )
-    for topic in config.stream.kafka:
-        find_mapping(config.sources, topic)
+    for feed in config.stream.feeds:
+        find_mapping(config.sources, feed)
+    refuse_absent_tables(lake, config.stream)
     checkpoint = find_checkpoint(lake, config)
     with lake.writing(COMMAND), _stop_on_signal() as stopping:
         last = read_last_batch(lake)
@@ -137,6 +146,7 @@ class _Stream:
         self._local = None if "://" in checkpoint else Path(checkpoint)
         self._metrics = Metrics(_metrics_file(config, self._local))
         self._renewer = Renewer(lake, config, report)
+        self._journeys = Journeys(lake, config, report)
         self._pool = ThreadPoolExecutor(1)
         self._renewal: Future[None] | None = None
         self._renewed = self._maintained = time.monotonic()
@@ -174,7 +184,7 @@ class _Stream:
                 if self._faults:
                     raise self._faults[0] from None
                 if not self._stopping.is_set():
-                    raise _explain(error) from None
+                    raise explain(error) from None
             finally:
                 if query.isActive:
                     query.stop()
@@ -185,28 +195,35 @@ class _Stream:
             raise InterruptedError  # the batch is taken by the next start
         self._started.wait()
         try:
+            if (day := self._day()) != self._decider.scene.as_of:
+                # By the thread that adds up: what is under way ends first, and nothing is added up meanwhile.
+                self._pool.submit(self._change_day, day).result()
             with self._one_at_a_time:
                 self._take(batch, number)
         except Exception as error:
             self._faults.append(error)  # the JVM would pass on its text only
             raise
 
+    def _change_day(self, as_of: date) -> None:
+        """End a day, with everything that follows of it, and begin another."""
+        self._follow()
+        with self._one_at_a_time:
+            self._deliver_if_due(now=True)
+            self._decider.change_scene(self._open_day(as_of))
+
     def _take(self, batch: DataFrame, number: int) -> None:
-        if (day := self._day()) != self._decider.scene.as_of:
-            self._wait_for_renewal()
-            self._decider.change_scene(self._open_day(day))
         lake, sources = self._lake, self._config.sources
-        if self._config.stream.kafka:
+        if self._config.stream.feeds:
             batch = batch.localCheckpoint()
         found = batch.where("path IS NOT NULL").select("path", "length", "arrived_at").collect()
         paths = [row["path"] for row in found]
         refuse_other_files(lake, self._checkpoint, number, [str(tuple(row)) for row in found])
         arrivals = [row["arrived_at"].astimezone(UTC) for row in found]
-        if self._config.stream.kafka:
+        if self._config.stream.feeds:
             paths += land_records(
                 lake,
                 sources,
-                self._config.stream.kafka,
+                self._config.stream.feeds,
                 batch,
                 name=f"stream-{self._query_id[:8]}-{number:09d}",
             )
@@ -257,6 +274,8 @@ class _Stream:
             for name in OPENING:
                 if name == "fit" and self._lake.exists(MODEL):
                     continue
+                if name in ("learn", "decide") and not self._config.decisions.offers:
+                    continue
                 self._report(STAGES[name](self._lake, self._config, as_of))
         return self._look(as_of)
 
@@ -298,10 +317,20 @@ class _Stream:
             seen = self._look(scene.as_of)
             with self._one_at_a_time:
                 self._decider.change_scene(seen)
-        self._renewer.renew(scene.as_of)
+        self._follow()
         hours = (time.monotonic() - self._maintained) / 3600
         if hours >= self._config.stream.maintain_hours and self._lake.storage.local_root:
             self._maintain()
+
+    def _follow(self) -> None:
+        """Histories and values, and then journeys, up to the events."""
+        self._renewer.renew(self._decider.scene.as_of)
+        moved = self._journeys.advance(self._decider, self._one_at_a_time)
+        if moved is None:
+            return
+        with self._one_at_a_time:
+            self._metrics.add_journeys(moved)
+            self._has_news |= moved.metrics["instructions"] > 0
 
     def _maintain(self) -> None:
         """Do what another process must not do in a lakehouse of one writer."""
@@ -356,20 +385,9 @@ def _metrics_file(config: Config, local: Path | None) -> Path | None:
 
 
 def _first_and_last(batch: DataFrame) -> tuple[datetime | None, datetime | None]:
-    records = batch.where("topic IS NOT NULL")
+    records = batch.where("feed IS NOT NULL")
     first, last = records.agg(F.min("arrived_at"), F.max("arrived_at")).collect()[0]
     return first, last
-
-
-def _explain(error: StreamingQueryException) -> Exception:
-    """What people are told where a source has lost what was not taken yet; else the error as it is."""
-    if not any(sign in str(error) for sign in _LOST):
-        return error
-    return MissingInputError(
-        "A source of the stream no longer has what was not taken yet: records of a topic have expired, or a landing "
-        "file was removed. Next step: land the missing data as files of their mapping, if somebody has them; then: "
-        "clvspark run, and clvspark stream --restart. Keep records and files for as long as the stream may stand."
-    )
 
 
 @contextmanager

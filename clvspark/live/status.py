@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clvspark import console
+from clvspark.audiences.moments.tables import MOMENT
 from clvspark.config import Config
+from clvspark.lakehouse import Table
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.lock import is_locked
 from clvspark.lakehouse.run_log import MICRO_BATCH
@@ -20,6 +22,8 @@ from clvspark.pipeline import open_lakehouse
 
 STOP_FILE = "stop"
 _SHOWN = 12
+# More than a configuration has.
+_MOMENTS = 1000
 
 
 def local_checkpoint(config: Config) -> Path | None:
@@ -33,18 +37,29 @@ def local_checkpoint(config: Config) -> Path | None:
 
 def read_batches(config: Config) -> list[dict[str, Any]]:
     """Rows of ops.micro_batch, the newest first; of a local lakehouse without Spark."""
+    rows = _read(config, MICRO_BATCH, "ended_at", _SHOWN)
+    return sorted(rows, key=lambda row: row["ended_at"], reverse=True)
+
+
+def read_moments(config: Config) -> list[dict[str, Any]]:
+    """Rows of audiences.moment of its newest date, by moment; of a local lakehouse without Spark."""
+    rows = _read(config, MOMENT, "as_of_date", _MOMENTS)
+    newest = max((row["as_of_date"] for row in rows), default=None)
+    of_it = (row for row in rows if row["as_of_date"] == newest)
+    return sorted(of_it, key=lambda row: row["moment_id"])
+
+
+def _read(config: Config, table: Table, at: str, most: int) -> list[dict[str, Any]]:
+    """Rows of a table that marks none as deleted: of a local lakehouse all, else the newest by a column."""
     root = config.lakehouse.local_root
     if root is None:
-        frame = open_lakehouse(config).read_or_empty(MICRO_BATCH)
-        rows = [
-            row.asDict()
-            for row in frame.orderBy("ended_at", ascending=False).limit(_SHOWN).collect()
-        ]
-    else:
-        folder = folder_of(root, MICRO_BATCH.name)
-        files = read_table_log(folder).files if is_table(folder) else []
-        rows = pa.concat_tables(map(pq.read_table, files)).to_pylist() if files else []
-    return sorted(rows, key=lambda row: row["ended_at"], reverse=True)
+        frame = open_lakehouse(config).read_or_empty(table).orderBy(at, ascending=False)
+        return [row.asDict() for row in frame.limit(most).collect()]
+    folder = folder_of(root, table.name)
+    files = read_table_log(folder).files if is_table(folder) else []
+    # A file that was written before a column was gained lacks it.
+    parts = [pq.read_table(file) for file in files]
+    return pa.concat_tables(parts, promote_options="default").to_pylist() if parts else []
 
 
 def print_batches(rows: Sequence[dict[str, Any]]) -> None:
@@ -76,6 +91,22 @@ def print_batches(rows: Sequence[dict[str, Any]]) -> None:
     console.table("Newest micro-batches", columns, shown, left=2, texts={len(columns) - 1})
     total = ", ".join(f"{name} {sum(row[name] for row in rows):,}" for name in names)
     console.out.print(f"All {len(rows):,} micro-batches: {total}", soft_wrap=True)
+
+
+def print_moments(rows: Sequence[dict[str, Any]]) -> None:
+    """What has come of moments on a date; nothing where there are none."""
+    if not rows:
+        return
+    names = {
+        "active": "on the journey",
+        "entered": "entered",
+        "ended": "ended",
+        "sent": "steps sent",
+    }
+    names["left_out"] = "steps left out"
+    shown = [(row["moment_id"], *(row[name] for name in names)) for row in rows]
+    title = f"Moments as of {rows[0]['as_of_date']}"
+    console.table(title, ["moment", *names.values()], shown, left=1)
 
 
 def ask_to_stop(config: Config) -> str:

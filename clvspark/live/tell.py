@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -15,7 +15,6 @@ from clvspark.activation.campaigns import deal_campaigns, hold_campaigns
 from clvspark.activation.config import ActivationConfig
 from clvspark.activation.drain import drain
 from clvspark.activation.gate import assign_members
-from clvspark.activation.members import list_audience_members
 from clvspark.activation.outbox import write_instructions
 from clvspark.activation.people import judge_all
 from clvspark.activation.stage import FAILED
@@ -95,20 +94,21 @@ def write_news(
     config: ActivationConfig,
     scene: Scene,
     who: DataFrame,
-    after: DataFrame,
+    members: DataFrame,
+    lists: Sequence[str],
     contacts: DataFrame,
 ) -> dict[Table, DataFrame]:
-    """New rows of activation.outbox, .assignment and .holdout, of the lists of the stream's audiences.
+    """New rows of activation.outbox, .assignment and .holdout, of some lists.
 
-    In: ``person_id``; their rows of audiences.membership; contacts, of at least these persons. The same difference that
-    a run of the batch writes, between what each list should hold and what it was told, for these persons alone.
+    In: ``person_id``; ``audience_id, person_id, channel`` of those of them who should be on the lists; contacts, of at
+    least these persons. The same difference that a run of the batch writes, between what each list should hold and what
+    it was told, for these persons alone.
     """
     theirs = rows_among(contacts, who, "person_id").localCheckpoint(eager=False)
-    members = list_audience_members(after)
     judged = judge_all(members, theirs, config).localCheckpoint(eager=False)
-    told = lake.read_or_empty(OUTBOX).where(F.col("audience_id").isin(*scene.ids))
+    told = lake.read_or_empty(OUTBOX).where(F.col("audience_id").isin(*lists))
     told = rows_among(told, who, "person_id").localCheckpoint(eager=False)
-    judged, campaigns = _hold_campaigns(lake, config, scene, judged, theirs)
+    judged, campaigns = _hold_campaigns(lake, config, scene, judged, lists, theirs)
     eligible = judged.where("verdict = 'eligible'")
     assigned = lake.read_or_empty(ASSIGNMENT).where(rows_of(scene.as_of))
     assigned = rows_among(assigned, who, "person_id").select(*ASSIGNMENT.names)
@@ -134,10 +134,11 @@ def _hold_campaigns(
     config: ActivationConfig,
     scene: Scene,
     judged: DataFrame,
+    lists: Sequence[str],
     contacts: DataFrame,
 ) -> tuple[DataFrame, dict[Table, DataFrame]]:
-    """Verdicts after the holdouts of single audiences of the stream, and the groups that are dealt."""
-    campaigns = [c for c in config.campaign_holdouts if c.audience in scene.ids]
+    """Verdicts after the holdouts of single lists, and the groups that are dealt."""
+    campaigns = [c for c in config.campaign_holdouts if c.audience in lists]
     if not campaigns:
         return judged, {}
     aliases, dealt = lake.read_or_empty(ALIAS), lake.read_or_empty(CAMPAIGN_HOLDOUT)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
 from support.kafka import kafka
-from support.live_shop import TODAY, event
+from support.live_shop import TODAY, configure, event
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
@@ -27,15 +26,13 @@ def produce(spark, broker: str, values: list[str | None]) -> None:
 
 def test_records_of_a_topic_land_and_count_as_files_do(spark, watch, broker):
     shop = watch.shop
-    config = yaml.safe_load(shop.config_file.read_text())
     topic = {
         "bootstrap_servers": broker,
         "topic": "shop-events",
         "system": "shop",
         "path": "events*.jsonl",
     }
-    config["stream"] = {**config["stream"], "kafka": [topic]}
-    shop.config_file.write_text(yaml.safe_dump(config))
+    configure(shop, stream={"kafka": [topic]})
 
     produce(spark, broker, [*map(json.dumps, TODAY), "broken", None])
     # Another set of sources needs a checkpoint of its own.

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from support.crash import CrashError, end_before
 from support.live_shop import (
     AS_OF,
     SAME,
@@ -22,7 +23,6 @@ from support.live_shop import (
 )
 from support.shops import clvspark, command_line, environment, rows_of, run_pipeline
 
-from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import CheckpointError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
@@ -44,10 +44,6 @@ POINTS = (
 )
 SEEDS = 20
 KILLS = 2
-
-
-class CrashError(Exception):
-    """The end of a process, as the next one finds it."""
 
 
 @pytest.fixture(scope="module")
@@ -93,23 +89,6 @@ def test_a_file_that_changes_while_its_batch_is_unfinished_is_told(watch, monkey
     ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
     assert len(ids) == len(set(ids))
     assert "shop:o9" in ids
-
-
-def end_before(monkeypatch, name: str) -> None:
-    """Let nothing be written to a table, and nothing at all from then on."""
-    ended: list[str] = []
-
-    def ending(write):
-        def instead(lake, table, *rest, **more):
-            if ended or table.name == name:
-                ended.append(table.name)
-                raise CrashError(table.name)
-            return write(lake, table, *rest, **more)
-
-        return instead
-
-    for method in ("append", "merge", "overwrite"):
-        monkeypatch.setattr(Lakehouse, method, ending(getattr(Lakehouse, method)))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

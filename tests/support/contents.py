@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 VOLATILE = {
+    "activation.sync_log": {"run_id"},
+    # Of values, whose last digit the model decides.
+    "audiences.state": {"state_hash"},
     # MLflow numbers every registration, also one that a killed run made.
     "clv.model": {"registry_version"},
     # Threads add up in any order, so the last digit of a trained weight, and with it the digest, may differ.
@@ -19,6 +22,7 @@ VOLATILE = {
     "identity.evidence": {"basis"},
     "identity.person_change": {"recorded_at", "run_id"},
     "identity.person_link": {"recorded_at"},
+    "measurement.checkpoint": {"recorded_at", "last_table_version"},
 }
 COMPARED = sorted(
     name

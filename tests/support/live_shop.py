@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from pyspark.sql import functions as F
 
 from clvspark.clv.tables import MODEL
@@ -202,6 +203,14 @@ class Watch:
         return rows_of(self.lake, table, *columns)
 
 
+def configure(shop: Shop, **sections: Any) -> None:
+    """Change keys of sections of the configuration of a shop."""
+    config = yaml.safe_load(shop.config_file.read_text())
+    for name, section in sections.items():
+        config[name] = {**config.get(name, {}), **section}
+    shop.config_file.write_text(yaml.safe_dump(config))
+
+
 def copy_live_shop(begun: Shop, folder: Path) -> Shop:
     """A copy of a shop with its lakehouse and the checkpoint of its stream."""
     shutil.copytree(begun.folder, folder, ignore=shutil.ignore_patterns("conf"))
@@ -212,13 +221,18 @@ def copy_live_shop(begun: Shop, folder: Path) -> Shop:
     return shop
 
 
-def batch_over(spark: SparkSession, shop: Shop, folder: Path) -> Lakehouse:
-    """The lakehouse of a run of the batch, with the models of the shop, over its files as they are now."""
+def batch_over(
+    spark: SparkSession, shop: Shop, folder: Path, *, also: Sequence[str] = ()
+) -> Lakehouse:
+    """The lakehouse of a run of the batch, with the models of the shop, over its files as they are now.
+
+    `also` are stages after those up to audiences.
+    """
     other = copy_live_shop(shop, folder)
     shutil.rmtree(other.lakehouse)
     lake = open_lake(spark, other)
     lake.overwrite(MODEL, open_lake(spark, shop).read(MODEL))
-    run_pipeline(spark, other, ["ingest", "resolve", "history", "score", "audiences"])
+    run_pipeline(spark, other, ["ingest", "resolve", "history", "score", "audiences", *also])
     return lake
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from clvspark.audiences.moments.definitions import Moment
 from clvspark.audiences.moments.tables import JOURNEY
+from clvspark.audiences.moments.triggers import CART_ABANDONED
 from clvspark.identity.tables import resolve_aliases
 
 _KEY = ["moment_id", "person_id"]
@@ -75,6 +76,69 @@ def advance_journeys(
     for part in (under_way, entered):
         found = found.unionByName(_note_ends(part, until))
     return found
+
+
+def keep_entered(journeys: DataFrame, entered: DataFrame, endings: DataFrame) -> DataFrame:
+    """The journeys, with those that somebody has entered by an earlier look at the same days: entered stays entered.
+
+    In: `advance_journeys`; rows of audiences.journey that it has not been told of, of whoever the persons are today,
+    with ``_was``, the person until now; the endings that it was told of. Who would enter on the same day by what is
+    known now is on the journey that they have entered. Who would not has left it on the day of the entry, and is not
+    taken up again: a message cannot be taken back, and shall not be sent twice.
+    """
+    day = [*_KEY, "entered_on"]
+    own = F.col("_was") == F.col("person_id")
+    order = Window.partitionBy(*day).orderBy(~own, "journey_id")
+    kept = entered.select(
+        *day,
+        (F.row_number().over(order) == 1).alias("_is_first"),
+        F.struct("journey_id", "version", "ends_on", "ended_on", "end_reason", own.alias("own")).alias("_kept"),
+    )  # fmt: skip
+    reasons = endings.groupBy(*_KEY, F.col("happened_on").alias("entered_on")).agg(
+        F.min("reason").alias("_reason")
+    )
+    kept = kept.join(reasons, on=day, how="left")
+    now = journeys.select(
+        *day,
+        F.lit(True).alias("_is_first"),
+        F.struct("journey_id", "version", "ends_on", "ended_on", "end_reason").alias("_now"),
+    )
+    both = now.join(kept, on=[*day, "_is_first"], how="full_outer")
+    was_void = F.col("_kept.ended_on") == F.col("entered_on")
+    is_void = F.col("_kept").isNotNull() & (
+        F.col("_now").isNull() | F.coalesce(was_void, F.lit(False))
+    )
+    why = F.when(was_void, F.col("_kept.end_reason")).otherwise(
+        F.coalesce("_reason", F.when(F.col("_kept.own"), "untriggered").otherwise("merged"))
+    )
+    columns = {
+        "journey_id": F.coalesce("_kept.journey_id", "_now.journey_id"),
+        "version": F.coalesce("_kept.version", "_now.version"),
+        "ends_on": F.when(is_void, F.col("_kept.ends_on")).otherwise(F.col("_now.ends_on")),
+        "ended_on": F.when(is_void, F.col("entered_on")).otherwise(F.col("_now.ended_on")),
+        "end_reason": F.when(is_void, why).otherwise(F.col("_now.end_reason")),
+    }
+    return both.withColumns(columns).select(*JOURNEY.names)
+
+
+def hold_back(
+    triggers: DataFrame, busy: DataFrame, entered: DataFrame, moments: Sequence[Moment], *, on: date
+) -> DataFrame:
+    """Triggers but for carts of the date `on` whose person may yet order.
+
+    In: `list_triggers`; ``person_id`` of whoever is still looking around; journeys entered on the date, whose trigger
+    has counted before.
+    """
+    names = [
+        m.id for m in moments if m.trigger.happened and m.trigger.happened.type == CART_ABANDONED
+    ]
+    if not names:
+        return triggers
+    key = [*_KEY, "triggered_on"]
+    early = busy.select("person_id", F.explode(F.array(*map(F.lit, names))).alias("moment_id"))
+    early = early.withColumn("triggered_on", F.lit(on))
+    counted = entered.select(*_KEY, F.col("entered_on").alias("triggered_on"))
+    return triggers.join(early.join(counted, on=key, how="left_anti"), on=key, how="left_anti")
 
 
 def _plan(wanted: DataFrame, moments: Sequence[Moment]) -> DataFrame:

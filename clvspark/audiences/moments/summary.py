@@ -13,11 +13,18 @@ from clvspark.audiences.moments.tables import MOMENT
 
 
 def summarise_moments(
-    journeys: DataFrame, steps: DataFrame, moments: Sequence[Moment], *, since: Column, as_of: date
+    journeys: DataFrame,
+    steps: DataFrame,
+    moments: Sequence[Moment],
+    *,
+    since: Column,
+    as_of: date,
+    settled_on: date,
 ) -> DataFrame:
     """Every configured moment, as audiences.moment; one that nobody is in has zeros.
 
-    In: audiences.journey after the date; audiences.journey_step of the date; the last day that the moment knew.
+    In: audiences.journey after the date; audiences.journey_step of the date; the date of the moment before it; the last
+    date whose days were over.
     """
     described = [
         (m.id, m.version, m.name, f"{m.goal.measure} within {m.goal.within_days} days")
@@ -38,7 +45,7 @@ def summarise_moments(
     numbers = ("active", "entered", "ended", "sent", "left_out")
     found = named.join(counts, on="moment_id", how="left").join(sent, on="moment_id", how="left")
     return (
-        found.withColumn("as_of_date", F.lit(as_of))
+        found.withColumns({"as_of_date": F.lit(as_of), "settled_on": F.lit(settled_on)})
         .fillna(0, subset=[*numbers])
         .select(*MOMENT.names)
     )

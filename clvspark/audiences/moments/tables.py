@@ -19,13 +19,15 @@ JOURNEY = Table(
         Column(
             "end_reason",
             "string",
-            "completed: ends_on has come; merged: of two journeys of who turned out to be one person the later one",
-            allowed=("completed", "order", "recovered", "left_audience", "merged"),
+            "completed: ends_on has come; merged: of two journeys of who turned out to be one person the later one; "
+            "untriggered: what it was entered for turned out not to be so",
+            allowed=("completed", "order", "recovered", "left_audience", "merged", "untriggered"),
         ),
     ),
     checks={
         "ends_for_a_reason": "(ended_on IS NULL) = (end_reason IS NULL)",
-        "ends_after_the_entry": "ended_on IS NULL OR ended_on > entered_on OR end_reason = 'merged'",
+        # On the day of the entry where what is known since would not have let the person enter.
+        "ends_after_the_entry": "ended_on IS NULL OR ended_on >= entered_on",
         "ends_in_time": "ended_on IS NULL OR ended_on <= ends_on",
     },
     cluster_by=("moment_id", "person_id"),
@@ -76,6 +78,11 @@ MOMENT = Table(
         Column("ended", "bigint", "since the date before", required=True),
         Column("sent", "bigint", "steps, on the date", required=True),
         Column("left_out", "bigint", "steps that were due since the date before", required=True),
+        Column(
+            "settled_on",
+            "date",
+            "the date; the one before it where its last day still went on, to be looked at again. NULL: the date",
+        ),
     ),
 )
 TABLES = (JOURNEY, JOURNEY_STEP, MOMENT)

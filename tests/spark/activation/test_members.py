@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -70,6 +70,16 @@ def test_whoever_was_sent_a_step_is_on_its_list_until_the_journey_ends(spark: Sp
 
     assert at_first == {("decline.hello", "ann", "email"), ("decline.hello", "bob", "email")}
     assert later == {("decline.hello", "ann", "email")}, "bob has bought; cat was sent nothing"
+
+
+def test_a_last_step_that_was_sent_late_is_told_on_its_day(spark: SparkSession) -> None:
+    done = {"ended_on": MAY, "end_reason": "completed"}
+    journeys = JOURNEY.rows(spark, [{**journey("j1", "ann"), **done}])
+    steps = JOURNEY_STEP.rows(spark, [step("j1", "ann", on=MAY)])
+    the_day_after = MAY + timedelta(days=1)
+
+    assert listed(list_step_members(steps, journeys, as_of=MAY)) == {("decline.hello", "ann", "email")}  # fmt: skip
+    assert listed(list_step_members(steps, journeys, as_of=the_day_after)) == set()
 
 
 def test_an_offer_is_open_on_its_day_and_doing_nothing_is_no_list(spark: SparkSession) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from clvspark.lakehouse import RunReport
 from clvspark.live.decide import Account
 from clvspark.live.metrics import Metrics
 
@@ -38,6 +39,20 @@ def test_sums_go_up_and_the_rest_is_of_the_newest_batch(tmp_path: Path) -> None:
     assert found['clvspark_stream_latency_seconds{quantile="0.5"}'] == 5
     assert found['clvspark_stream_step_seconds{step="read"}'] == 0.25
     assert [path.name for path in (tmp_path / "stream").iterdir()] == ["metrics.prom"]
+
+
+def test_journeys_are_counted_beside_the_batches(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path / "metrics.prom")
+    metrics.add(account(1, events=3, seconds=4))
+    names = ("journeys_entered", "journeys_ended", "steps_sent", "steps_left_out")
+    for number in (1, 2):
+        came = dict(zip(names, (number, 0, number, 0), strict=True))
+        metrics.add_journeys(RunReport("journeys", "success", 1.0, {}, came))
+
+    found = read(tmp_path / "metrics.prom")
+    assert found["clvspark_stream_journeys_entered_total"] == 3
+    assert found["clvspark_stream_steps_sent_total"] == 3
+    assert found["clvspark_stream_journeys_ended_total"] == 0
 
 
 def test_what_came_without_an_arrival_has_no_latency(tmp_path: Path) -> None:

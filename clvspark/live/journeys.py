@@ -1,0 +1,274 @@
+"""Journeys follow histories: who enters, whose journey ends, what is sent and told, of whom something has touched.
+
+The same look as that of the stage `moments`, at the persons about whom tables have changed since the last one, and at
+those whose sessions are over by now. Who they are follows from what tables held then and hold now; journeys, steps and
+outbox are each brought to what they should hold. So a look that was interrupted is taken again by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clvspark.activation.members import list_step_members
+from clvspark.activation.tables import ASSIGNMENT, CAMPAIGN_HOLDOUT, HOLDOUT, OUTBOX
+from clvspark.audiences.decisions.tables import DECISION
+from clvspark.audiences.moments.look import (
+    Days,
+    Look,
+    add_absorbed,
+    look_at_journeys,
+    read_days,
+    summarise_look,
+)
+from clvspark.audiences.moments.stage import STAGE as MOMENTS
+from clvspark.audiences.moments.tables import JOURNEY, JOURNEY_STEP, MOMENT
+from clvspark.audiences.tables import MEMBERSHIP_EVENT
+from clvspark.clv.tables import VALUE_CHANGE
+from clvspark.config import Config
+from clvspark.history.tables import INTERACTION, ORDER, SESSION
+from clvspark.identity.tables import ALIAS, resolve_aliases
+from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
+from clvspark.lakehouse.compare import compare_rows
+from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.run_log import LastRun
+from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
+from clvspark.lakehouse.subsets import rows_among
+from clvspark.live.decide import Decider
+from clvspark.live.tell import write_news
+from clvspark.pipeline import STAGES
+from clvspark.privacy.consent import CHANNELS
+from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
+
+STAGE = "journeys"
+# What triggers and ends journeys. Sessions change with interactions and orders.
+_FEEDS = (MEMBERSHIP_EVENT, VALUE_CHANGE, ORDER, INTERACTION, ALIAS)
+# Who has refused leaves the lists of steps.
+_READS = (*_FEEDS, CONSENT, UNREAD_CONSENT)
+_TOLD = (OUTBOX, ASSIGNMENT, HOLDOUT, CAMPAIGN_HOLDOUT)
+_PERSON = "person_id string"
+
+
+def clock() -> datetime:
+    """Now."""
+    return datetime.now(UTC)
+
+
+class Journeys:
+    """Advances journeys within the day, and tells of their steps."""
+
+    def __init__(
+        self,
+        lake: Lakehouse,
+        config: Config,
+        report: Callable[[RunReport], None],
+        now: Callable[[], datetime] = clock,
+    ) -> None:
+        """Nothing is read before it is asked for; `report` is told of every run."""
+        self._lake, self._config, self._report, self._now = lake, config, report, now
+        self._days: Days | None = None
+        # Up to when sessions were seen to be over; None: not since the start.
+        self._quiet: tuple[date, datetime] | None = None
+
+    def advance(
+        self, decider: Decider, telling: AbstractContextManager[object]
+    ) -> RunReport | None:
+        """Look at the journeys of whom something has touched; None where nobody was.
+
+        `telling` is held while destinations' lists are changed.
+        """
+        lake, moments = self._lake, self._config.decisions.moments
+        as_of = decider.scene.as_of
+        if not moments:
+            return None
+        lake.log.forget_everything()
+        if lake.log.last_success(MOMENTS, as_of) is None or not lake.exists(MOMENT):
+            self._report(STAGES[MOMENTS](lake, self._config, as_of))
+        now, last = self._now(), self._last_run(as_of)
+        versions = {table.name: lake.version(table) for table in _READS}
+        is_same = all(last.input_versions.get(name) == v for name, v in versions.items())
+        look = Look(self._find_days(as_of), now, self._config.history.session_gap_minutes)
+        quiet = self._list_quiet(look)
+        if is_same and (quiet is None or quiet.isEmpty()):
+            self._note_quiet(look)
+            return None
+        who = self._list_touched(last, versions, quiet)
+        with lake.run(
+            STAGE,
+            as_of=as_of,
+            config=self._config.decisions,
+            reads=_READS,
+            writes=(JOURNEY, JOURNEY_STEP, MOMENT, *_TOLD),
+        ) as run:
+            run.is_current = False
+            # What has come meanwhile is for the next run.
+            run.input_versions = {name: v for name, v in versions.items() if v is not None}
+            run.metric("persons", who.count())
+            self._look(run, Look(look.days, now, look.session_gap_minutes, who), decider)
+            with telling:
+                run.metric("instructions", self._tell(run, who, decider))
+        self._note_quiet(look)
+        self._report(run.report)
+        return run.report
+
+    def _last_run(self, as_of: date) -> LastRun:
+        """The newest look at the date."""
+        looks = [self._lake.log.last_success(name, as_of) for name in (MOMENTS, STAGE)]
+        return max((run for run in looks if run is not None), key=lambda run: run.ended_at)
+
+    def _find_days(self, as_of: date) -> Days:
+        """Up to which days journeys were advanced before the date, which stays the same while it lasts."""
+        if self._days is None or self._days.as_of != as_of:
+            self._days = read_days(self._lake, self._config.decisions.moments, as_of)
+        # The stage has looked at the date.
+        return Days(as_of, self._days.settled, self._days.before, as_of)
+
+    def _list_quiet(self, look: Look) -> DataFrame | None:
+        """``person_id`` of those with a cart whose session is over since the last look; None where no moment asks."""
+        triggers = [moment.trigger.happened for moment in self._config.decisions.moments]
+        if not any(rule and rule.type == "cart_abandoned" for rule in triggers):
+            return None
+        first, until = _midnight(look.as_of) - timedelta(days=1), _quiet_until(look)
+        if self._quiet is not None and self._quiet[0] == look.as_of:
+            first = self._quiet[1]
+        if until <= first:
+            return None
+        ended = F.col("ended_at")
+        over = (ended > _instant(first)) & (ended <= _instant(until))
+        carts = self._lake.read_or_empty(SESSION).where(
+            "is_cart_abandoned AND person_id IS NOT NULL"
+        )
+        return carts.where(over).select("person_id").distinct().localCheckpoint()
+
+    def _note_quiet(self, look: Look) -> None:
+        self._quiet = (look.as_of, _quiet_until(look))
+
+    def _list_touched(
+        self, last: LastRun, versions: Mapping[str, int | None], quiet: DataFrame | None
+    ) -> DataFrame:
+        """``person_id`` of everybody about whom something is to be looked at."""
+        lake = self._lake
+
+        def feed(table: Table) -> DataFrame:
+            since, until = last.input_versions.get(table.name), versions[table.name]
+            rows = lake.changes(table, since=since, until=until) if since != until else None
+            if rows is None and since != until:
+                rows = lake.read(table)  # the feed does not reach back so far
+            nobody = lake.spark.createDataFrame([], _PERSON)
+            return nobody if rows is None else rows.select("person_id")
+
+        found = side_by_side(feed, _FEEDS)
+        every = reduce(DataFrame.unionByName, found if quiet is None else [*found, quiet])
+        aliases = lake.read_or_empty(ALIAS)
+        today = resolve_aliases(every.where("person_id IS NOT NULL"), aliases).distinct()
+        return add_absorbed(today.localCheckpoint(), aliases)
+
+    def _look(self, run: Run, look: Look, decider: Decider) -> None:
+        """Bring journeys and steps of the persons to what a look finds."""
+        lake, config = self._lake, self._config.decisions
+        contacts = decider.contacts().select(
+            "person_id", *(f"consent_{channel}" for channel in CHANNELS)
+        )
+        day = F.col("as_of_date") <= F.lit(look.as_of)
+        looked = look_at_journeys(
+            lake,
+            config,
+            look,
+            consent=look.theirs(contacts),
+            # Those of today have been told.
+            decisions=lake.read_or_empty(DECISION).where(day),
+        )
+        today = rows_of(look.as_of, "decided_on")
+        journeys, steps = keep_all(
+            look.theirs(lake.read(JOURNEY)), look.theirs(lake.read(JOURNEY_STEP).where(today))
+        )
+        (moved, _, _), (sent, gone, _) = all_of(
+            lambda: compare_rows(looked.journeys, journeys, JOURNEY),
+            lambda: compare_rows(looked.steps, steps, JOURNEY_STEP),
+        )
+        moved, sent = keep_all(moved, sent)
+        counts = _count(moved, journeys, sent, steps)
+        for name, number in counts.items():
+            run.metric(name, number)
+        # Whatever is written first, the next look finds the same: who has entered stays entered, what was sent, sent.
+        changed = run.merge(JOURNEY, moved) + run.merge(JOURNEY_STEP, sent, gone=gone)
+        known = lake.read(MOMENT).where(rows_of(look.as_of))
+        is_open = not known.where(F.col("settled_on") < F.lit(look.as_of)).isEmpty()
+        if changed or (is_open and not look.goes_on):
+            of_today = lake.read(JOURNEY_STEP).where(today)
+            came = summarise_look(lake.read(JOURNEY), of_today, config.moments, look)
+            run.merge(MOMENT, came)
+
+    def _tell(self, run: Run, who: DataFrame, decider: Decider) -> int:
+        """Bring the lists of steps to who is to be on them; return the number of new instructions."""
+        names = self._list_names()
+        if not names:
+            return 0
+        lake, scene = self._lake, decider.scene
+        aliases, refused = lake.read_or_empty(ALIAS), decider.refused()
+        if refused is not None:
+            who = who.unionByName(add_absorbed(refused, aliases)).distinct().localCheckpoint()
+        journeys, steps = (
+            rows_among(lake.read(table), who, "person_id") for table in (JOURNEY, JOURNEY_STEP)
+        )
+        members = list_step_members(steps, journeys, as_of=scene.as_of)
+        members = resolve_aliases(members, aliases).distinct()
+        news = write_news(
+            lake, self._config.activation, scene, who, members, names, decider.contacts()
+        )
+        frames = keep_all(*news.values())
+        counts = side_by_side(lambda df: df.count(), frames)
+        for table, rows, count in zip(news, frames, counts, strict=True):
+            if count:
+                run.append(table, rows)
+        return dict(zip(news, counts, strict=True))[OUTBOX]
+
+    def _list_names(self) -> list[str]:
+        """Lists of steps that a destination is told of."""
+        steps = {f"{m.id}.{s.id}" for m in self._config.decisions.moments for s in m.steps}
+        told = {name for d in self._config.activation.destinations for name in d.audiences}
+        return sorted(steps & told)
+
+
+def _midnight(as_of: date) -> datetime:
+    """The first instant that does not count for a date."""
+    return datetime.combine(as_of, time(), UTC)
+
+
+def _quiet_until(look: Look) -> datetime:
+    """Whoever has done nothing since this instant is not looking around any more."""
+    return look.quiet_before if look.goes_on else _midnight(look.as_of)
+
+
+def _instant(at: datetime) -> Column:
+    return F.lit(at).cast("timestamp")
+
+
+def _count(
+    moved: DataFrame, journeys: DataFrame, sent: DataFrame, steps: DataFrame
+) -> dict[str, int]:
+    """What is new: journeys that were entered and ended, steps that were sent and left out."""
+    was = journeys.select("journey_id", F.struct(F.col("ended_on").alias("on")).alias("_was"))
+    is_new = F.col("_was").isNull()
+    ended = F.col("ended_on").isNotNull() & F.col("_was.on").isNull()
+    had = steps.select("journey_step_id", F.col("status").alias("_was"))
+    other = ~F.col("status").eqNullSafe(F.col("_was"))
+    first, second = all_of(
+        moved.join(was, on="journey_id", how="left")
+        .agg(
+            F.count_if(is_new).alias("journeys_entered"), F.count_if(ended).alias("journeys_ended")
+        )
+        .collect,
+        sent.join(had, on="journey_step_id", how="left")
+        .agg(
+            F.count_if(other & (F.col("status") == "sent")).alias("steps_sent"),
+            F.count_if(other & (F.col("status") == "left_out")).alias("steps_left_out"),
+        )
+        .collect,
+    )
+    return {**first[0].asDict(), **second[0].asDict()}

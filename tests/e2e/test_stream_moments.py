@@ -1,0 +1,72 @@
+"""A moment within the day: entered, told and ended by the stream, as a batch would find it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.live_shop import (
+    AS_OF,
+    MAILER,
+    SAME,
+    batch_over,
+    configure,
+    differing,
+    event,
+    land,
+    order,
+)
+from support.shops import run_pipeline
+
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
+
+STEPS = [
+    {"id": "letter", "channel": "email", "message": "still_there"},
+    {"id": "reminder", "channel": "email", "message": "last_chance", "wait_days": 2},
+]
+CART: dict[str, Any] = {
+    "id": "cart", "name": "A cart was left", "goal": {"measure": "orders"}, "steps": STEPS, "exits": ["order"],
+    "trigger": {"happened": {"type": "cart_abandoned"}},
+}  # fmt: skip
+BROWSED = {**CART, "id": "browsed", "trigger": {"entered_audience": {"id": "browsing"}}}
+LISTS = ["browsing", "bought_today", "cart.letter", "browsed.letter"]
+JOURNEYS = ("audiences.journey", "audiences.journey_step", "audiences.moment")
+
+
+def test_a_moment_is_entered_told_and_ended_within_the_day(spark, watch, tmp_path):
+    configure(
+        watch.shop,
+        decisions={"moments": [CART, BROWSED], "caps": [{"contacts": 1, "within_days": 1}]},
+        activation={"destinations": [{**MAILER, "audiences": LISTS}]},
+    )
+    visits = [
+        event("k1", "cart", "c1", "10:00:00"),
+        event("k2", "cart", "c2", "10:00:00"),
+        order("o2", "c2", "10:10:00", 25),
+        *(event(f"v{n}", "view", "c3", f"10:0{n}:00") for n in (1, 2)),
+        event("k24", "cart", "c24", "10:00:00"),
+    ]
+    land(watch.shop, "events1", visits)
+    watch.start()
+
+    letters = ("audience_id", "address", "operation", "status")
+    told = [row for row in watch.rows("activation.outbox", *letters) if row[0].endswith("letter")]
+    assert told == [
+        ("browsed.letter", "c3@example.com", "add", "delivered"),
+        ("cart.letter", "c1@example.com", "add", "delivered"),
+    ], "c2 has ordered, c24 has refused"
+    batch = batch_over(spark, watch.shop, tmp_path / "batch", also=["moments"])
+    assert differing(watch.lake, batch, (*SAME, *JOURNEYS)) == {}
+
+    land(watch.shop, "events2", [order("o1", "c1", "12:00:00", 5)])
+    watch.start()
+    told = watch.rows("activation.outbox", *letters)
+    assert ("cart.letter", "c1@example.com", "remove", "delivered") in told
+    ended = watch.rows("audiences.journey", "moment_id", "entered_on", "ended_on", "end_reason")
+    assert ("cart", AS_OF, AS_OF, "order") in ended
+    was = [watch.rows(name) for name in JOURNEYS]
+
+    run_pipeline(spark, watch.shop, ["moments"])
+    assert [watch.rows(name) for name in JOURNEYS] == was, (
+        "the batch of the night keeps what was sent"
+    )
