@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
-# Written only where somebody asks to be forgotten, decides on a pair, saves an audience, keeps a list of refusals, or
-# configures segments, moments or offers.
+# Written only where somebody asks to be forgotten, decides on a pair, keeps a list of refusals, or configures segments,
+# moments or offers.
 BY_PEOPLE = {
     "privacy.tombstone",
     "identity.decision",
@@ -35,8 +35,6 @@ BY_PEOPLE = {
     "audiences.journey_step",
     "audiences.decision",
     "audiences.offer_posterior",
-    "audiences.saved",
-    "audiences.saved_member",
     "measurement.offer_outcome",
 }
 
