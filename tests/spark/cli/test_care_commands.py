@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import Result
 from pyspark.sql import SparkSession
 from support.formats import contracts_of, write_earlier
+from support.shops import open_till_shop
 from typer.testing import CliRunner
 
 from clvspark import cli, console
@@ -20,8 +20,9 @@ DESTINATION = {
     "channel": "email",
     "identifier": "email",
     "hashed": False,
-    "audiences": [],
+    "audiences": ["a"],
 }
+AUDIENCE = {"id": "a", "name": "Anybody", "include": {"consent": {"channel": "email"}}}
 ADDED = {"destination_id": "post", "audience_id": "a", "as_of_date": "2026-04-01", "added": 3}
 
 
@@ -29,17 +30,12 @@ ADDED = {"destination_id": "post", "audience_id": "a", "as_of_date": "2026-04-01
 def installation(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration, and a lakehouse of release 0.1.0 with one delivery."""
     monkeypatch.setattr(console.out, "width", 200)
-    root = tmp_path / "lakehouse"
-    write_earlier(spark, root, contracts_of(1), {"activation.delivery": [ADDED]})
-    settings = {
-        "as_of": "2026-05-01",
-        "lakehouse": {"root": str(root)},
-        "sources": {"landing": str(tmp_path / "landing")},
-        "activation": {"exports": str(tmp_path / "exports"), "destinations": [DESTINATION]},
-    }
-    file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(settings))
-    return file
+    activation = {"destinations": [DESTINATION], "exports": str(tmp_path / "exports")}
+    audiences = {"definitions": [AUDIENCE]}
+    shop = open_till_shop(tmp_path / "shop", activation=activation, audiences=audiences)
+    rows = {"activation.delivery": [ADDED]}
+    write_earlier(spark, shop.lakehouse, contracts_of(1), rows)
+    return shop.config_file
 
 
 def run(config: Path, *arguments: str) -> Result:
