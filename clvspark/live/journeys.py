@@ -72,6 +72,8 @@ class Journeys:
         """Nothing is read before it is asked for; `report` is told of every run."""
         self._lake, self._config, self._report, self._now = lake, config, report, now
         self._days: Days | None = None
+        # The date, and whether its day went on, that was summed up last; what another process has left may not be.
+        self._summed: tuple[date, bool] | None = None
         # Up to when sessions were seen to be over; None: not since the start.
         self._quiet: tuple[date, datetime] | None = None
 
@@ -197,12 +199,10 @@ class Journeys:
             run.metric(name, number)
         # Whatever is written first, the next look finds the same: who has entered stays entered, what was sent, sent.
         changed = run.merge(JOURNEY, moved) + run.merge(JOURNEY_STEP, sent, gone=gone)
-        known = lake.read(MOMENT).where(rows_of(look.as_of))
-        is_open = not known.where(F.col("settled_on") < F.lit(look.as_of)).isEmpty()
-        if changed or (is_open and not look.goes_on):
+        if changed or self._summed != (look.as_of, look.goes_on):
             of_today = lake.read(JOURNEY_STEP).where(today)
-            came = summarise_look(lake.read(JOURNEY), of_today, config.moments, look)
-            run.merge(MOMENT, came)
+            run.merge(MOMENT, summarise_look(lake.read(JOURNEY), of_today, config.moments, look))
+            self._summed = (look.as_of, look.goes_on)
 
     def _tell(self, run: Run, who: DataFrame, decider: Decider) -> int:
         """Bring the lists of steps to who is to be on them; return the number of new instructions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pyspark.errors import StreamingQueryException
@@ -45,7 +46,7 @@ class Feeds:
 
     def take(self) -> list[list[dict]]:
         """Land what has come; the rows of each file that is new, as they lie in it."""
-        known = set((self.folder / "landing").iterdir())
+        known = set(self._list_landed())
 
         def land(batch, number):
             kept = batch.localCheckpoint()
@@ -61,8 +62,11 @@ class Feeds:
             .start()
         )
         query.awaitTermination()
-        new = sorted(set((self.folder / "landing").iterdir()) - known)
+        new = sorted(set(self._list_landed()) - known)
         return [[json.loads(line) for line in file.read_text().splitlines()] for file in new]
+
+    def _list_landed(self) -> list[Path]:
+        return list((self.folder / "landing").glob("*.jsonl"))
 
 
 @pytest.fixture

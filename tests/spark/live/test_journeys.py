@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,9 +58,8 @@ COMPARED = (
 class Day:
     """A day on which things happen, and are looked at."""
 
-    def __init__(self, lake: Lakehouse, *, refusing: tuple[str, ...] = ()) -> None:
+    def __init__(self, lake: Lakehouse) -> None:
         self.lake = lake
-        write_people(lake, [AS_OF])
         activation = ActivationConfig.model_validate(
             {"exports": "exports", "destinations": [MAILER]}
         )
@@ -66,14 +67,9 @@ class Day:
         self.config: Any = SimpleNamespace(
             decisions=DECISIONS, activation=activation, history=history
         )
-        self.refusing, self.said = refusing, set()
-        self.begin_again()
-        self.batch(at("06:00"))
-
-    def begin_again(self, lake: Lakehouse | None = None) -> None:
-        """Another process goes on."""
-        self.lake = lake or self.lake
-        self.journeys = Journeys(self.lake, self.config, lambda _: None, lambda: self.now)
+        self.refusing: set[str] = set()
+        self.said: set[str] = set()
+        self.journeys = Journeys(lake, self.config, lambda _: None, lambda: self.now)
 
     def batch(self, now: datetime, *, force: bool = False) -> RunReport:
         """A run of the stage."""
@@ -134,9 +130,24 @@ def at(time: str) -> datetime:
     return datetime.fromisoformat(f"{TODAY}T{time}:00+00:00")
 
 
+@pytest.fixture(scope="module")
+def morning(open_lake, tmp_path_factory) -> Path:
+    """The lakehouse once the day was begun. Only copy it."""
+    folder = tmp_path_factory.mktemp("morning")
+    day = Day(open_lake(folder))
+    write_people(day.lake, [AS_OF])
+    day.batch(at("06:00"))
+    return folder
+
+
 @pytest.fixture
-def day(lake: Lakehouse) -> Day:
-    return Day(lake)
+def day(open_lake, morning: Path, tmp_path: Path) -> Day:
+    return Day(open_lake(copy(morning, tmp_path / "day")))
+
+
+def copy(folder: Path, to: Path) -> Path:
+    shutil.copytree(folder, to)
+    return to
 
 
 def test_a_cart_counts_once_its_session_is_over_and_an_order_takes_the_person_off(day: Day) -> None:
@@ -203,8 +214,8 @@ def test_the_end_of_the_day_closes_the_sessions_that_were_open(day: Day) -> None
     assert day.told() == [("cart.letter", "bob@example.com", "add")]
 
 
-def test_caps_count_what_was_sent_today_and_without_consent_nothing_is(lake: Lakehouse) -> None:
-    day = Day(lake, refusing=("cat",))
+def test_caps_count_what_was_sent_today_and_without_consent_nothing_is(day: Day) -> None:
+    day.refusing.add("cat")
     for person in ("ann", "cat"):
         day.leave_cart(person, "10:00")
     day.look("10:31")
@@ -234,29 +245,42 @@ def test_who_refuses_leaves_the_lists_of_steps(day: Day) -> None:
     assert day.steps()[0] == ("cart", "ann", "letter", "sent")
 
 
+@pytest.fixture(scope="module")
+def noon(open_lake, morning: Path, tmp_path_factory) -> Path:
+    """The lakehouse when ann has ordered, whom a step was sent, and bob has left a cart. Only copy it."""
+    folder = copy(morning, tmp_path_factory.mktemp("noon") / "day")
+    day = Day(open_lake(folder))
+    day.leave_cart("ann", "10:00")
+    day.look("10:31")
+    buy(day.lake, "ann", f"{TODAY} 12:00:00")
+    day.leave_cart("bob", "12:00")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(open_lake, noon: Path, tmp_path_factory) -> Day:
+    """The day after the next look."""
+    day = Day(open_lake(copy(noon, tmp_path_factory.mktemp("undisturbed") / "day")))
+    day.look("12:31")
+    assert len(day.told()) == 3
+    return day
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "table", ["audiences.journey_step", "audiences.moment", "activation.outbox", "ops.run"]
 )
 def test_a_look_that_ended_between_two_tables_is_taken_again(
-    open_lake, tmp_path, monkeypatch, table
+    open_lake, noon, undisturbed, tmp_path, monkeypatch, table
 ) -> None:
-    days = [Day(open_lake(tmp_path / name)) for name in ("undisturbed", "killed")]
-    for one in days:
-        one.leave_cart("ann", "10:00")
-        one.look("10:31")
-        buy(one.lake, "ann", f"{TODAY} 12:00:00")
-        one.leave_cart("bob", "12:00")
-    undisturbed, killed = days
-    undisturbed.look("12:31")
-
+    folder = copy(noon, tmp_path / "day")
     end_before(monkeypatch, table)
     with pytest.raises(CrashError):
-        killed.look("12:31")
+        Day(open_lake(folder)).look("12:31")
     monkeypatch.undo()
-    killed.begin_again(open_lake(tmp_path / "killed"))
+    killed = Day(open_lake(folder))
     killed.look("12:32")
 
     for name in COMPARED:
-        left, right = (contents(one.lake.table(name), name) for one in days)
+        left, right = (contents(one.lake.table(name), name) for one in (undisturbed, killed))
         assert left == right, name
