@@ -202,6 +202,7 @@ def test_a_batch_of_the_same_date_keeps_what_was_sent_and_adds_what_the_day_brou
     ]
 
 
+@pytest.mark.slow
 def test_the_end_of_the_day_closes_the_sessions_that_were_open(day: Day) -> None:
     day.leave_cart("bob", "23:50")
     day.look("23:59")
@@ -214,6 +215,7 @@ def test_the_end_of_the_day_closes_the_sessions_that_were_open(day: Day) -> None
     assert day.told() == [("cart.letter", "bob@example.com", "add")]
 
 
+@pytest.mark.slow
 def test_caps_count_what_was_sent_today_and_without_consent_nothing_is(day: Day) -> None:
     day.refusing.add("cat")
     for person in ("ann", "cat"):
@@ -230,6 +232,7 @@ def test_caps_count_what_was_sent_today_and_without_consent_nothing_is(day: Day)
     assert day.told() == [("cart.letter", "ann@example.com", "add")]
 
 
+@pytest.mark.slow
 def test_who_refuses_leaves_the_lists_of_steps(day: Day) -> None:
     day.leave_cart("ann", "10:00")
     day.look("10:31")
