@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from support.live_shop import (
     order,
 )
 from support.shops import run_pipeline
+
+from clvspark.live.status import ask_to_stop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.slow]
 
@@ -70,3 +73,28 @@ def test_a_moment_is_entered_told_and_ended_within_the_day(spark, watch, tmp_pat
     assert [watch.rows(name) for name in JOURNEYS] == was, (
         "the batch of the night keeps what was sent"
     )
+
+
+def test_a_day_that_changes_is_ended_before_another_begins(watch):
+    configure(
+        watch.shop,
+        decisions={"moments": [CART]},
+        activation={"destinations": [{**MAILER, "audiences": LISTS}]},
+        stream={"renew_seconds": 3600},
+    )
+    today = [AS_OF]
+    land(watch.shop, "events1", [event("k1", "cart", "c1", "10:00:00")])
+
+    def change_day():
+        today[0] += timedelta(days=1)
+        land(watch.shop, "events2", [event("v1", "view", "c2", f"{AS_OF}T08:00:00Z")])
+
+    watch.then = [change_day]
+    watch.upon = {"activate": lambda: ask_to_stop(watch.shop.config())}
+    stages = watch.start(every="1 second", as_of=None, clock=lambda: today[0])
+
+    assert stages.index("journeys") < stages.index("deliver") < stages.index("ingest")
+    entered = watch.rows("audiences.journey", "entered_on", "ended_on")
+    assert entered == [(AS_OF, None)]
+    told = watch.rows("activation.outbox", "audience_id", "operation", "created_on", "status")
+    assert told == [("cart.letter", "add", AS_OF, "delivered")]

@@ -173,7 +173,9 @@ class Watch:
     def __init__(self, spark, shop) -> None:
         self.spark, self.shop = spark, shop
         self.heard: list[RunReport] = []
+        # What happens after each micro-batch in turn, and after a stage.
         self.then: list[Callable[[], None]] = []
+        self.upon: dict[str, Callable[[], object]] = {}
 
     @property
     def lake(self) -> Lakehouse:
@@ -198,6 +200,8 @@ class Watch:
         self.heard.append(report)
         if report.stage == COMMAND and self.then:
             self.then.pop(0)()
+        if report.stage in self.upon:
+            self.upon[report.stage]()
 
     def rows(self, table: str, *columns: str) -> list[tuple]:
         return rows_of(self.lake, table, *columns)
