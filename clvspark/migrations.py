@@ -104,7 +104,7 @@ def _to_format_2(config: Config) -> tuple[Change, ...]:
     )
 
 
-def _list_aliases(_: DataFrame | None, read: Read) -> DataFrame:
+def _list_aliases(_: DataFrame, read: Read) -> DataFrame:
     """Rows of identity.alias from identity.person_link of a ledger that had none.
 
     A retired id has links that were closed and none that is open. It leads to whoever has most of its records today,
@@ -135,7 +135,7 @@ def _address_outbox(config: ActivationConfig) -> Change:
     It was that of the person, by the identifier of the destination: without it nobody could be taken off a list.
     """
 
-    def build(stored: DataFrame | None, read: Read) -> DataFrame:
+    def build(stored: DataFrame, read: Read) -> DataFrame:
         persons = read("identity.person").select(
             "person_id", F.col("email").alias("_email"), F.col("phone").alias("_phone")
         )
@@ -144,7 +144,7 @@ def _address_outbox(config: ActivationConfig) -> Change:
             is_it = F.col("destination_id") == destination.id
             told = F.when(is_it, F.col(f"_{destination.identifier}")).otherwise(told)
         is_delivered = F.col("status") == "delivered"
-        rows = stored.join(persons, on="person_id", how="left")  # type: ignore[union-attr]
+        rows = stored.join(persons, on="person_id", how="left")
         values = {
             "address": told,
             "batch": F.when(is_delivered, F.lit(1)),

@@ -13,7 +13,7 @@ from clvspark.config import Config
 from clvspark.doctor.check import Missing, NotExamined
 from clvspark.lakehouse.formats import format_of, refuse_other_format
 from clvspark.lakehouse.run_log import RUN
-from clvspark.lakehouse.table_log import is_table, read_table_log
+from clvspark.lakehouse.table_log import folder_of, is_table, read_table_log
 from clvspark.lakehouse.tracking import open_tracker
 
 _PATIENCE_SECONDS = 5.0
@@ -89,7 +89,7 @@ def know_format(config: Config | None) -> str:
     root = _given(config).lakehouse.local_root
     if root is None:
         raise NotExamined("tables are kept in a catalog or on remote storage")
-    log = root / RUN.name.replace(".", "/")
+    log = folder_of(root, RUN.name)
     if not is_table(log):
         raise NotExamined("nothing has run there yet")
     properties = read_table_log(log).properties

@@ -20,7 +20,7 @@ def read_sources(lake: Lakehouse, versions: Mapping[str, int] | None = None) -> 
     found = versions or {}
     return Sources(
         lake.read(EVENT, version=found.get(EVENT.name)),
-        _read_answers(lake, found),
+        lake.read_or_empty(SURVEY_RESPONSE, version=found.get(SURVEY_RESPONSE.name)),
         lake.read(PRODUCT, version=found.get(PRODUCT.name)),
         current_links(lake.read(PERSON_LINK, version=found.get(PERSON_LINK.name))),
     )
@@ -55,9 +55,3 @@ def is_of_the_past(links: DataFrame, day: date) -> bool:
     changes = F.greatest("valid_from", "valid_to")
     first, last = links.agg(F.min("valid_from"), F.max(changes)).collect()[0]
     return first is not None and first <= day < last
-
-
-def _read_answers(lake: Lakehouse, versions: Mapping[str, int]) -> DataFrame:
-    if not lake.exists(SURVEY_RESPONSE):
-        return lake.read_or_empty(SURVEY_RESPONSE)
-    return lake.read(SURVEY_RESPONSE, version=versions.get(SURVEY_RESPONSE.name))

@@ -21,8 +21,8 @@ def compare_rows(
     says is kept travels with it.
     """
     key = table.key
-    now = wanted.select(*key, _digest(table).alias("_now"))
-    was = stored.select(*key, _digest(table).alias("_was"), _first_values(table))
+    now = wanted.select(*key, content_of(table).alias("_now"))
+    was = stored.select(*key, content_of(table).alias("_was"), _first_values(table))
     # Kept: it is counted, and both sides are found with it.
     differing = (
         now.join(was, on=key, how="full_outer")
@@ -63,11 +63,11 @@ def _with_first_values(rows: DataFrame, table: Table) -> DataFrame:
     return rows.withColumns(values).select(*table.names)
 
 
-def _digest(table: Table) -> Column:
-    """Hash of a row; a map has none, its entries in the order of their keys do."""
+def content_of(table: Table) -> Column:
+    """Hash of what a row of the table says; a map has none, its entries in the order of their keys do."""
+    said = [table.column(name) for name in table.said]
     columns = [
         F.array_sort(F.map_entries(column.name)) if "map" in column.type else F.col(column.name)
-        for column in table.columns
-        if not column.kept
+        for column in said
     ]
     return hash_columns(columns)

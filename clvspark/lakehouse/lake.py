@@ -100,20 +100,13 @@ class Lakehouse:
             raise MissingInputError(
                 f"{table.name} does not exist yet. Run the stage that writes it first, or all: clvspark run"
             )
-        df = self.storage.read(table.name, version=version)
-        present = set(df.columns)
-        return df.select(
-            *(
-                F.col(c.name) if c.name in present else F.lit(None).cast(c.type).alias(c.name)
-                for c in table.columns
-            )
-        )
+        return table.fill(self.storage.read(table.name, version=version))
 
-    def read_or_empty(self, table: Table) -> DataFrame:
+    def read_or_empty(self, table: Table, *, version: int | None = None) -> DataFrame:
         """Read a table, or an empty data frame of its contract before the first write."""
-        return (
-            self.read(table) if self.exists(table) else self.spark.createDataFrame([], table.schema)
-        )
+        if self.exists(table):
+            return self.read(table, version=version)
+        return self.spark.createDataFrame([], table.schema)
 
     def read_of(self, table: Table, as_of: date, *, stage: str) -> DataFrame:
         """Read the rows of one date; MissingInputError names the dates there are, and the stage that makes them.

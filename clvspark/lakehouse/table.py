@@ -181,6 +181,16 @@ class Table:
             f"contract of {self.name} in docs/data-dictionary.md."
         )
 
+    def fill(self, df: DataFrame) -> DataFrame:
+        """Select the contract's columns in its order; one that the frame lacks is NULL, another one is left out."""
+        present = set(df.columns)
+        return df.select(
+            *(
+                F.col(c.name) if c.name in present else F.lit(None).cast(c.type).alias(c.name)
+                for c in self.columns
+            )
+        )
+
     def conform(self, df: DataFrame) -> DataFrame:
         """Select the contract's columns in its order; a missing, extra or retyped column is an error."""
         actual = {spark.name: spark.dataType.simpleString() for spark in df.schema.fields}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import reduce
 
 from delta.tables import DeltaTable as StoredTable
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BinaryType,
@@ -74,13 +74,12 @@ def _read_topic(lake: Lakehouse, topic: KafkaTopic, config: StreamConfig) -> Dat
         .option("failOnDataLoss", "true")
         .load()
     )
-    return records.where("value IS NOT NULL").select(
-        F.lit(None).cast("string").alias("path"),
-        F.lit(None).cast("bigint").alias("length"),
-        F.lit(topic.id).alias("feed"),
-        F.format_string("%09d %020d", "partition", "offset").alias("place"),
-        F.col("value").cast("string").alias("value"),
-        F.col("timestamp").alias("arrived_at"),
+    return _name_columns(
+        records.where("value IS NOT NULL"),
+        topic,
+        place=F.format_string("%09d %020d", "partition", "offset"),
+        value=F.col("value").cast("string"),
+        arrived_at=F.col("timestamp"),
     )
 
 
@@ -100,14 +99,21 @@ def _read_table(lake: Lakehouse, table: DeltaTable, config: StreamConfig) -> Dat
         reader = reader.option("startingVersion", table.starting_version)
     rows = reader.load(table.table) if table.is_folder else reader.table(table.table)
     record = F.to_json(F.struct(*(F.col(f"`{name}`") for name in rows.columns)))
-    return rows.select(
+    # Rows of a table have no order of their own, and shall have the same one whenever they are taken.
+    return _name_columns(rows, table, place=record, value=record, arrived_at=F.current_timestamp())
+
+
+def _name_columns(
+    records: DataFrame, feed: Feed, *, place: Column, value: Column, arrived_at: Column
+) -> DataFrame:
+    """Records of a feed with the columns of `read_arrivals`."""
+    return records.select(
         F.lit(None).cast("string").alias("path"),
         F.lit(None).cast("bigint").alias("length"),
-        F.lit(table.id).alias("feed"),
-        # Rows of a table have no order of their own, and shall have the same one whenever they are taken.
-        record.alias("place"),
-        record.alias("value"),
-        F.current_timestamp().alias("arrived_at"),
+        F.lit(feed.id).alias("feed"),
+        place.alias("place"),
+        value.alias("value"),
+        arrived_at.alias("arrived_at"),
     )
 
 

@@ -102,8 +102,8 @@ def print_moments(rows: Sequence[dict[str, Any]]) -> None:
         "entered": "entered",
         "ended": "ended",
         "sent": "steps sent",
+        "left_out": "steps left out",
     }
-    names["left_out"] = "steps left out"
     shown = [(row["moment_id"], *(row[name] for name in names)) for row in rows]
     title = f"Moments as of {rows[0]['as_of_date']}"
     console.table(title, ["moment", *names.values()], shown, left=1)

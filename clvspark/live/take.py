@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
-from clvspark.lakehouse.compare import keep_first_values
+from clvspark.lakehouse.compare import content_of, keep_first_values
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.subsets import rows_among, rows_beside
-from clvspark.lakehouse.texts import hash_columns
 from clvspark.live.kept import id_hash
 from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.compare_rows import COPY, DUPLICATE
@@ -134,18 +133,16 @@ def _find_known(lake: Lakehouse, events: DataFrame, known_ids: DataFrame) -> Dat
 
 def _tell_fates(events: DataFrame, known: DataFrame) -> DataFrame:
     """``event_id`` of events that are known, and what becomes of each: copy, changed or duplicate_key."""
-    was = known.select("event_id", F.col("event_type").alias("_type"), _content().alias("_was"))
+    was = known.select(
+        "event_id", F.col("event_type").alias("_type"), content_of(EVENT).alias("_was")
+    )
     fate = (
-        F.when(_content() == F.col("_was"), COPY)
+        F.when(content_of(EVENT) == F.col("_was"), COPY)
         .when(F.col("event_type") == F.col("_type"), "changed")
         .otherwise(DUPLICATE)
     )
     both = events.join(was, on="event_id", how="inner")
     return both.select("event_id", fate.alias(_FATE)).localCheckpoint()
-
-
-def _content() -> Column:
-    return hash_columns([F.col(name) for name in EVENT.said])
 
 
 def _keep_newer(lake: Lakehouse, judged: Judged, table: Table, as_of: date) -> DataFrame:

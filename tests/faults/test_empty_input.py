@@ -9,7 +9,7 @@ from support.commands import run_commands
 from support.shops import BY_PEOPLE, environment, open_till_shop
 
 from clvspark.catalogue import TABLES
-from clvspark.lakehouse.table_log import read_table_log
+from clvspark.lakehouse.table_log import folder_of, read_table_log
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 # Records of which each is a person need no linkage model.
@@ -54,7 +54,7 @@ def test_every_table_is_there_and_those_of_the_values_are_empty(outcomes, shops,
     assert outcomes[name].code == 0
     lakehouse = shops[name].lakehouse
     rows = {
-        table: read_table_log(lakehouse / table.replace(".", "/")).rows
+        table: read_table_log(folder_of(lakehouse, table)).rows
         for table in set(TABLES) - BY_PEOPLE - UNTRAINED
     }
     orders = {"header only": 0, "young shop": 3}[name]

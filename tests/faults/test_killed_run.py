@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 from support.contents import COMPARED, contents
-from support.shops import clvspark, command_line, environment, open_lake, open_shop
+from support.shops import clvspark, kill_children, open_lake, open_shop, under_way
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -68,30 +65,16 @@ def test_files_equal_those_of_a_clean_run(killed, finished):
 def kill_a_run(shop, commits: int, delay: float, *, whole: bool) -> None:
     """Kill a run, the `whole` of its processes, after so many commits and seconds; it must not have ended by itself."""
     until = commits_of(shop.lakehouse) + commits
-    with (shop.folder / "killed.txt").open("w+") as output:
-        program = subprocess.Popen(
-            command_line("run", "--config", shop.config_file),
-            cwd=shop.folder,
-            env=environment(),
-            stdout=output,
-            stderr=output,
-        )
+    with under_way(shop, "run") as (program, output):
         deadline = time.monotonic() + PATIENCE
-        try:
-            while program.poll() is None and commits_of(shop.lakehouse) < until:
-                assert time.monotonic() < deadline, "the run did not come to the point in time"
-                time.sleep(0.05)
-            time.sleep(delay)  # into the middle of the next write
-            output.seek(0)
-            assert program.poll() is None, f"{until} commits, {delay} s: {output.read()}"
-        finally:
-            if program.poll() is None:
-                driver = psutil.Process(program.pid)
-                others = driver.children(recursive=True) if whole else []
-                for process in [*others, driver]:
-                    with suppress(psutil.NoSuchProcess):
-                        process.kill()
-            program.wait()
+        while program.poll() is None and commits_of(shop.lakehouse) < until:
+            assert time.monotonic() < deadline, "the run did not come to the point in time"
+            time.sleep(0.05)
+        time.sleep(delay)  # into the middle of the next write
+        output.seek(0)
+        assert program.poll() is None, f"{until} commits, {delay} s: {output.read()}"
+        if whole:
+            kill_children(program)
 
 
 def commits_of(lakehouse: Path) -> int:

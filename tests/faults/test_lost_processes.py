@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from contextlib import suppress
 
@@ -10,15 +9,7 @@ import psutil
 import pytest
 import yaml
 from support.contents import COMPARED, contents
-from support.shops import (
-    Shop,
-    clvspark,
-    command_line,
-    environment,
-    open_lake,
-    open_shop,
-    open_till_shop,
-)
+from support.shops import Shop, clvspark, open_lake, open_shop, open_till_shop, under_way
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -55,24 +46,14 @@ def test_the_next_run_comes_to_the_tables_of_a_clean_one(spark, struck, finished
 
 def run_without_workers(shop: Shop) -> tuple[int, str]:
     """Run the pipeline and kill every Python worker as soon as it is there; exit code and what was printed."""
-    with (shop.folder / "struck.txt").open("w+") as output:
-        program = subprocess.Popen(
-            command_line("run", "--config", shop.config_file),
-            cwd=shop.folder,
-            env=environment(),
-            stdout=output,
-            stderr=output,
-        )
+    with under_way(shop, "run") as (program, output):
         deadline = time.monotonic() + PATIENCE
-        try:
-            while program.poll() is None:
-                assert time.monotonic() < deadline, "the run neither ended nor could be struck"
-                for worker in workers_of(program.pid):
+        while program.poll() is None:
+            assert time.monotonic() < deadline, "the run neither ended nor could be struck"
+            for worker in workers_of(program.pid):
+                with suppress(psutil.NoSuchProcess):
                     worker.kill()
-                time.sleep(0.01)
-        finally:
-            program.kill()
-            program.wait()
+            time.sleep(0.01)
         output.seek(0)
         return program.returncode, output.read()
 

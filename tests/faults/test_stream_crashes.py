@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
-from contextlib import suppress
 
-import psutil
 import pytest
 from support.crash import CrashError, end_before
 from support.live_shop import (
@@ -21,7 +18,7 @@ from support.live_shop import (
     land,
     order,
 )
-from support.shops import clvspark, command_line, environment, rows_of, run_pipeline
+from support.shops import clvspark, kill_children, rows_of, run_pipeline, under_way
 
 from clvspark.lakehouse.errors import CheckpointError
 
@@ -129,14 +126,7 @@ def members_told(watch: Watch) -> list[tuple]:
 
 def kill_a_stream(shop, seconds: float) -> None:
     """Kill a stream, with all its processes, so many seconds after its query has begun."""
-    with (shop.folder / "killed.txt").open("w+") as output:
-        program = subprocess.Popen(
-            command_line("stream", "--config", shop.config_file, "--as-of", str(AS_OF)),
-            cwd=shop.folder,
-            env=environment(),
-            stdout=output,
-            stderr=output,
-        )
+    with under_way(shop, "stream", "--as-of", str(AS_OF)) as (program, _):
         deadline = time.monotonic() + 300
         before = offsets_of(shop)
         while program.poll() is None and offsets_of(shop) == before:
@@ -144,11 +134,7 @@ def kill_a_stream(shop, seconds: float) -> None:
                 break  # before it has begun anything
             time.sleep(0.05)
         time.sleep(seconds)
-        driver = psutil.Process(program.pid)
-        for process in [*driver.children(recursive=True), driver]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        program.wait()
+        kill_children(program)
 
 
 def offsets_of(shop) -> set[str]:

@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+import psutil
 import yaml
 
 from clvspark.catalogue import TABLES
@@ -200,6 +202,34 @@ def clvspark(
         timeout=timeout,
         check=False,
     )
+
+
+@contextmanager
+def under_way(
+    shop: Shop, *arguments: str | Path
+) -> Iterator[tuple[subprocess.Popen[bytes], TextIO]]:
+    """A command of the shop in a process of its own, and the file it prints to; what runs at the end is killed."""
+    with (shop.folder / "under_way.txt").open("w+") as output:
+        program = subprocess.Popen(
+            command_line(*arguments, "--config", shop.config_file),
+            cwd=shop.folder,
+            env=environment(),
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            yield program, output
+        finally:
+            program.kill()
+            program.wait()
+
+
+def kill_children(program: subprocess.Popen[bytes]) -> None:
+    """Kill whatever a program has started; itself it goes on."""
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(program.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def versions(lake: Lakehouse) -> dict[str, int | None]:

@@ -18,9 +18,9 @@ from clvspark.lakehouse.table import Table
 
 # Reads a table, by name, with the columns that are stored.
 Read = Callable[[str], DataFrame]
-# Rows as they become, with any columns beside those of the contract. In: those that are stored, None where the table is
+# Rows as they become, with any columns beside those of the contract. In: those that are stored, none where the table is
 # not there yet; all others.
-Build = Callable[[DataFrame | None, Read], DataFrame]
+Build = Callable[[DataFrame, Read], DataFrame]
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ Migrations = Mapping[int, tuple[Change, ...]]
 def fill(table: str, what: str, **values: str) -> Change:
     """Columns get a value where they have none: SQL over the columns that are stored."""
 
-    def build(stored: DataFrame | None, _: Read) -> DataFrame:
-        rows = _stored(stored)
+    def build(rows: DataFrame, _: Read) -> DataFrame:
         return rows.withColumns(
             {name: or_else(rows, name, F.expr(v)) for name, v in values.items()}
         )
@@ -62,8 +61,7 @@ def fill(table: str, what: str, **values: str) -> Change:
 def rename(table: str, what: str, **names: str) -> Change:
     """Columns get the values of others, by old name; a rewritten table keeps no column beside its contract."""
 
-    def build(stored: DataFrame | None, _: Read) -> DataFrame:
-        rows = _stored(stored)
+    def build(rows: DataFrame, _: Read) -> DataFrame:
         there = {new: old for new, old in names.items() if old in rows.columns}
         return rows.withColumns({new: or_else(rows, new, F.col(old)) for new, old in there.items()})
 
@@ -73,8 +71,7 @@ def rename(table: str, what: str, **names: str) -> Change:
 def leave_out(table: str, what: str, *lacking: str) -> Change:
     """Rows go that have nothing in one of these columns; all rows where a column is not stored."""
 
-    def build(stored: DataFrame | None, _: Read) -> DataFrame:
-        rows = _stored(stored)
+    def build(rows: DataFrame, _: Read) -> DataFrame:
         if not set(lacking) <= set(rows.columns):
             return rows.limit(0)
         return rows.dropna(subset=list(lacking))
@@ -88,20 +85,8 @@ def or_else(rows: DataFrame, name: str, value: SparkColumn) -> SparkColumn:
 
 
 def apply_changes(
-    changes: tuple[Change, ...], stored: DataFrame | None, read: Read, table: Table
+    changes: tuple[Change, ...], stored: DataFrame, read: Read, table: Table
 ) -> DataFrame:
     """Rows after all changes in their order, with the columns of the contract and their types."""
-    rows = reduce(lambda rows, change: change.build(rows, read), changes, stored)
-    rows = _stored(rows)
-    return rows.select(
-        *(
-            (F.col(c.name) if c.name in rows.columns else F.lit(None)).cast(c.type).alias(c.name)
-            for c in table.columns
-        )
-    )
-
-
-def _stored(rows: DataFrame | None) -> DataFrame:
-    if rows is None:
-        raise ValueError("a change of stored rows was asked of a table that is not there")
-    return rows
+    rows = table.fill(reduce(lambda rows, change: change.build(rows, read), changes, stored))
+    return rows.withColumns({c.name: F.col(c.name).cast(c.type) for c in table.columns})

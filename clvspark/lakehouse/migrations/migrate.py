@@ -45,7 +45,8 @@ def migrate(lake: Lakehouse, tables: Iterable[Table], migrations: Migrations) ->
 def _carry_out(lake: Lakehouse, plan: TablePlan) -> None:
     table, read = plan.table, lake.storage.read
     if plan.changes:
-        stored = read(table.name) if lake.exists(table) else None
+        nothing = lake.spark.createDataFrame([], table.schema)
+        stored = read(table.name) if lake.exists(table) else nothing
         lake.remake(table, apply_changes(plan.changes, stored, read, table))
     for _, clause in plan.clauses:
         lake.storage.alter(table.name, clause)

@@ -14,7 +14,7 @@ from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, StrictModel, 
 from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
 from clvspark.lakehouse.side_by_side import side_by_side
-from clvspark.lakehouse.table_log import read_commit
+from clvspark.lakehouse.table_log import folder_of, read_commit
 from clvspark.lakehouse.vacuum import vacuum_tables
 from clvspark.sources.tables import EVENT, PRODUCT
 
@@ -82,7 +82,7 @@ def test_the_first_write_is_one_commit_that_says_what_the_table_is(lake: Lakehou
 def test_the_log_knows_bounds_of_what_rows_are_looked_up_by(lake: Lakehouse) -> None:
     lake.overwrite(DECILE, deciles(lake, APRIL, 1, 2))
 
-    log = lake.storage.local_root / DECILE.name.replace(".", "/") / "_delta_log"
+    log = folder_of(lake.storage.local_root, DECILE.name) / "_delta_log"
     (added,) = [a["add"] for a in read_commit(log / f"{0:020}.json") if "add" in a]
     assert json.loads(added["stats"])["minValues"].keys() == {"as_of_date", "metric", "person_id"}
 
