@@ -172,14 +172,19 @@ def _judge(mapped: DataFrame, table: Table, *carried: str) -> DataFrame:
         reason = f"missing:{column}" if kind == "is NULL" else f"check:{column}"
         badly_typed = F.array_contains("_early", f"bad_value:{column}")
         late.append(F.when(broken & ~badly_typed, F.lit(reason)))
-    reasons = F.array_union("_early", _told(late))
+    told = _told(late)
+    reasons = F.when(F.size(told) == 0, F.col("_early")).otherwise(F.array_union("_early", told))
     return mapped.select(*table.names, *BOOKKEEPING, reasons.alias("_reasons"), *carried)
 
 
 def _told(reasons: Sequence[Column]) -> Column:
     """Those of the reasons that are not NULL, each once; `array_compact` would interpret them row by row."""
-    nothing = F.array(F.lit(None).cast("string"))
-    return F.array_except(F.array(*reasons).cast("array<string>"), nothing)
+    none = F.array().cast("array<string>")
+    told = F.array_except(
+        F.array(*reasons).cast("array<string>"), F.array(F.lit(None).cast("string"))
+    )
+    # Nearly all rows are good ones, and sets are dear to make.
+    return F.when(F.coalesce(F.lit(None), *reasons).isNull(), none).otherwise(told)
 
 
 def _is_garbled(text: Column) -> Column:

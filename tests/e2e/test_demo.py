@@ -34,6 +34,7 @@ class Ran:
     printed: str
     seconds: float
     others: float
+    speed: float
     versions: dict[str, str]
 
     @property
@@ -51,7 +52,7 @@ def run_demo(folder: Path) -> Ran:
     ran = run_measured(command_line("demo"), cwd=folder, env=environment(), timeout=900)
     versions = newest_versions(folder / "demo/lakehouse")
     printed = ran.done.stdout + ran.done.stderr
-    return Ran(ran.done.returncode, printed, ran.seconds, ran.others, versions)
+    return Ran(ran.done.returncode, printed, ran.seconds, ran.others, ran.speed, versions)
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +85,12 @@ def test_the_demo_says_that_all_its_promises_held(first):
 
 
 def test_the_pipeline_takes_at_most_three_minutes(first, capsys):
-    """Of a machine that is its own: what other programs took of the cores meanwhile is taken off."""
-    seconds = first.pipeline_seconds * (1 - first.others)
+    """Of a machine of its own and of the speed promised for: a slower one has as much longer as it is slower."""
+    seconds = first.pipeline_seconds * (1 - first.others) * first.speed
     with capsys.disabled():
         print(
             f"\npipeline of the whole demo: {first.pipeline_seconds:.1f} s, while other programs had "
-            f"{first.others:.0%} of the cores: {seconds:.1f} s of 180 s"
+            f"{first.others:.0%} of the cores, at {first.speed:.0%} of the speed promised for: {seconds:.1f} s of 180 s"
         )
 
     assert seconds <= 180

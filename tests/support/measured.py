@@ -1,9 +1,11 @@
-"""Run a program and measure how much of the machine other programs had meanwhile."""
+"""Run a program and measure how much of the machine other programs had meanwhile, and how fast the machine is."""
 
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -12,15 +14,33 @@ from pathlib import Path
 import psutil
 
 _EVERY = 0.5  # seconds between two looks at the processes
+# Text, dictionaries and sorting: what a program of the JVM that is busy with rows does as well.
+_YARDSTICK = """
+import time
+begun = time.process_time()
+words = [str(n * 2654435761 % 1_000_003) for n in range(400_000)]
+counts = {}
+for word in words:
+    counts[word] = counts.get(word, 0) + 1
+sorted(words)
+print(time.process_time() - begun)
+"""
+# CPU seconds of the yardstick on the machine for which seconds are promised (docs/promises.md tells how it was found).
+_REFERENCE = 0.45
+_TRIES = 5
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a program printed, how long it took, and the share of the machine that it could not have."""
+    """What a program printed, how long it took, the share of the machine that it could not have, and its speed.
+
+    `speed` is 1 on the machine for which seconds are promised, 0.5 on one half as fast, and never more than 1.
+    """
 
     done: subprocess.CompletedProcess[str]
     seconds: float
     others: float
+    speed: float
 
 
 def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout: float) -> Measured:
@@ -33,6 +53,7 @@ def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout:
             for process in _family(program):
                 own[process.pid] = _cpu_seconds(process) or own.get(process.pid, 0.0)
 
+    tries = _try_yardstick()
     before, started = _busy_seconds(), time.monotonic()
     with subprocess.Popen(
         command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -48,7 +69,22 @@ def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout:
     seconds = time.monotonic() - started
     others = max(0.0, _busy_seconds() - before - sum(own.values()))
     done = subprocess.CompletedProcess(command, program.returncode, out, err)
-    return Measured(done, seconds, others / (seconds * (os.cpu_count() or 1)))
+    share = others / (seconds * (os.cpu_count() or 1))
+    tries += _try_yardstick()
+    return Measured(done, seconds, share, min(1.0, _REFERENCE / statistics.median(tries)))
+
+
+def _try_yardstick() -> list[float]:
+    """CPU seconds of the yardstick, a few times on all cores at once."""
+    command = [sys.executable, "-c", _YARDSTICK]
+    found: list[float] = []
+    for _ in range(_TRIES):
+        programs = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            for _ in range(os.cpu_count() or 1)
+        ]
+        found += [float(program.communicate()[0]) for program in programs]
+    return found
 
 
 def _family(program: psutil.Process) -> list[psutil.Process]:
