@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import deltalake
 import pytest
 from pyspark.errors import StreamingQueryException
 from support.live_shop import FILES
@@ -108,9 +110,47 @@ def test_a_table_whose_rows_are_changed_ends_the_stream_and_says_what_to_do(feed
     assert "'stream.delta'" in str(told)
 
 
+def test_a_table_that_was_made_anew_ends_the_stream_and_says_what_to_do(feeds):
+    feeds.take()
+    shutil.rmtree(feeds.name(1))
+    feeds.add(1, "of another table")
+    feeds.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    with pytest.raises(StreamingQueryException) as caught:
+        feeds.take()
+    told = explain(caught.value)
+    assert isinstance(told, MissingInputError)
+    assert "Next step: clvspark stream --restart" in str(told)
+
+
 def test_a_table_that_is_not_there_is_refused(lake, tmp_path):
     table = {"table": str(tmp_path / "nowhere"), "system": "shop", "path": "events*.jsonl"}
     config = StreamConfig(delta=[DeltaTable.model_validate(table)])
 
     with pytest.raises(MissingInputError, match=r"nowhere is no Delta table.*'stream.delta'"):
         refuse_absent_tables(lake, config)
+
+
+def test_rows_whose_log_was_cleaned_before_they_were_taken_end_the_stream(feeds):
+    """Fault 26."""
+    feeds.take()
+    for id_ in ("second", "third"):
+        feeds.add(1, id_)
+    clean_log(feeds.name(1))
+    # As in the JVM of another start, which does not know of what was there.
+    feeds.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    with pytest.raises(StreamingQueryException) as caught:
+        feeds.take()
+    told = explain(caught.value)
+    assert isinstance(told, MissingInputError)
+    assert "the log of a Delta table was cleaned" in str(told)
+    assert "Next step: " in str(told)
+
+
+def clean_log(table: str) -> None:
+    """What becomes of the log of a table once it is older than it is to be kept."""
+    stored = deltalake.DeltaTable(table)
+    stored.create_checkpoint()
+    for commit in sorted(Path(table, "_delta_log").glob("*.json"))[:-1]:
+        commit.unlink()
