@@ -51,6 +51,9 @@ _DAMAGED = re.compile(
 _NO_MEMORY = re.compile(r"OutOfMemory|Java heap space|GC overhead limit|MemoryError|ArrowMemory")
 _PROCESS_LOST = re.compile(
     r"Python worker (exited|failed)|PYTHON_WORKER_EXITED|ExecutorLostFailure|Answer from Java side is empty"
+    r"|Python daemon failed to launch worker"
+    # Spark was just talking to it.
+    r"|(EOF|Socket)Exception[^\n]*\n(\s+at [^\n]+\n){0,8}?\s+at org\.apache\.spark\.(api|sql\.execution)\.python\."
 )
 _CONDITION = re.compile(r"(?:^|Exception: )\[([A-Z0-9_.]+)\]")
 _TABLE = re.compile(r"(?:data (?:to|from)|Delta) table (\S+)")

@@ -84,6 +84,18 @@ def test_a_jvm_says_it_in_words(text: str, words: str) -> None:
             "A process of Spark was ended from outside",
         ),
         (
+            RuntimeError("java.lang.IllegalStateException: Python daemon failed to launch worker."),
+            "A process of Spark was ended from outside",
+        ),
+        (
+            RuntimeError(
+                "Lost task 0.0 in stage 26.0 (TID 26) (localhost executor driver): java.io.EOFException\n"
+                "\tat java.base/java.io.DataInputStream.readInt(DataInputStream.java:386)\n"
+                "\tat org.apache.spark.api.python.PythonWorkerFactory.createWorker$1(PythonWorkerFactory.scala:195)\n"
+            ),
+            "A process of Spark was ended from outside",
+        ),
+        (
             Py4JNetworkError("Answer from Java side is empty"),
             "A process of Spark was ended from outside",
         ),
