@@ -132,13 +132,13 @@ docs: setup ## write the data dictionary, the command reference and the JSON Sch
 SITE_TOOLS := .cache/docs-site
 $(SITE_TOOLS)/ready: pyproject.toml constraints.txt
 	@$(BIN)/python -m venv $(SITE_TOOLS)
-	@$(SITE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	@$(SITE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	    $$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
 	@touch $@
 
 .PHONY: docs-site
 docs-site: setup $(SITE_TOOLS)/ready ## build the documentation site, strictly, into site/; site/index.html needs no server
-	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --quiet --strict --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/python -m mkdocs build --quiet --strict --site-dir site
 
 .PHONY: lock
 lock: setup ## pin the newest allowed versions in constraints.txt

@@ -242,7 +242,8 @@ POWER = Table(
         Column(
             "minimum_detectable_effect",
             "double",
-            "difference a person, found with this chance, two-sided at 0.05; NULL: a group is too small",
+            "difference a person, found with this chance, two-sided at 0.05; NULL: a group is too small, or all did "
+            "the same before, so that nothing can be foreseen",
             check="minimum_detectable_effect >= 0",
         ),
     ),

@@ -33,6 +33,8 @@ from clvspark.reporting.star import PARTS, Part
 STAGE = "report"
 # Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
 MOST_ROWS = 100_000
+# What changes nothing in the delivered tables: what is shown, and users' own tables.
+_SHOWN = {"dashboards", "own_dashboards", "own_tables", "page", "title", "note", "smallest_group"}
 
 
 class _Basis(BaseModel):
@@ -49,18 +51,19 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
     """
     pages = place_pages(Path(config.page), config.pages)
     parts = [*PARTS, *_own_parts(lake, config, as_of)]
+    plain = ReportingConfig()  # type: ignore[call-arg]
     basis = _Basis(
-        reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
+        reporting=config.model_copy(update={name: getattr(plain, name) for name in _SHOWN}),
         outlook=outlook.basis,
     )
-    told = "".join(dashboard.model_dump_json() for dashboard in config.pages)
+    told = config.model_dump_json(include=_SHOWN)
     with lake.run(
         STAGE,
         as_of=as_of,
         config=basis,
         reads=list_reads(parts),
         writes=[part.table for part in parts],
-        also={"dashboards": hashlib.sha256(told.encode()).hexdigest()},
+        also={"shown": hashlib.sha256(told.encode()).hexdigest()},
     ) as run:
         run.is_current = run.is_current and all(page.exists() for page in pages.values())
         if not run.is_current:
@@ -101,6 +104,7 @@ def _own_parts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> list[Pa
             config.datasets[own.name].table,
             tuple(lake.tables[name] for name in own.sources),
             lambda _, own=own: build_own_table(own, read, as_of=as_of),  # type: ignore[misc]
+            is_always_new=True,  # the definition may be another one
         )
         for own in config.own_tables
     ]
