@@ -31,6 +31,7 @@ from clvspark.reporting.drawing import (
 Spec = dict[str, Any]
 _HEIGHT = 260
 _GROUPED_STEP = 18
+_ROOM = 1.12
 # Labels that have no room are left out, not written over each other.
 _STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=6)
 
@@ -102,6 +103,11 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
         ahead = rows.transform_filter("datum.value >= 0").mark_text(align="left", dx=5)
         behind = rows.transform_filter("datum.value < 0").mark_text(align="right", dx=-5)
         layers += [texts.encode(x=x, y=y, text="text:N") for texts in (ahead, behind)]
+        # Unseen marks a little farther out make the room for these texts.
+        room = rows.transform_calculate(end=f"datum.value * {_ROOM}").mark_point(
+            opacity=0, aria=False, tooltip=False
+        )
+        layers.append(room.encode(x=alt.X("end:Q"), y=y))
     if line is not None:
         only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
         layers.append(

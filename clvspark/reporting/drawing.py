@@ -30,8 +30,6 @@ CONFIG: dict[str, Any] = {
         "tickColor": GREY,
         "titlePadding": 10,
     },
-    # Labels that have no room are left out, not written over each other.
-    "axisX": {"labelOverlap": "greedy", "labelSeparation": 8},
     "axisY": {"domain": False, "ticks": False, "labelLimit": 200},
     "legend": {
         "orient": "top",

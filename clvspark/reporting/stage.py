@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -37,11 +38,18 @@ MOST_ROWS = 100_000
 _SHOWN = {"dashboards", "own_dashboards", "own_tables", "page", "title", "note", "smallest_group"}
 
 
-class _Basis(BaseModel):
-    """What the star schema depends on beside its inputs."""
+class Basis(BaseModel):
+    """What the delivered tables of the star schema depend on beside their inputs."""
 
     reporting: ReportingConfig
     outlook: str
+
+    @classmethod
+    def of(cls, config: ReportingConfig, outlook: str) -> Self:
+        """Of a configuration, without what is shown and users' own tables."""
+        plain = ReportingConfig()  # type: ignore[call-arg]
+        kept = config.model_copy(update={name: getattr(plain, name) for name in _SHOWN})
+        return cls(reporting=kept, outlook=outlook)
 
 
 def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlook) -> RunReport:
@@ -51,16 +59,11 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
     """
     pages = place_pages(Path(config.page), config.pages)
     parts = [*PARTS, *_own_parts(lake, config, as_of)]
-    plain = ReportingConfig()  # type: ignore[call-arg]
-    basis = _Basis(
-        reporting=config.model_copy(update={name: getattr(plain, name) for name in _SHOWN}),
-        outlook=outlook.basis,
-    )
     told = config.model_dump_json(include=_SHOWN)
     with lake.run(
         STAGE,
         as_of=as_of,
-        config=basis,
+        config=Basis.of(config, outlook.basis),
         reads=list_reads(parts),
         writes=[part.table for part in parts],
         also={"shown": hashlib.sha256(told.encode()).hexdigest()},
