@@ -54,7 +54,7 @@ def test_the_page_tells_of_records_persons_and_sales(mine: Lakehouse) -> None:
     page = (Path(mine.config.root).resolve().parent / "report.html").read_text(encoding="utf-8")
 
     assert "Our shop" in page
-    assert "1,191.80" in page, "revenue of persons"
+    assert "1,244.70" in page, "revenue of persons"
 
 
 def test_the_line_whose_amount_nobody_can_read_is_in_quarantine(mine: Lakehouse) -> None:
