@@ -42,10 +42,10 @@ test-demo: setup ## hold the whole demo to its promises; alone on the machine, a
 
 .PHONY: picture
 picture: setup ## render dashboards of the demo to docs/images (needs Chromium or Chrome)
-	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png
-	@for page in models campaigns finance; do \
-		$(BIN)/python tools/picture.py demo/report/$$page.html docs/images/$$page.png || exit 1; \
-	done
+	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png 1890
+	@$(BIN)/python tools/picture.py demo/report/models.html docs/images/models.png 1376
+	@$(BIN)/python tools/picture.py demo/report/campaigns.html docs/images/campaigns.png 1706
+	@$(BIN)/python tools/picture.py demo/report/finance.html docs/images/finance.png 1752
 
 .PHONY: bench-identity
 bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECORDS=n; 1,000,000 take half an hour)
@@ -132,13 +132,13 @@ docs: setup ## write the data dictionary, the command reference and the JSON Sch
 SITE_TOOLS := .cache/docs-site
 $(SITE_TOOLS)/ready: pyproject.toml constraints.txt
 	@$(BIN)/python -m venv $(SITE_TOOLS)
-	@$(SITE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	@$(SITE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	    $$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
 	@touch $@
 
 .PHONY: docs-site
 docs-site: setup $(SITE_TOOLS)/ready ## build the documentation site, strictly, into site/; site/index.html needs no server
-	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --quiet --strict --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/python -m mkdocs build --quiet --strict --site-dir site
 
 .PHONY: lock
 lock: setup ## pin the newest allowed versions in constraints.txt

@@ -20,7 +20,7 @@ from clvspark.lakehouse.lock import refuse_if_locked
 from clvspark.measurement import offer_stage as offers
 from clvspark.measurement import response_stage as responses
 from clvspark.measurement import stage as measurement
-from clvspark.measurement.plan import HoldoutPlan
+from clvspark.measurement.plan import Goal, HoldoutPlan
 from clvspark.reporting import stage as reporting
 from clvspark.sources import stage as sources
 from clvspark.valuation import champion_outlook, frozen_valuation, relationship_stages
@@ -57,6 +57,10 @@ STAGES: dict[str, StageFunction] = {
             config.activation.percent_by_audience,
         ),
         valuation=frozen_valuation(config.clv),
+        goals={
+            moment.id: Goal(moment.goal.measure, moment.goal.within_days)
+            for moment in config.decisions.moments
+        },
     ),
     "report": lambda lake, config, as_of: reporting.run(
         lake, config.reporting, as_of, outlook=champion_outlook(config.clv)

@@ -39,11 +39,18 @@ def print_summary(
     for stage, warnings in findings.warnings.items():
         for warning in warnings:
             console.print_warning(stage, warning)
-    page = Path(config.reporting.page)
-    console.out.print(
-        "Next step: open the page in a browser, or see the tables: clvspark status. The page: "
-        f"{escape(str(page))}",
-        soft_wrap=True,
+    console.out.print(_name_next_step(Path(config.reporting.page)), soft_wrap=True)
+
+
+def _name_next_step(page: Path) -> str:
+    if page.exists():
+        return (
+            "Next step: open the page in a browser, or see the tables: clvspark status. The page: "
+            f"{escape(str(page))}"
+        )
+    return (
+        "Next step: see the tables: clvspark status. There is no page, as 'reporting.dashboards' names none; see "
+        "docs/dashboards.md."
     )
 
 

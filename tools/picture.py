@@ -1,4 +1,4 @@
-"""Render the top of a report page to a PNG with a headless Chromium: ``picture.py PAGE.html IMAGE.png``."""
+"""Render the top of a report page to a PNG with a headless Chromium: ``picture.py PAGE.html IMAGE.png [HEIGHT]``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find_browser() -> str | None:
     return shutil.which(named) if named else next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def main(page: Path, image: Path) -> int:
+def main(page: Path, image: Path, height: int = HEIGHT) -> int:
     """Write the image whole or not at all; 0 when it is there."""
     browser = find_browser()
     if browser is None:
@@ -43,7 +43,7 @@ def main(page: Path, image: Path) -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "page.png"
-        size = f"--window-size={WIDTH},{HEIGHT}"
+        size = f"--window-size={WIDTH},{height}"
         profile = f"--user-data-dir={folder}/profile"
         command = [
             browser,
@@ -59,11 +59,11 @@ def main(page: Path, image: Path) -> int:
             return 1
         image.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(draft, image)
-    print(f"{image}: {WIDTH} x {HEIGHT}")
+    print(f"{image}: {WIDTH} x {height}")
     return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])))

@@ -172,7 +172,8 @@ def _draw_up_ledger(work: Work, renewal: Renewal, update: Update, known: Knowled
     before = links.where("valid_to IS NULL").select("unique_id", F.col("person_id").alias("_was"))
     moved = assigned.join(before, on="unique_id", how="inner").where("person_id <> _was").count()
     # Share of the records known before that keep their person id.
-    run.metric("id_stability", 1.0 - moved / known_records if known_records else 1.0)
+    if known_records:
+        run.metric("id_stability", 1.0 - moved / known_records)
     was = before.select(F.col("_was").alias("person_id")).distinct()
     return Ledger(
         changed_on,

@@ -11,8 +11,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from clvspark.lakehouse.errors import ConfigError
-from clvspark.lakehouse.partly_valid import Location, contradictions
-from clvspark.lakehouse.strict_model import StrictModel, is_tag, kind_tag, model_of_kind, models_in
+from clvspark.lakehouse.partly_valid import contradictions
+from clvspark.lakehouse.strict_model import (
+    Location,
+    StrictModel,
+    is_tag,
+    kind_tag,
+    model_of_kind,
+    models_in,
+)
 from clvspark.lakehouse.yaml_files import Placed, read_yaml
 
 Model = TypeVar("Model", bound=StrictModel)

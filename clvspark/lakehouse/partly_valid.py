@@ -11,14 +11,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from clvspark.lakehouse.strict_model import (
+    Location,
     StrictModel,
     Unknown,
     disagreements,
     model_of_kind,
     models_in,
 )
-
-Location = tuple[int | str, ...]
 
 
 class Partly:
@@ -83,7 +82,7 @@ class _Reader:
                 elif not misspelt and not field.is_required():
                     values[name] = field.get_default(call_default_factory=True)
         partly = Partly(model, values)
-        self.found += [(at, sentence) for sentence in disagreements(model, partly)]
+        self.found += [((*at, *said.at), said.sentence) for said in disagreements(model, partly)]
         return partly
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import typing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-Check = TypeVar("Check", bound=Callable[[Any], Iterator[str]])
+Location = tuple[int | str, ...]
+"""Keys and places in lists from a configuration to a value in it."""
+Check = TypeVar("Check", bound="Callable[[Any], Iterator[str | Disagreement]]")
 _MARK = "_is_check"
 _KIND = "kind="
 
@@ -19,19 +22,31 @@ class Unknown(Exception):  # noqa: N818 - it is no fault, it says that a questio
     """A value that a check asks for is not valid itself, so the check cannot judge."""
 
 
+@dataclass(frozen=True)
+class Disagreement:
+    """A sentence, and where below the model the value is that it is about."""
+
+    sentence: str
+    at: Location = ()
+
+
 def check(method: Check) -> Check:
-    """Mark a method of a `StrictModel` that yields a sentence for each way in which its values disagree."""
+    """Mark a method of a `StrictModel` that yields a sentence for each way in which its values disagree.
+
+    A `Disagreement` also says at which value, so that file and line of it are told.
+    """
     setattr(method, _MARK, True)
     return method
 
 
-def disagreements(model: type[BaseModel], values: object) -> Iterator[str]:
+def disagreements(model: type[BaseModel], values: object) -> Iterator[Disagreement]:
     """What the checks of `model` say of `values`: an instance, or what is known of one (`Partly`)."""
     methods = (method for kind in model.__mro__ for method in vars(kind).values())
     for method in methods:
         if getattr(method, _MARK, False):
             try:
-                yield from method(values)
+                for said in method(values):
+                    yield said if isinstance(said, Disagreement) else Disagreement(said)
             except Unknown:
                 continue
 
@@ -45,9 +60,11 @@ class StrictModel(BaseModel):
     def _agrees(self) -> Self:
         faults = [
             InitErrorDetails(
-                type=PydanticCustomError("disagreement", "{said}", {"said": sentence}), input=None
+                type=PydanticCustomError("disagreement", "{said}", {"said": said.sentence}),
+                loc=said.at,
+                input=None,
             )
-            for sentence in disagreements(type(self), self)
+            for said in disagreements(type(self), self)
         ]
         if faults:
             raise ValidationError.from_exception_data(type(self).__name__, faults)

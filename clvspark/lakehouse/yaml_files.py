@@ -133,7 +133,9 @@ def referenced(path: Path, name: str) -> Path:
     """Resolve a file named inside the configuration file `path`; it must lie in the same tree."""
     parts = Path(name).parts
     if Path(name).is_absolute() or ".." in parts[1:] or ":" in name:
-        raise ConfigError(str(path), [f"{name!r}: name a file relative to this one"])
+        raise ConfigError(
+            str(path), [f"{name!r}: name a file relative to this one, at most one folder up"]
+        )
     return path.parent / name
 
 

@@ -25,10 +25,10 @@ from clvspark.measurement.config import MeasurementConfig
 from clvspark.measurement.cuped import SLOPES, Slope, adjust_outcomes, find_slopes, sum_products
 from clvspark.measurement.effects import list_effects
 from clvspark.measurement.experiments import (
-    COMPARISON_SCHEMA,
     CUPED,
     PLAIN,
     compare_groups,
+    comparison_schema,
     incremental_values,
     judge_experiments,
     list_mismatches,
@@ -50,7 +50,6 @@ from clvspark.measurement.plan import HoldoutPlan, Valuation
 from clvspark.measurement.power import list_planned, power_rows, sum_history
 from clvspark.measurement.segments import (
     SEGMENT_KEYS,
-    SEGMENT_SCHEMA,
     count_segments,
     judge_segments,
     split_outcomes,
@@ -183,9 +182,11 @@ class Experiments:
         large = split.join(F.broadcast(enough.select(*SEGMENT_KEYS)), on=list(SEGMENT_KEYS))
         of_segments = tabulate_outcomes(large, SEGMENT_KEYS).groupBy(*SEGMENT_KEYS)
         compared, counted, cut = all_of(
-            lambda: _collect(tabulated.applyInPandas(compare_groups, COMPARISON_SCHEMA)),
+            lambda: _collect(tabulated.applyInPandas(compare_groups, comparison_schema(*_KEYS))),
             lambda: _collect(counts),
-            lambda: _collect(of_segments.applyInPandas(compare_groups, SEGMENT_SCHEMA)),
+            lambda: _collect(
+                of_segments.applyInPandas(compare_groups, comparison_schema(*SEGMENT_KEYS))
+            ),
         )
         segments = judge_segments(
             counted, cut, as_of=self.as_of, min_persons=self.config.min_persons

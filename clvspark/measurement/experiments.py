@@ -29,12 +29,13 @@ MISMATCH = 0.001
 """Below this p-value the groups are taken to be of other sizes than planned (Kohavi, Tang and Xu 2020, chapter 21)."""
 _MEASURES = ("treatment_mean", "holdout_mean", "difference", "ci_low", "ci_high", "p_value")
 _OF_CUPED = ("difference", "ci_low", "ci_high", "p_value")
-COMPARISON_SCHEMA = ", ".join(
-    [
-        "audience_id string, outcome string, method string",
-        *(f"{name} double" for name in _MEASURES),
-    ]
-)
+
+
+def comparison_schema(*keys: str) -> str:
+    """Columns of what `compare_groups` returns."""
+    return ", ".join(
+        [*(f"{name} string" for name in keys), *(f"{name} double" for name in _MEASURES)]
+    )
 
 
 def open_experiments(

@@ -76,16 +76,8 @@ def gather_outcomes(
         until = start + timedelta(days=window_days)
         return rows.where((day >= F.lit(start)) & (day < F.lit(until)))
 
-    sums = (
-        within(days)
-        .groupBy("person_id")
-        .agg(
-            F.sum("margin").cast(MONEY).alias("margin"),
-            F.sum("net_revenue").cast(MONEY).alias("revenue"),
-            standing_orders().cast(MONEY).alias("purchases"),
-        )
-    )
-    seen = within(visits).groupBy("person_id").agg(F.count(F.lit(1)).cast(MONEY).alias("visits"))
+    sums = within(days).groupBy("person_id").agg(*sums_of_days())
+    seen = within(visits).groupBy("person_id").agg(number_of_visits())
     nothing = F.lit(0).cast(MONEY)
     known = {name: F.coalesce(name, nothing) for name in REALISED}
     if values is None:
@@ -96,6 +88,20 @@ def gather_outcomes(
         worth = worth.withColumn(PREDICTED, F.coalesce("_value", nothing)).drop("_value")
     joined = worth.join(sums, on="person_id", how="left").join(seen, on="person_id", how="left")
     return joined.withColumns(known).select(*people.columns, *OUTCOMES)
+
+
+def sums_of_days() -> tuple[Column, ...]:
+    """``margin, revenue, purchases`` of a group of rows of history.person_day."""
+    return (
+        F.sum("margin").cast(MONEY).alias("margin"),
+        F.sum("net_revenue").cast(MONEY).alias("revenue"),
+        standing_orders().cast(MONEY).alias("purchases"),
+    )
+
+
+def number_of_visits() -> Column:
+    """``visits`` of a group of rows of `list_visits`."""
+    return F.count(F.lit(1)).cast(MONEY).alias("visits")
 
 
 def list_outcomes(judged: DataFrame, *keys: str) -> DataFrame:

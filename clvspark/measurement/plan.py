@@ -1,4 +1,4 @@
-"""What measurement takes from other rooms without knowing their insides: the planned holdout, and frozen values."""
+"""What measurement takes from other rooms without knowing their insides: holdout, goals, and frozen values."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ class HoldoutPlan:
     def basis(self) -> str:
         """All of it as text: a run depends on it."""
         return f"{self.percent} {sorted(self.by_audience.items())}"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a moment is measured by: an outcome within so many days of the entry.
+
+    Parameters
+    ----------
+    measure : orders, net_revenue, margin, visits, or residual_value at the end.
+    """
+
+    measure: str
+    within_days: int
 
 
 @dataclass(frozen=True)

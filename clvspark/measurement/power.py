@@ -93,7 +93,8 @@ def power_rows(
         treated = persons - int(held)
         mean = row["total"] / persons
         spread = max(0.0, row["squares"] - persons * mean**2) / max(1, persons - 1)
-        is_known = min(treated, held) >= config.min_persons
+        # Where nobody did anything before, that says nothing of what they may do now.
+        is_known = min(treated, held) >= config.min_persons and spread > 0
         effect = (
             minimum_detectable_effect(sqrt(spread), treated, held, power=config.power)
             if is_known

@@ -15,22 +15,6 @@ from clvspark.measurement.people import SEGMENTS
 from clvspark.measurement.tables import EXPERIMENT_SEGMENT
 
 SEGMENT_KEYS = ("audience_id", "segment_kind", "segment", "outcome")
-SEGMENT_SCHEMA = ", ".join(
-    [
-        *(f"{name} string" for name in SEGMENT_KEYS),
-        *(
-            f"{name} double"
-            for name in (
-                "treatment_mean",
-                "holdout_mean",
-                "difference",
-                "ci_low",
-                "ci_high",
-                "p_value",
-            )
-        ),
-    ]
-)
 # Realised and predicted; a row for each outcome would only make more verdicts by chance.
 _JUDGED = ("margin", PREDICTED)
 

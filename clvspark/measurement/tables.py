@@ -242,7 +242,8 @@ POWER = Table(
         Column(
             "minimum_detectable_effect",
             "double",
-            "difference a person, found with this chance, two-sided at 0.05; NULL: a group is too small",
+            "difference a person, found with this chance, two-sided at 0.05; NULL: a group is too small, or all did "
+            "the same before, so that nothing can be foreseen",
             check="minimum_detectable_effect >= 0",
         ),
     ),
@@ -303,6 +304,65 @@ OFFER_OUTCOME = Table(
     ),
     checks={"successes_are_trials": "successes BETWEEN 0 AND trials"},
 )
+JOURNEY_OUTCOME = Table(
+    "measurement.journey_outcome",
+    "What the goal of a moment is measured by, of one journey, once its days were over; observed once and kept. Of a "
+    "person the first journey of a moment counts, if they could be told about one of its steps.",
+    (
+        Column("journey_id", "string", key=True, references="audiences.journey"),
+        Column("measure", "string", "of the goal", key=True),
+        Column(
+            "within_days", "int", "of the entry", key=True, unit="day", check="within_days >= 1"
+        ),
+        Column("moment_id", "string", required=True),
+        Column("person_id", "string", required=True, references="identity.person"),
+        Column(
+            "split_group",
+            "string",
+            "as activation.assignment dealt the person on the first step that was due",
+            required=True,
+            check="split_group IN ('treatment', 'holdout')",
+        ),
+        Column("entered_on", "date", required=True),
+        Column("value", "decimal(18,2)", "money in the lakehouse currency", required=True),
+    ),
+    cluster_by=("moment_id",),
+)
+MOMENT_GOAL = Table(
+    "measurement.moment_goal",
+    "Whether a moment reaches its goal: journeys of treatment against those of the holdout, by intention to treat, "
+    "over all journeys whose days were over before the date.",
+    (
+        Column("as_of_date", "date", key=True),
+        Column("moment_id", "string", key=True),
+        Column("measure", "string", "of the goal", required=True),
+        Column("within_days", "int", "of the entry", unit="day", required=True),
+        Column(
+            "status",
+            "string",
+            "measured; not_yet_observed: no journey's days are over, or no model had been fitted before; "
+            "too_few_persons: a group is too small",
+            required=True,
+            allowed=("measured", "not_yet_observed", "too_few_persons"),
+        ),
+        Column("treatment_persons", "bigint", "whose days are over", required=True),
+        Column("holdout_persons", "bigint", "whose days are over", required=True),
+        Column("treatment_mean", "double"),
+        Column("holdout_mean", "double"),
+        Column("difference", "double", "treatment_mean - holdout_mean"),
+        Column("ci_low", "double", "95 % interval of the difference, of the same test"),
+        Column("ci_high", "double"),
+        _P_VALUE,
+        Column(
+            "p_value_adjusted",
+            "double",
+            "corrected by Holm for all moments measured on the date",
+            check="p_value_adjusted BETWEEN p_value AND 1",
+        ),
+        _IS_SIGNIFICANT,
+    ),
+    checks=_MEASURED_OR_NULL,
+)
 TABLES = (
     RESPONSE,
     CHECKPOINT,
@@ -314,4 +374,6 @@ TABLES = (
     POWER,
     TARGETING,
     OFFER_OUTCOME,
+    JOURNEY_OUTCOME,
+    MOMENT_GOAL,
 )

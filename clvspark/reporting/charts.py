@@ -31,6 +31,8 @@ from clvspark.reporting.drawing import (
 Spec = dict[str, Any]
 _HEIGHT = 260
 _GROUPED_STEP = 18
+# Of the width, for the number beyond the end of a bar.
+_ROOM = 0.08
 # Labels that have no room are left out, not written over each other.
 _STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=6)
 
@@ -102,6 +104,7 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
         ahead = rows.transform_filter("datum.value >= 0").mark_text(align="left", dx=5)
         behind = rows.transform_filter("datum.value < 0").mark_text(align="right", dx=-5)
         layers += [texts.encode(x=x, y=y, text="text:N") for texts in (ahead, behind)]
+        layers.append(_make_room(rows).encode(x=alt.X("end:Q"), y=y))
     if line is not None:
         only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
         layers.append(
@@ -114,6 +117,14 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
     step = ROW_HEIGHT if len(bars) == 1 or stacked else _GROUPED_STEP
     chart = alt.LayerChart(layer=layers)
     return finish_chart(chart, height=alt.Step(step), description=plan.title)
+
+
+def _make_room(rows: alt.Chart) -> alt.Chart:
+    """Unseen marks, ``end``, as far beyond the ends of the bars as their numbers reach."""
+    ends = rows.transform_joinaggregate(most="max(value)", least="min(value)")
+    width = "(max(datum.most, 0) - min(datum.least, 0))"
+    beyond = f"datum.value + (datum.value < 0 ? -1 : 1) * {_ROOM} * {width}"
+    return ends.transform_calculate(end=beyond).mark_point(opacity=0, aria=False, tooltip=False)
 
 
 def draw_standing_bars(plan: Plan) -> Spec:

@@ -9,11 +9,17 @@ from functools import cached_property
 
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import StrictModel, check, repeated
+from clvspark.lakehouse.strict_model import Disagreement, StrictModel, check, repeated
 from clvspark.lakehouse.table import Table
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.dashboards.widgets import Widget
-from clvspark.reporting.datasets import DATASETS, Dataset, list_datasets, no_such_column
+from clvspark.reporting.datasets import (
+    DATASETS,
+    Dataset,
+    did_you_mean,
+    list_datasets,
+    no_such_column,
+)
 from clvspark.reporting.own_tables import OwnTable
 
 
@@ -103,18 +109,21 @@ class ReportingConfig(StrictModel):
                 yield f"{name}: the id {twice!r} stands twice"
 
     @check
-    def _datasets_that_are(self) -> Iterator[str]:
-        for dashboard in self.pages:
-            for widget in dashboard.widgets:
-                if isinstance(widget, Widget) and widget.dataset not in DATASETS:
-                    for fault in self._refuse_dataset(widget):
-                        yield f"dashboard {dashboard.id}, widget {widget.title!r}: {fault}"
+    def _datasets_that_are(self) -> Iterator[Disagreement]:
+        for name in ("dashboards", "own_dashboards"):
+            for n, dashboard in enumerate(getattr(self, name)):
+                for at, widget in dashboard.places:
+                    if isinstance(widget, Widget) and widget.dataset not in DATASETS:
+                        for fault in self._refuse_dataset(widget):
+                            sentence = f"widget {widget.title!r}: {fault}"
+                            yield Disagreement(sentence, (name, n, *at, "dataset"))
 
     def _refuse_dataset(self, widget: Widget) -> Iterator[str]:
         """What is wrong with a widget that asks none of the datasets that clvspark makes."""
         dataset = self.datasets.get(widget.dataset)
         if dataset is None:
+            hint = did_you_mean(widget.dataset, self.datasets)
             allowed = ", ".join(sorted(self.datasets))
-            yield f"there is no dataset {widget.dataset!r}. Allowed: {allowed}"
+            yield f"there is no dataset {widget.dataset!r}.{hint} Allowed: {allowed}"
         else:
             yield from no_such_column(dataset, widget.columns_used)

@@ -14,6 +14,7 @@ from clvspark.measurement.tables import (
     EXPERIMENT,
     EXPERIMENT_SEGMENT,
     INCREMENTAL_VALUE,
+    MOMENT_GOAL,
     POWER,
     TARGETING,
     WINDOW,
@@ -45,6 +46,7 @@ BORROWED = (
     EXPERIMENT,
     EXPERIMENT_SEGMENT,
     INCREMENTAL_VALUE,
+    MOMENT_GOAL,
     POWER,
     TARGETING,
     WINDOW,
@@ -104,10 +106,15 @@ def referenced_dimension(
     return datasets.get(name.removeprefix(ROOM))
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that follows a sentence about a name that is not there; nothing where none is alike."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 def no_such_column(dataset: Dataset, columns: Iterable[str]) -> Iterator[str]:
     """A sentence for each of the columns that a dataset does not have."""
     for name in columns:
         if name not in dataset.table.names:
-            close = difflib.get_close_matches(name, dataset.table.names, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, dataset.table.names)
             yield f"{dataset.name} has no column {name!r}.{hint} Columns: {', '.join(dataset.table.names)}"

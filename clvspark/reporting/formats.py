@@ -12,17 +12,17 @@ UNKNOWN = "\N{EN DASH}"
 
 def whole(value: float | None) -> str:
     """``1234567.8`` as ``1,234,568``."""
-    return UNKNOWN if value is None else f"{value:,.0f}"
+    return UNKNOWN if value is None else f"{value:z,.0f}"
 
 
 def decimal(value: float | None, digits: int = 2) -> str:
     """Thousands separators and a fixed number of digits."""
-    return UNKNOWN if value is None else f"{value:,.{digits}f}"
+    return UNKNOWN if value is None else f"{value:z,.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as percentage: ``0.1234`` as ``12.3 %``."""
-    return UNKNOWN if value is None else f"{value * 100:,.{digits}f} %"
+    return UNKNOWN if value is None else f"{value * 100:z,.{digits}f} %"
 
 
 def significant(value: float | None, digits: int = 5) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -33,13 +34,22 @@ from clvspark.reporting.star import PARTS, Part
 STAGE = "report"
 # Rows of one dataset that pages are made from, at most; only lists and campaigns could make them many.
 MOST_ROWS = 100_000
+# What changes nothing in the delivered tables: what is shown, and users' own tables.
+_SHOWN = {"dashboards", "own_dashboards", "own_tables", "page", "title", "note", "smallest_group"}
 
 
-class _Basis(BaseModel):
-    """What the star schema depends on beside its inputs."""
+class Basis(BaseModel):
+    """What the delivered tables of the star schema depend on beside their inputs."""
 
     reporting: ReportingConfig
     outlook: str
+
+    @classmethod
+    def of(cls, config: ReportingConfig, outlook: str) -> Self:
+        """Of a configuration, without what is shown and users' own tables."""
+        plain = ReportingConfig()  # type: ignore[call-arg]
+        kept = config.model_copy(update={name: getattr(plain, name) for name in _SHOWN})
+        return cls(reporting=kept, outlook=outlook)
 
 
 def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlook) -> RunReport:
@@ -49,18 +59,14 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
     """
     pages = place_pages(Path(config.page), config.pages)
     parts = [*PARTS, *_own_parts(lake, config, as_of)]
-    basis = _Basis(
-        reporting=config.model_copy(update={"dashboards": [], "own_dashboards": []}),
-        outlook=outlook.basis,
-    )
-    told = "".join(dashboard.model_dump_json() for dashboard in config.pages)
+    told = config.model_dump_json(include=_SHOWN)
     with lake.run(
         STAGE,
         as_of=as_of,
-        config=basis,
+        config=Basis.of(config, outlook.basis),
         reads=list_reads(parts),
         writes=[part.table for part in parts],
-        also={"dashboards": hashlib.sha256(told.encode()).hexdigest()},
+        also={"shown": hashlib.sha256(told.encode()).hexdigest()},
     ) as run:
         run.is_current = run.is_current and all(page.exists() for page in pages.values())
         if not run.is_current:
@@ -101,6 +107,7 @@ def _own_parts(lake: Lakehouse, config: ReportingConfig, as_of: date) -> list[Pa
             config.datasets[own.name].table,
             tuple(lake.tables[name] for name in own.sources),
             lambda _, own=own: build_own_table(own, read, as_of=as_of),  # type: ignore[misc]
+            is_always_new=True,  # the definition may be another one
         )
         for own in config.own_tables
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -47,6 +48,13 @@ def test_nine_records_of_four_systems_are_four_persons(mine: Lakehouse) -> None:
         ["newsletter:N3", "web:W11"],
         ["till:K3"],
     ]
+
+
+def test_the_page_tells_of_records_persons_and_sales(mine: Lakehouse) -> None:
+    page = (Path(mine.config.root).resolve().parent / "report.html").read_text(encoding="utf-8")
+
+    assert "Our shop" in page
+    assert "1,244.70" in page, "revenue of persons"
 
 
 def test_the_line_whose_amount_nobody_can_read_is_in_quarantine(mine: Lakehouse) -> None:

@@ -15,7 +15,5 @@ def write_example(folder: Path) -> list[str]:
     for name, text in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            text, encoding="windows-1252" if name.startswith("landing/till") else "utf-8"
-        )
+        path.write_text(text, encoding="utf-8")
     return [name for name, _ in files]

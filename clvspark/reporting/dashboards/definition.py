@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
+from clvspark.lakehouse.strict_model import Location
 from clvspark.reporting.dashboards.parts import Dimension, Texts
 from clvspark.reporting.dashboards.widgets import AnyWidget
 
@@ -37,4 +40,11 @@ class Dashboard(Texts):
     @property
     def widgets(self) -> list[AnyWidget]:
         """All of them, in their order."""
-        return [widget for section in self.sections for widget in section.widgets]
+        return [widget for _, widget in self.places]
+
+    @property
+    def places(self) -> Iterator[tuple[Location, AnyWidget]]:
+        """All of them, each with its place in the file."""
+        for n, section in enumerate(self.sections):
+            for m, widget in enumerate(section.widgets):
+                yield ("sections", n, "widgets", m), widget

@@ -8,7 +8,7 @@ const lists = [...document.querySelectorAll("[data-list]")];
 function looksFor(place) {
   if (place.clientWidth >= 800) return {...looks, axisY: {...looks.axisY, labelLimit: 420}};
   if (place.clientWidth >= 460) return looks;
-  return {...looks, axisY: {...looks.axisY, labelLimit: 104}, axisX: {labelOverlap: "greedy"}};
+  return {...looks, axisY: {...looks.axisY, labelLimit: 104}, axisX: {labelOverlap: "greedy", labelSeparation: 8}};
 }
 
 // Vega's interpreter (ast) needs no eval, so the page can forbid it.

@@ -67,6 +67,18 @@ class Feeds:
         new = sorted(set(self._list_landed()) - known)
         return [[json.loads(line) for line in file.read_text().splitlines()] for file in new]
 
+    def refused(self) -> str:
+        """How the stream ends, as people are told."""
+        with pytest.raises(StreamingQueryException) as caught:
+            self.take()
+        told = explain(caught.value)
+        assert isinstance(told, MissingInputError)
+        return str(told)
+
+    def forget_logs(self) -> None:
+        """Let Delta read the logs of tables anew, as another process would."""
+        self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
     def _list_landed(self) -> list[Path]:
         return list((self.folder / "landing").glob("*.jsonl"))
 
@@ -102,25 +114,19 @@ def test_a_table_whose_rows_are_changed_ends_the_stream_and_says_what_to_do(feed
     feeds.take()
     feeds.spark.sql(f"UPDATE delta.`{feeds.name(1)}` SET id = 'changed'")
 
-    with pytest.raises(StreamingQueryException) as caught:
-        feeds.take()
-    told = explain(caught.value)
-    assert isinstance(told, MissingInputError)
-    assert "Next step: clvspark stream --restart" in str(told)
-    assert "'stream.delta'" in str(told)
+    told = feeds.refused()
+    assert "Next step: clvspark stream --restart" in told
+    assert "'stream.delta'" in told
 
 
 def test_a_table_that_was_made_anew_ends_the_stream_and_says_what_to_do(feeds):
     feeds.take()
     shutil.rmtree(feeds.name(1))
     feeds.add(1, "of another table")
-    feeds.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    feeds.forget_logs()
 
-    with pytest.raises(StreamingQueryException) as caught:
-        feeds.take()
-    told = explain(caught.value)
-    assert isinstance(told, MissingInputError)
-    assert "Next step: clvspark stream --restart" in str(told)
+    told = feeds.refused()
+    assert "Next step: clvspark stream --restart" in told
 
 
 def test_a_table_that_is_not_there_is_refused(lake, tmp_path):
@@ -138,14 +144,11 @@ def test_rows_whose_log_was_cleaned_before_they_were_taken_end_the_stream(feeds)
         feeds.add(1, id_)
     clean_log(feeds.name(1))
     # As in the JVM of another start, which does not know of what was there.
-    feeds.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    feeds.forget_logs()
 
-    with pytest.raises(StreamingQueryException) as caught:
-        feeds.take()
-    told = explain(caught.value)
-    assert isinstance(told, MissingInputError)
-    assert "the log of a Delta table was cleaned" in str(told)
-    assert "Next step: " in str(told)
+    told = feeds.refused()
+    assert "the log of a Delta table was cleaned" in told
+    assert "Next step: " in told
 
 
 def clean_log(table: str) -> None:

@@ -73,7 +73,8 @@ def test_a_fault_is_told_with_file_line_and_what_is_allowed(
 
 def test_a_dataset_that_is_not_there_is_told_with_all_that_are(tmp_path: Path) -> None:
     message = faults(tmp_path, PAGE.replace("fact_profile_by_audience", "fact_profiles"))
-    assert "dashboard mine, widget 'Members': there is no dataset 'fact_profiles'." in message
+    assert f"{tmp_path / 'mine.yaml'}, line 8: " in message
+    assert "widget 'Members': there is no dataset 'fact_profiles'. Did you mean" in message
     assert "clv.backtest" in message
 
 
