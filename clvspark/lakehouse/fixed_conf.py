@@ -15,12 +15,16 @@ _VALUES = {
     # Without it CSV is read in UTF and ISO-8859-1 only; tills and spreadsheets write windows-1252.
     "spark.sql.legacy.javaCharsets": "true",
 }
+_READING = {
+    # Without it Delta pins no version of what it reads, and refuses tables that have deletion vectors.
+    "spark.databricks.delta.stats.skipping": "true",
+}
 _PRIVACY = {
     "spark.redaction.regex": "(?i)secret|password|token|pepper|access[.]key",
     # Long plans are costly to print, and their literals may be data.
     "spark.sql.maxPlanStringLength": "1000",
     "spark.sql.debug.maxToStringFields": "10",
 }
-FIXED = {**_DELTA, **_VALUES, **_PRIVACY}
+FIXED = {**_DELTA, **_READING, **_VALUES, **_PRIVACY}
 # The JARs of Delta are at a place of their own on every machine.
 RESERVED = frozenset({*FIXED, "spark.jars"})

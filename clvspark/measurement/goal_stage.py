@@ -43,19 +43,23 @@ def measure_goals(
     last: date | None,
     valuation: Valuation | None,
 ) -> Rows:
-    """Write what journeys came to whose days are over now; return the rows of measurement.moment_goal of the date.
+    """Write what journeys came to whose days are over; return the rows of measurement.moment_goal of the date.
 
-    A day counts as over before `as_of` and up to `last`, the newest with orders.
+    They are journeys that were entered by `as_of`. As for experiments, days are over up to `last`, the newest with
+    orders, whichever the date, and a run of a date looks at those again that were entered on it.
     """
-    until = as_of if last is None else min(as_of, last + timedelta(days=1))
+    until = date.min if last is None else last + timedelta(days=1)
     spark = lake.spark
     wanted = list_goals(spark, goals)
     participants = list_participants(
         lake.read_or_empty(JOURNEY), lake.read_or_empty(ASSIGNMENT), lake.read_or_empty(ALIAS)
     )
-    over = add_goals(participants, wanted).where(F.col("until") <= F.lit(until))
-    observed = lake.read_or_empty(JOURNEY_OUTCOME)
-    new = over.join(observed, on=list(JOURNEY_OUTCOME.key), how="left_anti").localCheckpoint()
+    entered = F.col("entered_on") <= F.lit(as_of)
+    over = add_goals(participants, wanted).where(entered & (F.col("until") <= F.lit(until)))
+    key = list(JOURNEY_OUTCOME.key)
+    observed = lake.read_or_empty(JOURNEY_OUTCOME).select(*key, F.lit(True).alias("_observed"))
+    again = F.col("_observed").isNull() | (F.col("entered_on") == F.lit(as_of))
+    new = over.join(observed, on=key, how="left").where(again).drop("_observed").localCheckpoint()
     values, waiting = _value(lake, new, valuation)
     found = observe_goals(
         new.where((F.col("measure") != PREDICTED) | ~F.col("entered_on").isin(waiting)),
@@ -65,8 +69,7 @@ def measure_goals(
     )
     run.merge(JOURNEY_OUTCOME, found)
     known = lake.read(JOURNEY_OUTCOME).join(F.broadcast(wanted), on=list(wanted.columns))
-    known = known.where(F.date_add("entered_on", F.col("within_days")) <= F.lit(as_of))
-    return _judge(known, goals, config, as_of)
+    return _judge(known.where(entered), goals, config, as_of)
 
 
 def _value(

@@ -306,7 +306,8 @@ OFFER_OUTCOME = Table(
 )
 JOURNEY_OUTCOME = Table(
     "measurement.journey_outcome",
-    "What the goal of a moment is measured by, of one journey, once its days were over; observed once and kept. Of a "
+    "What the goal of a moment is measured by, of one journey, once its days were over; a run of the day of its "
+    "entry looks at it again. Of a "
     "person the first journey of a moment counts, if they could be told about one of its steps.",
     (
         Column("journey_id", "string", key=True, references="audiences.journey"),
@@ -331,7 +332,7 @@ JOURNEY_OUTCOME = Table(
 MOMENT_GOAL = Table(
     "measurement.moment_goal",
     "Whether a moment reaches its goal: journeys of treatment against those of the holdout, by intention to treat, "
-    "over all journeys whose days were over before the date.",
+    "over all journeys that were entered by the date and whose days are over.",
     (
         Column("as_of_date", "date", key=True),
         Column("moment_id", "string", key=True),

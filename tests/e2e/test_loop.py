@@ -51,6 +51,21 @@ def test_the_demo_ends_with_the_true_effect_beside_the_measured_one(ran, folder)
     assert inside >= 0.8 * len(lines), "of 95 % intervals on one set of people"
 
 
+def test_the_goal_of_the_moment_is_measured_over_the_journey(lake):
+    goals = lake.table("measurement.moment_goal").where("moment_id = 'value_in_decline'")
+    (goal,) = goals.collect()
+    assert (goal["measure"], goal["within_days"], goal["status"]) == (
+        "residual_value",
+        90,
+        "measured",
+    )
+    groups = {"treatment": goal["treatment_persons"], "holdout": goal["holdout_persons"]}
+    dealt = lake.table("activation.assignment").where(f"audience_id = '{STEP}'")
+    counted = dealt.groupBy("split_group").count().collect()
+    assert groups == {row["split_group"]: row["count"] for row in counted}
+    assert goal["ci_low"] < goal["difference"] < goal["ci_high"]
+
+
 def test_who_is_told_of_a_decline_is_on_the_journey_and_in_no_holdout(lake):
     told = lake.table("activation.outbox").where(f"audience_id = '{STEP}'")
     journeys = lake.table("audiences.journey").where("moment_id = 'value_in_decline'")

@@ -117,7 +117,8 @@ def measure(lake: Lakehouse, as_of: date, valued: list[str]) -> dict[str, dict[s
     ) -> DataFrame | None:
         if not valued:
             return None
-        assert (known_on, day) == (ENTRY, ENTRY + timedelta(days=10))
+        window, goal = CONFIG.window_days, GOALS["decline"].within_days
+        assert (known_on, (day - known_on).days) in {(ENTRY, window), (ENTRY, goal)}
         worth = [(person, 10.0 * n) for n, person in enumerate(valued, start=1)]
         return lake.spark.createDataFrame(worth, "person_id string, residual_value double")
 
@@ -167,7 +168,7 @@ def test_journeys_count_once_their_days_are_over_by_the_first_group_dealt(lake: 
     assert set(outcomes) == {"t1", "t2", "t3", "h1", "h2"}
     assert outcomes["t1"]["entered_on"] == ENTRY
 
-    # A model that is there now; what was observed stays as it was, whatever becomes known of its days.
+    # A model that is there now; what was observed stays as it was, until a run of its date looks again.
     day = {"orders": 1, "refunds": 0, "interactions": 0}
     known_late = {**day, "person_id": "h2", "day": NEXT, "margin": 99, "net_revenue": 99}
     lake.append(PERSON_DAY, PERSON_DAY.rows(lake.spark, [known_late]))
@@ -181,6 +182,8 @@ def test_journeys_count_once_their_days_are_over_by_the_first_group_dealt(lake: 
     assert decline["p_value_adjusted"] >= decline["p_value"]
     again = measure(lake, OVER + timedelta(days=2), valued=["t1", "t2", "h1"])
     assert again == later
+    of_the_date = measure(lake, ENTRY, valued=["t1", "t2", "h1"])
+    assert of_the_date["cart"]["holdout_mean"] == pytest.approx((4 + 99) / 2)
 
 
 def test_without_moments_there_are_no_tables_of_goals(
