@@ -118,6 +118,17 @@ class ReportingConfig(StrictModel):
                             sentence = f"widget {widget.title!r}: {fault}"
                             yield Disagreement(sentence, (name, n, *at, "dataset"))
 
+    @check
+    def _filters_of_something(self) -> Iterator[Disagreement]:
+        for name in ("dashboards", "own_dashboards"):
+            for n, dashboard in enumerate(getattr(self, name)):
+                asked = {w.dataset for w in dashboard.widgets if isinstance(w, Widget)}
+                tables = [self.datasets[known].table for known in asked if known in self.datasets]
+                for m, choice in enumerate(dashboard.filters):
+                    if not any(choice.column in table.names for table in tables):
+                        sentence = f"no dataset of the page has a column {choice.column!r}"
+                        yield Disagreement(sentence, (name, n, "filters", m, "column"))
+
     def _refuse_dataset(self, widget: Widget) -> Iterator[str]:
         """What is wrong with a widget that asks none of the datasets that clvspark makes."""
         dataset = self.datasets.get(widget.dataset)

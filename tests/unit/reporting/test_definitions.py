@@ -78,6 +78,13 @@ def test_a_dataset_that_is_not_there_is_told_with_all_that_are(tmp_path: Path) -
     assert "clv.backtest" in message
 
 
+def test_a_filter_by_a_column_of_no_dataset_of_the_page_is_told(tmp_path: Path) -> None:
+    text = PAGE.replace("sections:", "filters:\n  - {column: nosuch, label: None}\nsections:")
+    message = faults(tmp_path, text)
+    assert f"{tmp_path / 'mine.yaml'}, line 4: " in message
+    assert "no dataset of the page has a column 'nosuch'" in message
+
+
 def test_an_attribute_needs_a_dimension(tmp_path: Path) -> None:
     table = "kind: table\n        dimensions: [{column: audience_id, attribute: colour}]"
     text = PAGE.replace("kind: number", table).replace("measure: {", "measures: [{")
