@@ -19,12 +19,27 @@ _P_VALUE = Column(
     "two-sided, of the studentised permutation test",
     check="p_value BETWEEN 0 AND 1",
 )
-_P_VALUE_ADJUSTED = Column(
-    "p_value_adjusted",
-    "double",
-    "corrected by Holm for all audiences measured on the date",
-    check="p_value_adjusted BETWEEN p_value AND 1",
+_COMPARISON = (
+    Column("treatment_mean", "double"),
+    Column("holdout_mean", "double"),
+    Column("difference", "double", "treatment_mean - holdout_mean"),
+    Column("ci_low", "double", "95 % interval of the difference, of the same test"),
+    Column("ci_high", "double"),
+    _P_VALUE,
 )
+
+
+def _adjusted_for(family: str) -> Column:
+    """The p-value that is corrected for everything judged together."""
+    return Column(
+        "p_value_adjusted",
+        "double",
+        f"corrected by Holm for all {family}",
+        check="p_value_adjusted BETWEEN p_value AND 1",
+    )
+
+
+_P_VALUE_ADJUSTED = _adjusted_for("audiences measured on the date")
 _IS_SIGNIFICANT = Column("is_significant", "boolean", "p_value_adjusted is at most 0.05")
 _OUTCOME = Column(
     "outcome",
@@ -117,12 +132,7 @@ EXPERIMENT = Table(
         Column("days_observed", "int", "of the window, by the last order known", unit="day"),
         Column("treatment_persons", "bigint", "assigned to treatment", required=True),
         Column("holdout_persons", "bigint", "assigned to the holdout", required=True),
-        Column("treatment_mean", "double"),
-        Column("holdout_mean", "double"),
-        Column("difference", "double", "treatment_mean - holdout_mean"),
-        Column("ci_low", "double", "95 % interval of the difference, of the same test"),
-        Column("ci_high", "double"),
-        _P_VALUE,
+        *_COMPARISON,
         _P_VALUE_ADJUSTED,
         _IS_SIGNIFICANT,
         Column("sample_ratio_p_value", "double", "of the group sizes, given the holdout share"),
@@ -171,18 +181,8 @@ EXPERIMENT_SEGMENT = Table(
         _STATUS,
         Column("treatment_persons", "bigint", required=True),
         Column("holdout_persons", "bigint", required=True),
-        Column("treatment_mean", "double"),
-        Column("holdout_mean", "double"),
-        Column("difference", "double", "treatment_mean - holdout_mean"),
-        Column("ci_low", "double", "95 % interval of the difference, of the same test"),
-        Column("ci_high", "double"),
-        _P_VALUE,
-        Column(
-            "p_value_adjusted",
-            "double",
-            "corrected by Holm for all segments of the kind measured on the date",
-            check="p_value_adjusted BETWEEN p_value AND 1",
-        ),
+        *_COMPARISON,
+        _adjusted_for("segments of the kind measured on the date"),
         _IS_SIGNIFICANT,
     ),
     checks=_MEASURED_OR_NULL,
@@ -348,18 +348,8 @@ MOMENT_GOAL = Table(
         ),
         Column("treatment_persons", "bigint", "whose days are over", required=True),
         Column("holdout_persons", "bigint", "whose days are over", required=True),
-        Column("treatment_mean", "double"),
-        Column("holdout_mean", "double"),
-        Column("difference", "double", "treatment_mean - holdout_mean"),
-        Column("ci_low", "double", "95 % interval of the difference, of the same test"),
-        Column("ci_high", "double"),
-        _P_VALUE,
-        Column(
-            "p_value_adjusted",
-            "double",
-            "corrected by Holm for all moments measured on the date",
-            check="p_value_adjusted BETWEEN p_value AND 1",
-        ),
+        *_COMPARISON,
+        _adjusted_for("moments measured on the date"),
         _IS_SIGNIFICANT,
     ),
     checks=_MEASURED_OR_NULL,

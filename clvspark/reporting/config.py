@@ -9,7 +9,13 @@ from functools import cached_property
 
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import Disagreement, StrictModel, check, repeated
+from clvspark.lakehouse.strict_model import (
+    Disagreement,
+    Location,
+    StrictModel,
+    check,
+    repeated,
+)
 from clvspark.lakehouse.table import Table
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.dashboards.widgets import Widget
@@ -110,24 +116,28 @@ class ReportingConfig(StrictModel):
 
     @check
     def _datasets_that_are(self) -> Iterator[Disagreement]:
-        for name in ("dashboards", "own_dashboards"):
-            for n, dashboard in enumerate(getattr(self, name)):
-                for at, widget in dashboard.places:
-                    if isinstance(widget, Widget) and widget.dataset not in DATASETS:
-                        for fault in self._refuse_dataset(widget):
-                            sentence = f"widget {widget.title!r}: {fault}"
-                            yield Disagreement(sentence, (name, n, *at, "dataset"))
+        for place, dashboard in self._placed():
+            for at, widget in dashboard.places:
+                if isinstance(widget, Widget) and widget.dataset not in DATASETS:
+                    for fault in self._refuse_dataset(widget):
+                        sentence = f"widget {widget.title!r}: {fault}"
+                        yield Disagreement(sentence, (*place, *at, "dataset"))
 
     @check
     def _filters_of_something(self) -> Iterator[Disagreement]:
-        for name in ("dashboards", "own_dashboards"):
-            for n, dashboard in enumerate(getattr(self, name)):
-                asked = {w.dataset for w in dashboard.widgets if isinstance(w, Widget)}
-                tables = [self.datasets[known].table for known in asked if known in self.datasets]
-                for m, choice in enumerate(dashboard.filters):
-                    if not any(choice.column in table.names for table in tables):
-                        sentence = f"no dataset of the page has a column {choice.column!r}"
-                        yield Disagreement(sentence, (name, n, "filters", m, "column"))
+        for place, dashboard in self._placed():
+            asked = {w.dataset for w in dashboard.widgets if isinstance(w, Widget)}
+            tables = [self.datasets[known].table for known in asked if known in self.datasets]
+            for n, choice in enumerate(dashboard.filters):
+                if not any(choice.column in table.names for table in tables):
+                    sentence = f"no dataset of the page has a column {choice.column!r}"
+                    yield Disagreement(sentence, (*place, "filters", n, "column"))
+
+    def _placed(self) -> Iterator[tuple[Location, Dashboard]]:
+        """All dashboards, each with its place in the configuration."""
+        for key in ("dashboards", "own_dashboards"):
+            for n, dashboard in enumerate(getattr(self, key)):
+                yield (key, n), dashboard
 
     def _refuse_dataset(self, widget: Widget) -> Iterator[str]:
         """What is wrong with a widget that asks none of the datasets that clvspark makes."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
+from support.orders import land_order
 
 from clvspark.activation.tables import ASSIGNMENT
 from clvspark.audiences.moments.tables import JOURNEY
-from clvspark.history.tables import ORDER, PERSON_DAY
+from clvspark.history.tables import PERSON_DAY
 from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.measurement import stage
@@ -101,14 +102,6 @@ def land(lake: Lakehouse) -> None:
         for after, margin in days.items()
     ]
     lake.overwrite(PERSON_DAY, PERSON_DAY.rows(spark, bought))
-
-
-def land_order(lake: Lakehouse, day: date) -> None:
-    order = {
-        "order_id": "o", "channel": "web", "is_purchase": True, "row_type": "purchase", "lines": 1, "net_revenue": 1,
-        "cost": 0, "margin": 1, "ordered_at": day,
-    }  # fmt: skip
-    lake.overwrite(ORDER, ORDER.rows(lake.spark, [order]))
 
 
 def measure(lake: Lakehouse, as_of: date, valued: list[str]) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame
+from support.orders import land_order
 
 from clvspark.activation.tables import ASSIGNMENT, HOLDOUT
 from clvspark.audiences.decisions.tables import DECISION
@@ -113,15 +114,6 @@ def land(lake: Lakehouse, people: pd.DataFrame) -> None:
         for n in range(count)
     ]  # fmt: skip
     lake.overwrite(MEMBERSHIP_EVENT, MEMBERSHIP_EVENT.rows(spark, events))
-
-
-def land_order(lake: Lakehouse, day: date) -> None:
-    """The newest order there is: data are known up to its day."""
-    order = {
-        "order_id": "o", "channel": "web", "is_purchase": True, "row_type": "purchase", "lines": 1, "net_revenue": 1,
-        "cost": 0, "margin": 1, "ordered_at": day,
-    }  # fmt: skip
-    lake.overwrite(ORDER, ORDER.rows(lake.spark, [order]))
 
 
 @pytest.fixture(scope="module")
