@@ -14,6 +14,7 @@ import altair as alt
 from clvspark.reporting.drawing import (
     BLUE,
     CARD,
+    COLUMN_AXIS,
     COUNT_AXIS,
     GREY,
     INK,
@@ -31,8 +32,8 @@ from clvspark.reporting.drawing import (
 Spec = dict[str, Any]
 _HEIGHT = 260
 _GROUPED_STEP = 18
-# Of the width, for the number beyond the end of a bar.
-_ROOM = 0.08
+# Pixels of a character of the numbers beside bars, rather too many than too few.
+_CHARACTER = 7.6
 # Labels that have no room are left out, not written over each other.
 _STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=6)
 
@@ -83,7 +84,9 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
     bars = [name for name in plan.series if name != line]
     rows = make_layer().transform_filter(alt.FieldOneOfPredicate(field="series", oneOf=bars))
     y = alt.Y("name:N", sort=plan.names, axis=NAME_AXIS)
-    x = alt.X("value:Q", title=plan.unit, axis=plan.values)
+    # Numbers beyond the bars have the room that they need, and no more.
+    nice = alt.Scale(nice=False) if len(bars) == 1 and line is None else alt.Undefined
+    x = alt.X("value:Q", title=plan.unit, axis=plan.values, scale=nice)
     colour = plan.colour
     layers: list[alt.Chart] = []
     if len(bars) == 1 or stacked:
@@ -99,13 +102,17 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
         layers.append(
             rows.mark_bar().encode(x=x, y=y, yOffset=offset, color=colour, tooltip=plan.tips)
         )
-    if len(bars) == 1:
+    if len(bars) == 1 and line is None:
         # Beyond the end of the bar, on whichever side of 0 it is.
         ahead = rows.transform_filter("datum.value >= 0").mark_text(align="left", dx=5)
         behind = rows.transform_filter("datum.value < 0").mark_text(align="right", dx=-5)
         layers += [texts.encode(x=x, y=y, text="text:N") for texts in (ahead, behind)]
         layers.append(_make_room(rows).encode(x=alt.X("end:Q"), y=y))
     if line is not None:
+        if len(bars) == 1:
+            # In a column of their own, which the line does not cross.
+            texts = rows.mark_text(align="left", dx=8)
+            layers.append(texts.encode(x=alt.value("width"), y=y, text="text:N"))
         only = make_layer().transform_filter(alt.FieldEqualPredicate(field="series", equal=line))
         layers.append(
             only.mark_rule(strokeWidth=3).encode(
@@ -120,11 +127,15 @@ def draw_lying_bars(plan: Plan, *, stacked: bool, line: str | None = None) -> Sp
 
 
 def _make_room(rows: alt.Chart) -> alt.Chart:
-    """Unseen marks, ``end``, as far beyond the ends of the bars as their numbers reach."""
-    ends = rows.transform_joinaggregate(most="max(value)", least="min(value)")
-    width = "(max(datum.most, 0) - min(datum.least, 0))"
-    beyond = f"datum.value + (datum.value < 0 ? -1 : 1) * {_ROOM} * {width}"
-    return ends.transform_calculate(end=beyond).mark_point(opacity=0, aria=False, tooltip=False)
+    """Unseen marks, ``end``, as far beyond the ends of the bars as their numbers reach, however narrow the chart is."""
+    sized = rows.transform_calculate(length="length(datum.text)").transform_joinaggregate(
+        most="max(value)", least="min(value)", longest="max(length)"
+    )
+    span = "(max(datum.most, 0) - min(datum.least, 0))"
+    pixels = f"(8 + {_CHARACTER} * datum.longest) * (datum.most > 0 && datum.least < 0 ? 2 : 1)"
+    share = f"({_CHARACTER} * length(datum.text) + 8) / max(width - {pixels}, 40)"
+    end = f"datum.value + (datum.value < 0 ? -1 : 1) * {share} * {span}"
+    return sized.transform_calculate(end=end).mark_point(opacity=0, aria=False, tooltip=False)
 
 
 def draw_standing_bars(plan: Plan) -> Spec:
@@ -178,23 +189,26 @@ def draw_concentration(plan: Plan) -> Spec:
 
 def draw_heat_map(plan: Plan, columns: list[str], *, column_title: str, highest: float) -> Spec:
     """A square for each pair of ``name`` and ``column``, the darker the more, with its number."""
-    tilt = any(len(name) > 6 for name in columns)
-    axis = alt.Axis(labelAngle=-35 if tilt else 0, labelLimit=150)
-    x = alt.X("column:N", sort=columns, title=column_title or None, axis=axis)
-    y = alt.Y("name:N", sort=plan.names, title=None, axis=alt.Axis(labelPadding=6))
+    x = alt.X("column:N", sort=columns, title=column_title or None, axis=COLUMN_AXIS)
+    y = alt.Y("name:N", sort=plan.names, axis=NAME_AXIS)
     scale = alt.Scale(domain=[0, highest or 1], range=[0.05, 1])
     tips = [
         alt.Tooltip("name:N", title=plan.name_title or " "),
         alt.Tooltip("column:N", title=column_title or " "),
         alt.Tooltip("text:N", title=plan.unit),
     ]
-    cells = (
-        make_layer()
-        .mark_rect(stroke=CARD, strokeWidth=2, fill=BLUE)
-        .encode(
-            x=x, y=y, fillOpacity=alt.FillOpacity("value:Q", scale=scale, legend=None), tooltip=tips
-        )
+    # The page shows the legend where squares are too narrow for their numbers, and the numbers elsewhere.
+    legend = alt.Legend(
+        type="symbol",
+        symbolFillColor=BLUE,
+        symbolStrokeWidth=0,
+        columns=0,
+        format=plan.format,
+        tickCount=3,
     )
+    shade = alt.Opacity("value:Q", scale=scale, legend=legend)
+    rects = make_layer().mark_rect(stroke=CARD, strokeWidth=2, fill=BLUE)
+    cells = rects.encode(x=x, y=y, opacity=shade, tooltip=tips)
     ink = alt.when(f"datum.value > {0.65 * (highest or 1)}").then(alt.value(CARD))
     texts = (
         make_layer()

@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
         "tickColor": GREY,
         "titlePadding": 10,
     },
-    "axisY": {"domain": False, "ticks": False, "labelLimit": 200},
+    "axisY": {"domain": False, "ticks": False, "labelLimit": 300},
     "legend": {
         "orient": "top",
         "direction": "horizontal",
@@ -47,14 +47,26 @@ CONFIG: dict[str, Any] = {
 
 ROW_HEIGHT = 34
 ROWS_NAME = "rows"
-# A name may have a second line.
-NAME_AXIS = alt.Axis(
-    title=None,
-    labelPadding=6,
-    grid=False,
-    labelExpr="split(datum.label, '\\n')",
-    labelBaseline="middle",
-)
+# Parameters of a chart that the page sets by the width of its place: how many characters a line of a label may have.
+_LINES = {"name_line": 40, "column_line": 20, "legend_line": 60}
+_LINE_HEIGHT = 14
+
+
+def _in_lines(letters: str) -> str:
+    """Expression of Vega for a label in lines; they end at spaces, and within names such as BetaGeoModel."""
+    pattern = f"'(.{{1,' + {letters} + '}})(?:\\\\s+|$|(?<=[a-z])(?=[A-Z]))'"
+    return f"split(trim(replace(datum.label, regexp({pattern}, 'g'), '$1\\n')), '\\n')"
+
+
+def _name_axis(letters: str, **looks: Any) -> alt.Axis:
+    """Axis of names in lines, which stand around the middle of what they name."""
+    lines = _in_lines(letters)
+    above = alt.ExprRef(f"-{_LINE_HEIGHT / 2} * (length({lines}) - 1)")
+    return alt.Axis(labelExpr=lines, labelOffset=above, grid=False, **looks)
+
+
+NAME_AXIS = _name_axis("name_line", title=None, labelPadding=6, labelBaseline="middle")
+COLUMN_AXIS = _name_axis("column_line", labelOverlap=False)
 COUNT_AXIS = alt.Axis(format=",.0f", tickCount=4, tickMinStep=1)
 
 
@@ -80,9 +92,12 @@ def finish_chart(
     )
     spec: dict[str, Any] = sized.to_dict()
     # Looks are given once for the page; the address of the schema would be a link to outside.
-    return {key: value for key, value in spec.items() if key not in ("$schema", "config")}
+    kept = {key: value for key, value in spec.items() if key not in ("$schema", "config")}
+    return {**kept, "params": [{"name": name, "value": value} for name, value in _LINES.items()]}
 
 
 def colour_by(field: str, domain: list[str], colours: list[str]) -> alt.Color:
     """One colour for each name of `domain`, in this order."""
-    return alt.Color(f"{field}:N", scale=alt.Scale(domain=domain, range=colours), sort=domain)
+    scale = alt.Scale(domain=domain, range=colours)
+    legend = alt.Legend(labelExpr=_in_lines("legend_line"))
+    return alt.Color(f"{field}:N", scale=scale, sort=domain, legend=legend)

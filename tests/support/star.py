@@ -138,6 +138,10 @@ def shop_rows() -> dict[str, pa.Table]:
             for measure, value in {"predicted_purchases": predicted, "actual_purchases": 1_000.0,
                                    "interval_coverage": 0.79}.items()
         ],
+        "clv.backtest_decile": [
+            {"model": name, "fold_origin": date(2025, 10, 1), "outcome": "purchases", "decile": n, "customers": 20,
+             "mean_predicted": 2.0 / n, "mean_actual": 2.2 / n} for name in models for n in range(1, 11)
+        ],
         "history.kpi": [
             {"period_starts_on": month, "kpi": kpi, "grain": "all_channels", "channel": "all", "value": value}
             for month in months for kpi, value in (("active_customers", 90.0), ("new_customers", 9.0),

@@ -4,23 +4,62 @@ const looks = read("chart-config");
 const panels = read("choices");
 const lists = [...document.querySelectorAll("[data-list]")];
 
-// Narrow places leave less room for names.
-function looksFor(place) {
-  if (place.clientWidth >= 800) return {...looks, axisY: {...looks.axisY, labelLimit: 420}};
-  if (place.clientWidth >= 460) return looks;
-  return {...looks, axisY: {...looks.axisY, labelLimit: 104}, axisX: {labelOverlap: "greedy", labelSeparation: 8}};
+// Pixels of a character of a label, and of a line.
+const character = 7, line = 14;
+const names = (spec, field) => {
+  const rows = (spec.datasets || {rows: []}).rows;
+  return [...new Set(rows.map((row) => row[field]).filter((name) => name !== undefined))].map(String);
+};
+// As labels are cut into lines: see drawing.py.
+const inLines = (name, letters) => {
+  const end = new RegExp(`(.{1,${letters}})(?:\\s+|$|(?<=[a-z])(?=[A-Z]))`, "g");
+  return name.replace(end, "$1\n").trim().split("\n");
+};
+
+// Names wrap to the width of the place, rows are as high as they need, and squares have numbers or a legend.
+function fit(spec, width) {
+  const rows = names(spec, "name"), columns = names(spec, "column");
+  const letters = width >= 800 ? 44 : width >= 460 ? 28 : columns.length ? 15 : 20;
+  const most = (texts) => Math.max(0, ...texts.map((text) => text.length));
+  const lines = rows.map((name) => inLines(name, letters));
+  const beside = Math.min(letters, most(lines.flat())) * character + 24;
+  const each = columns.length ? (width - beside) / columns.length : 0;
+  const lying = Math.max(Math.floor(each / character), 3);
+  const words = columns.flatMap((name) => inLines(name, lying));
+  const standing = most(words) > lying;
+  const crowded = columns.length > 0 && each < most(names(spec, "short")) * character;
+  const layers = (spec.layer || []).flatMap((layer) => {
+    if (!columns.length) return [layer];
+    if (layer.mark.type === "text") return crowded ? [] : [layer];
+    const shade = {...layer.encoding.opacity, ...(crowded ? {} : {legend: null})};
+    return [{...layer, encoding: {...layer.encoding, opacity: shade}}];
+  });
+  const step = spec.height && spec.height.step;
+  const grouped = (spec.layer || []).some((layer) => layer.encoding.yOffset);
+  const bars = grouped ? names(spec, "series").length : 1;
+  const tall = (line * Math.max(1, ...lines.map((parts) => parts.length)) + 8) / bars;
+  const config = {...looks, axisX: {labelOverlap: "parity", labelSeparation: 8}};
+  if (columns.length) config.axisXBand = {labelAngle: standing ? -90 : 0};
+  const params = {
+    name_line: letters,
+    column_line: standing ? letters : lying,
+    legend_line: Math.floor((width - beside - 24) / character),
+  };
+  return {
+    config,
+    spec: {
+      ...spec,
+      ...(spec.layer ? {layer: layers} : {}),
+      ...(step ? {height: {step: Math.max(step, tall)}} : {}),
+      params: Object.entries(params).map(([name, value]) => ({name, value})),
+    },
+  };
 }
 
 // Vega's interpreter (ast) needs no eval, so the page can forbid it.
 async function draw(place) {
-  // Many squares side by side have no room for numbers there; they are in the table.
-  const columns = new Set((place.spec.datasets || {rows: []}).rows.map((row) => row.column));
-  const crowded = place.clientWidth < 460 && columns.size > 6;
-  const layers = (place.spec.layer || []).filter((layer) => !crowded || layer.mark.type !== "text");
-  const spec = place.spec.layer ? {...place.spec, layer: layers} : place.spec;
-  const options = {
-    mode: "vega-lite", ast: true, renderer: "svg", actions: false, logLevel: 1, config: looksFor(place),
-  };
+  const {spec, config} = fit(place.spec, place.clientWidth);
+  const options = {mode: "vega-lite", ast: true, renderer: "svg", actions: false, logLevel: 1, config};
   try {
     if (place.view) place.view.finalize();
     const result = await vegaEmbed(place, spec, options);
@@ -44,6 +83,7 @@ function fillTable(table, shown) {
       const cell = document.createElement(place === 0 ? "th" : "td");
       if (place === 0) cell.scope = "row";
       if (place >= left) cell.className = "number";
+      else if (text.length > 16) cell.className = "words";
       cell.textContent = text;
       row.append(cell);
     });
@@ -65,6 +105,7 @@ function show(id, shown) {
     place.spec = {...place.spec, datasets: {rows: shown ? shown.chart : []}};
     draw(place);
   }
+  nameMore();
   for (const nothing of document.querySelectorAll(`[data-nothing="${id}"]`)) {
     nothing.hidden = Boolean(shown && (shown.rows ? shown.rows.length : shown.value));
   }
@@ -77,6 +118,16 @@ function choose() {
   const told = lists.map((list) => `${list.dataset.list}: ${list.selectedOptions[0].textContent}`);
   document.getElementById("chosen").textContent = `Shown: ${told.join("; ")}`;
 }
+
+// A table that is wider than its place says so.
+function nameMore() {
+  for (const hint of document.querySelectorAll(".sideways")) {
+    const place = hint.previousElementSibling;
+    hint.hidden = place.scrollWidth <= place.clientWidth + 1;
+  }
+}
+nameMore();
+document.addEventListener("toggle", nameMore, true);
 
 for (const place of document.querySelectorAll("[data-chart]")) {
   place.spec = read(place.dataset.chart);
@@ -110,8 +161,13 @@ if (button) {
 // Widths change labels, so a chart is drawn anew when it becomes narrow or wide.
 let narrow = innerWidth < 600;
 addEventListener("resize", () => {
+  nameMore();
   if ((innerWidth < 600) !== narrow) {
     narrow = !narrow;
     document.querySelectorAll("[data-chart]").forEach(draw);
   }
 });
+
+// Where not all pages are in sight, the one shown is.
+const here = document.querySelector(".pages [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 60;

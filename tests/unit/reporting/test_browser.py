@@ -18,6 +18,21 @@ NOT_DRAWN = """places => places
     .filter(place => place.dataset.drawn !== "yes" || !place.querySelector("svg path"))
     .map(place => place.dataset.chart)"""
 
+# Texts of charts that reach beyond their place, and numbers that a line runs through.
+CUT_OFF = """places => places.flatMap(place => {
+    const {left, right} = place.getBoundingClientRect();
+    const texts = [...place.querySelectorAll("svg text")].filter(text => text.textContent);
+    const boxes = texts.map(text => [text.textContent, text.getBoundingClientRect()]);
+    return boxes.filter(([, box]) => box.left < left - 1 || box.right > right + 1)
+        .map(([text]) => place.dataset.chart + ": " + text);
+})"""
+CROSSED = """place => {
+    const line = place.querySelector(".mark-rule.role-mark line").getBoundingClientRect();
+    const texts = [...place.querySelectorAll(".mark-text.role-mark text")];
+    return texts.map(text => [text.textContent, text.getBoundingClientRect()])
+        .filter(([, box]) => box.left < line.right && box.right > line.left).map(([text]) => text);
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -77,11 +92,57 @@ PAGES = [
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", PAGES)
-def test_every_chart_is_drawn_and_nothing_is_wider_than_the_page(visit, name, width) -> None:
+def test_every_chart_is_drawn_and_nothing_is_cut_off_or_wider_than_the_page(
+    visit, name, width
+) -> None:
     page = visit(name, width=width)
     assert page.locator("[data-chart]").count() >= 1
     assert page.eval_on_selector_all("[data-chart]", NOT_DRAWN) == []
+    assert page.eval_on_selector_all("[data-chart]", CUT_OFF) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_line_through_bars_crosses_no_number(visit, width) -> None:
+    chart = visit("models", width=width).locator("[data-chart='spec-w1-2']")
+    assert chart.locator(".mark-text.role-mark text").all_text_contents() == ["990", "900"]
+    assert chart.evaluate(CROSSED) == []
+
+
+def test_squares_have_numbers_or_where_they_are_narrow_a_legend(visit) -> None:
+    """Of deciles there are ten, of the overlap two."""
+    for name, chart, width, numbers in (
+        ("models", "w2-1", 1280, True),
+        ("models", "w2-1", 390, False),
+        ("audiences", "w2-1", 390, True),
+    ):
+        place = visit(name, width=width).locator(f"[data-chart='spec-{chart}']")
+        assert bool(place.locator(".mark-text.role-mark text").count()) is numbers
+        assert bool(place.locator(".role-legend").count()) is not numbers
+
+
+def test_every_square_has_the_name_of_its_column(visit) -> None:
+    place = visit("audiences", width=390).locator("[data-chart='spec-w2-1']")
+    labels = place.locator(".role-axis-label text").all_text_contents()
+    assert sorted(labels) == ["Lapsed", "Lapsed", "Top customers", "Top customers"]
+
+
+def test_a_table_that_is_wider_than_a_phone_says_so_and_keeps_its_names_in_sight(visit) -> None:
+    page = visit("audiences", width=390)
+    table = page.locator("table[data-table='w1-1']")
+    hint = "More columns to the right: move the table sideways."
+    assert page.get_by_text(hint).first.is_visible()
+    name = table.locator("tbody th").first
+    before = name.bounding_box()
+    table.evaluate("table => { table.parentElement.scrollLeft = 200 }")
+    assert name.bounding_box()["x"] == pytest.approx(before["x"], abs=1)
+    assert not visit("audiences").get_by_text(hint).first.is_visible()
+
+
+def test_the_page_that_is_shown_is_in_sight_among_the_others_on_a_phone(visit) -> None:
+    box = visit("operations", width=390).locator(".pages [aria-current]").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 391
 
 
 def test_a_choice_changes_numbers_tables_and_charts_and_is_announced(visit) -> None:
