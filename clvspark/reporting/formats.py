@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,14 @@ def significant(value: float | None, digits: int = 5) -> str:
     return UNKNOWN if value is None else f"{value:,.{digits}g}"
 
 
+_CODE = re.compile(r"[a-z][a-z0-9]*(?:[_:][a-z0-9]+)+")
+
+
+def spell_code(text: str) -> str:
+    """A code in words, ``bad_value:net_revenue`` as ``bad value: net revenue``; other texts as they are."""
+    return text.replace("_", " ").replace(":", ": ") if _CODE.fullmatch(text) else text
+
+
 _WRITE: dict[str, tuple[Callable[[float, int], str], int]] = {
     "whole": (lambda value, _: whole(value), 0),
     "decimal": (decimal, 2),
@@ -45,7 +54,7 @@ def write_number(value: Any, measure: Measure) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if measure.format == "text" or not isinstance(value, int | float):
-        return str(value).replace("_", " ")
+        return spell_code(str(value))
     write, digits = _WRITE[measure.format]
     return write(value, digits if measure.digits is None else measure.digits)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from clvspark.reporting.dashboards.parts import Dimension, Rows
 from clvspark.reporting.dashboards.statements import Question, build_statement
 from clvspark.reporting.datasets import AS_OF, Dataset
+from clvspark.reporting.formats import spell_code
 
 # One value of each choice, None: all of them.
 Choices = tuple[str | None, ...]
@@ -144,7 +145,7 @@ def show_key(value: Any, step: str = "day") -> str:
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else spell_code(str(value))
 
 
 def _plain(value: Any) -> Any:

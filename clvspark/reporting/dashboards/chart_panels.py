@@ -15,6 +15,7 @@ from clvspark.reporting.dashboards.panels import (
     Panel,
     arrange,
     as_chart,
+    as_numbers,
     nothing,
 )
 from clvspark.reporting.dashboards.parts import Measure
@@ -77,6 +78,10 @@ def draw_trend(widget: TrendWidget, canvas: Canvas, panel_id: str) -> Panel:
     plan = _plan(widget, canvas, found, kept, series, widget.measures)
     if plan is None:
         return nothing(widget, canvas)
+    if len(plan.names) == 1:
+        heading = widget.series.title if widget.series else "What"
+        hint = f"One {widget.over.title.lower()} so far: lines are drawn from the second on."
+        return as_numbers(widget, canvas, panel_id, found, kept, [heading, *plan.names], hint)
     spec = charts.draw_lines(plan, over_time=True)
     columns = [widget.over.title, *series]
     return as_chart(widget, canvas, panel_id, found, spec, kept, columns)
@@ -168,15 +173,19 @@ def draw_heat_map(widget: HeatMapWidget, canvas: Canvas, panel_id: str) -> Panel
 
 
 def _share_of_first(groups: Sequence[Group]) -> list[Group]:
-    """Each row of a heat map as shares of the number in its first column; rows whose first is not told are left out."""
+    """Each row of a heat map as shares of the number in its first column.
+
+    Rows whose first is not told are left out, and so are those of which nothing else is.
+    """
     first: dict[str, Any] = {}
-    shares = []
+    shares: dict[str, list[Group]] = {}
     for group in groups:
         value = group.cells[0].value
         whole = first.setdefault(group.names[0], value)
         if value is not None and whole:
-            shares.append(replace(group, cells=(Cell(value / whole),)))
-    return shares
+            share = replace(group, cells=(Cell(value / whole),))
+            shares.setdefault(group.names[0], []).append(share)
+    return [share for row in shares.values() if len(row) > 1 for share in row]
 
 
 def _short(value: float, measure: Measure) -> str:

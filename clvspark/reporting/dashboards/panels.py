@@ -211,6 +211,32 @@ def as_chart(
     return Panel(chart, canvas.follows(widget), choices)
 
 
+def as_numbers(
+    widget: Widget,
+    canvas: Canvas,
+    panel_id: str,
+    found: Mapping[str, list[Group]],
+    rows_of: Callable[[list[Group]], list[dict[str, Any]]],
+    columns: Sequence[str],
+    hint: str,
+) -> Panel:
+    """The numbers of a chart that would be a dot for each series: one row a series, and `hint` why there is no line."""
+    choices = {
+        key: {"rows": [[row["series"], row["text"]] for row in rows_of(groups)]}
+        for key, groups in found.items()
+    }
+    first = choices.get(canvas.first_key(widget) or "-", {"rows": []})
+    grid = Grid(
+        canvas.say(widget.title),
+        columns,
+        first["rows"],
+        hint=f"{explain(widget, canvas, found)} {hint}".strip(),
+        id=panel_id,
+        drill=canvas.say_drill(widget),
+    )
+    return Panel(grid, canvas.follows(widget), choices)
+
+
 def tabulate(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[str]]:
     """The rows of a chart as a table: one row a name, one column a series."""
     found: dict[str, dict[str, str]] = {}

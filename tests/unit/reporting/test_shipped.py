@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from support.star import AS_OF, dataset_rows, shop_rows
+from support.star import AS_OF, MARCH, dataset_rows, shop_rows
 
 from clvspark.history.tables import ATTRIBUTION_METHODS
 from clvspark.reporting.blocks import Chart, Grid, Note, Tile
@@ -143,6 +143,25 @@ def test_the_champion_is_marked(draw) -> None:
     assert panel.block.marked == {1}
 
 
+def test_one_date_is_told_in_numbers_and_several_as_lines(draw) -> None:
+    one = draw("audiences", "Members over time")
+    assert one.block.columns == ["Audience", "2026-04-01"]
+    assert sorted(rows_of(one)) == [["Lapsed", "200"], ["Top customers", "400"]]
+    assert "One date so far: lines are drawn from the second on." in one.block.hint
+    sizes = [
+        {"audience_id": "top", "count_of_profiles": 5, "as_of_date": day} for day in (MARCH, AS_OF)
+    ]
+    two = draw("audiences", "Members over time", fact_profile_by_audience=sizes)
+    assert [row["name"] for row in rows_of(two)] == ["2026-03-01", "2026-04-01"]
+
+
+def test_codes_are_told_in_words(draw) -> None:
+    assert [row["name"] for row in rows_of(draw("operations", "Rows kept out, by r"))] == [
+        "check: quantity"
+    ]
+    assert rows_of(draw("audiences", "Lists by destination"))[0][0] == "email tool"
+
+
 def test_overlap_is_read_from_the_row_and_holds_both_directions(draw) -> None:
     shares = {(r["name"], r["column"]): r["value"] for r in rows_of(draw("audiences", "Overlap"))}
     assert shares == {
@@ -192,6 +211,7 @@ def test_retention_is_a_share_of_the_first_month(draw) -> None:
     }
     assert cells["2026-01", "0"] == 1.0
     assert cells["2026-01", "1"] == 0.5
+    assert {name for name, _ in cells} == {"2026-01", "2026-02"}, "of March one month is known"
 
 
 def test_spend_is_told_beside_what_it_brought(draw) -> None:
