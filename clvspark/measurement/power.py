@@ -22,6 +22,7 @@ from clvspark.measurement.outcomes import REALISED
 from clvspark.measurement.plan import HoldoutPlan
 
 ASSIGNED, MEMBERS = "assigned", "members"
+FORESEEN, TOO_FEW, ALL_ALIKE = "foreseen", "too_few_persons", "all_alike_before"
 
 
 def minimum_detectable_effect(
@@ -93,11 +94,12 @@ def power_rows(
         treated = persons - int(held)
         mean = row["total"] / persons
         spread = max(0.0, row["squares"] - persons * mean**2) / max(1, persons - 1)
+        few = min(treated, held) < config.min_persons
         # Where nobody did anything before, that says nothing of what they may do now.
-        is_known = min(treated, held) >= config.min_persons and spread > 0
+        status = TOO_FEW if few else FORESEEN if spread > 0 else ALL_ALIKE
         effect = (
             minimum_detectable_effect(sqrt(spread), treated, held, power=config.power)
-            if is_known
+            if status == FORESEEN
             else None
         )
         found.append(
@@ -111,8 +113,9 @@ def power_rows(
                 "holdout_persons": int(held),
                 "mean_before": mean,
                 "standard_deviation_before": sqrt(spread),
-                "power": config.power,
+                "power": config.power if status == FORESEEN else None,
                 "minimum_detectable_effect": effect,
+                "status": status,
             }
         )
     return found

@@ -238,13 +238,24 @@ POWER = Table(
         Column("holdout_persons", "bigint", required=True),
         Column("mean_before", "double", "of a person in the window before"),
         Column("standard_deviation_before", "double"),
-        Column("power", "double", "chance to find the effect", check="power BETWEEN 0 AND 1"),
+        Column(
+            "power",
+            "double",
+            "chance to find the effect; NULL where none can be foreseen",
+            check="power BETWEEN 0 AND 1",
+        ),
         Column(
             "minimum_detectable_effect",
             "double",
-            "difference a person, found with this chance, two-sided at 0.05; NULL: a group is too small, or all did "
-            "the same before, so that nothing can be foreseen",
+            "difference a person, found with this chance, two-sided at 0.05; NULL where none can be foreseen",
             check="minimum_detectable_effect >= 0",
+        ),
+        Column(
+            "status",
+            "string",
+            "foreseen; too_few_persons: a group is too small; all_alike_before: all did the same in the window before, "
+            "which says nothing of what they may do; NULL: written before this was told",
+            allowed=("foreseen", "too_few_persons", "all_alike_before"),
         ),
     ),
 )

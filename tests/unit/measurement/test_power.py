@@ -56,10 +56,14 @@ def test_an_audience_is_judged_by_its_groups_or_by_the_plan_before_there_are_any
     assert own["minimum_detectable_effect"] == pytest.approx(
         minimum_detectable_effect((1_000 / 999) ** 0.5, 800, 200, power=0.8)
     )
-    assert found["tiny"]["minimum_detectable_effect"] is None
+    assert (own["status"], own["power"]) == ("foreseen", 0.8)
+    tiny = found["tiny"]
+    assert (tiny["status"], tiny["power"]) == ("too_few_persons", None)
+    assert tiny["minimum_detectable_effect"] is None
 
 
 def test_where_nobody_did_anything_before_nothing_is_foreseen() -> None:
     idle = {**sums("lapsed", 150), "total": 0.0, "squares": 0.0}
     (row,) = power_rows([idle], MeasurementConfig(), HoldoutPlan(10.0), as_of=DAY)  # type: ignore[call-arg]
     assert row["minimum_detectable_effect"] is None, "not 0, which would be the best of tests"
+    assert (row["status"], row["power"]) == ("all_alike_before", None)

@@ -229,6 +229,19 @@ def test_an_interval_stands_beside_its_estimate_and_says_whether_it_stands_out(d
     assert series == {"Top customers": "significant", "Lapsed": "not significant"}
 
 
+def test_groups_that_are_too_small_are_said_to_be_so_and_have_no_power(draw) -> None:
+    common = {"outcome": "margin", "basis": "members", "mean_before": 9.3}
+    rows = [
+        {**common, "audience_id": "top", "treatment_persons": 360, "holdout_persons": 40, "power": 0.8,
+         "minimum_detectable_effect": 8.19, "status": "foreseen"},
+        {**common, "audience_id": "lapsed", "treatment_persons": 55, "holdout_persons": 6, "status": "too_few_persons"},
+    ]  # fmt: skip
+    assert rows_of(draw("experiments", "Power", measurement__power=rows)) == [
+        ["Lapsed", "margin", "55", "6", "9.30", UNKNOWN, UNKNOWN, "too few persons"],
+        ["Top customers", "margin", "360", "40", "9.30", "80.0 %", "8.19", "foreseen"],
+    ]
+
+
 def test_runs_add_up(draw) -> None:
     assert rows_of(draw("operations", "Runs"))[-1] == ["total", "", "1,007", "12.3"]
 
