@@ -157,7 +157,9 @@ def _print_models(lake: Lakehouse, config: Config, as_of: date) -> None:
         for name, found in measures.items()
     ]
     columns = ["model", "predicted", "actual", "error", "MAE", "top decile"]
-    console.table(f"Purchases in the holdout of {config.clv.holdout_days} days", columns, rows)
+    title = f"Purchases in the holdout of {config.clv.holdout_days} days"
+    rule = f"* champion: {config.clv.champion_rule}"
+    console.table(f"{title}\n{rule}", columns, rows)
 
 
 def _print_deciles(lake: Lakehouse, config: Config, as_of: date) -> None:

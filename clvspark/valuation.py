@@ -61,6 +61,7 @@ def champion_outlook(config: ClvConfig) -> Outlook:
         value=config.value,
         horizon_days=config.horizon_days,
         annual_discount_rate=config.annual_discount_rate,
+        champion_rule=config.champion_rule,
         basis=config.model_dump_json(),
     )
 

@@ -35,6 +35,15 @@ Measure = Literal[
     "value_normalised_gini",
     "value_decile_mape",
 ]
+_IN_WORDS = {
+    "mae": "smallest mean absolute error (MAE)",
+    "rmse": "smallest root mean squared error (RMSE)",
+    "rmsle": "smallest root mean squared logarithmic error (RMSLE)",
+    "total_error": "smallest error of the total",
+    "normalised_gini": "largest normalised Gini coefficient",
+    "decile_mape": "smallest mean error of deciles (MAPE)",
+    "log_likelihood": "largest log-likelihood",
+}
 _TAKE_COVARIATES = {"BetaGeoModel", "ModifiedBetaGeoModel", "ParetoNBDModel"}
 _TAKE_SEGMENTS = _TAKE_COVARIATES | {"NBDModel"}
 
@@ -140,6 +149,14 @@ class ClvConfig(StrictModel):
         None, description="tracking server; None: SQLite inside the lakehouse folder"
     )
     experiment: str = "clvspark"
+
+    @property
+    def champion_rule(self) -> str:
+        """What the champion has of all candidates, in words."""
+        measure, outcome = self.champion_by.removeprefix("value_"), "purchases"
+        if self.champion_by.startswith("value_"):
+            outcome = "value"
+        return f"{_IN_WORDS[measure]} of the {outcome} of a customer"
 
     @property
     def fold_lags_days(self) -> list[int]:

@@ -22,6 +22,7 @@ class Outlook:
     Parameters
     ----------
     value : margin or revenue.
+    champion_rule : what the model that values everybody has of all candidates, in words.
     basis : settings that it depends on, as text.
     """
 
@@ -29,4 +30,5 @@ class Outlook:
     value: str
     horizon_days: int
     annual_discount_rate: float
+    champion_rule: str
     basis: str

@@ -79,7 +79,7 @@ def run(lake: Lakehouse, config: ReportingConfig, as_of: date, *, outlook: Outlo
             older = {table for table in made if lake.exists(table)}
             all_of(
                 lambda: _write(run, stale, made, as_of),
-                lambda: _render(lake, run, moment, made, older, pages),
+                lambda: _render(lake, run, moment, outlook, made, older, pages),
             )
     return run.report
 
@@ -159,6 +159,7 @@ def _render(
     lake: Lakehouse,
     run: Run,
     moment: Moment,
+    outlook: Outlook,
     made: Mapping[Table, DataFrame],
     older: Collection[Table],
     pages: Mapping[str, Path],
@@ -175,8 +176,9 @@ def _render(
         moment.config,
         pages,
         window=moment.window,
-        value=moment.value,
-        horizon_days=moment.horizon_days,
+        value=outlook.value,
+        horizon_days=outlook.horizon_days,
+        champion_rule=outlook.champion_rule,
         currency=lake.config.currency,
     )
 

@@ -22,6 +22,7 @@ PLACEHOLDERS = {
     "currency": "of the lakehouse",
     "value": "what is valued: margin or revenue",
     "horizon_days": "of the predictions",
+    "champion_rule": "what the model that values everybody has of all candidates, in words",
     "window_days": "days after as_of in which what came true is counted",
     "window_so_far": "how much of these days is known, in words",
     "period": "first and last day of the history, in words",

@@ -12,7 +12,7 @@ from clvspark.reporting.config import ReportingConfig
 from clvspark.reporting.dashboards.answers import Tables
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.dashboards.page import build_page, link_pages
-from clvspark.reporting.dashboards.widgets import OverlapWidget, Widget
+from clvspark.reporting.dashboards.widgets import Mark, OverlapWidget, TableWidget, Widget
 from clvspark.reporting.datasets import Dataset, referenced_dimension
 from clvspark.reporting.document import write_atomically
 from clvspark.reporting.moment import Window
@@ -30,6 +30,8 @@ def list_asked(dashboards: Iterable[Dashboard], datasets: Mapping[str, Dataset])
             asked.add(widget.dataset)
             if isinstance(widget, OverlapWidget):
                 asked.add("fact_profile_by_audience")
+            if isinstance(widget, TableWidget) and isinstance(widget.mark, Mark):
+                asked.add(widget.mark.dataset)
     for name in [*asked]:
         for column in datasets[name].table.names:
             other = referenced_dimension(datasets[name], column, datasets)
@@ -45,6 +47,7 @@ def write_pages(
     window: Window,
     value: str,
     horizon_days: int,
+    champion_rule: str,
     currency: str,
 ) -> None:
     """Write every dashboard, each readable by its owner only; nothing on them is of one person, or of few."""
@@ -54,6 +57,7 @@ def write_pages(
         "currency": currency,
         "value": value,
         "horizon_days": str(horizon_days),
+        "champion_rule": champion_rule,
         "window_days": str(window.days),
         "window_so_far": window.so_far,
         "period": _period(rows["dim_date"]),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from clvspark.lakehouse.strict_model import check, kind_given, kind_tag
+from clvspark.lakehouse.strict_model import StrictModel, check, kind_given, kind_tag
 from clvspark.reporting.dashboards.parts import Dimension, Measure, Rows, Texts
 from clvspark.reporting.datasets import DATASETS, no_such_column, referenced_dimension
 
@@ -220,6 +220,14 @@ class IntervalWidget(Widget):
             yield "'measure' needs 'low' and 'high', the ends of the interval"
 
 
+class Mark(StrictModel):
+    """Rows to set off by what another dataset says of them."""
+
+    dataset: str = Field(description="with a row of what is set off")
+    column: str = Field(description="boolean; where true the rows are set off")
+    by: str = Field(description="column of both datasets, and the first dimension of the table")
+
+
 class TableWidget(Widget):
     """Rows of dimensions and numbers."""
 
@@ -227,7 +235,10 @@ class TableWidget(Widget):
     dimensions: list[Dimension] = Field(min_length=1, max_length=4)
     measures: list[Measure] = _MEASURES
     total: bool = Field(False, description="a last row of all groups; for numbers that add up")
-    mark: str | None = Field(None, description="boolean column; where true the row is set off")
+    mark: str | Mark | None = Field(
+        None,
+        description="boolean column, of the dataset or of another; where true the row is set off",
+    )
     limit: int = _LIMIT
 
     @property
@@ -238,8 +249,20 @@ class TableWidget(Widget):
     @property
     def measures_used(self) -> Sequence[Measure]:
         """The other columns, and the mark."""
-        marks = [Measure(label="Marked", max=self.mark, format="text")] if self.mark else []  # type: ignore[call-arg]
-        return [*self.measures, *marks]
+        if not isinstance(self.mark, str):
+            return self.measures
+        return [*self.measures, Measure(label="Marked", max=self.mark, format="text")]  # type: ignore[call-arg]
+
+    @check
+    def _mark_that_is(self) -> Iterator[str]:
+        if isinstance(self.mark, Mark):
+            other = DATASETS.get(self.mark.dataset)
+            if other is None:
+                yield f"'mark': there is no dataset {self.mark.dataset!r}"
+            else:
+                yield from no_such_column(other, [self.mark.column, self.mark.by])
+            if self.dimensions[0].column != self.mark.by:
+                yield f"'mark': the first dimension must be {self.mark.by!r}, by which rows are set off"
 
 
 class NoteWidget(Texts):

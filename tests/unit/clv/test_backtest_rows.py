@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from clvspark.clv.backtest_rows import list_backtest, list_backtest_deciles
 from clvspark.clv.baselines import extrapolate_average_rate, repeat_last_period
 from clvspark.clv.competition import Competition
-from clvspark.clv.config import BacktestConfig, ClvConfig
+from clvspark.clv.config import BacktestConfig, ClvConfig, Measure
 from clvspark.clv.folds import list_folds
 from clvspark.clv.validate import list_deciles, measure_outcome
 
@@ -67,3 +68,13 @@ def test_where_nobody_bought_there_are_errors_but_no_shares() -> None:
     assert deciles[0]["cumulative_share"] is None
     kept = list_backtest_deciles(Competition(deciles={("A", NEW, "value"): deciles}), AS_OF)
     assert kept[0] == (AS_OF, "A", NEW, "value", 1, 4, 2.0, 0.0, None)
+
+
+def test_by_what_the_champion_is_chosen_is_told_in_words_for_every_measure() -> None:
+    rules = {by: ClvConfig(champion_by=by).champion_rule for by in get_args(Measure)}
+    assert rules["value_mae"] == "smallest mean absolute error (MAE) of the value of a customer"
+    assert (
+        rules["normalised_gini"]
+        == "largest normalised Gini coefficient of the purchases of a customer"
+    )
+    assert len(set(rules.values())) == len(rules)

@@ -45,6 +45,7 @@ def write(shipped: list[Dashboard], tmp_path: Path) -> Write:
             window=Window(AS_OF, 91, days_observed),
             value="margin",
             horizon_days=364,
+            champion_rule="smallest MAE of value",
             currency="EUR",
         )
         return {name: place.read_text(encoding="utf-8") for name, place in places.items()}

@@ -48,6 +48,18 @@ def test_a_dashboard_is_read(tmp_path: Path) -> None:
     assert load_config(tmp_path / "mine.yaml", Dashboard).widgets[0].kind == "number"
 
 
+def test_a_mark_is_of_a_column_that_there_is(tmp_path: Path) -> None:
+    table = PAGE.replace("kind: number", "kind: table").replace(
+        "measure: {label: Members, sum: count_of_profiles}",
+        "dimensions: [{column: audience_id}]\n"
+        "        measures: [{label: Members, sum: count_of_profiles}]\n"
+        "        mark: {dataset: fact_model_quality, column: is_champoin, by: model}",
+    )
+    told = faults(tmp_path, table)
+    assert "Did you mean 'is_champion'?" in told
+    assert "'mark': the first dimension must be 'model'" in told
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "line", "told"),
     [

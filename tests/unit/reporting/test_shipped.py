@@ -17,7 +17,8 @@ from clvspark.reporting.datasets import DATASETS
 from clvspark.reporting.formats import UNKNOWN
 
 WORDS = {
-    "as_of": str(AS_OF), "currency": "EUR", "value": "margin", "horizon_days": "364", "window_days": "91",
+    "as_of": str(AS_OF), "currency": "EUR", "value": "margin", "horizon_days": "364",
+    "champion_rule": "smallest MAE of value", "window_days": "91",
     "window_so_far": "30 of the 91 days from 2026-04-01 on are known so far", "period": "",
 }  # fmt: skip
 
@@ -141,6 +142,10 @@ def test_the_champion_is_marked(draw) -> None:
     panel = draw("models", "Parameters with")
     assert [row[0] for row in rows_of(panel)] == ["BetaGeoModel", "ParetoNBDModel"]
     assert panel.block.marked == {1}
+    for title in ("Predicted against actual", "Value (", "Coverage"):
+        judged = draw("models", title)
+        assert [rows_of(judged)[n][0] for n in judged.block.marked] == ["ParetoNBDModel"]
+    assert "smallest MAE of value" in draw("models", "Predicted against actual").block.hint
 
 
 def test_one_date_is_told_in_numbers_and_several_as_lines(draw) -> None:
@@ -220,6 +225,14 @@ def test_spend_is_told_beside_what_it_brought(draw) -> None:
     assert rows_of(draw("finance", "CLV to CAC", fact_acquisition=[spent])) == [
         ["web", "100", "600", "6.00", "24.00", "4.00", "900", "5"]
     ]
+
+
+def test_each_clv_a_customer_says_of_which_customers_it_is(draw) -> None:
+    acquired = draw("finance", "CLV to CAC", fact_acquisition=[{"channel": "web"}]).block
+    assert "of customers acquired in months with spend" in acquired.title
+    assert "CLV a new customer (EUR)" in acquired.columns
+    assert "of all customers" in draw("finance", "CLV a customer, ").block.title
+    assert "of all customers" in draw("finance", "CLV a customer (").block.hint
 
 
 def test_an_interval_stands_beside_its_estimate_and_says_whether_it_stands_out(draw) -> None:
