@@ -36,6 +36,12 @@ _GROUPED_STEP = 18
 _CHARACTER = 7.6
 # Labels that have no room are left out, not written over each other.
 _STEPS = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=6)
+_DAYS = alt.Axis(
+    labelAngle=0,
+    tickCount=6,
+    grid=False,
+    labelExpr="utcFormat(datum.value, utcdate(datum.value) == 1 ? '%b %Y' : '%-d %b')",
+)
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,9 @@ def draw_standing_bars(plan: Plan) -> Spec:
 def draw_lines(plan: Plan, *, over_time: bool) -> Spec:
     """Lines with a point at each value."""
     if over_time:
-        x = alt.X("name:T", title=None, axis=alt.Axis(labelAngle=0, tickCount=6, grid=False))
+        # Dates are days everywhere; the padding keeps the first point off the labels beside it.
+        scale = alt.Scale(type="utc", padding=8)
+        x = alt.X("name:T", title=None, axis=_DAYS, scale=scale)
     else:
         x = alt.X("name:N", sort=plan.names, title=plan.name_title, axis=alt.Axis(labelAngle=0))
     y = alt.Y("value:Q", title=plan.unit, axis=plan.values)
