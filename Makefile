@@ -42,10 +42,10 @@ test-demo: setup ## hold the whole demo to its promises; alone on the machine, a
 
 .PHONY: picture
 picture: setup ## render dashboards of the demo to docs/images (needs Chromium or Chrome)
-	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png 1890
-	@$(BIN)/python tools/picture.py demo/report/models.html docs/images/models.png 1376
-	@$(BIN)/python tools/picture.py demo/report/campaigns.html docs/images/campaigns.png 1706
-	@$(BIN)/python tools/picture.py demo/report/finance.html docs/images/finance.png 1752
+	@$(BIN)/python tools/picture.py demo/report.html docs/images/report.png 1894
+	@$(BIN)/python tools/picture.py demo/report/models.html docs/images/models.png 1401
+	@$(BIN)/python tools/picture.py demo/report/campaigns.html docs/images/campaigns.png 1708
+	@$(BIN)/python tools/picture.py demo/report/finance.html docs/images/finance.png 1513
 
 .PHONY: bench-identity
 bench-identity: setup ## identity resolution beside Splink and GoldenMatch (RECORDS=n; 1,000,000 take half an hour)
