@@ -70,7 +70,7 @@ def resolve_in_turn(
     config = IdentityConfig(settings=IdentitySettings.from_yaml(SETTINGS))
     measured = {}
     for day, (name, part) in zip(DAYS, parts.items(), strict=False):
-        lake.overwrite(CUSTOMER_RECORD, part)
+        lake.renew(CUSTOMER_RECORD, part)  # as ingest does
         lake.log.forget_version(CUSTOMER_RECORD)
         measured[name] = measure(lake, config, day)
     return measured, lake

@@ -48,6 +48,7 @@ from clvspark.identity.tables import (
     evidence_table,
 )
 from clvspark.lakehouse import Lakehouse, RunReport
+from clvspark.lakehouse.compare import BROADCAST_ROWS
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import all_of, by_key
 from clvspark.lakehouse.texts import hash_columns
@@ -96,7 +97,8 @@ def _resolve(work: Work) -> None:
         cause = "model" if other else "records"
         renewal = renew_everything(records, decided, settings, cause=cause)
     else:
-        renewal = renew_evidence(records, stored, decided, bonds, settings)
+        written = _list_written(work)
+        renewal = renew_evidence(records, stored, decided, bonds, settings, written=written)
     if settings.compared and model is None:
         model = _train(work, resolver, renewal)
     frequencies = None if model is None else lake.read(TERM_FREQUENCY)
@@ -143,6 +145,23 @@ def _read_stored(work: Work, based_on: str) -> DataFrame | None:
     if row is None or row["basis"] != based_on:
         return None
     return lake.read(evidence_table(work.settings))
+
+
+def _list_written(work: Work) -> DataFrame | None:
+    """``unique_id`` of the records that were written since the evidence, by their change feed.
+
+    None where it does not tell, or tells of so many that all are compared, and where code or configuration were
+    other ones: a record may then be told by other columns.
+    """
+    lake, last = work.lake, work.lake.log.newest_success(STAGE)
+    if last is None or last.basis != work.run.basis:
+        return None
+    if last.output_versions.get(EVIDENCE.name) != lake.log.version(EVIDENCE):
+        return None
+    feed = lake.changes(CUSTOMER_RECORD, since=last.input_versions.get(CUSTOMER_RECORD.name))
+    if feed is None or feed.count() > BROADCAST_ROWS:
+        return None
+    return feed.select(unique_id())
 
 
 def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> IdentityModel:

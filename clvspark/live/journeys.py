@@ -1,8 +1,9 @@
-"""Journeys follow histories: who enters, whose journey ends, what is sent and told, of whom something has touched.
+"""Journeys and offers follow histories: who enters, whose journey ends, what is sent, offered and told.
 
-The same look as that of the stage `moments`, at the persons about whom tables have changed since the last one, and at
-those whose sessions are over by now. Who they are follows from what tables held then and hold now; journeys, steps and
-outbox are each brought to what they should hold. So a look that was interrupted is taken again by the next one.
+The same look as those of the stages `moments` and `decide`, at the persons about whom tables have changed since the
+last one, and at those whose sessions are over by now. Who they are follows from what tables held then and hold now;
+journeys, steps, offers and outbox are each brought to what they should hold. So a look that was interrupted is taken
+again by the next one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.members import list_step_members
+from clvspark.activation.members import list_offer_members, list_step_members
 from clvspark.activation.tables import ASSIGNMENT, CAMPAIGN_HOLDOUT, HOLDOUT, OUTBOX
-from clvspark.audiences.decisions.tables import DECISION
+from clvspark.audiences.decisions.choose import choose_offers
+from clvspark.audiences.decisions.stage import STAGE as DECIDE
+from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR
 from clvspark.audiences.moments.look import (
     Days,
     Look,
@@ -46,10 +50,14 @@ from clvspark.privacy.consent import CHANNELS
 from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
 
 STAGE = "journeys"
+# What brings persons to decision points.
+_MOVES = (MEMBERSHIP_EVENT, ALIAS)
 # What triggers and ends journeys. Sessions change with interactions and orders.
-_FEEDS = (MEMBERSHIP_EVENT, VALUE_CHANGE, ORDER, INTERACTION, ALIAS)
-# Who has refused leaves the lists of steps.
-_READS = (*_FEEDS, CONSENT, UNREAD_CONSENT)
+_HAPPENED = (VALUE_CHANGE, ORDER, INTERACTION)
+# Who has refused leaves the lists of steps and offers.
+_SAID = (CONSENT, UNREAD_CONSENT)
+# What a stage begins and the looks go on with.
+_KEPT = {MOMENTS: (JOURNEY, JOURNEY_STEP, MOMENT), DECIDE: (DECISION,)}
 _TOLD = (OUTBOX, ASSIGNMENT, HOLDOUT, CAMPAIGN_HOLDOUT)
 _PERSON = "person_id string"
 
@@ -60,7 +68,7 @@ def clock() -> datetime:
 
 
 class Journeys:
-    """Advances journeys within the day, and tells of their steps."""
+    """Advances journeys within the day, decides on offers, and tells of both."""
 
     def __init__(
         self,
@@ -80,19 +88,19 @@ class Journeys:
     def advance(
         self, decider: Decider, telling: AbstractContextManager[object]
     ) -> RunReport | None:
-        """Look at the journeys of whom something has touched; None where nobody was.
+        """Look at the journeys and offers of whom something has touched; None where nobody was.
 
         `telling` is held while destinations' lists are changed.
         """
-        lake, moments = self._lake, self._config.decisions.moments
-        as_of = decider.scene.as_of
-        if not moments:
+        lake, as_of, stages = self._lake, decider.scene.as_of, self._stages
+        if not stages:
             return None
         lake.log.forget_everything()
-        if lake.log.last_success(MOMENTS, as_of) is None or not lake.exists(MOMENT):
-            self._report(STAGES[MOMENTS](lake, self._config, as_of))
-        now, last = self._now(), self._last_run(as_of)
-        versions = {table.name: lake.version(table) for table in _READS}
+        for stage in stages:
+            if not self._is_begun(stage, as_of):
+                self._report(STAGES[stage](lake, self._config, as_of))
+        now, last, reads = self._now(), self._last_run(as_of), (*self._feeds, *_SAID)
+        versions = {table.name: lake.version(table) for table in reads}
         is_same = all(last.input_versions.get(name) == v for name, v in versions.items())
         look = Look(self._find_days(as_of), now, self._config.history.session_gap_minutes)
         quiet = self._list_quiet(look)
@@ -104,23 +112,52 @@ class Journeys:
             STAGE,
             as_of=as_of,
             config=self._config.decisions,
-            reads=_READS,
-            writes=(JOURNEY, JOURNEY_STEP, MOMENT, *_TOLD),
+            reads=reads,
+            writes=(*(table for stage in stages for table in _KEPT[stage]), *_TOLD),
         ) as run:
             run.is_current = False
             # What has come meanwhile is for the next run.
             run.input_versions = {name: v for name, v in versions.items() if v is not None}
             run.metric("persons", who.count())
-            self._look(run, Look(look.days, now, look.session_gap_minutes, who), decider)
+            if MOMENTS in stages:
+                self._look(run, Look(look.days, now, look.session_gap_minutes, who), decider)
+            if DECIDE in stages:
+                run.metric("offers_made", self._offer(run, who, decider))
             with telling:
                 run.metric("instructions", self._tell(run, who, decider))
         self._note_quiet(look)
         self._report(run.report)
         return run.report
 
+    @property
+    def _stages(self) -> list[str]:
+        """Stages that begin the date, in their order; none where there is neither a moment nor an offer."""
+        decisions = self._config.decisions
+        asked = {MOMENTS: decisions.moments, DECIDE: decisions.offers and decisions.points}
+        return [stage for stage, found in asked.items() if found]
+
+    @property
+    def _feeds(self) -> tuple[Table, ...]:
+        """Tables whose changes are looked at."""
+        return (*_MOVES, *_HAPPENED) if MOMENTS in self._stages else _MOVES
+
+    def _is_begun(self, stage: str, as_of: date) -> bool:
+        """Whether the stage has looked at the date; what is believed of offers must be of those that there are."""
+        lake, config = self._lake, self._config.decisions
+        if not lake.log.last_success(stage, as_of) or not all(map(lake.exists, _KEPT[stage])):
+            return False
+        if stage != DECIDE:
+            return True
+        return {row["offer_id"] for row in self._believe(as_of)} == set(config.offer_ids)
+
+    def _believe(self, as_of: date) -> list[dict[str, Any]]:
+        """Rows of audiences.offer_posterior of the date."""
+        rows = self._lake.read_or_empty(OFFER_POSTERIOR).where(rows_of(as_of))
+        return [row.asDict() for row in rows.collect()]
+
     def _last_run(self, as_of: date) -> LastRun:
         """The newest look at the date."""
-        looks = [self._lake.log.last_success(name, as_of) for name in (MOMENTS, STAGE)]
+        looks = [self._lake.log.last_success(name, as_of) for name in (self._stages[0], STAGE)]
         return max((run for run in looks if run is not None), key=lambda run: run.ended_at)
 
     def _find_days(self, as_of: date) -> Days:
@@ -153,7 +190,7 @@ class Journeys:
     def _list_touched(
         self, last: LastRun, versions: Mapping[str, int | None], quiet: DataFrame | None
     ) -> DataFrame:
-        """``person_id`` of everybody about whom something is to be looked at."""
+        """``person_id`` of everybody about whom something is to be looked at, and of whom they have absorbed."""
         lake = self._lake
 
         def feed(table: Table) -> DataFrame:
@@ -164,7 +201,7 @@ class Journeys:
             nobody = lake.spark.createDataFrame([], _PERSON)
             return nobody if rows is None else rows.select("person_id")
 
-        found = side_by_side(feed, _FEEDS)
+        found = side_by_side(feed, self._feeds)
         every = reduce(DataFrame.unionByName, found if quiet is None else [*found, quiet])
         aliases = lake.read_or_empty(ALIAS)
         today = resolve_aliases(every.where("person_id IS NOT NULL"), aliases).distinct()
@@ -173,15 +210,12 @@ class Journeys:
     def _look(self, run: Run, look: Look, decider: Decider) -> None:
         """Bring journeys and steps of the persons to what a look finds."""
         lake, config = self._lake, self._config.decisions
-        contacts = decider.contacts().select(
-            "person_id", *(f"consent_{channel}" for channel in CHANNELS)
-        )
         day = F.col("as_of_date") <= F.lit(look.as_of)
         looked = look_at_journeys(
             lake,
             config,
             look,
-            consent=look.theirs(contacts),
+            consent=look.theirs(_consents(decider)),
             # Those of today have been told.
             decisions=lake.read_or_empty(DECISION).where(day),
         )
@@ -204,8 +238,22 @@ class Journeys:
             run.merge(MOMENT, summarise_look(lake.read(JOURNEY), of_today, config.moments, look))
             self._summed = (look.as_of, look.goes_on)
 
+    def _offer(self, run: Run, who: DataFrame, decider: Decider) -> int:
+        """Decide on those of the persons who have come to a decision point on this date; return their number."""
+        lake, as_of = self._lake, decider.scene.as_of
+        chosen = choose_offers(
+            lake,
+            self._config.decisions,
+            as_of,
+            self._believe(as_of),
+            _consents(decider),
+            among=who,
+        )
+        chosen = chosen.localCheckpoint()
+        return run.merge(DECISION, chosen)
+
     def _tell(self, run: Run, who: DataFrame, decider: Decider) -> int:
-        """Bring the lists of steps to who is to be on them; return the number of new instructions."""
+        """Bring the lists of steps and offers to who is to be on them; return the number of new instructions."""
         names = self._list_names()
         if not names:
             return 0
@@ -213,10 +261,12 @@ class Journeys:
         aliases, refused = lake.read_or_empty(ALIAS), decider.refused()
         if refused is not None:
             who = who.unionByName(add_absorbed(refused, aliases)).distinct().localCheckpoint()
-        journeys, steps = (
-            rows_among(lake.read(table), who, "person_id") for table in (JOURNEY, JOURNEY_STEP)
-        )
-        members = list_step_members(steps, journeys, as_of=scene.as_of)
+        theirs = {
+            table: rows_among(lake.read_or_empty(table), who, "person_id")
+            for table in (JOURNEY_STEP, JOURNEY, DECISION)
+        }
+        members = list_step_members(theirs[JOURNEY_STEP], theirs[JOURNEY], as_of=scene.as_of)
+        members = members.unionByName(list_offer_members(theirs[DECISION], as_of=scene.as_of))
         members = resolve_aliases(members, aliases).distinct()
         news = write_news(
             lake, self._config.activation, scene, who, members, names, decider.contacts()
@@ -229,10 +279,17 @@ class Journeys:
         return dict(zip(news, counts, strict=True))[OUTBOX]
 
     def _list_names(self) -> list[str]:
-        """Lists of steps that a destination is told of."""
-        steps = {f"{m.id}.{s.id}" for m in self._config.decisions.moments for s in m.steps}
+        """Lists of steps and offers that a destination is told of."""
+        decisions = self._config.decisions
+        called = {f"{m.id}.{s.id}" for m in decisions.moments for s in m.steps}
+        called |= {f"{p.id}.{offer.id}" for p in decisions.points for offer in decisions.offers}
         told = {name for d in self._config.activation.destinations for name in d.audiences}
-        return sorted(steps & told)
+        return sorted(called & told)
+
+
+def _consents(decider: Decider) -> DataFrame:
+    """``person_id, consent_<channel>`` as of now."""
+    return decider.contacts().select("person_id", *(f"consent_{channel}" for channel in CHANNELS))
 
 
 def _midnight(as_of: date) -> datetime:

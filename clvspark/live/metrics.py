@@ -16,6 +16,7 @@ _JOURNEYS = {
     "journeys_ended": "journeys that came to their end",
     "steps_sent": "steps of journeys that were sent",
     "steps_left_out": "steps of journeys that were left out",
+    "offers_made": "offers that were made within the day",
 }
 _TOTALS = {
     "events": "events taken",
@@ -49,8 +50,8 @@ class Metrics:
         self._write()
 
     def add_journeys(self, report: RunReport) -> None:
-        """Count what has come of journeys and write the file."""
-        self._journeys.update({name: round(report.metrics[name]) for name in _JOURNEYS})
+        """Count what has come of journeys and offers and write the file."""
+        self._journeys.update({name: round(report.metrics.get(name, 0)) for name in _JOURNEYS})
         self._write()
 
     def _write(self) -> None:

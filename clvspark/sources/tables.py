@@ -77,6 +77,8 @@ CUSTOMER_RECORD = Table(
         Column("created_at", "timestamp", "when the system created the record"),
         Column("attributes", "map<string,string>", "other attributes, e.g. demographics"),
     ),
+    change_feed=True,
+    deletion_vectors=True,
 )
 _KNOWN_AS_OF = Column(
     "known_as_of",

@@ -24,19 +24,24 @@ _BEST = "struct<score:double,offer_id:string,channel:string>"
 Cutoffs = Mapping[str, float]
 
 
-def list_capacities(config: DecisionsConfig, given: Mapping[str, int]) -> dict[str, int]:
-    """How many contacts of a date each scarce thing is enough for.
+def list_capacities(
+    config: DecisionsConfig, given: Mapping[str, int], used: Mapping[str, int]
+) -> dict[str, int]:
+    """How many more contacts of a date each scarce thing is enough for.
 
-    In: how often each offer has been made so far. Scarce are the stock of an offer, a channel's limit and that of all.
+    In: how often each offer has been made so far; how many offers of the date went out on each channel. Scarce are the
+    stock of an offer, a channel's limit and that of all.
     """
-    stock = {
-        _of_offer(offer.id): max(offer.stock - given.get(offer.id, 0), 0)
+    scarce = {
+        _of_offer(offer.id): offer.stock - given.get(offer.id, 0)
         for offer in config.offers
         if offer.stock is not None
     }
-    channels = {_of_channel(name): most for name, most in config.limits.by_channel.items()}
-    every = {} if config.limits.contacts is None else {_ALL: config.limits.contacts}
-    return {**stock, **channels, **every}
+    for name, most in config.limits.by_channel.items():
+        scarce[_of_channel(name)] = most - used.get(name, 0)
+    if config.limits.contacts is not None:
+        scarce[_ALL] = config.limits.contacts - sum(used.values())
+    return {name: max(left, 0) for name, left in scarce.items()}
 
 
 def find_cutoffs(

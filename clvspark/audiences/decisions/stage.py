@@ -8,21 +8,16 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from clvspark.audiences.consent import read_channels
+from clvspark.audiences.decisions.choose import choose_offers
 from clvspark.audiences.decisions.config import DecisionsConfig
-from clvspark.audiences.decisions.contacts import count_contacts, gather_contacts
-from clvspark.audiences.decisions.decide import decide_offers
-from clvspark.audiences.decisions.eligibility import add_eligibility, gather_candidates
 from clvspark.audiences.decisions.learn import (
     collect_sums,
     learn_posteriors,
-    read_posteriors,
     sum_outcomes,
 )
-from clvspark.audiences.decisions.limits import find_cutoffs, list_capacities
-from clvspark.audiences.decisions.ranking import add_scores, set_up_board
 from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR, TABLES
 from clvspark.audiences.moments.tables import JOURNEY_STEP
-from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_of_today, members_on
+from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
@@ -72,18 +67,13 @@ def _decide(run: Run, lake: Lakehouse, config: DecisionsConfig, as_of: date) -> 
         )
         return
     posteriors = learn_posteriors(_read_sums(lake, config, as_of), config, as_of=as_of)
-    stored = lake.spark.createDataFrame(posteriors, OFFER_POSTERIOR.schema).localCheckpoint()
-    run.overwrite(OFFER_POSTERIOR, stored, where=rows_of(as_of), cached=True)
+    stored = lake.spark.createDataFrame(posteriors, OFFER_POSTERIOR.schema)
+    run.overwrite(OFFER_POSTERIOR, stored, where=rows_of(as_of))
     if not config.points:
         return
     run.step("ranking offers")
-    given = _count_given(lake, config, as_of)
-    candidates = _read_candidates(lake, config, as_of)
-    open_to = add_eligibility(candidates, config, given, as_of=as_of)
-    board = set_up_board(read_posteriors(posteriors, config), config)
-    scored = add_scores(open_to, board, config, as_of=as_of).localCheckpoint(eager=False)
-    cutoffs = find_cutoffs(scored, config, list_capacities(config, given))
-    decided = decide_offers(scored, board, cutoffs, stored, config, as_of=as_of).localCheckpoint()
+    decided = choose_offers(lake, config, as_of, posteriors, read_channels(lake, as_of))
+    decided = decided.localCheckpoint()
     run.overwrite(DECISION, decided, where=rows_of(as_of), cached=True)
     _tell(run, decided)
 
@@ -93,31 +83,6 @@ def _read_sums(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> list[Ro
     if table is None or not lake.exists(table):
         return []
     return collect_sums(sum_outcomes(lake.read(table), config.learning, as_of=as_of), config)
-
-
-def _count_given(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> dict[str, int]:
-    """How often each scarce offer was made on other dates; a rerun of this one makes its own anew."""
-    scarce = [offer.id for offer in config.offers if offer.stock is not None]
-    if not scarce:
-        return {}
-    made = lake.read(DECISION).where(F.col("offer_id").isin(*scarce))
-    counts = made.where(F.col("as_of_date") != F.lit(as_of)).groupBy("offer_id").count()
-    return {row["offer_id"]: row["count"] for row in counts.collect()}
-
-
-def _read_candidates(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> DataFrame:
-    aliases = lake.read_or_empty(ALIAS)
-    members = members_on(lake.read_or_empty(MEMBERSHIP_EVENT), as_of)
-    earlier = lake.read(DECISION).where(f"NOT ({rows_of(as_of)})")
-    contacts = gather_contacts(earlier, lake.read_or_empty(JOURNEY_STEP))
-    return gather_candidates(
-        lake.read_of(CUSTOMER_VALUE, as_of, stage="score"),
-        lake.read_or_empty(DECILE).where(rows_of(as_of)),
-        members_of_today(members, aliases),
-        read_channels(lake, as_of),
-        count_contacts(contacts, aliases, config.caps, config.offers, as_of=as_of),
-        config,
-    )
 
 
 def _tell(run: Run, decided: DataFrame) -> None:

@@ -7,6 +7,7 @@ about it. `renew_evidence` finds the records for which this is not what it was; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -64,16 +65,26 @@ class Renewal:
         return self.kept is None
 
 
-def find_changes(records: DataFrame, stored: DataFrame, decided: DataFrame | None) -> DataFrame:
+def find_changes(
+    records: DataFrame, stored: DataFrame, decided: DataFrame | None, written: DataFrame | None
+) -> DataFrame:
     """``unique_id, is_gone, cause`` of every record that is new, changed, gone, or decided about anew.
 
-    In: records: ``unique_id, record_hash``; stored: identity.evidence; decided: see `decisions.hash_decisions`.
+    In: records: ``unique_id, record_hash``; stored: identity.evidence; decided: see `decisions.hash_decisions`;
+    written: ``unique_id`` of all records that were written since, so that no other one is looked at; None: unknown.
     """
     known = stored.select(
         "unique_id",
         F.col("record_hash").alias("_record"),
         F.col("decision_hash").alias("_decision"),
     )
+    if written is not None:
+        looked_at = [written, known.where("_decision IS NOT NULL")]
+        if decided is not None:
+            looked_at.append(decided)
+        ids = reduce(DataFrame.unionByName, (rows.select("unique_id") for rows in looked_at))
+        ids = ids.distinct().localCheckpoint(eager=False)
+        records, known = rows_among(records, ids), rows_among(known, ids)
     both = _add_decisions(records, decided).join(known, on="unique_id", how="full_outer")
     is_gone = F.col("record_hash").isNull()
     same_record = F.col("record_hash").eqNullSafe(F.col("_record"))
@@ -114,6 +125,8 @@ def renew_evidence(
     decided: DataFrame | None,
     bonds: DataFrame | None,
     settings: IdentitySettings,
+    *,
+    written: DataFrame | None = None,
 ) -> Renewal:
     """Evidence of the records that changed, and of those whose identifiers became shared or stopped to be.
 
@@ -121,7 +134,7 @@ def renew_evidence(
     everything is renewed.
     """
     hashed = records.select("unique_id", "record_hash")
-    changes = find_changes(hashed, stored, decided).localCheckpoint(eager=False)
+    changes = find_changes(hashed, stored, decided, written).localCheckpoint(eager=False)
     if changes.count() > EVERYTHING_SHARE * stored.count():
         return renew_everything(records, decided, settings, cause="records")
     gone = changes.where("is_gone").select("unique_id")

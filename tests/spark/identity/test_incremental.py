@@ -16,6 +16,7 @@ from support.people import SETTINGS as PEOPLE
 from clvspark.identity import IdentityModel, IdentityResolver, IdentitySettings
 from clvspark.identity.champion import crown
 from clvspark.identity.config import IdentityConfig
+from clvspark.identity.incremental.changes import Renewal, renew_evidence
 from clvspark.identity.model.term_frequency import count_term_frequencies
 from clvspark.identity.stage import run
 from clvspark.identity.tables import (
@@ -130,9 +131,7 @@ class World:
         self.lake.overwrite(DECISION, DECISION.rows(self.lake.spark, rows))
 
     def resolve(self) -> dict[str, float]:
-        self.lake.overwrite(
-            CUSTOMER_RECORD, customer_records(self.lake.spark, self.records.values())
-        )
+        self.lake.renew(CUSTOMER_RECORD, customer_records(self.lake.spark, self.records.values()))
         self.lake.log.forget_everything()
         self.day += timedelta(days=1)
         report = run(self.lake, self.config, self.day)
@@ -279,6 +278,37 @@ def test_an_erasure_resolves_anew(new_world: Callable[..., World]) -> None:
     assert not left & group
     assert world.resolve()["records_reached"] == len(left), "what is erased cannot be compared"
     assert_equal_to_one_batch(world, new_world())
+
+
+def test_only_records_that_were_written_are_compared(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(7)
+    world = new_world()
+    records = [draw_record(chance, number) for number in range(30)]
+    told: list[set[str] | None] = []
+
+    def listen(*given: Any, written: DataFrame | None) -> Renewal:
+        rows = None if written is None else written.collect()
+        told.append(None if rows is None else {row["unique_id"] for row in rows})
+        return renew_evidence(*given, written=written)
+
+    monkeypatch.setattr("clvspark.identity.stage.renew_evidence", listen)
+    world.put(*records)
+    world.resolve()
+    new, moved, lost = draw_record(chance, 30), draw_record(chance, 0) | _id(records[4]), records[9]
+    world.put(new, moved)
+    world.drop(lost)
+    a, b = (":".join(_id(row).values()) for row in records[20:22])
+    world.decide((a, b, "same"))
+    world.resolve()
+    assert told == [{":".join(_id(row).values()) for row in (new, moved, lost)}]
+    assert world.persons()[a] == world.persons()[b], "who was decided about is compared, too"
+    assert_equal_to_one_batch(world, new_world(), (a, b, "same"))
+
+    world.config = world.config.model_copy(update={"review_pairs": 7})
+    world.resolve()
+    assert told[1:] == [None], "another configuration compares all"
 
 
 def test_a_truth_that_is_not_there_is_told_before_anything_is_written(

@@ -38,14 +38,24 @@ CART: dict[str, Any] = {
     "trigger": {"happened": {"type": "cart_abandoned"}}, "re_entry": {"after_days": 0},
 }  # fmt: skip
 WELCOME = {**CART, "id": "welcome", "trigger": {"entered_audience": {"id": "vip"}}}
-DECISIONS = DecisionsConfig.model_validate(
-    {"moments": [CART, WELCOME], "caps": [{"contacts": 1, "within_days": 1}]}
-)
+MOMENTS = {"moments": [CART, WELCOME], "caps": [{"contacts": 1, "within_days": 1}]}
+DECISIONS = DecisionsConfig.model_validate(MOMENTS)
 MAILER = {
     "id": "mailer", "kind": "file", "format": "csv", "channel": "email", "identifier": "email", "hashed": False,
-    "audiences": ["cart.letter", "cart.reminder", "welcome.letter"],
+    "audiences": ["cart.letter", "cart.reminder", "welcome.letter", "vips.gift"],
 }  # fmt: skip
+GIFT = {
+    "id": "gift", "name": "Gift", "goal": "margin", "channels": ["email"], "margin": 50, "stock": 2,
+    "limit": {"contacts": 1, "within_days": 90},
+}  # fmt: skip
+OFFERS: dict[str, Any] = {
+    "offers": [GIFT],
+    "points": [{"id": "vips", "audiences": ["vip"], "ranking": "fixed"}],
+}
+# Without the welcome, so that the cap leaves room for the gift.
+BOTH = DecisionsConfig.model_validate({**OFFERS, "moments": [CART]})
 COMPARED = (
+    "audiences.decision",
     "audiences.journey",
     "audiences.journey_step",
     "audiences.moment",
@@ -58,14 +68,14 @@ COMPARED = (
 class Day:
     """A day on which things happen, and are looked at."""
 
-    def __init__(self, lake: Lakehouse) -> None:
+    def __init__(self, lake: Lakehouse, decisions: DecisionsConfig = DECISIONS) -> None:
         self.lake = lake
         activation = ActivationConfig.model_validate(
             {"exports": "exports", "destinations": [MAILER]}
         )
         history = SimpleNamespace(session_gap_minutes=30)
         self.config: Any = SimpleNamespace(
-            decisions=DECISIONS, activation=activation, history=history
+            decisions=decisions, activation=activation, history=history
         )
         self.refusing: set[str] = set()
         self.said: set[str] = set()
@@ -118,6 +128,9 @@ class Day:
         columns = ("moment_id", "person_id", "step_id", "status", "reason")
         rows = rows_of(self.lake, "audiences.journey_step", *columns)
         return [(*names, reason or status) for *names, status, reason in rows]
+
+    def offered(self) -> list[tuple]:
+        return rows_of(self.lake, "audiences.decision", "person_id", "offer_id", "channel")
 
     def told(self) -> list[tuple]:
         rows = self.lake.read_or_empty(OUTBOX).orderBy("audience_id", "person_id", "sequence")
@@ -248,30 +261,92 @@ def test_who_refuses_leaves_the_lists_of_steps(day: Day) -> None:
     assert day.steps()[0] == ("cart", "ann", "letter", "sent")
 
 
+@pytest.fixture
+def offers(lake: Lakehouse) -> Day:
+    """A day with a gift for two, and nobody at its decision point."""
+    write_people(lake, [AS_OF])
+    day = Day(lake, DecisionsConfig.model_validate(OFFERS))
+    assert day.look("06:00") is None
+    assert day.offered() == []
+    return day
+
+
+def test_who_comes_to_a_decision_point_within_the_day_is_offered_what_is_left(offers: Day) -> None:
+    enter_audience(offers.lake, "vip", "ann", AS_OF)
+    found = offers.look("09:00")
+    assert found is not None
+    assert (found.metrics["offers_made"], found.metrics["instructions"]) == (1, 1)
+    ann = ("ann", "gift", "email")
+    assert offers.offered() == [ann]
+    assert offers.told() == [("vips.gift", "ann@example.com", "add")]
+    assert offers.look("09:10") is None, "nobody has come since"
+
+    for person in ("ann", "bob", "cat"):
+        enter_audience(offers.lake, "slipping" if person == "ann" else "vip", person, AS_OF)
+    offers.said.add("ann")
+    offers.look("10:00")
+    (second,) = {("bob", "gift", "email"), ("cat", "gift", "email")} & set(offers.offered())
+    other = "cat" if second[0] == "bob" else "bob"
+    assert set(offers.offered()) == {ann, second, (other, "none", None)}, "the stock is two"
+    assert set(offers.told()) == {
+        ("vips.gift", "ann@example.com", "add"),
+        ("vips.gift", "ann@example.com", "remove"),
+        ("vips.gift", f"{second[0]}@example.com", "add"),
+    }
+
+
+def test_without_consent_nothing_is_offered_and_other_offers_are_believed_in_anew(
+    offers: Day,
+) -> None:
+    offers.refusing.add("ann")
+    enter_audience(offers.lake, "vip", "ann", AS_OF)
+    offers.look("09:00")
+    assert offers.offered() == [("ann", "none", None)]
+    assert offers.told() == []
+
+    more = {**OFFERS, "offers": [GIFT, {**GIFT, "id": "card", "name": "Card"}]}
+    restarted = Day(offers.lake, DecisionsConfig.model_validate(more))
+    enter_audience(offers.lake, "vip", "bob", AS_OF)
+    restarted.look("10:00")
+    assert ("bob", "card", "email") in restarted.offered(), "the first by its id"
+
+
 @pytest.fixture(scope="module")
 def noon(open_lake, morning: Path, tmp_path_factory) -> Path:
-    """The lakehouse when ann has ordered, whom a step was sent, and bob has left a cart. Only copy it."""
+    """The lakehouse when ann has ordered, whom a step was sent, bob has left a cart, and cat has come for a gift.
+
+    Only copy it.
+    """
     folder = copy(morning, tmp_path_factory.mktemp("noon") / "day")
-    day = Day(open_lake(folder))
+    day = Day(open_lake(folder), BOTH)
     day.leave_cart("ann", "10:00")
     day.look("10:31")
     buy(day.lake, "ann", f"{TODAY} 12:00:00")
     day.leave_cart("bob", "12:00")
+    enter_audience(day.lake, "vip", "cat", AS_OF)
     return folder
 
 
 @pytest.fixture(scope="module")
 def undisturbed(open_lake, noon: Path, tmp_path_factory) -> Day:
     """The day after the next look."""
-    day = Day(open_lake(copy(noon, tmp_path_factory.mktemp("undisturbed") / "day")))
+    day = Day(open_lake(copy(noon, tmp_path_factory.mktemp("undisturbed") / "day")), BOTH)
     day.look("12:31")
-    assert len(day.told()) == 3
+    assert len(day.told()) == 4
+    assert day.offered() == [("cat", "gift", "email")]
     return day
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "table", ["audiences.journey_step", "audiences.moment", "activation.outbox", "ops.run"]
+    "table",
+    [
+        "audiences.journey_step",
+        "audiences.moment",
+        "audiences.decision",
+        "activation.outbox",
+        "ops.run",
+    ],
 )
 def test_a_look_that_ended_between_two_tables_is_taken_again(
     open_lake, noon, undisturbed, tmp_path, monkeypatch, table
@@ -279,9 +354,9 @@ def test_a_look_that_ended_between_two_tables_is_taken_again(
     folder = copy(noon, tmp_path / "day")
     end_before(monkeypatch, table)
     with pytest.raises(CrashError):
-        Day(open_lake(folder)).look("12:31")
+        Day(open_lake(folder), BOTH).look("12:31")
     monkeypatch.undo()
-    killed = Day(open_lake(folder))
+    killed = Day(open_lake(folder), BOTH)
     killed.look("12:32")
 
     for name in COMPARED:

@@ -98,7 +98,7 @@ def decide(
     board = set_up_board(read_posteriors(rows, config), config)
     open_to = add_eligibility(candidates, config, given or {}, as_of=today)
     scored = add_scores(open_to, board, config, as_of=today).localCheckpoint()
-    cutoffs = find_cutoffs(scored, config, list_capacities(config, given or {}))
+    cutoffs = find_cutoffs(scored, config, list_capacities(config, given or {}, {}))
     decided = decide_offers(scored, board, cutoffs, posteriors, config, as_of=today)
     decided = DECISION.conform(decided).localCheckpoint()
     verify_contract(decided, DECISION)
