@@ -6,15 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from support.needs import lack
 from support.shops import ROOT, environment
 
 from clvspark.lakehouse import runtime
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's"),
-]
+if sys.platform != "linux":
+    lack("network namespaces are Linux's")
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 MAIN = "import clvspark.cli; print(clvspark.cli.__file__); clvspark.cli.main()"
 
 
