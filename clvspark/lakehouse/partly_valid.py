@@ -27,8 +27,8 @@ class Partly:
         self._model = model
         self._values = values
 
-    @property  # type: ignore[override]
-    def __class__(self) -> type[StrictModel]:
+    @property
+    def __class__(self) -> type[StrictModel]:  # type: ignore[override]
         """The model, so that checks which tell models apart know it."""
         return self._model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -22,6 +22,7 @@ from clvspark.lakehouse.strict_model import (
 )
 from clvspark.lakehouse.table import Table
 from clvspark.reporting.dashboards.definition import Dashboard
+from clvspark.reporting.dashboards.drill import find_drill_faults
 from clvspark.reporting.dashboards.fit import find_misfits
 from clvspark.reporting.dashboards.widgets import NoteWidget, Widget
 from clvspark.reporting.datasets import (
@@ -141,6 +142,13 @@ class ReportingConfig(StrictModel):
                 for said in as_known(self._refuse_filters(dashboard)):
                     yield replace(said, at=(*place, *said.at))
 
+    def find_drill_faults(self, tables: Mapping[str, Table]) -> Iterator[Disagreement]:
+        """Queries of widgets that name what neither the `tables` of the lakehouse nor own ones have."""
+        own = {table.name: table for table in self.own_contracts}
+        for place, widget in self._widgets():
+            for sentence in as_known(_judge_drill(widget, {**tables, **own})):
+                yield Disagreement(sentence, (*place, "drill"))
+
     def _placed(self, key: str) -> Iterator[tuple[Location, Dashboard]]:
         """The dashboards of a key, each with its place in the configuration."""
         for n, dashboard in enumerate(getattr(self, key)):
@@ -175,3 +183,8 @@ class ReportingConfig(StrictModel):
             if not any(choice.column in table.names for table in tables):
                 sentence = f"no dataset of the page has a column {choice.column!r}"
                 yield Disagreement(sentence, ("filters", n, "column"))
+
+
+def _judge_drill(widget: Widget, tables: Mapping[str, Table]) -> Iterator[str]:
+    if widget.drill:
+        yield from find_drill_faults(widget.drill, tables)

@@ -43,7 +43,9 @@ class Widget(Rows, Shown):
         False, description="a chart takes the whole width; tables take what they need"
     )
     drill: str | None = Field(
-        None, description="query that whoever may read the lakehouse finds the persons with"
+        None,
+        description='query that whoever may read the lakehouse finds the persons with: lake.table("schema.table") and '
+        "what narrows it, or a SELECT",
     )
     empty: str = Field(
         "Nothing as of {as_of} yet.",
