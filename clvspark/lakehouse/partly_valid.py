@@ -27,7 +27,7 @@ class Partly:
         self._model = model
         self._values = values
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type[StrictModel]:  # type: ignore[override]
         """The model, so that checks which tell models apart know it."""
         return self._model
