@@ -158,9 +158,7 @@ class ReportingConfig(StrictModel):
         """All widgets that ask a dataset, each with its place in the configuration."""
         for key in _DASHBOARDS:
             for place, dashboard in as_known(self._placed(key)):
-                for at, widget in as_known(dashboard.places):
-                    if isinstance(widget, Widget):
-                        yield (*place, *at), widget
+                yield from as_known(_list_widgets(place, dashboard))
 
     def _refuse_dataset(self, widget: Widget) -> Iterator[Disagreement]:
         """What is wrong with a widget that asks none of the datasets that clvspark makes."""
@@ -183,6 +181,12 @@ class ReportingConfig(StrictModel):
             if not any(choice.column in table.names for table in tables):
                 sentence = f"no dataset of the page has a column {choice.column!r}"
                 yield Disagreement(sentence, ("filters", n, "column"))
+
+
+def _list_widgets(place: Location, dashboard: Dashboard) -> Iterator[tuple[Location, Widget]]:
+    for at, widget in dashboard.places:
+        if isinstance(widget, Widget):
+            yield (*place, *at), widget
 
 
 def _judge_drill(widget: Widget, tables: Mapping[str, Table]) -> Iterator[str]:

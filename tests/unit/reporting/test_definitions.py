@@ -214,6 +214,13 @@ def test_faults_of_shape_and_across_files_come_at_once(tmp_path: Path) -> None:
         assert any(f"{tmp_path / name}.yaml, line {line}: " in one for one in lines), told
 
 
+def test_a_dashboard_that_is_none_hides_no_fault_of_the_others(tmp_path: Path) -> None:
+    text = PAGE.replace("fact_profile_by_audience", "fact_prophile")
+    message = faults(tmp_path, text, more="  dashboards: [7]\n")
+    assert "dashboards.0: input should be a valid dictionary" in message
+    assert "there is no dataset 'fact_prophile'" in message
+
+
 def test_a_filter_of_a_page_with_an_unreadable_widget_is_not_judged(tmp_path: Path) -> None:
     text = PAGE.replace("sections:", "filters: [{column: audience_id}]\nsections:")
     message = faults(tmp_path, text.replace("dataset: fact_profile_by_audience", "dataset: 7"))
