@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,12 +13,13 @@ from pydantic import Field, NonNegativeInt
 from clvspark.activation.config import ActivationConfig
 from clvspark.audiences.config import AudiencesConfig
 from clvspark.audiences.decisions.config import DecisionsConfig
+from clvspark.catalogue import TABLES
 from clvspark.clv.config import ClvConfig
 from clvspark.history.config import HistoryConfig
 from clvspark.identity.config import IdentityConfig
 from clvspark.lakehouse.config import LakehouseConfig, SparkConfig
 from clvspark.lakehouse.load_config import load_config
-from clvspark.lakehouse.strict_model import StrictModel, check, repeated
+from clvspark.lakehouse.strict_model import Disagreement, StrictModel, check, repeated
 from clvspark.measurement.config import MeasurementConfig
 from clvspark.reporting.config import ReportingConfig
 from clvspark.sources.config import SourcesConfig
@@ -197,6 +199,11 @@ class Config(StrictModel):
     def _moments_and_offers_of_audiences_that_are(self) -> Iterator[str]:
         defined = [definition.id for definition in self.audiences.definitions]
         yield from self.decisions.list_unknown_audiences(defined)
+
+    @check
+    def _drills_into_tables_that_are(self) -> Iterator[Disagreement]:
+        for said in self.reporting.find_drill_faults(TABLES):
+            yield replace(said, at=("reporting", *said.at))
 
     @check
     def _folders_apart(self) -> Iterator[str]:

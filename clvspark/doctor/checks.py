@@ -39,6 +39,11 @@ def _of_machine() -> list[Check]:
             "name a folder that you may write to in CLVSPARK_CACHE",
         ),
         Check("DuckDB", machine.compare_in_duckdb, "pip install 'duckdb>=1.2,<2'"),
+        Check(
+            "delivered dashboards and settings",
+            machine.find_dashboards,
+            "install clvspark anew: pip install --force-reinstall clvspark",
+        ),
     ]
 
 

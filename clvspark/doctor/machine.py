@@ -1,4 +1,4 @@
-"""What the machine itself has: Python, Java, JARs, DuckDB, a cache folder, a browser."""
+"""What the machine itself has: Python, Java, JARs, DuckDB, a cache folder, what clvspark delivers, a browser."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 
+from clvspark.config import shipped_config
 from clvspark.doctor.check import Missing
 from clvspark.lakehouse import runtime
 from clvspark.lakehouse.runtime.java import java_version
@@ -61,6 +62,15 @@ def compare_in_duckdb() -> str:
     if row != (True, True):
         raise Missing(f"DuckDB {duckdb.__version__} compares texts otherwise than expected")
     return f"DuckDB {duckdb.__version__}"
+
+
+def find_dashboards() -> str:
+    """The dashboards and settings that clvspark delivers, to be extended or copied."""
+    folder = shipped_config("base.yaml").parent
+    found = list((folder / "dashboards").glob("*.yaml"))
+    if not found:
+        raise Missing(f"no dashboard in {folder}")
+    return f"{len(found)} dashboards in {folder}"
 
 
 def find_browser() -> str:

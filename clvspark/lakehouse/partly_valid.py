@@ -27,12 +27,21 @@ class Partly:
         self._model = model
         self._values = values
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[StrictModel]:  # type: ignore[override]
+        """The model, so that checks which tell models apart know it."""
+        return self._model
+
     def __getattr__(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
-        if name in self._model.model_fields:
+        found = inspect.getattr_static(self._model, name, None)
+        if name in self._model.model_fields or found is None:
             raise Unknown(name)
-        return inspect.getattr_static(self._model, name).__get__(self, self._model)
+        return found.__get__(self, self._model)
+
+
+_NOTHING_KNOWN = Partly(StrictModel, {})
 
 
 def contradictions(
@@ -60,15 +69,26 @@ class _Reader:
             return _validated(annotation, given)
         kind, arguments = typing.get_origin(annotation), typing.get_args(annotation)
         if kind is list and isinstance(given, list):
-            return [self.read(arguments[0], part, (*at, i)) for i, part in enumerate(given)]
+            return [self.read_part(arguments[0], part, (*at, i)) for i, part in enumerate(given)]
         if kind is dict and isinstance(given, dict):
-            return {key: self.read(arguments[1], part, (*at, key)) for key, part in given.items()}
+            return {
+                key: self.read_part(arguments[1], part, (*at, key)) for key, part in given.items()
+            }
         nested = models_in(annotation)
         if len(nested) > 1 and isinstance(given, dict):
             nested = model_of_kind(nested, given.get("kind"))
         if len(nested) != 1 or not isinstance(given, dict):
             raise Unknown
         return self.read_model(nested[0], given, at)
+
+    def read_part(self, annotation: Any, given: Any, at: Location) -> Any:
+        """One of several; of a model that cannot be read nothing is known, and the others can still be judged."""
+        try:
+            return self.read(annotation, given, at)
+        except Unknown:
+            if not models_in(annotation):
+                raise
+            return _NOTHING_KNOWN
 
     def read_model(self, model: type[StrictModel], given: dict[str, Any], at: Location) -> Partly:
         values = {}

@@ -5,15 +5,26 @@ from __future__ import annotations
 import typing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from clvspark.lakehouse.yaml_files import Place, Placed
 
 Location = tuple[int | str, ...]
 """Keys and places in lists from a configuration to a value in it."""
 Check = TypeVar("Check", bound="Callable[[Any], Iterator[str | Disagreement]]")
+Said = TypeVar("Said")
 _MARK = "_is_check"
 _KIND = "kind="
 
@@ -44,17 +55,41 @@ def disagreements(model: type[BaseModel], values: object) -> Iterator[Disagreeme
     methods = (method for kind in model.__mro__ for method in vars(kind).values())
     for method in methods:
         if getattr(method, _MARK, False):
-            try:
-                for said in method(values):
-                    yield said if isinstance(said, Disagreement) else Disagreement(said)
-            except Unknown:
-                continue
+            for said in as_known(method(values)):
+                yield said if isinstance(said, Disagreement) else Disagreement(said)
+
+
+def as_known(said: Iterable[Said]) -> Iterator[Said]:
+    """What can be said until a value is asked for that is not valid; checks of several parts say so of each."""
+    with suppress(Unknown):
+        yield from said
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """File and line that a model was read from; models of the same values are equal wherever they stand."""
+
+    place: Place | None = field(default=None, compare=False)
 
 
 class StrictModel(BaseModel):
     """Base of all configuration: unknown keys are faults, values agree with each other and do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    _origin: _Origin = PrivateAttr(_Origin())
+
+    @property
+    def place(self) -> Place | None:
+        """File and line where it begins; None where it was not read from a file."""
+        return self._origin.place
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_place(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        model = handler(given)
+        if isinstance(given, Placed):
+            model._origin = _Origin(given.start)  # noqa: SLF001 - of this class
+        return model
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

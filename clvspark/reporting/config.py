@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -13,20 +15,25 @@ from clvspark.lakehouse.strict_model import (
     Disagreement,
     Location,
     StrictModel,
+    Unknown,
+    as_known,
     check,
     repeated,
 )
 from clvspark.lakehouse.table import Table
 from clvspark.reporting.dashboards.definition import Dashboard
-from clvspark.reporting.dashboards.widgets import Widget
+from clvspark.reporting.dashboards.drill import find_drill_faults
+from clvspark.reporting.dashboards.fit import find_misfits
+from clvspark.reporting.dashboards.widgets import NoteWidget, Widget
 from clvspark.reporting.datasets import (
     DATASETS,
     Dataset,
     did_you_mean,
     list_datasets,
-    no_such_column,
 )
 from clvspark.reporting.own_tables import OwnTable
+
+_DASHBOARDS = ("dashboards", "own_dashboards")
 
 
 class AcquisitionSpend(StrictModel):
@@ -109,42 +116,76 @@ class ReportingConfig(StrictModel):
             yield f"own_tables: the name {twice!r} stands twice"
 
     @check
-    def _each_dashboard_once(self) -> Iterator[str]:
-        for name in ("dashboards", "own_dashboards"):
-            for twice in repeated(d.id for d in getattr(self, name)):
-                yield f"{name}: the id {twice!r} stands twice"
+    def _each_dashboard_once(self) -> Iterator[Disagreement]:
+        for key in _DASHBOARDS:
+            ids: dict[str, list[Location]] = {}
+            for place, dashboard in as_known(self._placed(key)):
+                with suppress(Unknown):
+                    ids.setdefault(dashboard.id, []).append((*place, "id"))
+            for name, places in ids.items():
+                for place in places if len(places) > 1 else []:
+                    sentence = (
+                        f"the id {name!r} stands twice in {key!r}; give each dashboard another"
+                    )
+                    yield Disagreement(sentence, place)
 
     @check
-    def _datasets_that_are(self) -> Iterator[Disagreement]:
-        for place, dashboard in self._placed():
-            for at, widget in dashboard.places:
-                if isinstance(widget, Widget) and widget.dataset not in DATASETS:
-                    for fault in self._refuse_dataset(widget):
-                        sentence = f"widget {widget.title!r}: {fault}"
-                        yield Disagreement(sentence, (*place, *at, "dataset"))
+    def _widgets_of_datasets_that_are(self) -> Iterator[Disagreement]:
+        for place, widget in self._widgets():
+            for said in as_known(self._refuse_dataset(widget)):
+                yield replace(said, at=(*place, *said.at))
 
     @check
     def _filters_of_something(self) -> Iterator[Disagreement]:
-        for place, dashboard in self._placed():
-            asked = {w.dataset for w in dashboard.widgets if isinstance(w, Widget)}
-            tables = [self.datasets[known].table for known in asked if known in self.datasets]
-            for n, choice in enumerate(dashboard.filters):
-                if not any(choice.column in table.names for table in tables):
-                    sentence = f"no dataset of the page has a column {choice.column!r}"
-                    yield Disagreement(sentence, (*place, "filters", n, "column"))
+        for key in _DASHBOARDS:
+            for place, dashboard in as_known(self._placed(key)):
+                for said in as_known(self._refuse_filters(dashboard)):
+                    yield replace(said, at=(*place, *said.at))
 
-    def _placed(self) -> Iterator[tuple[Location, Dashboard]]:
-        """All dashboards, each with its place in the configuration."""
-        for key in ("dashboards", "own_dashboards"):
-            for n, dashboard in enumerate(getattr(self, key)):
-                yield (key, n), dashboard
+    def find_drill_faults(self, tables: Mapping[str, Table]) -> Iterator[Disagreement]:
+        """Queries of widgets that name what neither the `tables` of the lakehouse nor own ones have."""
+        own = {table.name: table for table in self.own_contracts}
+        for place, widget in self._widgets():
+            for sentence in as_known(_judge_drill(widget, {**tables, **own})):
+                yield Disagreement(sentence, (*place, "drill"))
 
-    def _refuse_dataset(self, widget: Widget) -> Iterator[str]:
-        """What is wrong with a widget that asks none of the datasets that clvspark makes."""
-        dataset = self.datasets.get(widget.dataset)
-        if dataset is None:
-            hint = did_you_mean(widget.dataset, self.datasets)
+    def _placed(self, key: str) -> Iterator[tuple[Location, Dashboard]]:
+        """The dashboards of a key, each with its place in the configuration."""
+        for n, dashboard in enumerate(getattr(self, key)):
+            yield (key, n), dashboard
+
+    def _widgets(self) -> Iterator[tuple[Location, Widget]]:
+        """All widgets that ask a dataset, each with its place in the configuration."""
+        for key in _DASHBOARDS:
+            for place, dashboard in as_known(self._placed(key)):
+                yield from as_known(_list_widgets(place, dashboard))
+
+    def _refuse_dataset(self, widget: Widget) -> Iterator[Disagreement]:
+        """What is wrong with a widget that does not ask datasets of clvspark alone."""
+        unknown = [(at, name) for at, name in widget.datasets_at if name not in self.datasets]
+        for at, name in unknown:
+            hint = did_you_mean(name, self.datasets)
             allowed = ", ".join(sorted(self.datasets))
-            yield f"there is no dataset {widget.dataset!r}.{hint} Allowed: {allowed}"
-        else:
-            yield from no_such_column(dataset, widget.columns_used)
+            yield Disagreement(f"there is no dataset {name!r}.{hint} Allowed: {allowed}", at)
+        if not unknown and any(name not in DATASETS for _, name in widget.datasets_at):
+            yield from find_misfits(widget, self.datasets)
+
+    def _refuse_filters(self, dashboard: Dashboard) -> Iterator[Disagreement]:
+        """Lists above a page that change nothing, as no dataset of its widgets has the column."""
+        asked = {w.dataset for w in dashboard.widgets if not isinstance(w, NoteWidget)}
+        tables = [self.datasets[known].table for known in asked if known in self.datasets]
+        for n, choice in enumerate(dashboard.filters):
+            if not any(choice.column in table.names for table in tables):
+                sentence = f"no dataset of the page has a column {choice.column!r}"
+                yield Disagreement(sentence, ("filters", n, "column"))
+
+
+def _list_widgets(place: Location, dashboard: Dashboard) -> Iterator[tuple[Location, Widget]]:
+    for at, widget in dashboard.places:
+        if isinstance(widget, Widget):
+            yield (*place, *at), widget
+
+
+def _judge_drill(widget: Widget, tables: Mapping[str, Table]) -> Iterator[str]:
+    if widget.drill:
+        yield from find_drill_faults(widget.drill, tables)

@@ -1,7 +1,8 @@
-"""The shop with three systems of docs/bring-your-own-data.md, run as the page says."""
+"""The shop with three systems of docs/bring-your-own-data.md: its files, its commands, and what it says comes out."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,27 +10,66 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from support.example_shop import write_example
+from support.commands import Outcome, run_commands
+from support.example_shop import list_commands, write_example
+from support.jvm import write_tiny_defaults
+from support.shops import environment
 
 from clvspark.catalogue import TABLES
 from clvspark.config import read_config
 from clvspark.lakehouse import Lakehouse
-from clvspark.pipeline import STAGES, run_stages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def mine(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lakehouse]:
-    """The lakehouse after all stages, as `clvspark run` leaves it."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of the page."""
     folder = tmp_path_factory.mktemp("mine")
     write_example(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """What each command of the page came to, in that folder, by the command."""
+    commands = list_commands()
+    defaults = write_tiny_defaults(tmp_path_factory.mktemp("defaults"))
+    env = environment(SPARK_CONF_DIR=str(defaults))
+    done = run_commands(commands, cwd=folder, env=env, timeout=1200)
+    return {" ".join(command): one for command, one in zip(commands, done, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def mine(spark: SparkSession, folder: Path, outcomes: dict[str, Outcome]) -> Iterator[Lakehouse]:
+    """The lakehouse as the commands left it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
-        config = read_config("conf/mine.yaml")
-        lake = Lakehouse(spark, config.lakehouse, TABLES)
-        list(run_stages(lake, config, STAGES, as_of=config.as_of))
-        yield lake
+        yield Lakehouse(spark, read_config("conf/mine.yaml").lakehouse, TABLES)
+
+
+def test_every_command_of_the_page_succeeds(outcomes: dict[str, Outcome]) -> None:
+    assert {name: one.err for name, one in outcomes.items() if one.code != 0} == {}
+    assert [name.split()[0] for name in outcomes] == ["ingest", "status", "doctor", "run", "run"]
+    assert "sources.quarantine" in outcomes["status --config conf/mine.yaml"].out
+
+
+def test_the_list_adds_who_buys_and_may_be_written_to_and_the_next_day_tells_nothing_new(
+    folder: Path, outcomes: dict[str, Outcome]
+) -> None:
+    tool = folder / "exports" / "newsletter_tool"
+    files = sorted(str(file.relative_to(tool)) for file in tool.glob("*/*"))
+    assert files == [
+        "2026-04-01/manifest.json",
+        "2026-04-01/regulars.csv",
+        "2026-04-02/manifest.json",
+    ]
+    with (tool / "2026-04-01" / "regulars.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["operation"], row["email"]) for row in rows] == [
+        ("add", "anna@example.org"),
+        ("add", "dora@example.org"),
+    ]
 
 
 def test_nine_records_of_four_systems_are_four_persons(mine: Lakehouse) -> None:
@@ -50,8 +90,10 @@ def test_nine_records_of_four_systems_are_four_persons(mine: Lakehouse) -> None:
     ]
 
 
-def test_the_page_tells_of_records_persons_and_sales(mine: Lakehouse) -> None:
-    page = (Path(mine.config.root).resolve().parent / "report.html").read_text(encoding="utf-8")
+def test_the_page_tells_of_records_persons_and_sales(
+    folder: Path, outcomes: dict[str, Outcome]
+) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
 
     assert "Our shop" in page
     assert "1,244.70" in page, "revenue of persons"

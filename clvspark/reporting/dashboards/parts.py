@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import string
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import StrictModel, check
+from clvspark.lakehouse.strict_model import Location, StrictModel, check
 
-Scalar = bool | int | float | str
+Scalar = bool | int | float | str | dt.date | dt.datetime
 Conditions = dict[str, Scalar | list[Scalar]]
 NumberFormat = Literal["whole", "decimal", "percent", "significant", "text"]
 AGGREGATES = ("sum", "mean", "min", "max", "one")
@@ -52,6 +53,11 @@ def _no_such_placeholder(name: str, text: str) -> Iterator[str]:
         yield f"{name!r}: there is no {{{part}}}. Allowed: {', '.join(PLACEHOLDERS)}"
 
 
+def _options(key: str, wanted: Conditions) -> Iterator[tuple[str, str, list[Scalar]]]:
+    for name, value in wanted.items():
+        yield key, name, value if isinstance(value, list) else [value]
+
+
 class Measure(Texts):
     """One number of each group of rows: an aggregate of a column, and how it is written."""
 
@@ -81,11 +87,18 @@ class Measure(Texts):
         return next((name, getattr(self, name)) for name in AGGREGATES if getattr(self, name))
 
     @property
-    def columns(self) -> list[str]:
-        """Columns that it needs."""
-        named = [self.aggregate[1], self.weight, self.per, self.low, self.high]
-        named += [*self.where, *self.per_where]
-        return [name for name in named if name]
+    def columns_at(self) -> Iterator[tuple[Location, str]]:
+        """Columns that it needs, each with its place."""
+        for key in (*AGGREGATES, "weight", "per", "low", "high"):
+            if name := getattr(self, key):
+                yield (key,), name
+        yield from (((key, name), name) for key, name, _ in self.conditions)
+
+    @property
+    def conditions(self) -> Iterator[tuple[str, str, list[Scalar]]]:
+        """What rows must hold to count: key, column and the values of which one must be the column's."""
+        yield from _options("where", self.where)
+        yield from _options("per_where", self.per_where)
 
     @check
     def _one_aggregate(self) -> Iterator[str]:
@@ -120,6 +133,13 @@ class Dimension(Texts):
     sorted_by: str | None = Field(None, description="column that the values are sorted by")
 
     @property
+    def columns_at(self) -> Iterator[tuple[Location, str]]:
+        """Columns of the dataset that it needs, each with its place."""
+        yield ("column",), self.column
+        if self.sorted_by:
+            yield ("sorted_by",), self.sorted_by
+
+    @property
     def title(self) -> str:
         """Its heading."""
         return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()
@@ -135,6 +155,14 @@ class Rows(StrictModel):
     newest: list[str] = Field([], description="columns that have their greatest value")
 
     @property
-    def condition_columns(self) -> list[str]:
-        """Columns by which rows are chosen."""
-        return [*self.filter, *self.exclude, *self.known, *self.newest]
+    def conditions(self) -> Iterator[tuple[str, str, list[Scalar]]]:
+        """By which values rows are chosen or left out: key, column and values."""
+        yield from _options("filter", self.filter)
+        yield from _options("exclude", self.exclude)
+
+    @property
+    def choosing_at(self) -> Iterator[tuple[Location, str]]:
+        """Columns by which rows are chosen, each with its place."""
+        yield from (((key, name), name) for key, name, _ in self.conditions)
+        for key, names in (("known", self.known), ("newest", self.newest)):
+            yield from (((key, n), name) for n, name in enumerate(names))

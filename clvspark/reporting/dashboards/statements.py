@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from clvspark.reporting.dashboards.column_types import as_held
 from clvspark.reporting.dashboards.parts import Conditions, Dimension, Measure, Rows, Scalar
 from clvspark.reporting.datasets import AS_OF, Dataset, referenced_dimension
 
@@ -105,10 +106,11 @@ def _hold(wanted: Conditions, dataset: Dataset, *, prefix: str = "") -> tuple[li
     parts, values = [], []
     for name, value in wanted.items():
         options: list[Scalar] = value if isinstance(value, list) else [value]
-        kind = dataset.column(name).type.replace("string", "VARCHAR")
+        column = dataset.column(name)
+        kind = column.type.replace("string", "VARCHAR")
         marks = ", ".join(f"CAST(? AS {kind})" for _ in options)
         parts.append(f'{prefix}"{name}" IN ({marks})')
-        values += options
+        values += [as_held(column.type, option) for option in options]
     return parts, values
 
 

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag
 
-from clvspark.lakehouse.strict_model import StrictModel, check, kind_given, kind_tag
+from clvspark.lakehouse.strict_model import (
+    Disagreement,
+    Location,
+    StrictModel,
+    check,
+    kind_given,
+    kind_tag,
+)
+from clvspark.reporting.dashboards.column_types import FLAGS, NUMBERS, TIMES
+from clvspark.reporting.dashboards.fit import SingleColumn, find_misfits
 from clvspark.reporting.dashboards.parts import Dimension, Measure, Rows, Texts
-from clvspark.reporting.datasets import DATASETS, no_such_column, referenced_dimension
+from clvspark.reporting.datasets import DATASETS
 
 MOST_GROUPS = 30
 _LIMIT = Field(MOST_GROUPS, ge=1, le=500, description="groups at most; the rest is left out")
 _MEASURES = Field(min_length=1, max_length=20)
 _SERIES = Field(min_length=1, max_length=4)
+Part = TypeVar("Part")
+Places = Sequence[tuple[Location, Part]]
+
+
+def _each(key: str, parts: Sequence[Part]) -> Places[Part]:
+    return [((key, n), part) for n, part in enumerate(parts)]
+
+
+def _one(key: str, part: Part | None) -> Places[Part]:
+    return [] if part is None else [((key,), part)]
 
 
 class Shown(Texts):
@@ -31,7 +50,9 @@ class Widget(Rows, Shown):
         False, description="a chart takes the whole width; tables take what they need"
     )
     drill: str | None = Field(
-        None, description="query that whoever may read the lakehouse finds the persons with"
+        None,
+        description='query that whoever may read the lakehouse finds the persons with: lake.table("schema.table") and '
+        "what narrows it, or a SELECT",
     )
     empty: str = Field(
         "Nothing as of {as_of} yet.",
@@ -39,39 +60,45 @@ class Widget(Rows, Shown):
     )
 
     @property
+    def datasets_at(self) -> Places[str]:
+        """Names of the datasets that it asks, each with its place."""
+        return _one("dataset", self.dataset)
+
+    @property
+    def dimensions_at(self) -> Places[Dimension]:
+        """What its groups are told apart by, each with its place."""
+        return []
+
+    @property
+    def measures_at(self) -> Places[Measure]:
+        """Its numbers, each with its place."""
+        return []
+
+    @property
+    def single_columns(self) -> Sequence[SingleColumn]:
+        """Columns that it names by keys of its own."""
+        return []
+
+    @property
+    def is_chart(self) -> bool:
+        """Whether its measures are drawn, and so are numbers."""
+        return True
+
+    @property
     def dimensions_used(self) -> Sequence[Dimension]:
         """What its groups are told apart by."""
-        return []
+        return [dimension for _, dimension in self.dimensions_at]
 
     @property
     def measures_used(self) -> Sequence[Measure]:
         """Its numbers."""
-        return []
-
-    @property
-    def columns_used(self) -> list[str]:
-        """Every column of the dataset that it names."""
-        columns = [dimension.column for dimension in self.dimensions_used]
-        columns += [d.sorted_by for d in self.dimensions_used if d.sorted_by]
-        columns += [name for measure in self.measures_used for name in measure.columns]
-        return list(dict.fromkeys([*columns, *self.condition_columns]))
+        return [measure for _, measure in self.measures_at]
 
     @check
-    def _columns_that_are(self) -> Iterator[str]:
-        dataset = DATASETS.get(self.dataset)
-        if dataset is not None:  # of users' own datasets the whole configuration knows
-            yield from no_such_column(dataset, self.columns_used)
-
-    @check
-    def _attributes_that_are(self) -> Iterator[str]:
-        dataset = DATASETS.get(self.dataset)
-        for dimension in self.dimensions_used:
-            if dataset is not None and dimension.attribute is not None:
-                other = referenced_dimension(dataset, dimension.column)
-                if other is None:
-                    yield f"'attribute' needs a column that refers to a dimension; {dimension.column} does not"
-                else:
-                    yield from no_such_column(other, [dimension.attribute])
+    def _asks_for_what_is(self) -> Iterator[Disagreement]:
+        # Of users' own datasets the whole configuration knows.
+        if all(name in DATASETS for _, name in self.datasets_at):
+            yield from find_misfits(self, DATASETS)
 
 
 class NumberWidget(Widget):
@@ -82,9 +109,14 @@ class NumberWidget(Widget):
     change: bool = Field(True, description="against the newest earlier date of the dataset")
 
     @property
-    def measures_used(self) -> Sequence[Measure]:
+    def measures_at(self) -> Places[Measure]:
         """The one."""
-        return [self.measure]
+        return _one("measure", self.measure)
+
+    @property
+    def is_chart(self) -> bool:
+        """It is written, so it may be a text."""
+        return False
 
 
 class TrendWidget(Widget):
@@ -96,14 +128,19 @@ class TrendWidget(Widget):
     series: Dimension | None = None
 
     @property
-    def dimensions_used(self) -> Sequence[Dimension]:
+    def dimensions_at(self) -> Places[Dimension]:
         """Time, and the lines."""
-        return [self.over, *([self.series] if self.series else [])]
+        return [*_one("over", self.over), *_one("series", self.series)]
 
     @property
-    def measures_used(self) -> Sequence[Measure]:
+    def measures_at(self) -> Places[Measure]:
         """A line each."""
-        return self.measures
+        return _each("measures", self.measures)
+
+    @property
+    def single_columns(self) -> Sequence[SingleColumn]:
+        """The dates."""
+        return [SingleColumn(("over", "column"), self.over.column, TIMES)]
 
 
 class BarWidget(Widget):
@@ -118,14 +155,14 @@ class BarWidget(Widget):
     limit: int = _LIMIT
 
     @property
-    def dimensions_used(self) -> Sequence[Dimension]:
+    def dimensions_at(self) -> Places[Dimension]:
         """The bars."""
-        return [self.dimension]
+        return _one("dimension", self.dimension)
 
     @property
-    def measures_used(self) -> Sequence[Measure]:
+    def measures_at(self) -> Places[Measure]:
         """Those of a bar, and the line."""
-        return [*self.measures, *([self.line] if self.line else [])]
+        return [*_each("measures", self.measures), *_one("line", self.line)]
 
 
 class DecilesWidget(Widget):
@@ -142,9 +179,14 @@ class DecilesWidget(Widget):
         return [Dimension(column=self.decile, label="Decile")]  # type: ignore[call-arg]
 
     @property
-    def measures_used(self) -> Sequence[Measure]:
+    def measures_at(self) -> Places[Measure]:
         """A series each."""
-        return self.measures
+        return _each("measures", self.measures)
+
+    @property
+    def single_columns(self) -> Sequence[SingleColumn]:
+        """The decile."""
+        return [SingleColumn(("decile",), self.decile, NUMBERS)]
 
 
 class HeatMapWidget(Widget):
@@ -158,14 +200,14 @@ class HeatMapWidget(Widget):
     limit: int = _LIMIT
 
     @property
-    def dimensions_used(self) -> Sequence[Dimension]:
+    def dimensions_at(self) -> Places[Dimension]:
         """Down and across."""
-        return [self.rows, self.columns]
+        return [*_one("rows", self.rows), *_one("columns", self.columns)]
 
     @property
-    def measures_used(self) -> Sequence[Measure]:
+    def measures_at(self) -> Places[Measure]:
         """The colour."""
-        return [self.measure]
+        return _one("measure", self.measure)
 
 
 class OverlapWidget(Widget):
@@ -183,9 +225,9 @@ class FunnelWidget(Widget):
     steps: list[Measure] = Field(min_length=2, max_length=8)
 
     @property
-    def measures_used(self) -> Sequence[Measure]:
+    def measures_at(self) -> Places[Measure]:
         """From the first step to the last."""
-        return self.steps
+        return _each("steps", self.steps)
 
 
 class IntervalWidget(Widget):
@@ -198,9 +240,19 @@ class IntervalWidget(Widget):
     limit: int = _LIMIT
 
     @property
-    def dimensions_used(self) -> Sequence[Dimension]:
+    def dimensions_at(self) -> Places[Dimension]:
         """The estimates."""
-        return [self.dimension]
+        return _one("dimension", self.dimension)
+
+    @property
+    def measures_at(self) -> Places[Measure]:
+        """The point."""
+        return _one("measure", self.measure)
+
+    @property
+    def single_columns(self) -> Sequence[SingleColumn]:
+        """The verdict."""
+        return [SingleColumn(("significant",), self.significant, FLAGS)] if self.significant else []
 
     @property
     def measures_used(self) -> Sequence[Measure]:
@@ -242,9 +294,36 @@ class TableWidget(Widget):
     limit: int = _LIMIT
 
     @property
-    def dimensions_used(self) -> Sequence[Dimension]:
+    def dimensions_at(self) -> Places[Dimension]:
         """The first columns."""
-        return self.dimensions
+        return _each("dimensions", self.dimensions)
+
+    @property
+    def measures_at(self) -> Places[Measure]:
+        """The other columns."""
+        return _each("measures", self.measures)
+
+    @property
+    def datasets_at(self) -> Places[str]:
+        """Its own, and that of the mark."""
+        other = [(("mark", "dataset"), self.mark.dataset)] if isinstance(self.mark, Mark) else []
+        return [*super().datasets_at, *other]
+
+    @property
+    def single_columns(self) -> Sequence[SingleColumn]:
+        """The mark."""
+        mark = self.mark
+        if not isinstance(mark, Mark):
+            return [SingleColumn(("mark",), mark, FLAGS)] if mark else []
+        return [
+            SingleColumn(("mark", "column"), mark.column, FLAGS, mark.dataset),
+            SingleColumn(("mark", "by"), mark.by, (), mark.dataset),
+        ]
+
+    @property
+    def is_chart(self) -> bool:
+        """Its measures are written, so they may be texts."""
+        return False
 
     @property
     def measures_used(self) -> Sequence[Measure]:
@@ -254,15 +333,10 @@ class TableWidget(Widget):
         return [*self.measures, Measure(label="Marked", max=self.mark, format="text")]  # type: ignore[call-arg]
 
     @check
-    def _mark_that_is(self) -> Iterator[str]:
-        if isinstance(self.mark, Mark):
-            other = DATASETS.get(self.mark.dataset)
-            if other is None:
-                yield f"'mark': there is no dataset {self.mark.dataset!r}"
-            else:
-                yield from no_such_column(other, [self.mark.column, self.mark.by])
-            if self.dimensions[0].column != self.mark.by:
-                yield f"'mark': the first dimension must be {self.mark.by!r}, by which rows are set off"
+    def _mark_by_the_first_dimension(self) -> Iterator[Disagreement]:
+        if isinstance(self.mark, Mark) and self.dimensions[0].column != self.mark.by:
+            sentence = f"the first dimension must be {self.mark.by!r}, by which rows are set off"
+            yield Disagreement(sentence, ("mark", "by"))
 
 
 class NoteWidget(Texts):

@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -88,11 +89,10 @@ def test_the_golden_record_has_columns_that_own_tables_do_not_see() -> None:
 
 
 def test_the_star_schema_is_read_without_spark(lake: Lakehouse) -> None:
-    deltalake = pytest.importorskip("deltalake")
     with lake.writing("test"):
         rows = DIM_CHANNEL.rows(lake.spark, [{"channel": "web"}, {"channel": "shop"}])
         lake.overwrite(DIM_CHANNEL, rows)
     place = f"{lake.config.root}/reporting/dim_channel"
-    found = deltalake.DeltaTable(place).to_pyarrow_table()
+    found = DeltaTable(place).to_pyarrow_table()
     assert sorted(found.column("channel").to_pylist()) == ["shop", "web"]
     assert duckdb.sql("SELECT count(*) FROM found").fetchone() == (2,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from clvspark.config import Config, read_config, shipped_config
 from clvspark.lakehouse import LakehouseConfig, StrictModel, load_config
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.lakehouse.fixed_conf import RESERVED
+from clvspark.lakehouse.strict_model import as_known, check
 from clvspark.lakehouse.yaml_files import merge, read_yaml
 
 
@@ -101,6 +103,33 @@ def test_includes_stand_for_one_file_or_for_all_of_a_folder_by_name(tmp_path: Pa
     assert [wheel.kind for wheel in load_config(top, Cart).wheels] == ["wood", "iron"]
     one = write(tmp_path, "one.yaml", "wheels: [!include parts/a.yaml]\n")
     assert load_config(one, Cart).wheels[0].kind == "wood"
+
+
+def test_a_model_knows_its_place_which_makes_no_other_model_of_it(tmp_path: Path) -> None:
+    part = write(tmp_path, "parts/a.yaml", "# wood\nkind: wood\n")
+    top = write(tmp_path, "cart.yaml", "wheels:\n  - !include parts/a.yaml\n  - kind: wood\n")
+    included, written = load_config(top, Cart).wheels
+    assert (included.place, written.place) == ((part, 2), (top, 3))
+    assert included == written == Wheel(kind="wood")
+    assert Wheel(kind="wood").place is None
+
+
+def test_one_part_that_cannot_be_read_hides_no_disagreement_of_the_others(tmp_path: Path) -> None:
+    def must_be_iron(wheel: Wheel) -> Iterator[str]:
+        if wheel.kind != "iron":
+            yield f"iron, not {wheel.kind}"
+
+    class Axle(StrictModel):
+        wheels: list[Wheel]
+
+        @check
+        def _of_iron(self) -> Iterator[str]:
+            for wheel in self.wheels:
+                yield from as_known(must_be_iron(wheel))
+
+    found = faults(write(tmp_path, "axle.yaml", "wheels: [7, {size: 1, kind: wood}]\n"), Axle)
+    assert len(found) == 3
+    assert found[2] == "iron, not wood."
 
 
 def test_an_include_that_matches_nothing_is_a_fault(tmp_path: Path) -> None:

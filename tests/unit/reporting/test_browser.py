@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.needs import lack, need_module
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FOUND = next(filter(None, map(shutil.which, BROWSERS)), None)
-pytestmark = pytest.mark.skipif(FOUND is None, reason="no Chromium: apt install chromium")
 IS_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(place => place.dataset.drawn)"
 NOT_DRAWN = """places => places
     .filter(place => place.dataset.drawn !== "yes" || !place.querySelector("svg path"))
@@ -37,6 +36,9 @@ CROSSED = """place => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """One headless browser for all tests."""
+    api = need_module("playwright.sync_api")
+    if FOUND is None:
+        lack("no Chromium: apt install chromium")
     with api.sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=FOUND, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]

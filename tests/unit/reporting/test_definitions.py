@@ -12,6 +12,7 @@ from clvspark.lakehouse.load_config import load_config
 from clvspark.lakehouse.strict_model import StrictModel
 from clvspark.reporting.config import AcquisitionSpend, ReportingConfig
 from clvspark.reporting.dashboards.definition import Dashboard
+from clvspark.reporting.dashboards.widgets import Widget
 
 CONF = shipped_config("base.yaml").parent
 PAGE = """\
@@ -33,11 +34,11 @@ class Holder(StrictModel):
     reporting: ReportingConfig
 
 
-def faults(tmp_path: Path, text: str) -> str:
-    """What is said of a configuration whose own dashboard is `text`."""
+def faults(tmp_path: Path, text: str, more: str = "") -> str:
+    """What is said of a configuration whose own dashboard is `text`, with `more` lines."""
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     config = tmp_path / "conf.yaml"
-    config.write_text("reporting:\n  own_dashboards: !include mi*.yaml\n", encoding="utf-8")
+    config.write_text(f"reporting:\n  own_dashboards: !include mi*.yaml\n{more}", encoding="utf-8")
     with pytest.raises(ConfigError) as raised:
         load_config(config, Holder)
     return str(raised.value)
@@ -57,21 +58,21 @@ def test_a_mark_is_of_a_column_that_there_is(tmp_path: Path) -> None:
     )
     told = faults(tmp_path, table)
     assert "Did you mean 'is_champion'?" in told
-    assert "'mark': the first dimension must be 'model'" in told
+    assert "the first dimension must be 'model'" in told
 
 
 @pytest.mark.parametrize(
     ("was", "becomes", "line", "told"),
     [
         ("kind: number", "kind: nmber", 6, "kind must be one of number, trend, bar"),
-        ("count_of_profiles}", "count_of_profile}", 6, "Did you mean 'count_of_profiles'?"),
+        ("count_of_profiles}", "count_of_profile}", 9, "Did you mean 'count_of_profiles'?"),
         ("title: Members", "titel: Members", 7, "Did you mean 'title'?"),
         ("label: Members, sum", "label: Members, add", 9, "Allowed:"),
         ("title: Members", "title: 'Members {as_off}'", 6, "there is no {as_off}. Allowed: as_of"),
         ("id: mine", "id: My page", 1, "id"),
         ("sum: count_of_profiles", "sum: clv, mean: clv", 9, "a measure has one of sum, mean"),
         ("sum: count_of_profiles", "max: clv, per: clv", 9, "'per' and 'share' go with 'sum'"),
-        ("        measure:", "        filter: {audience: top}\n        measure:", 6, "has no column 'audience'"),
+        ("        measure:", "        filter: {audience: top}\n        measure:", 9, "has no column 'audience'"),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_file_line_and_what_is_allowed(
@@ -86,7 +87,7 @@ def test_a_fault_is_told_with_file_line_and_what_is_allowed(
 def test_a_dataset_that_is_not_there_is_told_with_all_that_are(tmp_path: Path) -> None:
     message = faults(tmp_path, PAGE.replace("fact_profile_by_audience", "fact_profiles"))
     assert f"{tmp_path / 'mine.yaml'}, line 8: " in message
-    assert "widget 'Members': there is no dataset 'fact_profiles'. Did you mean" in message
+    assert "widgets.0.dataset: there is no dataset 'fact_profiles'. Did you mean" in message
     assert "clv.backtest" in message
 
 
@@ -95,6 +96,147 @@ def test_a_filter_by_a_column_of_no_dataset_of_the_page_is_told(tmp_path: Path) 
     message = faults(tmp_path, text)
     assert f"{tmp_path / 'mine.yaml'}, line 4: " in message
     assert "no dataset of the page has a column 'nosuch'" in message
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        ("sum: audience_id", "measure.sum: fact_profile_by_audience.audience_id is of type string; a column of type"),
+        ("mean: as_of_date", "measure.mean: fact_profile_by_audience.as_of_date is of type date"),
+        ("mean: clv, weight: audience_id", "measure.weight: fact_profile_by_audience.audience_id is"),
+        ("sum: clv, per: audience_id", "measure.per: fact_profile_by_audience.audience_id is of type"),
+        ("sum: clv, low: clv, high: audience_id", "measure.high: fact_profile_by_audience.audience_id is"),
+    ],
+)  # fmt: skip
+def test_what_is_added_up_must_be_numbers(tmp_path: Path, measure: str, told: str) -> None:
+    message = faults(tmp_path, PAGE.replace("sum: count_of_profiles", measure))
+    assert f"{tmp_path / 'mine.yaml'}, line 9: " in message
+    assert told in message
+    assert "Allowed: count_of_profiles, contactable_email, clv, entered, exited" in message
+
+
+@pytest.mark.parametrize(
+    ("dataset", "condition", "told"),
+    [
+        ("fact_clv_decile", "decile: first", "decile: fact_clv_decile.decile is of type int and cannot be 'first'"),
+        ("fact_clv_decile", "decile: [1, 1.5]", "cannot be 1.5; write a whole number"),
+        ("fact_clv_decile", "decile: true", "cannot be True; write a whole number"),
+        ("fact_clv_decile", "decile: 3000000000", "cannot be 3000000000; write a whole number"),
+        ("fact_clv_decile", "p_alive: likely", "type double and cannot be 'likely'; write a number"),
+        ("fact_clv_decile", "as_of_date: yesterday", "cannot be 'yesterday'; write a date, e.g. 2026-04-01"),
+        ("fact_clv_decile", "as_of_date: 20260401", "cannot be 20260401; write a date"),
+        ("fact_cohort_month", "margin: 0.125", "type decimal(18,2) and cannot be 0.125"),
+        ("fact_model_quality", "is_champion: perhaps", "cannot be 'perhaps'; write true or false"),
+        ("fact_operation", "started_at: noon", "cannot be 'noon'; write a date and time, e.g."),
+        ("fact_clv_decile", "metric: []", "the list has no value"),
+    ],
+)  # fmt: skip
+def test_a_value_that_its_column_cannot_hold_is_refused(
+    tmp_path: Path, dataset: str, condition: str, told: str
+) -> None:
+    column = "metric" if dataset == "fact_clv_decile" else "as_of_date"
+    text = PAGE.replace("fact_profile_by_audience", dataset).replace(
+        "{label: Members, sum: count_of_profiles}", f"{{label: A, one: {column}}}"
+    )
+    message = faults(tmp_path, f"{text}        filter: {{{condition}}}\n")
+    assert f"{tmp_path / 'mine.yaml'}, line 10: " in message
+    assert told in message
+
+
+def test_a_text_that_is_none_of_the_allowed_ones_is_refused(tmp_path: Path) -> None:
+    text = PAGE.replace("fact_profile_by_audience", "measurement.incremental_value")
+    text = text.replace("sum: count_of_profiles", "one: status, where: {status: mesured}")
+    message = faults(tmp_path, text)
+    assert (
+        "measure.where.status: measurement.incremental_value.status is never 'mesured'." in message
+    )
+    assert "Did you mean 'measured'? Allowed: " in message
+
+
+@pytest.mark.parametrize(
+    ("widget", "told"),
+    [
+        ("kind: bar, dimension: {column: audience_id}, measures: [{label: A, max: audience_id}]", "measures.0.max: "),
+        ("kind: trend, over: {column: audience_id}, measures: [{label: A, sum: clv}]", "over.column: "),
+        ("kind: deciles, decile: audience_id, measures: [{label: A, sum: clv}]", "decile: "),
+        ("kind: table, dimensions: [{column: clv}], measures: [{label: A, sum: clv}], mark: audience_id", "mark: "),
+    ],
+)  # fmt: skip
+def test_what_is_drawn_must_be_of_a_type_that_can_be(
+    tmp_path: Path, widget: str, told: str
+) -> None:
+    head = PAGE.split("      - kind", maxsplit=1)[0]
+    text = f"{head}      - {{title: A, dataset: fact_profile_by_audience, {widget}}}\n"
+    message = faults(tmp_path, text)
+    assert f"widgets.0.{told}fact_profile_by_audience.audience_id is of type string;" in message
+
+
+@pytest.mark.parametrize("value", ["2026-04-01", "'2026-04-01'"])
+def test_a_date_is_written_with_or_without_quotes(tmp_path: Path, value: str) -> None:
+    text = f"{PAGE}        filter: {{as_of_date: {value}}}\n"
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    (widget,) = load_config(tmp_path / "mine.yaml", Dashboard).widgets
+    assert isinstance(widget, Widget)
+    assert str(widget.filter["as_of_date"]) == "2026-04-01"
+
+
+def test_own_datasets_are_judged_like_delivered_ones(tmp_path: Path) -> None:
+    own = """\
+name: fact_mine
+comment: Mine.
+columns: [{name: as_of_date, type: date, key: true}, {name: colour, type: string}]
+persons: null
+sql: SELECT :as_of AS as_of_date, channel AS colour FROM history.order
+"""
+    (tmp_path / "table.yaml").write_text(own, encoding="utf-8")
+    text = PAGE.replace("fact_profile_by_audience", "fact_mine")
+    text = text.replace("sum: count_of_profiles", "sum: colour")
+    more = "  own_tables: [!include table.yaml]\n"
+    message = faults(tmp_path, f"{text}        filter: {{as_of_date: soon, color: red}}\n", more)
+    assert f"{tmp_path / 'mine.yaml'}, line 9: " in message
+    assert "measure.sum: fact_mine.colour is of type string" in message
+    assert "filter.as_of_date: fact_mine.as_of_date is of type date" in message
+    assert "filter.color: fact_mine has no column 'color'. Did you mean 'colour'?" in message
+
+
+def test_faults_of_shape_and_across_files_come_at_once(tmp_path: Path) -> None:
+    """A widget whose kind is unknown hides neither its neighbours nor what several files disagree about."""
+    broken = """\
+      - kind: nmber
+        title: Other
+      - kind: number
+        titel: Third
+        dataset: fact_prophile
+        measure: {label: Members, sum: count_of_profiles}
+"""
+    text = PAGE.replace("sections:", "filters: [{column: nosuch}]\nsections:")
+    (tmp_path / "mich.yaml").write_text(text, encoding="utf-8")
+    message = faults(tmp_path, PAGE + broken)
+    assert "conf.yaml: 7 faults" in message
+    for name, line, told in [
+        ("mine", 10, "kind must be one of number"),
+        ("mine", 12, "title: is required"),
+        ("mine", 13, "titel: unknown key. Did you mean 'title'?"),
+        ("mine", 14, "there is no dataset 'fact_prophile'. Did you mean 'fact_profile'?"),
+        ("mine", 1, "the id 'mine' stands twice in 'own_dashboards'"),
+        ("mich", 1, "the id 'mine' stands twice in 'own_dashboards'"),
+        ("mich", 3, "no dataset of the page has a column 'nosuch'"),
+    ]:
+        lines = [one for one in message.splitlines() if told in one]
+        assert any(f"{tmp_path / name}.yaml, line {line}: " in one for one in lines), told
+
+
+def test_a_dashboard_that_is_none_hides_no_fault_of_the_others(tmp_path: Path) -> None:
+    text = PAGE.replace("fact_profile_by_audience", "fact_prophile")
+    message = faults(tmp_path, text, more="  dashboards: [7]\n")
+    assert "dashboards.0: input should be a valid dictionary" in message
+    assert "there is no dataset 'fact_prophile'" in message
+
+
+def test_a_filter_of_a_page_with_an_unreadable_widget_is_not_judged(tmp_path: Path) -> None:
+    text = PAGE.replace("sections:", "filters: [{column: audience_id}]\nsections:")
+    message = faults(tmp_path, text.replace("dataset: fact_profile_by_audience", "dataset: 7"))
+    assert "no dataset of the page" not in message
 
 
 def test_an_attribute_needs_a_dimension(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from support.star import dataset_rows, shop_rows
 
+from clvspark.lakehouse.errors import ConfigError
 from clvspark.reporting.dashboards.definition import Dashboard
 from clvspark.reporting.document import as_script_data, write_atomically
 
@@ -185,3 +187,20 @@ def test_a_failed_write_leaves_the_old_page_and_no_remains(tmp_path: Path) -> No
         write_atomically(page, "new \ud800")
     assert page.read_text() == "old"
     assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_statement_that_fails_names_file_dashboard_and_widget(write) -> None:
+    rows = shop_rows()
+    broken = rows["fact_profile_by_audience"]
+    place = broken.schema.get_field_index("contactable_email")
+    words = pa.array(["many"] * broken.num_rows)
+    rows["fact_profile_by_audience"] = broken.set_column(place, "contactable_email", words)
+
+    with pytest.raises(ConfigError) as raised:
+        write(rows)
+
+    message = str(raised.value)
+    assert re.match(
+        r".*/dashboards/audiences.yaml: 1 fault\n  - line \d+: dashboard 'audiences'", message
+    )
+    assert "widget 'Audience sizes, reach and value': cannot be answered" in message

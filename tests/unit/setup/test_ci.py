@@ -9,8 +9,9 @@ import pytest
 
 RUN = Path(__file__).resolve().parents[3] / ".ci" / "run"
 PARTS = ["setup", "check", "docs-site", "test", "test-demo", "test-slow"]
-# Stands for make: closes like pytest, and fails for the target that FAILING names.
+# Stands for make: closes like pytest, and fails for the target that FAILING names, and where tests could be skipped.
 MAKE = """#!/bin/sh
+[ "$CI" = true ] || exit 1
 case $1 in test*) echo "=== 3 passed, 1 deselected in 61.20s (0:01:01) ===" ;; esac
 [ "$1" != "$FAILING" ]
 """
