@@ -8,16 +8,14 @@ again by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clvspark.activation.members import list_offer_members, list_step_members
 from clvspark.activation.tables import ASSIGNMENT, CAMPAIGN_HOLDOUT, HOLDOUT, OUTBOX
 from clvspark.audiences.decisions.choose import choose_offers
 from clvspark.audiences.decisions.stage import STAGE as DECIDE
@@ -36,15 +34,16 @@ from clvspark.audiences.tables import MEMBERSHIP_EVENT
 from clvspark.clv.tables import VALUE_CHANGE
 from clvspark.config import Config
 from clvspark.history.tables import INTERACTION, ORDER, SESSION
-from clvspark.identity.tables import ALIAS, resolve_aliases
+from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.compare import compare_rows
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.run_log import LastRun
 from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
-from clvspark.lakehouse.subsets import rows_among
+from clvspark.live.called import list_called, read_called
 from clvspark.live.decide import Decider
 from clvspark.live.tell import write_news
+from clvspark.live.touched import list_touched
 from clvspark.pipeline import STAGES
 from clvspark.privacy.consent import CHANNELS
 from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
@@ -59,7 +58,6 @@ _SAID = (CONSENT, UNREAD_CONSENT)
 # What a stage begins and the looks go on with.
 _KEPT = {MOMENTS: (JOURNEY, JOURNEY_STEP, MOMENT), DECIDE: (DECISION,)}
 _TOLD = (OUTBOX, ASSIGNMENT, HOLDOUT, CAMPAIGN_HOLDOUT)
-_PERSON = "person_id string"
 
 
 def clock() -> datetime:
@@ -107,7 +105,7 @@ class Journeys:
         if is_same and (quiet is None or quiet.isEmpty()):
             self._note_quiet(look)
             return None
-        who = self._list_touched(last, versions, quiet)
+        who = list_touched(lake, self._feeds, last.input_versions, versions, quiet)
         with lake.run(
             STAGE,
             as_of=as_of,
@@ -187,26 +185,6 @@ class Journeys:
     def _note_quiet(self, look: Look) -> None:
         self._quiet = (look.as_of, _quiet_until(look))
 
-    def _list_touched(
-        self, last: LastRun, versions: Mapping[str, int | None], quiet: DataFrame | None
-    ) -> DataFrame:
-        """``person_id`` of everybody about whom something is to be looked at, and of whom they have absorbed."""
-        lake = self._lake
-
-        def feed(table: Table) -> DataFrame:
-            since, until = last.input_versions.get(table.name), versions[table.name]
-            rows = lake.changes(table, since=since, until=until) if since != until else None
-            if rows is None and since != until:
-                rows = lake.read(table)  # the feed does not reach back so far
-            nobody = lake.spark.createDataFrame([], _PERSON)
-            return nobody if rows is None else rows.select("person_id")
-
-        found = side_by_side(feed, self._feeds)
-        every = reduce(DataFrame.unionByName, found if quiet is None else [*found, quiet])
-        aliases = lake.read_or_empty(ALIAS)
-        today = resolve_aliases(every.where("person_id IS NOT NULL"), aliases).distinct()
-        return add_absorbed(today.localCheckpoint(), aliases)
-
     def _look(self, run: Run, look: Look, decider: Decider) -> None:
         """Bring journeys and steps of the persons to what a look finds."""
         lake, config = self._lake, self._config.decisions
@@ -254,20 +232,15 @@ class Journeys:
 
     def _tell(self, run: Run, who: DataFrame, decider: Decider) -> int:
         """Bring the lists of steps and offers to who is to be on them; return the number of new instructions."""
-        names = self._list_names()
+        names = list_called(self._config)
         if not names:
             return 0
         lake, scene = self._lake, decider.scene
-        aliases, refused = lake.read_or_empty(ALIAS), decider.refused()
+        refused = decider.refused()
         if refused is not None:
-            who = who.unionByName(add_absorbed(refused, aliases)).distinct().localCheckpoint()
-        theirs = {
-            table: rows_among(lake.read_or_empty(table), who, "person_id")
-            for table in (JOURNEY_STEP, JOURNEY, DECISION)
-        }
-        members = list_step_members(theirs[JOURNEY_STEP], theirs[JOURNEY], as_of=scene.as_of)
-        members = members.unionByName(list_offer_members(theirs[DECISION], as_of=scene.as_of))
-        members = resolve_aliases(members, aliases).distinct()
+            absorbed = add_absorbed(refused, lake.read_or_empty(ALIAS))
+            who = who.unionByName(absorbed).distinct().localCheckpoint()
+        members = read_called(lake, who, as_of=scene.as_of)
         news = write_news(
             lake, self._config.activation, scene, who, members, names, decider.contacts()
         )
@@ -277,14 +250,6 @@ class Journeys:
             if count:
                 run.append(table, rows)
         return dict(zip(news, counts, strict=True))[OUTBOX]
-
-    def _list_names(self) -> list[str]:
-        """Lists of steps and offers that a destination is told of."""
-        decisions = self._config.decisions
-        called = {f"{m.id}.{s.id}" for m in decisions.moments for s in m.steps}
-        called |= {f"{p.id}.{offer.id}" for p in decisions.points for offer in decisions.offers}
-        told = {name for d in self._config.activation.destinations for name in d.audiences}
-        return sorted(called & told)
 
 
 def _consents(decider: Decider) -> DataFrame:
