@@ -117,6 +117,7 @@ class Decider:
         self._lake, self._config, self._warn = lake, config, warn
         self.scene = scene
         self._refusals: Refusals | None = None
+        self._untold: DataFrame | None = None
         self._keep_events()
 
     def change_scene(self, scene: Scene) -> None:
@@ -127,7 +128,7 @@ class Decider:
         is_new_day = self.scene.as_of != scene.as_of
         self.scene = scene
         if is_new_day:
-            self._refusals = None
+            self._refusals = self._untold = None
             self._keep_events()
 
     def _keep_events(self) -> None:
@@ -144,6 +145,15 @@ class Decider:
     def refused(self) -> DataFrame | None:
         """``person_id`` of who has refused anything since the scene was set; None: nobody."""
         return None if self._refusals is None else self._refusals.rows.select("person_id")
+
+    @property
+    def untold(self) -> DataFrame | None:
+        """``person_id`` of who has refused something and is not taken off all lists yet; None: nobody."""
+        return self._untold
+
+    def note_taken_off(self) -> None:
+        """Whoever has refused has left all lists."""
+        self._untold = None
 
     def take(self, drops: Sequence[Drop], account: Account, relinked: DataFrame | None) -> None:
         """Take the files of a micro-batch, and evaluate who is of another person now (`relinked`: ``person_id``)."""
@@ -193,7 +203,10 @@ class Decider:
         if not nobody_refuses:
             new = find_refusals(refused, scene)
             self._refusals = new if self._refusals is None else self._refusals.join(new)
-            who = who.unionByName(new.rows.select("person_id")).distinct()
+            refusers = new.rows.select("person_id").distinct()
+            untold = self._untold
+            self._untold = refusers if untold is None else untold.unionByName(refusers)
+            who = who.unionByName(refusers).distinct()
         who = who.localCheckpoint()
         account.counts |= {"waiting": waiting, "persons": who.count()}
         return who

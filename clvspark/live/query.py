@@ -46,7 +46,7 @@ from clvspark.live.metrics import Metrics
 from clvspark.live.renew import Renewer
 from clvspark.live.scene import Scene, set_scene, versions_of
 from clvspark.live.status import STOP_FILE, local_checkpoint
-from clvspark.live.tell import deliver, something_waits
+from clvspark.live.tell import deliver, something_waits, take_off_lists
 from clvspark.pipeline import STAGES
 from clvspark.sources.landing import resolve_landing
 
@@ -164,6 +164,8 @@ class _Stream:
             self._decider = Decider(
                 self._lake, self._config, self._open_day(self._day()), self._warn
             )
+            # Somebody may have refused before an end that left no time for what follows of it.
+            self._take_off_lists()
         known = None if self._last is None else self._last.link_version
         self._links = self._decider.scene.link_version if known is None else known
         self._has_news = something_waits(self._lake, self._config.activation)
@@ -195,17 +197,25 @@ class _Stream:
             raise InterruptedError  # the batch is taken by the next start
         self._started.wait()
         try:
-            if (day := self._day()) != self._decider.scene.as_of:
-                # By the thread that adds up: what is under way ends first, and nothing is added up meanwhile.
-                self._pool.submit(self._change_day, day).result()
+            self._change_day_if_over()
             with self._one_at_a_time:
                 self._take(batch, number)
         except Exception as error:
             self._faults.append(error)  # the JVM would pass on its text only
             raise
 
+    def _change_day_if_over(self) -> None:
+        """Begin the day of now, where another one goes on.
+
+        By the thread that adds up: what is under way ends first, and nothing is added up meanwhile.
+        """
+        if (day := self._day()) != self._decider.scene.as_of:
+            self._pool.submit(self._change_day, day).result()
+
     def _change_day(self, as_of: date) -> None:
-        """End a day, with everything that follows of it, and begin another."""
+        """End a day, with everything that follows of it, and begin another, if nobody has meanwhile."""
+        if as_of == self._decider.scene.as_of:
+            return
         self._follow()
         with self._one_at_a_time:
             self._deliver_if_due(now=True)
@@ -243,7 +253,7 @@ class _Stream:
     def _settle(self, account: Account) -> None:
         """What follows a decision: it is counted, and told where it is time."""
         self._metrics.add(account)
-        self._has_news |= account.counts["instructions"] > 0
+        self._has_news |= account.counts["instructions"] > 0 or self._decider.untold is not None
         self._report(
             RunReport(
                 COMMAND,
@@ -259,12 +269,22 @@ class _Stream:
             if not self._has_news or not (now or time.monotonic() >= self._deliver_at):
                 return
             config, decider = self._config.activation, self._decider
+            if decider.untold is not None:
+                self._take_off_lists(decider.untold)
+                decider.note_taken_off()
             told = deliver(self._lake, config, decider.contacts, decider.scene.as_of)
             self._report(told)
             failed = bool(told.metrics.get(FAILED))
             self._has_news = failed
             pause = _RETRY_SECONDS if failed else self._config.stream.deliver_seconds
             self._deliver_at = time.monotonic() + pause
+
+    def _take_off_lists(self, who: DataFrame | None = None) -> None:
+        """Whoever has refused leaves all lists before anything is told; without `who` everybody is asked about."""
+        decider = self._decider
+        take_off_lists(
+            self._lake, self._config.activation, decider.contacts(), decider.scene.as_of, who
+        )
 
     def _open_day(self, as_of: date) -> Scene:
         """Let the stages of the batch begin a day, where they have not, and look at everybody."""
@@ -292,6 +312,7 @@ class _Stream:
                 continue
             self._begin_renewal()
             if not query.status["isTriggerActive"]:
+                self._change_day_if_over()
                 self._decide_for_relinked()
                 self._deliver_if_due()
 

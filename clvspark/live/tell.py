@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,22 +27,29 @@ from clvspark.activation.tables import (
     OUTBOX,
     SYNC_LOG,
 )
+from clvspark.activation.withdraw import withdraw
 from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse import Lakehouse, RunReport, Table
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.subsets import rows_among
 from clvspark.live.scene import NEW_GROUP, STRATUM, Scene
-from clvspark.privacy.consent import ANY, CHANNELS, REFUSALS, refused_channel
+from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, refused_channel
 from clvspark.sources.tables import CONSENT, UNREAD_CONSENT
 
 _RECORD = ("source_system", "source_record_id")
 DELIVER = "deliver"
+# Columns of contacts that say whether somebody may be written to, see `activation.gate.purpose_suffix`.
+_ALLOWED = re.compile(rf"consent_(?P<channel>{'|'.join(CHANNELS)})(_(?P<purpose>.+))?")
+_EVERY_PURPOSE = "*"
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """Who has refused a channel since the scene was set: ``person_id, channel``, of those who share an address too."""
+    """Who has refused what since the scene was set: ``person_id, channel, purpose``, of those who share an address too.
+
+    Without a purpose all of them are meant.
+    """
 
     rows: DataFrame
 
@@ -51,41 +59,50 @@ class Refusals:
 
     def lay_over(self, contacts: DataFrame) -> DataFrame:
         """Contacts in which a refusal holds for whatever the person had allowed on that channel."""
-        said = self.rows.groupBy("person_id").agg(F.collect_set("channel").alias("_refused"))
+        every = F.lit(_EVERY_PURPOSE)
+        what = F.concat_ws("|", "channel", F.coalesce("purpose", every))
+        said = self.rows.groupBy("person_id").agg(F.collect_set(what).alias("_refused"))
         joined = contacts.join(F.broadcast(said), on="person_id", how="left")
-        refuses = {c: F.coalesce(F.array_contains("_refused", c), F.lit(False)) for c in CHANNELS}
-        columns = {
-            f"consent_{channel}": F.col(f"consent_{channel}") & ~refused
-            for channel, refused in refuses.items()
-        }
+        columns = {}
+        for name in contacts.columns:
+            if found := _ALLOWED.fullmatch(name):
+                channel, purpose = found["channel"], found["purpose"] or MARKETING
+                meant = F.array(*(F.lit(f"{channel}|{p}") for p in (purpose, _EVERY_PURPOSE)))
+                refused = F.coalesce(F.arrays_overlap("_refused", meant), F.lit(False))
+                columns[name] = F.col(name) & ~refused
         return joined.withColumns(columns).drop("_refused")
 
 
 def list_refused(events: DataFrame, others: Mapping[Table, DataFrame]) -> DataFrame:
-    """``source_system, source_record_id, channel`` of refusals among what has come, also those nobody could read.
+    """``source_system, source_record_id, channel, purpose`` of refusals among what has come.
 
-    In: sources.event; rows of other tables `sources.*`. A no to whatever purpose counts until the scene is set anew.
+    In: sources.event; rows of other tables `sources.*`. A no that names no purpose, or that nobody could read, is one
+    to all of them.
     """
     found = events.where(
         F.col("event_type").isin(*REFUSALS) & F.col("source_record_id").isNotNull()
     )
-    rows = [found.select(*_RECORD, refused_channel().alias("channel"))]
+    marketing = F.lit(MARKETING).alias("purpose")
+    rows = [found.select(*_RECORD, refused_channel().alias("channel"), marketing)]
     if CONSENT in others:
-        rows.append(others[CONSENT].where("val = 'n'").select(*_RECORD, "channel"))
+        named = F.lower(F.trim("purpose")).alias("purpose")
+        rows.append(others[CONSENT].where("val = 'n'").select(*_RECORD, "channel", named))
     if UNREAD_CONSENT in others:
-        rows.append(others[UNREAD_CONSENT].select(*_RECORD, "channel"))
+        every = F.lit(None).cast("string").alias("purpose")
+        rows.append(others[UNREAD_CONSENT].select(*_RECORD, "channel", every))
     every = reduce(DataFrame.unionByName, rows)
     all_channels = F.array(*(F.lit(channel) for channel in CHANNELS))
     meant = F.when(F.col("channel") == ANY, all_channels).otherwise(F.array("channel"))
-    return every.select(*_RECORD, F.explode(meant).alias("channel")).distinct()
+    return every.select(*_RECORD, F.explode(meant).alias("channel"), "purpose").distinct()
 
 
 def find_refusals(refused: DataFrame, scene: Scene) -> Refusals:
     """Refusals of the persons of records, and of all who share an address with them. In: rows of `list_refused`."""
-    own = scene.links.join(F.broadcast(refused), on=list(_RECORD)).select("person_id", "channel")
+    what = ("channel", "purpose")
+    own = scene.links.join(F.broadcast(refused), on=list(_RECORD)).select("person_id", *what)
     own = own.distinct().localCheckpoint()
-    theirs = scene.entries.join(F.broadcast(own), on="person_id").select("entry", "channel")
-    shared = scene.entries.join(F.broadcast(theirs), on="entry").select("person_id", "channel")
+    theirs = scene.entries.join(F.broadcast(own), on="person_id").select("entry", *what)
+    shared = scene.entries.join(F.broadcast(theirs), on="entry").select("person_id", *what)
     return Refusals(own.unionByName(shared).distinct().localCheckpoint())
 
 
@@ -149,6 +166,26 @@ def _hold_campaigns(
     names = [campaign.audience for campaign in campaigns]
     current = dealt.unionByName(new).where(F.col("audience_id").isin(*names))
     return hold_campaigns(judged, current, aliases), {CAMPAIGN_HOLDOUT: new}
+
+
+def take_off_lists(
+    lake: Lakehouse,
+    config: ActivationConfig,
+    contacts: DataFrame,
+    as_of: date,
+    who: DataFrame | None = None,
+) -> int:
+    """Write removals of those on any list who may not be told any more, and return their number.
+
+    In: contacts as of now; ``person_id`` of those who are asked about, everybody if None.
+    """
+    outbox = lake.read_or_empty(OUTBOX)
+    if who is not None:
+        outbox = rows_among(outbox, who.distinct(), "person_id")
+    removals = withdraw(outbox.localCheckpoint(), contacts, config, as_of=as_of).localCheckpoint()
+    if count := removals.count():
+        lake.append(OUTBOX, removals, cached=True)
+    return count
 
 
 def deliver(

@@ -22,9 +22,13 @@ def name_day(today: date, *, as_of: date, window_days: int) -> dict[str, str]:
     return {"today": str(min(today, as_of + timedelta(days=window_days)))}
 
 
-def read_last_order_day(lake: Lakehouse, *, until: date) -> date | None:
-    """The last day up to `until` that orders are known of; None where there are none."""
-    last: date | None = last_order_day(lake.read(ORDER), until=until).collect()[0][0]
+def read_last_order_day(lake: Lakehouse, *, today: date) -> date | None:
+    """The last day that is over and that orders are known of; None where there are none.
+
+    Of a day that goes on, more may come: a window that ends with it is not over.
+    """
+    yesterday = today - timedelta(days=1)
+    last: date | None = last_order_day(lake.read(ORDER), until=yesterday).collect()[0][0]
     return last
 
 

@@ -33,7 +33,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
     also = name_day(today, as_of=as_of, window_days=0)
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also) as run:
         if not run.is_current and decides:
-            last = read_last_order_day(lake, until=today)
+            last = read_last_order_day(lake, today=today)
             until = as_of if last is None else min(as_of, last + timedelta(days=1))
             made = choose_decisions(
                 lake.read_or_empty(DECISION),

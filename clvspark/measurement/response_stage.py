@@ -44,7 +44,7 @@ def run(lake: Lakehouse, config: MeasurementConfig, as_of: date) -> RunReport:
         STAGE, as_of=as_of, config=config, reads=READS, writes=(RESPONSE, CHECKPOINT), also=also
     ) as run:
         if not run.is_current:
-            last = read_last_order_day(lake, until=today)
+            last = read_last_order_day(lake, today=today)
             for day in (*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of):
                 _join(run, lake, config, day)
     return run.report

@@ -96,7 +96,7 @@ def run_measure(
         MEASURE_STAGE, as_of=as_of, config=config, reads=reads, writes=writes, also=also
     ) as run:
         if not run.is_current:
-            last = read_last_order_day(lake, until=today)
+            last = read_last_order_day(lake, today=today)
             dates = [*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of]
             found: dict[Table, list[dict[str, Any]]] = {table: [] for table in _WRITES}
             for day in dates:

@@ -8,7 +8,19 @@ import signal
 from datetime import timedelta
 
 import pytest
-from support.live_shop import AS_OF, SAME, TODAY, batch_over, differing, event, land, order
+from support.live_shop import (
+    AS_OF,
+    AUDIENCES,
+    MAILER,
+    SAME,
+    TODAY,
+    batch_over,
+    configure,
+    differing,
+    event,
+    land,
+    order,
+)
 
 from clvspark.catalogue import TABLES
 from clvspark.config import StreamConfig
@@ -16,6 +28,7 @@ from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
 from clvspark.live.query import COMMAND, run_stream
 from clvspark.live.status import ask_to_stop, read_batches
+from clvspark.sources.tables import EVENT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
@@ -84,6 +97,43 @@ def test_a_refusal_counts_at_once(watch):
 
     told = watch.rows("activation.outbox", "audience_id", "address", "operation", "status")
     assert ("browsing", "c1@example.com", "remove", "delivered") in told
+
+
+@pytest.mark.slow
+def test_who_refuses_leaves_the_lists_of_the_batch_too_before_anything_is_told(watch):
+    bought = {"id": "old", "name": "Bought", "include": {"event": {"type": "order", "at_least": 1}}}
+    whole = {**MAILER, "id": "whole", "mode": "full", "audiences": ["old"]}
+    configure(
+        watch.shop,
+        audiences={"definitions": [*AUDIENCES, bought]},
+        activation={"destinations": [MAILER, whole]},
+    )
+    next_day = AS_OF + timedelta(days=1)
+
+    def told(customer: str) -> set[str]:
+        rows = watch.rows("activation.outbox", "audience_id", "address", "operation", "status")
+        address = f"{customer}@example.com"
+        return {operation for name, to, operation, status in rows
+                if (name, to, status) == ("old", address, "delivered")}  # fmt: skip
+
+    watch.start(as_of=next_day)
+    assert told("c3") == told("c4") == {"add"}
+
+    land(watch.shop, "events2", [event("u1", "email_unsubscribed", "c3", f"{AS_OF}T12:00:00Z")])
+    watch.start(as_of=next_day)
+    assert told("c3") == {"add", "remove"}
+    first, *_, last = sorted(
+        (watch.shop.exports / "whole").rglob("*.csv"), key=lambda file: file.stat().st_mtime
+    )
+    assert "c3@example.com" in first.read_text()
+    assert "c3@example.com" not in last.read_text()
+
+    # Taken just before an end that left no time for what follows of it.
+    row = {"event_id": "shop:u2", "event_type": "email_unsubscribed", "source_system": "shop"}
+    row |= {"channel": "web", "source_record_id": "c4", "occurred_at": f"{AS_OF} 13:00:00"}
+    watch.lake.append(EVENT, EVENT.rows(watch.spark, [row]))
+    watch.start(as_of=next_day)
+    assert told("c4") == {"add", "remove"}
 
 
 @pytest.mark.slow

@@ -75,7 +75,8 @@ def test_a_moment_is_entered_told_and_ended_within_the_day(spark, watch, tmp_pat
     )
 
 
-def test_a_day_that_changes_is_ended_before_another_begins(watch):
+@pytest.mark.parametrize("something_lands", [True, False], ids=["lands", "idle"])
+def test_a_day_that_changes_is_ended_before_another_begins(watch, something_lands):
     configure(
         watch.shop,
         decisions={"moments": [CART]},
@@ -87,7 +88,8 @@ def test_a_day_that_changes_is_ended_before_another_begins(watch):
 
     def change_day():
         today[0] += timedelta(days=1)
-        land(watch.shop, "events2", [event("v1", "view", "c2", f"{AS_OF}T08:00:00Z")])
+        if something_lands:
+            land(watch.shop, "events2", [event("v1", "view", "c2", f"{AS_OF}T08:00:00Z")])
 
     watch.then = [change_day]
     watch.upon = {"activate": lambda: ask_to_stop(watch.shop.config())}

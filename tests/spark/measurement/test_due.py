@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from clvspark.measurement.due import list_due, name_day
+from clvspark.history.tables import ORDER
+from clvspark.measurement.due import list_due, name_day, read_last_order_day
 from clvspark.measurement.tables import WINDOW
 
 pytestmark = pytest.mark.spark
@@ -27,6 +28,20 @@ def test_windows_that_were_open_and_are_over_are_due_once(spark):
 
     assert due == [date(2026, 4, 18), date(2026, 4, 19)]
     assert list_due(rows, None, as_of=MAY) == []
+
+
+def test_a_day_that_goes_on_observes_nothing(lake):
+    bought = {"channel": "web", "is_purchase": True, "row_type": "purchase"}
+    bought |= {"net_revenue": 10, "cost": 4, "margin": 6}
+    orders = [
+        {**bought, "order_id": day, "ordered_at": f"{day} 00:30:00"}
+        for day in ("2026-04-28", "2026-04-30")
+    ]
+    lake.overwrite(ORDER, ORDER.rows(lake.spark, orders))
+
+    assert read_last_order_day(lake, today=date(2026, 4, 30)) == date(2026, 4, 28)
+    assert read_last_order_day(lake, today=MAY) == date(2026, 4, 30)
+    assert read_last_order_day(lake, today=date(2026, 4, 28)) is None
 
 
 @pytest.mark.parametrize(
