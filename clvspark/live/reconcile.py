@@ -20,6 +20,7 @@ from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, PERSON_DAY,
 from clvspark.identity.tables import (
     DECISION,
     MODEL,
+    PERSON,
     PERSON_LINK,
     TERM_FREQUENCY,
     current_links,
@@ -41,15 +42,21 @@ _OF_EARLIER_DATES = {
     ESTIMATE: "as_of_date",
     VALUE_CHANGE: "as_of_date",
 }
-_OF_THE_DATE = {CLV_SUMMARY: "as_of_date", CUSTOMER_VALUE: "as_of_date"}
+_OF_THE_DATE = {
+    CLV_SUMMARY: "as_of_date",
+    CUSTOMER_VALUE: "as_of_date",
+    VALUE_CHANGE: "as_of_date",
+    MEMBERSHIP_EVENT: "happened_on",
+}
 _COMPARED = (
-    EVENT, CUSTOMER_RECORD, CONSENT, SURVEY_RESPONSE, PERSON_LINK, ORDER, INTERACTION, SESSION, PERSON_DAY, CLV_SUMMARY,
-    CUSTOMER_VALUE, MEMBERSHIP,
+    EVENT, CUSTOMER_RECORD, CONSENT, SURVEY_RESPONSE, PERSON_LINK, PERSON, ORDER, INTERACTION, SESSION, PERSON_DAY,
+    CLV_SUMMARY, CUSTOMER_VALUE, VALUE_CHANGE, MEMBERSHIP, MEMBERSHIP_EVENT,
 )  # fmt: skip
-# When a link was written, when something landed, and the chance of the top decile, which the batch learns from another
-# sample of persons.
+# When a link was written, when something landed, the id of a person within another id, and the chance of the top
+# decile, which the batch learns from another sample of persons.
 _LEFT_OUT = {
-    PERSON_LINK: {"valid_from", "valid_to", "recorded_at", "closed_at", "probability", "reason"},
+    PERSON_LINK: {"valid_from", "valid_to", "recorded_at", "closed_at"},
+    MEMBERSHIP_EVENT: {"event_id"},
     CUSTOMER_VALUE: {"p_top_decile"},
     EVENT: {"known_as_of"},
     SURVEY_RESPONSE: {"known_as_of"},
@@ -141,4 +148,4 @@ def _comparable(name: str, kind: str) -> Column:
     """A column as it can be compared: fractions to nine digits, maps as texts."""
     if kind == "double":
         return F.format_string("%.9g", name)
-    return F.to_json(name) if kind.startswith("map") else F.col(name)
+    return F.to_json(F.array_sort(F.map_entries(name))) if kind.startswith("map") else F.col(name)

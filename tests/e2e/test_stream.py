@@ -27,6 +27,7 @@ from clvspark.config import StreamConfig
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
 from clvspark.live.query import COMMAND, run_stream
+from clvspark.live.reconcile import reconcile
 from clvspark.live.status import ask_to_stop, read_batches
 from clvspark.sources.tables import EVENT
 
@@ -153,6 +154,21 @@ def test_a_new_record_becomes_a_person_and_what_waited_for_it_counts(spark, watc
         ("browsing", links["c1"])
     ]
     assert differing(watch.lake, batch_over(spark, watch.shop, tmp_path / "batch"), SAME[:3]) == {}
+
+
+@pytest.mark.slow
+def test_a_batch_over_the_same_files_is_reconciled_with_the_stream(watch):
+    land(watch.shop, "events1", [*TODAY, event("x", "view", "nobody", "09:00:00"), "broken"])
+    watch.start()
+    (watch.shop.landing / "records2.csv").write_text(
+        "source_record_id,given_name,surname,email\nzoe,Zoe,Z,c1@example.com\n"
+    )
+    land(watch.shop, "events2", [event("w1", "view", "zoe", "12:00:00")])
+    watch.start()
+
+    found = reconcile(watch.lake, watch.shop.config(), AS_OF).metrics
+    assert {name: number for name, number in found.items() if number} == {}
+    assert "clv.value_change.only_stream" in found
 
 
 @pytest.mark.slow

@@ -115,9 +115,20 @@ RECENT = {"event": {"type": "cart", "at_least": 1, "within_hours": 24}}
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ({"event": {**ORDER, "within_days": 2}}, "'event' needs a window of at most 24 hours"),
-        ({"event": ORDER}, "'event' needs a window of at most 24 hours"),
-        ({"last": {"type": "order"}}, "'last' needs a window of at most 24 hours"),
+        ({"event": {**ORDER, "within_days": 2}}, "'event' needs a window of 24 hours"),
+        ({"event": ORDER}, "'event' needs a window of 24 hours"),
+        ({"last": {"type": "order"}}, "'last' needs a window of 24 hours"),
+        ({"event": {**ORDER, "within_hours": 2}}, "'event' needs a window of 24 hours"),
+        (
+            {
+                "sequence": {
+                    "within_hours": 24,
+                    "steps": [{"type": "cart"}],
+                    "then_not": {"type": "order", "within_hours": 2},
+                }
+            },
+            "'sequence' waits for a gap of 'then_not' to be over",
+        ),
         ({"first": {"type": "order", "within_days": 1}}, "'first' looks at all of the past"),
         ({"survey": {"score_at_most": 6}}, "'survey' looks at all of the past"),
         (
@@ -143,7 +154,7 @@ def test_what_a_stream_cannot_know_is_told_when_it_is_read(
 def test_recent_events_and_what_the_batch_has_computed_can_be_streamed() -> None:
     rules = [RECENT, {"decile": {"metric": "clv", "at_most": 2}}, {"consent": {"channel": "push"}},
              {"attribute": {"name": "city", "any_of": "York"}}, {"stage": {"any_of": ["core"]}},
-             {"sequence": {"within_hours": 6, "steps": [{"type": "cart"}], "then_not": {"type": "order"}}}]  # fmt: skip
+             {"sequence": {"within_days": 1, "steps": [{"type": "cart"}], "then_not": {"type": "order"}}}]  # fmt: skip
     definition = define({"all": rules}, evaluation="stream")
     assert definition.batch_reasons == []
     assert "has no schedule" in refusal(RECENT, evaluation="stream", schedule="weekly")

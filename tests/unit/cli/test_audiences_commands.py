@@ -39,7 +39,7 @@ def test_what_is_shipped_is_valid_and_says_why_it_needs_the_batch() -> None:
         "value_in_decline",
     ]
     assert told["lapsed_but_valuable"]["batch_reasons"] == [
-        "'event' needs a window of at most 24 hours"
+        "'event' needs a window of 24 hours, the day: each ends with it, not at the event"
     ]
 
 
