@@ -69,7 +69,11 @@ MICRO_BATCH = Table(
         Column("persons", "bigint", "who were evaluated", required=True),
         Column("moves", "bigint", "into audiences and out of them", required=True),
         Column("instructions", "bigint", "rows of the outbox", required=True),
-        Column("link_version", "bigint", "of identity.person_link, as it was read"),
+        Column(
+            "link_version",
+            "bigint",
+            "of identity.person_link: whose records had moved by then has been decided for",
+        ),
         Column("table_versions", "string", "JSON: table name to version left", required=True),
         Column("seconds", "string", "JSON: step to seconds", required=True),
     ),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 from pyspark.sql import DataFrame
@@ -58,11 +58,14 @@ class Account:
     Parameters
     ----------
     arrivals : when the first and the last of it arrived; None where nothing did.
+    link_version : of identity.person_link; who has come to be of another person since is decided for by an account of
+        its own, so that a micro-batch that is taken again decides for the same records.
     """
 
     query_id: str
     batch_id: int
     arrivals: tuple[datetime, datetime] | None
+    link_version: int | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     decided_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -86,13 +89,13 @@ class Account:
             return None
         return (self.decided_at - self.arrivals[0]).total_seconds()
 
-    def as_row(self, scene: Scene, versions: Mapping[str, int | None]) -> tuple[object, ...]:
+    def as_row(self, as_of: date, versions: Mapping[str, int | None]) -> tuple[object, ...]:
         """Row of ops.micro_batch."""
         first, last = self.arrivals or (None, None)
         values: dict[str, object] = {
             "query_id": self.query_id,
             "batch_id": self.batch_id,
-            "as_of_date": scene.as_of,
+            "as_of_date": as_of,
             "started_at": self.started_at,
             "decided_at": self.decided_at,
             "ended_at": self.ended_at,
@@ -100,7 +103,7 @@ class Account:
             "last_arrival_at": last,
             "files": self.files,
             **self.counts,
-            "link_version": scene.link_version,
+            "link_version": self.link_version,
             "table_versions": json.dumps(versions),
             "seconds": json.dumps(self.seconds),
         }
@@ -155,7 +158,9 @@ class Decider:
         """Whoever has refused has left all lists."""
         self._untold = None
 
-    def take(self, drops: Sequence[Drop], account: Account, relinked: DataFrame | None) -> None:
+    def take(
+        self, drops: Sequence[Drop], account: Account, relinked: DataFrame | None = None
+    ) -> None:
         """Take the files of a micro-batch, and evaluate who is of another person now (`relinked`: ``person_id``)."""
         scene, lake = self.scene, self._lake
         once = transaction_of(account)
@@ -293,7 +298,7 @@ class Decider:
         lake = self._lake
         if taken.files:
             self._append(FILE, lake.spark.createDataFrame(taken.files, FILE.schema), once)
-        note(lake, self.scene, account)
+        note(lake, account, self.scene.as_of)
 
 
 def transaction_of(account: Account) -> Transaction:
@@ -302,11 +307,11 @@ def transaction_of(account: Account) -> Transaction:
     return Transaction(f"clvspark stream {account.query_id}", account.batch_id + 1)
 
 
-def note(lake: Lakehouse, scene: Scene, account: Account) -> None:
+def note(lake: Lakehouse, account: Account, as_of: date) -> None:
     """Write the account of a micro-batch."""
     account.ended_at = datetime.now(UTC)
     versions = {table.name: lake.version(table) for table in GUARDED}
-    row = lake.spark.createDataFrame([account.as_row(scene, versions)], MICRO_BATCH.schema)
+    row = lake.spark.createDataFrame([account.as_row(as_of, versions)], MICRO_BATCH.schema)
     lake.append(MICRO_BATCH, row.coalesce(1), once=transaction_of(account).of(MICRO_BATCH.name))
 
 

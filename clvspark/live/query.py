@@ -242,13 +242,14 @@ class _Stream:
         if not drops:
             return
         account = Account(
-            self._query_id, number, (min(arrivals), max(arrivals)) if arrivals else None
+            self._query_id,
+            number,
+            (min(arrivals), max(arrivals)) if arrivals else None,
+            self._links,
         )
-        scene = self._decider.scene
-        relinked = list_relinked(lake, self._links, scene.link_version)
-        self._decider.take(drops, account, relinked)
-        self._links = scene.link_version
+        self._decider.take(drops, account)
         self._settle(account)
+        self._decide_for_relinked()
 
     def _settle(self, account: Account) -> None:
         """What follows a decision: it is counted, and told where it is time."""
@@ -362,13 +363,14 @@ class _Stream:
         self._maintained = time.monotonic()
 
     def _decide_for_relinked(self) -> None:
-        """Decide for those whose records are of another person now, where nothing arrives that it could go with."""
+        """Decide for those whose records are of another person now."""
         with self._one_at_a_time:
             scene = self._decider.scene
             relinked = list_relinked(self._lake, self._links, scene.link_version)
             if relinked is None or scene.link_version is None:
                 return
-            account = Account(f"{self._query_id}{RELINKED}", scene.link_version, None)
+            now = scene.link_version
+            account = Account(f"{self._query_id}{RELINKED}", now, None, now)
             self._decider.take([], account, relinked)
             self._links = scene.link_version
             self._settle(account)
@@ -383,7 +385,8 @@ class _Stream:
             last = read_last_batch(self._lake)
             if self._query_id and (last is None or last.query_id != self._query_id):
                 # Of a new checkpoint nothing may have come yet; from now on it is the one that counts.
-                note(self._lake, self._decider.scene, Account(self._query_id, -1, None))
+                account = Account(self._query_id, -1, None, self._links)
+                note(self._lake, account, self._decider.scene.as_of)
         self._forget_stop()
 
     def _is_asked_to_stop(self) -> bool:
