@@ -80,7 +80,7 @@ def test_a_day_that_changes_is_ended_before_another_begins(watch, something_land
     configure(
         watch.shop,
         decisions={"moments": [CART]},
-        activation={"destinations": [{**MAILER, "audiences": LISTS}]},
+        activation={"destinations": [{**MAILER, "audiences": ["cart.letter"]}]},
         stream={"renew_seconds": 3600},
     )
     today = [AS_OF]

@@ -9,7 +9,7 @@ from typing import Any
 from clvspark.audiences.tables import DECILE, DEFINITION, MEMBERSHIP_EVENT
 from clvspark.clv.tables import CUSTOMER_VALUE, VALUE_CHANGE
 from clvspark.history.tables import ORDER
-from clvspark.identity.tables import PERSON_LINK
+from clvspark.identity.tables import PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.sources.tables import CONSENT
 
@@ -17,12 +17,16 @@ PEOPLE = ("ann", "bob", "cat")
 
 
 def write_people(lake: Lakehouse, days: Sequence[date]) -> None:
-    """Three persons who consent to e-mail and text messages, valued on each of the days."""
+    """Three persons who consent to e-mail and text messages and have both, valued on each of the days."""
     spark = lake.spark
     link = {"source_system": "s", "valid_from": "2026-01-01", "recorded_at": "2026-01-01 06:00:00"}
     link |= {"reason": "single", "probability": 1}
     links = [{**link, "source_record_id": name, "person_id": name} for name in PEOPLE]
     lake.overwrite(PERSON_LINK, PERSON_LINK.rows(spark, links))
+    known = [
+        {"person_id": n, "email": f"{n}@example.com", "phone": "+441134960000"} for n in PEOPLE
+    ]
+    lake.overwrite(PERSON, PERSON.rows(spark, known))
     said = {"source_system": "s", "purpose": "marketing", "recorded_at": "2026-01-01 00:00:00"}
     consents = [
         {**said, "consent_id": f"{n}{c}", "source_record_id": n, "channel": c, "val": "y"}

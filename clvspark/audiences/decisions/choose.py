@@ -20,7 +20,7 @@ from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR
 from clvspark.audiences.moments.tables import JOURNEY_STEP
 from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_of_today, members_on
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import ALIAS, resolve_aliases
+from clvspark.identity.tables import ALIAS, PERSON, resolve_aliases
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.subsets import rows_among, rows_beside
@@ -82,6 +82,7 @@ def _gather(
         theirs(lake.read_or_empty(DECILE)).where(rows_of(as_of)),
         members_of_today(members, aliases),
         theirs(consent),
+        theirs(lake.read_or_empty(PERSON)),
         count_contacts(contacts, aliases, config.caps, config.offers, as_of=as_of),
         config,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -12,6 +13,8 @@ from clvspark.audiences.decisions.config import DecisionPoint, DecisionsConfig
 from clvspark.audiences.decisions.contacts import is_free, offer_column
 from clvspark.audiences.decisions.offers import Offer
 
+# The attribute of a person that a channel needs; push goes to devices, which destinations know.
+_ADDRESSES = {"email": "email", "sms": "phone"}
 OPEN = "open"
 """Of a pair of person and offer that no reason excludes."""
 
@@ -21,20 +24,22 @@ def gather_candidates(
     deciles: DataFrame,
     members: DataFrame,
     consent: DataFrame,
+    persons: DataFrame,
     contacts: DataFrame,
     config: DecisionsConfig,
 ) -> DataFrame:
     """Everybody who is at a decision point: one row a person.
 
     In: clv.customer_value of the date; audiences.decile of the date; ``audience_id, person_id`` of the members;
-    consent by channel; `count_contacts`. Out: ``person_id, decision_point, context, member_of``, consent and counts.
-    A person is at the first point of the configuration whose audience they are in.
+    consent by channel; identity.person; `count_contacts`. Out: ``person_id, decision_point, context, member_of``,
+    ``has_<attribute>`` of addresses, consent and counts. A person is at the first point of the configuration whose
+    audience they are in.
     """
     lists = members.groupBy("person_id").agg(F.collect_set("audience_id").alias("member_of"))
     tenths = deciles.where("metric = 'clv'").select(
         "person_id", F.col("decile").alias("clv_decile")
     )
-    persons = (
+    found = (
         values.select("person_id", "lifecycle_stage")
         .join(tenths, on="person_id", how="left")
         .join(lists, on="person_id", how="left")
@@ -45,8 +50,13 @@ def gather_candidates(
         )
         .drop("clv_decile", "lifecycle_stage")
     )
-    return persons.join(consent, on="person_id", how="left").join(
-        contacts, on="person_id", how="left"
+    known = persons.select(
+        "person_id", *(F.col(name).isNotNull().alias(f"has_{name}") for name in _ADDRESSES.values())
+    )
+    return reduce(
+        lambda rows, about: rows.join(about, on="person_id", how="left"),
+        (consent, known, contacts),
+        found,
     )
 
 
@@ -72,7 +82,8 @@ def add_eligibility(
 
     In: rows of `gather_candidates`; how often each offer has been made so far. ``why`` is `OPEN`, the reason why the
     offer cannot be made, or NULL where it does not belong to the person's decision point; ``channel`` is the first
-    of the offer's that consent and caps allow. A fallback is among the offers of its point.
+    of the offer's that consent and caps allow and on which the person can be reached. A fallback is among the offers of
+    its point.
     """
     reasons, channels = {}, {}
     for offer in config.offers:
@@ -106,9 +117,17 @@ def _consents(channel: str) -> Column:
     return F.coalesce(F.col(f"consent_{channel}"), F.lit(False))
 
 
+def _reaches(channel: str) -> Column:
+    """Whether the person has consented to the channel and has an address on it."""
+    attribute = _ADDRESSES.get(channel)
+    if attribute is None:
+        return _consents(channel)
+    return _consents(channel) & F.coalesce(F.col(f"has_{attribute}"), F.lit(False))
+
+
 def _first_channel(offer: Offer, config: DecisionsConfig) -> Column:
     usable = [
-        F.when(_consents(channel) & is_free(channel, config.caps), channel)
+        F.when(_reaches(channel) & is_free(channel, config.caps), channel)
         for channel in offer.channels
     ]
     return F.coalesce(*usable)
@@ -121,12 +140,14 @@ def _exclude(offer: Offer, channel: Column, given: int, as_of: date) -> Column:
     if offer.stock is not None and given >= offer.stock:
         return F.lit("out_of_stock")
     rules = offer.eligibility
-    consents = [_consents(name) for name in offer.channels]
+    no = F.lit(False)
+    consents, reached = ([of(name) for name in offer.channels] for of in (_consents, _reaches))
     made = F.coalesce(offer_column(offer), F.lit(0))
     return (
         F.when(~_is_in(rules.audiences, F.lit(True)), "not_in_audience")
-        .when(_is_in(rules.excluded_audiences, F.lit(False)), "excluded_audience")
-        .when(~F.greatest(F.lit(False), *consents), "without_consent")
+        .when(_is_in(rules.excluded_audiences, no), "excluded_audience")
+        .when(~F.greatest(no, *consents), "without_consent")
+        .when(~F.greatest(no, *reached), "without_address")
         .when(made >= offer.limit.contacts, "already_offered")
         .when(channel.isNull(), "capped")
         .otherwise(OPEN)

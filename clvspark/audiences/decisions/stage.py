@@ -19,7 +19,7 @@ from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR, TABLE
 from clvspark.audiences.moments.tables import JOURNEY_STEP
 from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT
 from clvspark.clv.tables import CUSTOMER_VALUE
-from clvspark.identity.tables import ALIAS, PERSON_LINK
+from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
@@ -33,6 +33,7 @@ READS = (
     DECILE,
     MEMBERSHIP_EVENT,
     PERSON_LINK,
+    PERSON,
     ALIAS,
     CONSENT,
     UNREAD_CONSENT,

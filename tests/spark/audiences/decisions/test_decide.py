@@ -20,6 +20,7 @@ from clvspark.audiences.decisions.ranking import add_scores, set_up_board
 from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR
 from clvspark.audiences.tables import DECILE
 from clvspark.clv.tables import CUSTOMER_VALUE
+from clvspark.identity.tables import PERSON
 from clvspark.lakehouse.contract import verify_contract
 
 APRIL = date(2026, 4, 1)
@@ -49,10 +50,11 @@ def people(
     *,
     members: dict[str, str] | None = None,
     consent: dict[str, str] | None = None,
+    addresses: dict[str, str] | None = None,
     contacts: list[tuple[str, str, str, str | None]] | None = None,
     today: date = APRIL,
 ) -> DataFrame:
-    """Candidates; everybody consents to both channels where nothing else is said."""
+    """Candidates; everybody consents to both channels and has both addresses where nothing else is said."""
     value = {"as_of_date": today, "lifecycle_stage": "core", "horizon_days": 1, "model_id": "m"}
     values = CUSTOMER_VALUE.rows(spark, [{"person_id": name, **value} for name in names])
     tenth = {"metric": "clv", "as_of_date": today, "decile": 1}
@@ -61,6 +63,13 @@ def people(
     agreed = [
         (name, "email" in said, "sms" in said)
         for name, said in ((n, (consent or {}).get(n, "email sms")) for n in names)
+    ]
+    had = [
+        {
+            "person_id": name,
+            **dict.fromkeys((addresses or {}).get(name, "email phone").split(), "x"),
+        }
+        for name in names
     ]
     made = spark.createDataFrame(
         contacts or [], "person_id string, channel string, contacted_on string, offer_id string"
@@ -79,6 +88,7 @@ def people(
         spark.createDataFrame(
             agreed, "person_id string, consent_email boolean, consent_sms boolean"
         ),
+        PERSON.rows(spark, had),
         counts,
         config,
     )
@@ -107,6 +117,23 @@ def decide(
 
 def reasons(row: Row) -> dict[str, str]:
     return {entry["offer_id"]: entry["reason"] for entry in row["reasons"]}
+
+
+def test_who_cannot_be_reached_is_offered_nothing_and_teaches_nothing(spark: SparkSession) -> None:
+    config = configure(GIFT, CALL, point={"ranking": "learning"})
+    candidates = people(
+        spark, config, ["ann", "bob", "cat"],
+        addresses={"ann": "email", "bob": "", "cat": "phone"},
+        consent={"cat": "email"},
+    )  # fmt: skip
+    found = decide(candidates, config)
+    assert reasons(found["ann"])["call"] == "without_address"
+    assert reasons(found["bob"]) == dict.fromkeys(("gift", "call"), "without_address")
+    assert reasons(found["cat"]) == {"gift": "without_address", "call": "without_consent"}
+    # What a fallback came to is not learnt from, see `measurement.offers.choose_decisions`.
+    assert {name: row["is_fallback"] for name, row in found.items()} == {
+        "ann": False, "bob": True, "cat": True,
+    }  # fmt: skip
 
 
 def test_each_offer_is_made_or_has_a_reason(spark: SparkSession) -> None:
