@@ -57,7 +57,11 @@ function fit(spec, width) {
 }
 
 // Vega's interpreter (ast) needs no eval, so the page can forbid it.
+// A chart without rows is left out: what stands below it says that there is nothing.
 async function draw(place) {
+  place.hidden = Boolean(place.spec.datasets && !place.spec.datasets.rows.length);
+  if (place.hidden) return;
+  delete place.dataset.drawn;
   const {spec, config} = fit(place.spec, place.clientWidth);
   const options = {mode: "vega-lite", ast: true, renderer: "svg", actions: false, logLevel: 1, config};
   try {

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.needs import lack, need_module
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FOUND = next(filter(None, map(shutil.which, BROWSERS)), None)
-IS_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(place => place.dataset.drawn)"
-NOT_DRAWN = """places => places
-    .filter(place => place.dataset.drawn !== "yes" || !place.querySelector("svg path"))
-    .map(place => place.dataset.chart)"""
+from support.browser import NOT_DRAWN, Browser, choose_everything, find_faults, open_browser
 
 # Texts of charts that reach beyond their place, and numbers that a line runs through.
 CUT_OFF = """places => places.flatMap(place => {
@@ -34,49 +26,27 @@ CROSSED = """place => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     """One headless browser for all tests."""
-    api = need_module("playwright.sync_api")
-    if FOUND is None:
-        lack("no Chromium: apt install chromium")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=FOUND, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
-        yield running
-        running.close()
+    with open_browser() as found:
+        yield found
 
 
 @pytest.fixture
-def visit(browser: Any, write: Callable[..., dict[str, str]], tmp_path: Path) -> Iterator[Any]:
+def visit(browser: Browser, write: Callable[..., dict[str, str]], tmp_path: Path) -> Iterator[Any]:
     """Open a page without a network; whatever it complains of is a failure."""
     write()
-    told: list[str] = []
-    contexts = []
+    opened = []
 
-    def visit(name: str, *, width: int = 1280, colours: str = "light") -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=colours, offline=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on(
-            "console",
-            lambda message: told.append(message.text) if message.type == "error" else None,
-        )
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on(
-            "request",
-            lambda request: told.append(request.url) if "file:" not in request.url else None,
-        )
+    def visit(name: str, **settings: Any) -> Any:
         place = "report.html" if name == "overview" else f"report/{name}.html"
-        page.goto((tmp_path / place).as_uri())
-        page.wait_for_function(IS_DRAWN)
-        return page
+        opened.append(browser.visit(tmp_path / place, **settings))
+        return opened[-1]
 
     yield visit
-    for context in contexts:
-        context.close()
+    for page in opened:
+        page.close()
+    told = [browser.told.pop() for _ in browser.told[:]]
     assert told == []
 
 
@@ -162,6 +132,26 @@ def test_a_choice_changes_numbers_tables_and_charts_and_is_announced(visit) -> N
     assert table.locator("tbody tr").count() == 2
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_whatever_is_chosen_every_chart_is_drawn_or_said_to_be_of_nothing(
+    visit, name, width
+) -> None:
+    page = visit(name, width=width)
+    chosen = {choice: find_faults(page) for choice in choose_everything(page)}
+    assert {choice: faults for choice, faults in chosen.items() if faults} == {}
+    assert len(chosen) == page.locator("[data-list] option").count()
+
+
+def test_a_campaign_of_nobody_in_an_audience_says_so_in_place_of_the_chart(visit) -> None:
+    page = visit("campaigns")
+    chart, note = page.locator("[data-chart='spec-w2-2']"), page.locator("[data-nothing='w2-2']")
+    for campaign, is_shown in (("Summer", False), ("Spring", True)):
+        page.get_by_label("Campaign", exact=True).select_option(label=campaign)
+        assert chart.is_visible() is is_shown
+        assert note.is_visible() is not is_shown
+
+
 def test_a_choice_without_rows_says_so(visit) -> None:
     page = visit("audiences")
     page.get_by_label("Audience", exact=True).select_option(label="Lapsed")
@@ -173,9 +163,10 @@ def test_a_choice_without_rows_says_so(visit) -> None:
 def test_numbers_of_a_choice_are_those_of_the_choice(visit) -> None:
     page = visit("campaigns")
     tile = page.locator("[data-tile='w1-1'] .value")
-    assert tile.inner_text() == "1,100"
-    page.get_by_label("Campaign", exact=True).select_option(label="Spring")
-    assert tile.inner_text() == "1,100"
+    assert tile.inner_text() == "1,140"
+    for campaign, contacted in (("Spring", "1,100"), ("Summer", "40"), ("All", "1,140")):
+        page.get_by_label("Campaign", exact=True).select_option(label=campaign)
+        assert tile.inner_text() == contacted
 
 
 def test_dark_is_asked_for_or_chosen(visit) -> None:
