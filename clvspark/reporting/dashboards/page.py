@@ -142,7 +142,13 @@ def _offer(choice: Choice, dashboard: Dashboard, tables: Tables) -> Offered:
     if choice.required:  # the newest of dates is shown at first
         dates = [pair for pair in ordered if _DATE.fullmatch(pair[0])]
         ordered = dates[::-1] or ordered
-    return Offered(choice.column, choice.title, tuple(ordered[:MOST_OPTIONS]), choice.required)
+    return Offered(
+        choice.column,
+        choice.title,
+        tuple(ordered[:MOST_OPTIONS]),
+        choice.required,
+        left_out=len(ordered[MOST_OPTIONS:]),
+    )
 
 
 def place_pages(index: Path, dashboards: Sequence[Dashboard]) -> dict[str, Path]:

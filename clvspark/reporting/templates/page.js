@@ -16,6 +16,21 @@ const inLines = (name, letters) => {
   return name.replace(end, "$1\n").trim().split("\n");
 };
 
+// A legend names what is drawn; where there are more names than colours, those that are drawn have one each.
+function nameDrawn(part, spec) {
+  const series = names(spec, "series");
+  const narrowed = {};
+  for (const [channel, colour] of Object.entries(part.encoding || {})) {
+    if (!["color", "fill"].includes(channel) || !colour.scale || !series.length) continue;
+    const {domain, range} = colour.scale;
+    const drawn = domain.filter((name) => series.includes(name));
+    const own = drawn.map((name) => range[domain.indexOf(name) % range.length]);
+    const scale = {domain: drawn, range: new Set(own).size < own.length ? range : own};
+    narrowed[channel] = {...colour, scale, sort: drawn};
+  }
+  return part.encoding ? {...part, encoding: {...part.encoding, ...narrowed}} : part;
+}
+
 // Names wrap to the width of the place, rows are as high as they need, and squares have numbers or a legend.
 function fit(spec, width) {
   const rows = names(spec, "name"), columns = names(spec, "column");
@@ -28,7 +43,7 @@ function fit(spec, width) {
   const words = columns.flatMap((name) => inLines(name, lying));
   const standing = most(words) > lying;
   const crowded = columns.length > 0 && each < most(names(spec, "short")) * character;
-  const layers = (spec.layer || []).flatMap((layer) => {
+  const layers = (spec.layer || []).map((layer) => nameDrawn(layer, spec)).flatMap((layer) => {
     if (!columns.length) return [layer];
     if (layer.mark.type === "text") return crowded ? [] : [layer];
     const shade = {...layer.encoding.opacity, ...(crowded ? {} : {legend: null})};
@@ -48,7 +63,7 @@ function fit(spec, width) {
   return {
     config,
     spec: {
-      ...spec,
+      ...nameDrawn(spec, spec),
       ...(spec.layer ? {layer: layers} : {}),
       ...(step ? {height: {step: Math.max(step, tall)}} : {}),
       params: Object.entries(params).map(([name, value]) => ({name, value})),
