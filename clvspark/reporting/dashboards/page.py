@@ -71,7 +71,7 @@ def build_page(
             name = f"w{number}-{n}"
             with _named(dashboard, widget, f"widget {getattr(widget, 'title', '')!r}"):
                 drawn.append((name, draw_widget(widget, canvas, name)))
-        panels |= {name: panel for name, panel in drawn if panel.follows}
+        panels |= {name: panel for name, panel in drawn if not isinstance(panel.block, Note)}
         found = [panel.block for _, panel in drawn]
         sections.append(
             blocks.Section(
@@ -97,8 +97,9 @@ def build_page(
         words=words,
         offered=offered,
         choices={
-            name: {"follows": panel.follows, "choices": panel.choices}
+            name: {"follows": panel.follows, "choices": panel.choices if panel.follows else {}}
             for name, panel in panels.items()
+            if offered
         },
     )
 

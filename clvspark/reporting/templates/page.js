@@ -130,9 +130,19 @@ function show(id, shown) {
   }
 }
 
+// What a list that is set leaves as it is says so.
+function tellApart(id, follows) {
+  const set = (list) => !list.options[list.selectedIndex].defaultSelected;
+  const apart = lists.filter((list, number) => set(list) && !follows.includes(number));
+  const told = document.querySelector(`[data-apart="${id}"]`);
+  told.textContent = `Not narrowed by: ${apart.map((list) => list.dataset.list).join(", ")}`;
+  told.hidden = !apart.length;
+}
+
 function choose() {
-  for (const [id, panel] of Object.entries(panels)) {
-    show(id, panel.choices[panel.follows.map((number) => lists[number].value).join(",")]);
+  for (const [id, {follows, choices}] of Object.entries(panels)) {
+    if (follows.length) show(id, choices[follows.map((number) => lists[number].value).join(",")]);
+    tellApart(id, follows);
   }
   const told = lists.map((list) => `${list.dataset.list}: ${list.selectedOptions[0].textContent}`);
   document.getElementById("chosen").textContent = `Shown: ${told.join("; ")}`;

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import NOT_DRAWN, Browser, choose_everything, find_faults, open_browser
+from support.browser import (
+    IS_DRAWN,
+    NOT_DRAWN,
+    Browser,
+    choose_everything,
+    find_faults,
+    open_browser,
+)
+from support.star import AS_OF, MARCH, dataset_rows, shop_rows
 
 # Texts of charts that reach beyond their place, and numbers that a line runs through.
 CUT_OFF = """places => places.flatMap(place => {
@@ -150,6 +158,49 @@ def test_a_campaign_of_nobody_in_an_audience_says_so_in_place_of_the_chart(visit
         page.get_by_label("Campaign", exact=True).select_option(label=campaign)
         assert chart.is_visible() is is_shown
         assert note.is_visible() is not is_shown
+
+
+def test_what_a_list_leaves_as_it_is_says_so_once_the_list_is_set(visit) -> None:
+    page = visit("finance")
+    told = page.locator("[data-apart]:visible")
+    assert told.count() == 0
+
+    page.get_by_label("Channel of the first purchase", exact=True).select_option(label="web")
+    channel = "Not narrowed by: Channel of the first purchase"
+    assert {*told.all_inner_texts()} == {channel}
+    equity, forecast = page.locator("[data-apart='w1-1']"), page.locator("[data-apart='w3-1']")
+    assert forecast.is_visible()
+    assert not equity.is_visible()
+
+    page.get_by_label("Method of attribution", exact=True).select_option(index=1)
+    assert forecast.inner_text() == f"{channel}, Method of attribution"
+    assert equity.inner_text() == "Not narrowed by: Method of attribution"
+    assert page.locator("[data-apart='w4-1']").inner_text() == channel
+
+    page.get_by_label("Channel of the first purchase", exact=True).select_option(label="All")
+    page.get_by_label("Method of attribution", exact=True).select_option(index=0)
+    assert told.count() == 0
+
+
+def test_the_sixth_audience_has_its_line_and_legend_once_it_is_chosen(
+    visit, write, tmp_path
+) -> None:
+    rows = shop_rows()
+    rows["fact_profile_by_audience"] = dataset_rows(
+        "fact_profile_by_audience",
+        [
+            {"audience_id": f"a{n}", "count_of_profiles": 10 * n, "as_of_date": day}
+            for n in range(1, 8)
+            for day in (MARCH, AS_OF)
+        ],
+    )
+    write(rows)
+    page = visit("audiences")
+    legend = page.locator("[data-chart='spec-w1-3'] .role-legend-label text")
+    assert legend.all_text_contents() == ["a7", "a6", "a5", "a4", "a3"]
+    page.get_by_label("Audience", exact=True).select_option(label="a2")
+    page.wait_for_function(IS_DRAWN)
+    assert legend.all_text_contents() == ["a2"]
 
 
 def test_a_choice_without_rows_says_so(visit) -> None:
