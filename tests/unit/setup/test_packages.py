@@ -29,7 +29,8 @@ files = sorted((shipped_config("base.yaml").parent / "dashboards").glob("*.yaml"
 config = ReportingConfig(dashboards=[load_config(file, Dashboard) for file in files])
 places = place_pages(Path("report.html"), config.pages)
 window = Window(AS_OF, 91, 91)
-write_pages(shop_rows(), config, places, window=window, value="margin", horizon_days=364, currency="EUR")
+words = {"value": "margin", "horizon_days": 364, "champion_rule": "smallest MAE of value", "currency": "EUR"}
+write_pages(shop_rows(), config, places, window=window, **words)
 print(clvspark.__file__)
 print(find_dashboards())
 """
