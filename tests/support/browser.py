@@ -41,9 +41,7 @@ class Browser:
         page = self.running.new_page(
             viewport={"width": width, "height": 900}, color_scheme=colours, offline=True
         )
-        page.on(
-            "console", lambda said: self.told.append(said.text) if said.type == "error" else None
-        )
+        page.on("console", lambda said: self.told.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: self.told.append(str(error)))
         page.on(
             "request",

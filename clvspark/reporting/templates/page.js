@@ -12,7 +12,7 @@ const names = (spec, field) => {
 };
 // As labels are cut into lines: see drawing.py.
 const inLines = (name, letters) => {
-  const end = new RegExp(`(.{1,${letters}})(?:\\s+|$|(?<=[a-z])(?=[A-Z]))`, "g");
+  const end = new RegExp(`(.{1,${letters}})(?:\\s+|$|(?<=[a-z])(?=[A-Z])|(?<=[a-z][.])(?=[a-z]))`, "g");
   return name.replace(end, "$1\n").trim().split("\n");
 };
 
@@ -49,10 +49,11 @@ function fit(spec, width) {
     const shade = {...layer.encoding.opacity, ...(crowded ? {} : {legend: null})};
     return [{...layer, encoding: {...layer.encoding, opacity: shade}}];
   });
+  // Vega can fit the width of a chart only where its height is a number. Side by side, bars leave a fifth of a row.
   const step = spec.height && spec.height.step;
   const grouped = (spec.layer || []).some((layer) => layer.encoding.yOffset);
-  const bars = grouped ? names(spec, "series").length : 1;
-  const tall = (line * Math.max(1, ...lines.map((parts) => parts.length)) + 8) / bars;
+  const row = step * (grouped ? names(spec, "series").length / 0.8 : 1);
+  const tall = line * Math.max(1, ...lines.map((parts) => parts.length)) + 8;
   const config = {...looks, axisX: {labelOverlap: "parity", labelSeparation: 8}};
   if (columns.length) config.axisXBand = {labelAngle: standing ? -90 : 0};
   const params = {
@@ -65,7 +66,7 @@ function fit(spec, width) {
     spec: {
       ...nameDrawn(spec, spec),
       ...(spec.layer ? {layer: layers} : {}),
-      ...(step ? {height: {step: Math.max(step, tall)}} : {}),
+      ...(step ? {height: Math.max(row, tall) * rows.length} : {}),
       params: Object.entries(params).map(([name, value]) => ({name, value})),
     },
   };

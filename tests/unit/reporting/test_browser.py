@@ -119,6 +119,37 @@ def test_a_table_that_is_wider_than_a_phone_says_so_and_keeps_its_names_in_sight
     assert not visit("audiences").get_by_text(hint).first.is_visible()
 
 
+def test_headings_of_tables_have_few_lines_on_a_phone(visit) -> None:
+    """Those of columns that are out of sight would leave the others in empty space."""
+    for name in ("overview", "experiments", "finance"):
+        page = visit(name, width=390)
+        lines = page.eval_on_selector_all(
+            "table thead th",
+            """headings => headings.filter(heading => heading.offsetHeight)
+                .map(heading => [heading.textContent, (heading.offsetHeight - 12) / 20])""",
+        )
+        assert [heading for heading, high in lines if high > 3.2] == []
+        assert len(lines) > 5
+
+
+def test_names_of_tables_lie_below_a_heat_map_and_are_whole_on_a_phone(visit, write) -> None:
+    rows = shop_rows()
+    rows["fact_quarantine"] = dataset_rows(
+        "fact_quarantine",
+        [
+            {"source_system": "till", "target_table": name, "reason": "empty", "rows": 7}
+            for name in ("sources.event", "sources.customer_record")
+        ],
+    )
+    write(rows)
+    chart = visit("operations", width=390).locator("[data-chart='spec-w1-6']")
+    texts = chart.locator(".role-axis-label text").all()
+    whole = {text.text_content(): text for text in texts}
+    assert {"sources.customer_record", "sources.event"} <= {*whole}
+    box = whole["sources.customer_record"].bounding_box()
+    assert box["width"] > box["height"]
+
+
 def test_the_page_that_is_shown_is_in_sight_among_the_others_on_a_phone(visit) -> None:
     box = visit("operations", width=390).locator(".pages [aria-current]").bounding_box()
     assert box["x"] >= 0
@@ -254,6 +285,11 @@ def test_paper_is_white_and_has_no_lists_to_choose_from(visit) -> None:
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.get_by_role("navigation", name="Dashboards").is_visible()
+    page.emulate_media(media="screen")
+    page.get_by_label("Audience", exact=True).select_option(label="Lapsed")
+    page.emulate_media(media="print")
+    assert not page.get_by_label("Audience", exact=True).is_visible()
+    assert page.get_by_text("Shown: Audience: Lapsed").bounding_box()["height"] > 10
 
 
 def test_pages_lead_to_each_other(visit) -> None:
