@@ -53,8 +53,9 @@ _LINE_HEIGHT = 14
 
 
 def _in_lines(letters: str) -> str:
-    """Expression of Vega for a label in lines; they end at spaces, and within names such as BetaGeoModel."""
-    pattern = f"'(.{{1,' + {letters} + '}})(?:\\\\s+|$|(?<=[a-z])(?=[A-Z]))'"
+    """Expression of Vega for a label in lines; they end at spaces, and within BetaGeoModel and sources.event."""
+    within = "(?<=[a-z])(?=[A-Z])|(?<=[a-z][.])(?=[a-z])"
+    pattern = f"'(.{{1,' + {letters} + '}})(?:\\\\s+|$|{within})'"
     return f"split(trim(replace(datum.label, regexp({pattern}, 'g'), '$1\\n')), '\\n')"
 
 

@@ -8,6 +8,8 @@ from clvspark.reporting.blocks import Chart
 from clvspark.reporting.charts import draw_columns
 from clvspark.reporting.drawing import BLUE, VERMILION, Rows, finish_chart, make_chart
 
+_LEVEL_HEIGHT = 18
+
 
 def draw_match_weights(levels: Rows) -> Chart:
     """Lying bars, one a level. In: ``comparison, label, weight, seen`` of the training report."""
@@ -37,9 +39,8 @@ def draw_match_weights(levels: Rows) -> Chart:
         "Ten bits are a thousand to one. Pale: a level too rare in training for m and u to be estimated both. How "
         "common a value is comes on top."
     )
-    return Chart(
-        "match-weights", title, hint, finish_chart(chart, height=alt.Step(18), description=title)
-    )
+    spec = finish_chart(chart, height=_LEVEL_HEIGHT * len(rows), description=title)
+    return Chart("match-weights", title, hint, spec)
 
 
 def draw_unlinkables(shares: list[tuple[float, float]]) -> Chart:

@@ -131,7 +131,8 @@ def _read_report(models: DataFrame) -> list[DataFrame]:
     shares = told.select(F.posexplode("r.unlinkables").alias("position", "pair"))
     shares = shares.select(
         "position",
-        F.format_string("%.3g", F.col("pair")[0]).alias("item"),
+        # Thresholds are whole bits.
+        F.col("pair")[0].cast("int").cast("string").alias("item"),
         F.col("pair")[1].alias("value"),
     )
     return [_aspect(levels, "comparison_level"), _aspect(shares, "unlinkable_share")]

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from support.browser import choose_everything, find_faults, open_browser
 from support.landing import amounts_of, newest_versions
 from support.measured import run_measured
 from support.notebooks import NOTEBOOKS, open_kernel
@@ -156,6 +157,25 @@ def test_the_planted_rows_are_those_in_quarantine(lake, folder):
     planted = json.loads((folder / "demo/truth/planted.json").read_text())
 
     assert lake.table("sources.quarantine").count() == len(planted["rows"]) > 50
+
+
+def test_every_choice_of_every_page_is_drawn_or_said_to_be_of_nothing(second, folder):
+    assert second.code == 0, second.printed[-3000:]
+    index = folder / "demo/report.html"
+    files = [index, *sorted(index.with_suffix("").glob("*.html"))]
+    faults = {}
+    with open_browser() as browser:
+        for file in files:
+            page = browser.visit(file)
+            faults[file.name] = find_faults(page)
+            for choice in choose_everything(page):
+                faults[f"{file.name}, {choice}"] = find_faults(page)
+            page.close()
+
+    assert len(files) == 8
+    assert len(faults) > 30
+    assert {place: found for place, found in faults.items() if found} == {}
+    assert browser.told == []
 
 
 def test_every_notebook_runs_on_the_demo_and_changes_nothing(second, folder, tmp_path):

@@ -153,9 +153,11 @@ def test_treatment_is_compared_with_the_holdout_of_the_newest_date(show):
     assert drawn(output["power-chart"]) == [
         "minimum_detectable_effect: 0.75; basis: assigned",
         "difference: 1.5; basis: assigned",
+        "difference: 3; basis: assigned",
         "minimum_detectable_effect: 2; basis: assigned",
         "difference: 0.25; basis: assigned",
     ]
+    assert "revenue (all_alike_before)" in output["power-chart"]["image/svg+xml"]
 
 
 def test_duckdb_reads_the_star_schema_of_the_newest_date(show):

@@ -83,6 +83,8 @@ measurement.experiment:
    is_significant: true, sample_ratio_p_value: 0.9, cuped_difference: 1.25, cuped_ci_low: 0.75, cuped_ci_high: 1.75}
 - {audience_id: top, outcome: visits, treatment_persons: 900, holdout_persons: 100, treatment_mean: 1,
    holdout_mean: 1.25, difference: -0.25, ci_low: -1, ci_high: 0.5, p_value_adjusted: 0.6, is_significant: false}
+- {audience_id: top, outcome: revenue, treatment_persons: 900, holdout_persons: 100, difference: 3, ci_low: -1,
+   ci_high: 7, p_value_adjusted: 0.3, is_significant: false}
 - {audience_id: quiet, outcome: margin, treatment_persons: 90, holdout_persons: 10, difference: -3, ci_low: -8,
    ci_high: 2, p_value_adjusted: 0.4, is_significant: false}
 - {audience_id: few, outcome: margin, treatment_persons: 9, holdout_persons: 1, status: too_few_persons}
@@ -90,8 +92,9 @@ measurement.effect:
 - {audience_id: top, effect: extra_margin, kind: realised, value: 1350, ci_low: 450, ci_high: 2250}
 - {audience_id: quiet, effect: extra_margin, kind: realised, value: -270}
 measurement.power:
-- {audience_id: top, outcome: margin, minimum_detectable_effect: 0.75}
-- {audience_id: top, outcome: visits, minimum_detectable_effect: 2}
+- {audience_id: top, outcome: margin, minimum_detectable_effect: 0.75, status: foreseen}
+- {audience_id: top, outcome: revenue, power: null, status: all_alike_before}
+- {audience_id: top, outcome: visits, minimum_detectable_effect: 2, status: foreseen}
 """
 MODELS = """
 clv.model:

@@ -51,7 +51,7 @@ def shop_rows() -> dict[str, pa.Table]:
     found: dict[str, list[dict[str, Any]]] = {
         "dim_date": [{"date": date(2025, 1, 1)}, {"date": date(2026, 6, 30)}],
         "dim_audience": [{"audience_id": i, "name": name, "version": 1} for i, name, _ in audiences],
-        "dim_campaign": [{"campaign_id": "c1", "name": "Spring"}],
+        "dim_campaign": [{"campaign_id": "c1", "name": "Spring"}, {"campaign_id": "c2", "name": "Summer"}],
         "dim_channel": [{"channel": "web"}],
         "dim_person_segment": [{"lifecycle_stage": s, "position": n, "description": "d"}
                                for n, (s, *_) in enumerate(stages)],
@@ -76,6 +76,9 @@ def shop_rows() -> dict[str, pa.Table]:
         "fact_response": [
             {"campaign_id": "c1", "clv_decile": n, "contacted": 100, "opened": 50 - n, "clicked": 10,
              "redeemed": 5, "responded_not_contacted": 2} for n in range(11)
+        ] + [  # of nobody who is in an audience
+            {"campaign_id": "c2", "clv_decile": 0, "contacted": 40, "opened": 10, "clicked": 4, "redeemed": 2,
+             "responded_not_contacted": 0}
         ],
         "fact_response_by_audience": [
             {"campaign_id": "c1", "audience_id": "top", "contacted": 100, "opened": 40, "clicked": 8,

@@ -18,7 +18,7 @@ from clvspark.reporting.dashboards.panels import (
     as_numbers,
     nothing,
 )
-from clvspark.reporting.dashboards.parts import Measure
+from clvspark.reporting.dashboards.parts import Dimension, Measure
 from clvspark.reporting.dashboards.widgets import (
     BarWidget,
     DecilesWidget,
@@ -60,31 +60,44 @@ def draw_bar(widget: BarWidget, canvas: Canvas, panel_id: str) -> Panel:
 def draw_trend(widget: TrendWidget, canvas: Canvas, panel_id: str) -> Panel:
     """Lines over time."""
     found = canvas.ask(widget, widget.dimensions_used, widget.measures)
-    labels = [canvas.say(measure.label) for measure in widget.measures]
+    series = [canvas.say(measure.label) for measure in widget.measures]
+    if widget.series:
+        series = _rank_series(widget.series, found)
 
     def rows_of(groups: list[Group]) -> Rows:
         rows: Rows = []
-        for group in sorted(groups, key=lambda group: str(group.keys)):
+        for group in groups:
             # Of a dimension the lines are its values, and there is one measure.
-            names = [group.names[1]] if widget.series else labels
+            names = [group.names[1]] if widget.series else series
             rows += _rows(group, widget.measures, names, name=group.keys[0].isoformat())
-        return rows
+        return sorted(rows, key=lambda row: (row["name"], series.index(row["series"])))
 
-    series = labels
-    if widget.series:
-        every = [row["series"] for groups in found.values() for row in rows_of(groups)]
-        series = list(dict.fromkeys(every))[: len(SERIES)]
-    kept = _only(rows_of, series)
-    plan = _plan(widget, canvas, found, kept, series, widget.measures)
+    def lines_of(groups: list[Group]) -> Rows:
+        rows = rows_of(groups)
+        here = {row["series"] for row in rows}
+        largest = [name for name in series if name in here][: len(SERIES)]
+        return [row for row in rows if row["series"] in largest]
+
+    plan = _plan(widget, canvas, found, rows_of, series, widget.measures)
     if plan is None:
         return nothing(widget, canvas)
     if len(plan.names) == 1:
         heading = widget.series.title if widget.series else "What"
         hint = f"One {widget.over.title.lower()} so far: lines are drawn from the second on."
-        return as_numbers(widget, canvas, panel_id, found, kept, [heading, *plan.names], hint)
+        return as_numbers(widget, canvas, panel_id, found, rows_of, [heading, *plan.names], hint)
     spec = charts.draw_lines(plan, over_time=True)
     columns = [widget.over.title, *series]
-    return as_chart(widget, canvas, panel_id, found, spec, kept, columns)
+    return as_chart(widget, canvas, panel_id, found, spec, rows_of, columns, drawn_of=lines_of)
+
+
+def _rank_series(series: Dimension, found: Mapping[str, list[Group]]) -> list[str]:
+    """Names of all lines, in the order that the dimension tells; else those that are largest at the end come first."""
+    every = [g for groups in found.values() for g in groups if g.cells[0].value is not None]
+    newest = {
+        g.names[1]: Group(g.keys[1:], g.names[1:], g.cells, g.places[1:])
+        for g in sorted(every, key=lambda g: (g.keys[0], g.cells[0].value))
+    }
+    return [group.names[0] for group in arrange([*newest.values()], [series], len(newest))]
 
 
 def draw_deciles(widget: DecilesWidget, canvas: Canvas, panel_id: str) -> Panel:
@@ -261,12 +274,6 @@ def _rows(
         for cell, measure, label in zip(group.cells, measures, series, strict=False)
         if cell.value is not None
     ]
-
-
-def _only(
-    rows_of: Callable[[list[Group]], Rows], series: Sequence[str]
-) -> Callable[[list[Group]], Rows]:
-    return lambda groups: [row for row in rows_of(groups) if row["series"] in series]
 
 
 def _plan(

@@ -71,7 +71,7 @@ def build_page(
             name = f"w{number}-{n}"
             with _named(dashboard, widget, f"widget {getattr(widget, 'title', '')!r}"):
                 drawn.append((name, draw_widget(widget, canvas, name)))
-        panels |= {name: panel for name, panel in drawn if panel.follows}
+        panels |= {name: panel for name, panel in drawn if not isinstance(panel.block, Note)}
         found = [panel.block for _, panel in drawn]
         sections.append(
             blocks.Section(
@@ -97,8 +97,9 @@ def build_page(
         words=words,
         offered=offered,
         choices={
-            name: {"follows": panel.follows, "choices": panel.choices}
+            name: {"follows": panel.follows, "choices": panel.choices if panel.follows else {}}
             for name, panel in panels.items()
+            if offered
         },
     )
 
@@ -142,7 +143,13 @@ def _offer(choice: Choice, dashboard: Dashboard, tables: Tables) -> Offered:
     if choice.required:  # the newest of dates is shown at first
         dates = [pair for pair in ordered if _DATE.fullmatch(pair[0])]
         ordered = dates[::-1] or ordered
-    return Offered(choice.column, choice.title, tuple(ordered[:MOST_OPTIONS]), choice.required)
+    return Offered(
+        choice.column,
+        choice.title,
+        tuple(ordered[:MOST_OPTIONS]),
+        choice.required,
+        left_out=len(ordered[MOST_OPTIONS:]),
+    )
 
 
 def place_pages(index: Path, dashboards: Sequence[Dashboard]) -> dict[str, Path]:

@@ -30,12 +30,14 @@ class Offered:
     ----------
     options : value and the text that is shown for it.
     required : one is always chosen, the first at first.
+    left_out : values that are not among the options, as there are too many.
     """
 
     column: str
     label: str
     options: tuple[tuple[str, str], ...]
     required: bool = False
+    left_out: int = 0
 
     @property
     def size(self) -> int:
@@ -191,18 +193,24 @@ def as_chart(
     spec: dict[str, Any],
     rows_of: Callable[[list[Group]], list[dict[str, Any]]],
     columns: Sequence[str],
+    drawn_of: Callable[[list[Group]], list[dict[str, Any]]] | None = None,
 ) -> Panel:
-    """A chart with the rows of each choice, and the same numbers as a table."""
+    """A chart with the rows of each choice, and the same numbers as a table; `drawn_of` where not all are drawn."""
     choices: dict[str, dict[str, Any]] = {}
+    left_out = 0
     for key, groups in found.items():
         rows = rows_of(groups)
-        choices[key] = {"chart": rows, "rows": tabulate(rows, columns)}
+        drawn = drawn_of(groups) if drawn_of else rows
+        every, lines = ({row.get("series") for row in some} for some in (rows, drawn))
+        left_out = max(left_out, len(every - lines))
+        choices[key] = {"chart": drawn, "rows": tabulate(rows, columns)}
     first = choices.get(canvas.first_key(widget) or "-", {"chart": [], "rows": []})
     title = canvas.say(widget.title)
+    more = f"{left_out} more are in the numbers only." if left_out else ""
     chart = Chart(
         panel_id,
         title,
-        explain(widget, canvas, found),
+        f"{explain(widget, canvas, found)} {more}".strip(),
         {**spec, "datasets": {"rows": first["chart"]}},
         Grid(title, columns, first["rows"], id=panel_id),
         canvas.say_drill(widget),

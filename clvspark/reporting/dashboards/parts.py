@@ -26,7 +26,7 @@ PLACEHOLDERS = {
     "champion_rule": "what the model that values everybody has of all candidates, in words",
     "window_days": "days after as_of in which what came true is counted",
     "window_so_far": "how much of these days is known, in words",
-    "period": "first and last day of the history, in words",
+    "period": "first and last day of the history, as a sentence",
 }
 """What texts that are shown may hold in braces."""
 _SHOWN = ("title", "lead", "hint", "label", "text", "empty", "drill")

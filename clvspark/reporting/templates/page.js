@@ -12,9 +12,24 @@ const names = (spec, field) => {
 };
 // As labels are cut into lines: see drawing.py.
 const inLines = (name, letters) => {
-  const end = new RegExp(`(.{1,${letters}})(?:\\s+|$|(?<=[a-z])(?=[A-Z]))`, "g");
+  const end = new RegExp(`(.{1,${letters}})(?:\\s+|$|(?<=[a-z])(?=[A-Z])|(?<=[a-z][.])(?=[a-z]))`, "g");
   return name.replace(end, "$1\n").trim().split("\n");
 };
+
+// A legend names what is drawn; where there are more names than colours, those that are drawn have one each.
+function nameDrawn(part, spec) {
+  const series = names(spec, "series");
+  const narrowed = {};
+  for (const [channel, colour] of Object.entries(part.encoding || {})) {
+    if (!["color", "fill"].includes(channel) || !colour.scale || !series.length) continue;
+    const {domain, range} = colour.scale;
+    const drawn = domain.filter((name) => series.includes(name));
+    const own = drawn.map((name) => range[domain.indexOf(name) % range.length]);
+    const scale = {domain: drawn, range: new Set(own).size < own.length ? range : own};
+    narrowed[channel] = {...colour, scale, sort: drawn};
+  }
+  return part.encoding ? {...part, encoding: {...part.encoding, ...narrowed}} : part;
+}
 
 // Names wrap to the width of the place, rows are as high as they need, and squares have numbers or a legend.
 function fit(spec, width) {
@@ -28,16 +43,17 @@ function fit(spec, width) {
   const words = columns.flatMap((name) => inLines(name, lying));
   const standing = most(words) > lying;
   const crowded = columns.length > 0 && each < most(names(spec, "short")) * character;
-  const layers = (spec.layer || []).flatMap((layer) => {
+  const layers = (spec.layer || []).map((layer) => nameDrawn(layer, spec)).flatMap((layer) => {
     if (!columns.length) return [layer];
     if (layer.mark.type === "text") return crowded ? [] : [layer];
     const shade = {...layer.encoding.opacity, ...(crowded ? {} : {legend: null})};
     return [{...layer, encoding: {...layer.encoding, opacity: shade}}];
   });
+  // Vega can fit the width of a chart only where its height is a number. Side by side, bars leave a fifth of a row.
   const step = spec.height && spec.height.step;
   const grouped = (spec.layer || []).some((layer) => layer.encoding.yOffset);
-  const bars = grouped ? names(spec, "series").length : 1;
-  const tall = (line * Math.max(1, ...lines.map((parts) => parts.length)) + 8) / bars;
+  const row = step * (grouped ? names(spec, "series").length / 0.8 : 1);
+  const tall = line * Math.max(1, ...lines.map((parts) => parts.length)) + 8;
   const config = {...looks, axisX: {labelOverlap: "parity", labelSeparation: 8}};
   if (columns.length) config.axisXBand = {labelAngle: standing ? -90 : 0};
   const params = {
@@ -48,16 +64,20 @@ function fit(spec, width) {
   return {
     config,
     spec: {
-      ...spec,
+      ...nameDrawn(spec, spec),
       ...(spec.layer ? {layer: layers} : {}),
-      ...(step ? {height: {step: Math.max(step, tall)}} : {}),
+      ...(step ? {height: Math.max(row, tall) * rows.length} : {}),
       params: Object.entries(params).map(([name, value]) => ({name, value})),
     },
   };
 }
 
 // Vega's interpreter (ast) needs no eval, so the page can forbid it.
+// A chart without rows is left out: what stands below it says that there is nothing.
 async function draw(place) {
+  place.hidden = Boolean(place.spec.datasets && !place.spec.datasets.rows.length);
+  if (place.hidden) return;
+  delete place.dataset.drawn;
   const {spec, config} = fit(place.spec, place.clientWidth);
   const options = {mode: "vega-lite", ast: true, renderer: "svg", actions: false, logLevel: 1, config};
   try {
@@ -111,9 +131,19 @@ function show(id, shown) {
   }
 }
 
+// What a list that is set leaves as it is says so.
+function tellApart(id, follows) {
+  const set = (list) => !list.options[list.selectedIndex].defaultSelected;
+  const apart = lists.filter((list, number) => set(list) && !follows.includes(number));
+  const told = document.querySelector(`[data-apart="${id}"]`);
+  told.textContent = `Not narrowed by: ${apart.map((list) => list.dataset.list).join(", ")}`;
+  told.hidden = !apart.length;
+}
+
 function choose() {
-  for (const [id, panel] of Object.entries(panels)) {
-    show(id, panel.choices[panel.follows.map((number) => lists[number].value).join(",")]);
+  for (const [id, {follows, choices}] of Object.entries(panels)) {
+    if (follows.length) show(id, choices[follows.map((number) => lists[number].value).join(",")]);
+    tellApart(id, follows);
   }
   const told = lists.map((list) => `${list.dataset.list}: ${list.selectedOptions[0].textContent}`);
   document.getElementById("chosen").textContent = `Shown: ${told.join("; ")}`;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
@@ -11,9 +12,11 @@ from support import cancelled
 from clvspark.audiences.tables import DECILE, DEFINITION
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.history.tables import PERSON_DAY
+from clvspark.identity.tables import MODEL, PAIR, PERSON, REVIEW, SHARED_IDENTIFIER
 from clvspark.lakehouse.contract import verify_contract
 from clvspark.measurement.tables import RESPONSE
-from clvspark.reporting import dimensions, facts, tables
+from clvspark.reporting import dimensions, facts, quality_facts, tables
+from clvspark.reporting.quality_tables import FACT_IDENTITY
 
 APRIL = date(2026, 4, 1)
 SECOND = datetime(2026, 4, 2, tzinfo=UTC)
@@ -276,6 +279,20 @@ def test_the_calendar_has_every_day_between_the_first_and_the_last(spark: SparkS
     for row in rows:
         assert (row["iso_year"], row["iso_week"], row["day_of_week"]) == row["date"].isocalendar()
     assert dimensions.build_dim_date(PERSON_DAY.rows(spark, [])).count() == 0
+
+
+def test_thresholds_of_records_that_cannot_be_linked_are_whole_bits(spark: SparkSession) -> None:
+    shares = [[-10.0, 0.0], [0.0, 0.01], [12.0, 0.25]]
+    report = json.dumps({"levels": [], "unlinkables": shares})
+    model = {"model_id": "m", "trained_on": APRIL, "report": report, "is_champion": True}
+    nothing = (table.rows(spark, []) for table in (PERSON, PAIR, REVIEW, SHARED_IDENTIFIER))
+    fact = quality_facts.build_fact_identity(*nothing, MODEL.rows(spark, [model]), as_of=APRIL)
+    rows = FACT_IDENTITY.conform(fact).orderBy("position").collect()
+    assert [(row["aspect"], row["item"], row["value"]) for row in rows] == [
+        ("unlinkable_share", "-10", 0.0),
+        ("unlinkable_share", "0", 0.01),
+        ("unlinkable_share", "12", 0.25),
+    ]
 
 
 def test_audiences_are_shown_in_their_newest_version(spark: SparkSession) -> None:

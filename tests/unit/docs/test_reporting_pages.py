@@ -36,6 +36,13 @@ def test_the_examples_are_accepted() -> None:
     assert config.acquisition_spend[0].channel == "web"
 
 
+def test_no_example_repeats_in_its_lead_the_sentence_that_stands_on_every_page() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")]
+    leads = [line for text in texts for line in re.findall(r"^lead: .*$", text, re.MULTILINE)]
+    assert len(leads) >= 2
+    assert [lead for lead in leads if "{period}" in lead] == []
+
+
 def test_every_kind_of_widget_and_placeholder_is_described() -> None:
     described = re.findall(r"^\| `(\w+)` \|", DASHBOARDS.split("## Widgets")[1], re.MULTILINE)
     assert described == list(KINDS)

@@ -56,11 +56,33 @@ def test_of_placeholders_that_are_not_another_check_tells() -> None:
         assert list(find_drill_faults(drill, TABLES)) == []
 
 
+def drills_of(dashboard: Dashboard) -> dict[str, str]:
+    """The queries of a dashboard, by the titles of their widgets."""
+    widgets = [widget for widget in dashboard.widgets if isinstance(widget, Widget)]
+    return {widget.title: widget.drill for widget in widgets if widget.drill}
+
+
 def test_every_drill_that_is_delivered_is_judged(shipped: list[Dashboard]) -> None:
-    widgets = [w for dashboard in shipped for w in dashboard.widgets if isinstance(w, Widget)]
-    drills = [widget.drill for widget in widgets if widget.drill]
-    assert len(drills) >= 2
+    drills = [drill for dashboard in shipped for drill in drills_of(dashboard).values()]
     assert [fault for drill in drills for fault in find_drill_faults(drill, TABLES)] == []
+
+
+def test_every_delivered_dashboard_leads_to_rows_but_that_of_models(
+    shipped: list[Dashboard],
+) -> None:
+    """Models have no persons."""
+    without = {dashboard.id for dashboard in shipped if not drills_of(dashboard)}
+    assert without == {"models"}
+
+
+@pytest.mark.parametrize("name", ["audiences", "campaigns", "experiments", "finance"])
+def test_persons_are_found_by_the_date_that_is_reported(
+    shipped: list[Dashboard], name: str
+) -> None:
+    (dashboard,) = (one for one in shipped if one.id == name)
+    for title, drill in drills_of(dashboard).items():
+        assert "person_id" in drill, title
+        assert "DATE'{as_of}'" in drill, title
 
 
 def test_a_configuration_tells_file_line_and_key(tmp_path: Path) -> None:

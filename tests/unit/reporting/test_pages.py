@@ -13,6 +13,7 @@ from support.star import dataset_rows, shop_rows
 
 from clvspark.lakehouse.errors import ConfigError
 from clvspark.reporting.dashboards.definition import Dashboard
+from clvspark.reporting.dashboards.page import MOST_OPTIONS
 from clvspark.reporting.document import as_script_data, write_atomically
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -204,3 +205,15 @@ def test_a_statement_that_fails_names_file_dashboard_and_widget(write) -> None:
         r".*/dashboards/audiences.yaml: 1 fault\n  - line \d+: dashboard 'audiences'", message
     )
     assert "widget 'Audience sizes, reach and value': cannot be answered" in message
+
+
+def test_a_list_that_is_too_long_says_how_many_it_leaves_out(write) -> None:
+    rows = shop_rows()
+    names = [f"campaign {n:02}" for n in range(MOST_OPTIONS + 3)]
+    responses = [{"campaign_id": name, "clv_decile": 1, "contacted": 20} for name in names]
+    rows["fact_response"] = dataset_rows("fact_response", responses)
+    html = write(rows)["campaigns"]
+    # One campaign responded by audience alone.
+    assert "4 more are not listed" in Page(html).text
+    assert html.count("<option") == 1 + MOST_OPTIONS
+    assert "more are not listed" not in Page(write()["campaigns"]).text

@@ -132,10 +132,18 @@ def test_a_model_that_could_not_be_fitted_is_shown_with_its_reason(draw) -> None
 def test_what_was_bought_is_one_line_through_the_bars_of_all_models(draw) -> None:
     rows = rows_of(draw("models", "Purchases predicted"))
     assert {row["value"] for row in rows if row["series"] == "Actual"} == {1_000.0}
-    assert [row["name"] for row in rows if row["series"] == "Predicted"] == [
-        "ParetoNBDModel",
-        "BetaGeoModel",
-    ]
+
+
+def test_models_stand_in_one_order_in_all_tables_and_charts(draw, shipped) -> None:
+    """The better one of the two is the second by name."""
+    (models,) = (dashboard for dashboard in shipped if dashboard.id == "models")
+    for widget in models.widgets:
+        panel = draw("models", widget.title)
+        if isinstance(panel.block, Note):
+            continue
+        rows = rows_of(panel)
+        names = [row["name"] if isinstance(row, dict) else row[0] for row in rows]
+        assert list(dict.fromkeys(names)) == ["BetaGeoModel", "ParetoNBDModel"], widget.title
 
 
 def test_the_champion_is_marked(draw) -> None:
@@ -151,13 +159,33 @@ def test_the_champion_is_marked(draw) -> None:
 def test_one_date_is_told_in_numbers_and_several_as_lines(draw) -> None:
     one = draw("audiences", "Members over time")
     assert one.block.columns == ["Audience", "2026-04-01"]
-    assert sorted(rows_of(one)) == [["Lapsed", "200"], ["Top customers", "400"]]
+    assert rows_of(one) == [["Top customers", "400"], ["Lapsed", "200"]]
     assert "One date so far: lines are drawn from the second on." in one.block.hint
     sizes = [
         {"audience_id": "top", "count_of_profiles": 5, "as_of_date": day} for day in (MARCH, AS_OF)
     ]
     two = draw("audiences", "Members over time", fact_profile_by_audience=sizes)
     assert [row["name"] for row in rows_of(two)] == ["2026-03-01", "2026-04-01"]
+
+
+def test_of_many_audiences_the_largest_have_lines_and_all_have_numbers(draw) -> None:
+    """The first by name was the largest a month ago, and is the smallest now."""
+    sizes = [
+        {"audience_id": f"a{n}", "count_of_profiles": size, "as_of_date": day}
+        for n in range(7)
+        for day, size in ((MARCH, 100 - n), (AS_OF, 10 * (n + 1)))
+    ]
+    largest_first = [f"a{n}" for n in range(6, -1, -1)]
+    panel = draw("audiences", "Members over time", fact_profile_by_audience=sizes)
+    lines = list(dict.fromkeys(row["series"] for row in rows_of(panel)))
+    assert lines == largest_first[:5]
+    assert panel.block.numbers.columns == ["Date", *largest_first]
+    assert panel.block.numbers.rows[1] == [
+        "2026-04-01", "70", "60", "50", "40", "30", "20", "10",
+    ]  # fmt: skip
+    assert panel.block.hint.endswith("2 more are in the numbers only.")
+    few = draw("audiences", "Members over time", fact_profile_by_audience=sizes[:10])
+    assert "more are" not in few.block.hint
 
 
 def test_codes_are_told_in_words(draw) -> None:
