@@ -140,6 +140,11 @@ class Dimension(Texts):
             yield ("sorted_by",), self.sorted_by
 
     @property
+    def source(self) -> str:
+        """The column that groups are told apart by: its own, or of the dimension that it refers to."""
+        return f"{self.column}.{self.attribute}" if self.attribute else self.column
+
+    @property
     def title(self) -> str:
         """Its heading."""
         return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()

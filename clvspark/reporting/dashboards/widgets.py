@@ -217,6 +217,16 @@ class OverlapWidget(Widget):
     dataset: Literal["fact_audience_overlap"] = "fact_audience_overlap"
     limit: int = Field(15, ge=2, le=40, description="audiences at most, the largest")
 
+    @property
+    def dimensions_used(self) -> Sequence[Dimension]:
+        """An audience and the other one."""
+        return [Dimension(column=name) for name in ("audience_id", "other_audience_id")]  # type: ignore[call-arg]
+
+    @property
+    def measures_used(self) -> Sequence[Measure]:
+        """Who is in both."""
+        return [Measure(label="Persons", sum="count_of_profiles")]  # type: ignore[call-arg]
+
 
 class FunnelWidget(Widget):
     """Steps that fewer and fewer take, each as a share of the first."""
