@@ -119,16 +119,26 @@ class Measure(Texts):
             yield "'low' and 'high' go together"
 
 
-class Dimension(Texts):
-    """What groups of rows are told apart by."""
+class Labelled(Texts):
+    """A column, and how its values are shown."""
 
     column: str = Field(description="of the dataset; an id of a dimension is shown by its name")
-    attribute: str | None = Field(
-        None, description="column of the dimension that 'column' refers to, in place of its name"
-    )
     label: str = Field("", description="heading; by default the name of the column")
     names: dict[str, str] = Field({}, description="value: the text that is shown for it")
     order: list[str] = Field([], description="values in the order in which they are shown")
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+        return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()
+
+
+class Dimension(Labelled):
+    """What groups of rows are told apart by."""
+
+    attribute: str | None = Field(
+        None, description="column of the dimension that 'column' refers to, in place of its name"
+    )
     step: Literal["day", "month"] = Field("day", description="how dates are written")
     sorted_by: str | None = Field(None, description="column that the values are sorted by")
 
@@ -143,11 +153,6 @@ class Dimension(Texts):
     def source(self) -> str:
         """The column that groups are told apart by: its own, or of the dimension that it refers to."""
         return f"{self.column}.{self.attribute}" if self.attribute else self.column
-
-    @property
-    def title(self) -> str:
-        """Its heading."""
-        return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()
 
 
 class Rows(StrictModel):
