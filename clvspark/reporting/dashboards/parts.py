@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import Location, StrictModel, check
+from clvspark.lakehouse.strict_model import Disagreement, Location, StrictModel, as_known, check
 
 Scalar = bool | int | float | str | dt.date | dt.datetime
 Conditions = dict[str, Scalar | list[Scalar]]
@@ -36,21 +36,25 @@ class Texts(StrictModel):
     """What has texts that are shown."""
 
     @check
-    def _placeholders_that_are(self) -> Iterator[str]:
+    def _placeholders_that_are(self) -> Iterator[Disagreement]:
         for name in _SHOWN:
-            text = getattr(self, name, "")
-            if isinstance(text, str):
-                yield from _no_such_placeholder(name, text)
+            yield from as_known(self._refuse_placeholders(name))
+
+    def _refuse_placeholders(self, name: str) -> Iterator[Disagreement]:
+        text = getattr(self, name, "")
+        if isinstance(text, str):
+            for sentence in _no_such_placeholder(text):
+                yield Disagreement(sentence, (name,))
 
 
-def _no_such_placeholder(name: str, text: str) -> Iterator[str]:
+def _no_such_placeholder(text: str) -> Iterator[str]:
     try:
         named = {part for _, part, _, _ in string.Formatter().parse(text) if part is not None}
     except ValueError:
-        yield f"{name!r}: a brace stands alone; write {{{{ or }}}} for a brace itself"
+        yield "a brace stands alone; write {{ or }} for a brace itself"
         return
     for part in sorted(named - {*PLACEHOLDERS}):
-        yield f"{name!r}: there is no {{{part}}}. Allowed: {', '.join(PLACEHOLDERS)}"
+        yield f"there is no {{{part}}}. Allowed: {', '.join(PLACEHOLDERS)}"
 
 
 def _options(key: str, wanted: Conditions) -> Iterator[tuple[str, str, list[Scalar]]]:

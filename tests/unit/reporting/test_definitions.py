@@ -26,6 +26,10 @@ sections:
         dataset: fact_profile_by_audience
         measure: {label: Members, sum: count_of_profiles}
 """
+TWO_OF_SERIES = (
+    "kind: trend, over: {column: as_of_date}, series: {column: audience_id}, "
+    "measures: [{label: A, sum: clv}, {label: B, sum: clv}]"
+)
 
 
 class Holder(StrictModel):
@@ -68,7 +72,7 @@ def test_a_mark_is_of_a_column_that_there_is(tmp_path: Path) -> None:
         ("count_of_profiles}", "count_of_profile}", 9, "Did you mean 'count_of_profiles'?"),
         ("title: Members", "titel: Members", 7, "Did you mean 'title'?"),
         ("label: Members, sum", "label: Members, add", 9, "Allowed:"),
-        ("title: Members", "title: 'Members {as_off}'", 6, "there is no {as_off}. Allowed: as_of"),
+        ("title: Members", "title: 'Members {as_off}'", 7, "title: there is no {as_off}. Allowed: as_of"),
         ("id: mine", "id: My page", 1, "id"),
         ("sum: count_of_profiles", "sum: clv, mean: clv", 9, "a measure has one of sum, mean"),
         ("sum: count_of_profiles", "format: percent", 9, "a measure has one of sum, mean"),
@@ -202,7 +206,7 @@ def test_a_column_has_one_list(tmp_path: Path) -> None:
     ("widget", "told"),
     [
         (
-            "kind: trend, over: {column: as_of_date}, series: {column: clv}, measures: [{label: A, sum: clv}, {label: B, sum: clv}]",
+            TWO_OF_SERIES,
             "measures.1: with 'series' the lines are of one measure",
         ),
         (
@@ -300,6 +304,35 @@ def test_a_dashboard_that_is_none_hides_no_fault_of_the_others(tmp_path: Path) -
     message = faults(tmp_path, text, more="  dashboards: [7]\n")
     assert "dashboards.0: input should be a valid dictionary" in message
     assert "there is no dataset 'fact_prophile'" in message
+
+
+@pytest.mark.parametrize(
+    ("broken", "line", "told"),
+    [
+        ("id: mine\ntitle: [\n", 3, "column 1: not valid YAML"),
+        ("id: 'a'\nid: b\n", 2, "column 1: not valid YAML (the key 'id' stands twice"),
+    ],
+)
+def test_a_file_that_is_no_yaml_hides_no_fault_of_the_others(
+    tmp_path: Path, broken: str, line: int, told: str
+) -> None:
+    (tmp_path / "mich.yaml").write_text(broken, encoding="utf-8")
+    text = PAGE.replace("fact_profile_by_audience", "fact_prophile").replace(
+        "kind: number", "kind: nmber"
+    )
+    other = PAGE.replace("id: mine", "id: other").replace("label: Members", "label: '{currncy}'")
+    (tmp_path / "mint.yaml").write_text(other, encoding="utf-8")
+    message = faults(tmp_path, text)
+    assert "conf.yaml: 3 faults" in message
+    assert f"{tmp_path / 'mich.yaml'}, line {line}, {told}" in message
+    assert f"{tmp_path / 'mine.yaml'}, line 6: " in message
+    assert f"{tmp_path / 'mint.yaml'}, line 9: " in message
+    assert "measure.label: there is no {currncy}. Allowed: as_of" in message
+
+
+def test_a_file_that_is_no_yaml_and_the_only_fault_is_named(tmp_path: Path) -> None:
+    message = faults(tmp_path, "id: [")
+    assert message.startswith(f"{tmp_path / 'mine.yaml'}: 1 fault")
 
 
 def test_a_filter_of_a_page_with_an_unreadable_widget_is_not_judged(tmp_path: Path) -> None:
