@@ -16,6 +16,7 @@ class ConfigError(ClvsparkError):
 
     def __init__(self, where: str, faults: list[str]) -> None:
         """Keep the faults, one sentence each, found in the file `where`."""
+        self.where = where
         self.faults = faults
         noun = "fault" if len(faults) == 1 else "faults"
         super().__init__("\n  - ".join([f"{where}: {len(faults)} {noun}", *faults]))

@@ -20,7 +20,7 @@ from clvspark.lakehouse.strict_model import (
     model_of_kind,
     models_in,
 )
-from clvspark.lakehouse.yaml_files import Placed, read_yaml
+from clvspark.lakehouse.yaml_files import Placed, Unread, find_unread, read_as_far
 
 Model = TypeVar("Model", bound=StrictModel)
 
@@ -28,20 +28,31 @@ Model = TypeVar("Model", bound=StrictModel)
 def load_config(path: str | Path, model: type[Model]) -> Model:
     """Read a YAML file, with the files it `extends`, into `model`; ConfigError lists every fault."""
     path = Path(path)
-    return parse_config(read_yaml(path), model, where=str(path))
+    return parse_config(read_as_far(path), model, where=str(path))
 
 
 def parse_config(data: Any, model: type[Model], *, where: str) -> Model:
     """Validate plain data as `model`; ConfigError lists every fault with key, allowed values, next step."""
+    unread = [file.error for file in find_unread(data)]
+    faults = [f"{error.where}, {fault}" for error in unread for fault in error.faults]
     try:
-        return model.model_validate(data)
+        read = model.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        told = [(fault["loc"], _sentence(fault, model)) for fault in found]
+        told = [
+            (fault["loc"], _sentence(fault, model))
+            for fault in found
+            if not isinstance(fault["input"], Unread)
+        ]
         also = contradictions(model, data, {_shown(fault["loc"]) for fault in found})
         told += [(at, _line(at, f"{sentence}.")) for at, sentence in also]
-        faults = [_place(data, at, where) + sentence for at, sentence in told]
-        raise ConfigError(where, list(dict.fromkeys(faults))) from None
+        faults += [_place(data, at, where) + sentence for at, sentence in told]
+    else:
+        if not faults:
+            return read
+    if len(unread) == 1 and len(faults) == len(unread[0].faults):
+        raise unread[0]
+    raise ConfigError(where, list(dict.fromkeys(faults)))
 
 
 def _place(data: Any, at: Location, where: str) -> str:

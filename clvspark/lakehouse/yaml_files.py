@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,45 @@ import yaml
 from clvspark.lakehouse.errors import ConfigError
 
 
-def read_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Unread:
+    """What stands in the place of an included file that cannot be read, so that faults of the others are found too."""
+
+    error: ConfigError
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping.
 
     The mapping of the file named by its key ``extends`` is merged beneath it; ``!include FILE`` stands for the
-    content of another file, ``!include FOLDER/*.yaml`` for the list of the contents of several, by name. `within`
-    are the files that named this one.
+    content of another file, ``!include FOLDER/*.yaml`` for the list of the contents of several, by name.
+    """
+    data = read_as_far(path)
+    for unread in find_unread(data):
+        raise unread.error
+    return data
+
+
+def read_as_far(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read one YAML mapping as `read_yaml` does, with `Unread` in place of each included file that cannot be read.
+
+    `within` are the files that named this one.
     """
     if path.resolve() in within:
         raise ConfigError(str(path), ["it extends or includes itself; take that line out"])
     within = (*within, path.resolve())
     data = _parse_yaml(path, within)
     base = data.pop("extends", None)
-    return data if base is None else merge(read_yaml(referenced(path, str(base)), within), data)
+    return data if base is None else merge(read_as_far(referenced(path, str(base)), within), data)
+
+
+def find_unread(data: Any) -> Iterator[Unread]:
+    """All included files that could not be read."""
+    if isinstance(data, Unread):
+        yield data
+    elif isinstance(data, dict | list):
+        for part in data.values() if isinstance(data, dict) else data:
+            yield from find_unread(part)
 
 
 Place = tuple[Path, int]
@@ -59,11 +86,18 @@ class _Loader(yaml.SafeLoader):
 def _include(loader: _Loader, node: yaml.ScalarNode) -> Any:
     target = referenced(loader.path, str(loader.construct_scalar(node)))
     if "*" not in target.name:
-        return read_yaml(target, loader.within)
+        return _read_included(target, loader)
     found = sorted(target.parent.glob(target.name))
     if not found:
         raise ConfigError(str(loader.path), [f"!include {node.value}: no file matches"])
-    return [read_yaml(file, loader.within) for file in found]
+    return [_read_included(file, loader) for file in found]
+
+
+def _read_included(target: Path, loader: _Loader) -> dict[str, Any] | Unread:
+    try:
+        return read_as_far(target, loader.within)
+    except ConfigError as error:
+        return Unread(error)
 
 
 def _timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:

@@ -37,6 +37,15 @@ _PERSONS = {
     finance_tables.FACT_ATTRIBUTION: "persons",
     finance_tables.FACT_COHORT_MONTH: "active_customers",
     BACKTEST_DECILE: "customers",
+    KPI: "persons",
+}
+_KPI_CELL = "PARTITION BY as_of_date, period_starts_on, grain, channel"
+_SURVEY_KPIS = "'survey_answers', 'mean_score', 'nps', 'active_share_of_promoters', 'active_share_of_detractors'"
+# Where no column of a table counts persons, this counts them beside it, in SQL of DuckDB.
+_COUNTED = {
+    KPI: f"""CASE WHEN kpi = 'new_customers' THEN value
+    WHEN kpi IN ({_SURVEY_KPIS}) THEN max(value) FILTER (WHERE kpi = 'survey_answers') OVER ({_KPI_CELL})
+    ELSE max(value) FILTER (WHERE kpi = 'active_customers') OVER ({_KPI_CELL}) END"""
 }
 BORROWED = (
     BACKTEST,
@@ -61,11 +70,13 @@ class Dataset:
     Parameters
     ----------
     persons : column that counts the persons of a row; None: a row tells nothing of persons.
+    counted : SQL of that column, where the table does not have it.
     """
 
     name: str
     table: Table
     persons: str | None = None
+    counted: str | None = None
 
     @property
     def has_dates(self) -> bool:
@@ -86,7 +97,8 @@ def list_datasets(own: Mapping[Table, str | None] | None = None) -> dict[str, Da
     """All datasets by name; `own` are users' tables, each with the column that counts persons."""
     counted: Mapping[Table, str | None] = {**_PERSONS, **(own or {})}
     every = [*tables.TABLES, *BORROWED, *(own or {})]
-    return {name_dataset(t): Dataset(name_dataset(t), t, counted.get(t)) for t in every}
+    found = (Dataset(name_dataset(t), t, counted.get(t), _COUNTED.get(t)) for t in every)
+    return {dataset.name: dataset for dataset in found}
 
 
 DATASETS = list_datasets()

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import Location
-from clvspark.reporting.dashboards.parts import Dimension, Texts
+from clvspark.lakehouse.strict_model import Disagreement, Location, as_known, check, repeated
+from clvspark.reporting.dashboards.parts import Labelled, Texts
 from clvspark.reporting.dashboards.widgets import AnyWidget
 
 
-class Choice(Dimension):
+class Choice(Labelled):
     """A list of values above the page; choosing one narrows every widget whose dataset has the column."""
 
     required: bool = Field(
@@ -48,3 +48,11 @@ class Dashboard(Texts):
         for n, section in enumerate(self.sections):
             for m, widget in enumerate(section.widgets):
                 yield ("sections", n, "widgets", m), widget
+
+    @check
+    def _each_filter_once(self) -> Iterator[Disagreement]:
+        columns = [*as_known(choice.column for choice in self.filters)]
+        for twice in repeated(columns):
+            last = len(columns) - 1 - columns[::-1].index(twice)
+            sentence = f"there is a list of {twice!r} already; take one of them out"
+            yield Disagreement(sentence, ("filters", last, "column"))

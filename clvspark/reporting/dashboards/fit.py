@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ADDED = {"sum": FLAGS, "mean": NUMBERS, "weight": NUMBERS, "per": FLAGS, "low": NUMBERS, "high": NUMBERS}  # fmt: skip
 
+_OF_NUMBERS = ("decimal", "percent", "significant")
+
 
 @dataclass(frozen=True)
 class SingleColumn:
@@ -86,6 +88,18 @@ def _refuse_measure(
         yield from _refuse_type(dataset, name, types, place)
     for key, name, options in measure.conditions:
         yield from _refuse_options(dataset, name, options, (*at, key, name))
+    yield from _refuse_format(measure, dataset, at)
+
+
+def _refuse_format(measure: Measure, dataset: Dataset, at: Location) -> Iterator[Disagreement]:
+    """Where what is no number would be written as one; the format that nobody has named is fit for all."""
+    key = "format" if measure.format in _OF_NUMBERS else "digits"
+    is_named = key == "format" or measure.digits is not None
+    for name in filter(None, (measure.min, measure.max, measure.one)):
+        columns = {column.name: column.type for column in dataset.table.columns}
+        if is_named and name in columns and kind_of(columns[name]) not in NUMBERS:
+            sentence = f"{dataset.name}.{name} is of type {columns[name]} and not written as a number; take {key!r} out"
+            yield Disagreement(sentence, (*at, key))
 
 
 def _find_single_columns(

@@ -17,10 +17,9 @@ def draw_number(widget: NumberWidget, canvas: Canvas, panel_id: str) -> Panel:
     """One number with its change."""
     found = canvas.ask(widget, [], [widget.measure])
     before: Mapping[str, list[Group]] = {}
-    earlier = None
-    if widget.change:
-        earlier = canvas.tables.dates_before(canvas.tables.datasets[widget.dataset])
-        before = canvas.ask(widget, [], [widget.measure], as_of=earlier) if earlier else {}
+    earlier = canvas.date_before(widget)
+    if earlier:
+        before = canvas.ask(widget, [], [widget.measure], as_of=earlier)
     choices = {}
     for key, groups in found.items():
         cell = groups[0].cells[0]

@@ -8,34 +8,31 @@ from clvspark.reporting import charts
 from clvspark.reporting.charts import Plan
 from clvspark.reporting.dashboards.answers import Group
 from clvspark.reporting.dashboards.panels import Canvas, Panel, as_chart, nothing
-from clvspark.reporting.dashboards.parts import Dimension, Measure, Rows
+from clvspark.reporting.dashboards.parts import Rows
 from clvspark.reporting.dashboards.statements import Question
 from clvspark.reporting.dashboards.widgets import OverlapWidget
 from clvspark.reporting.formats import percent, whole
 
-_PERSONS = Measure(label="Persons", sum="count_of_profiles")  # type: ignore[call-arg]
-
 
 def draw_overlap(widget: OverlapWidget, canvas: Canvas, panel_id: str) -> Panel:
     """A square of shares, of the largest audiences; of each row's audience how many are also in the column's."""
-    audience = Dimension(column="audience_id")  # type: ignore[call-arg]
-    sizes = canvas.tables.ask(
-        Question(Rows(dataset="fact_profile_by_audience"), [audience], [_PERSONS])  # type: ignore[call-arg]
-    ).get((), [])
-    pair = [audience, Dimension(column="other_audience_id")]  # type: ignore[call-arg]
-    pairs = canvas.tables.ask(Question(widget, pair, [_PERSONS])).get((), [])
+    rows = Rows(dataset="fact_profile_by_audience")  # type: ignore[call-arg]
+    asked = Question(rows, widget.dimensions_used[:1], widget.measures_used)
+    sizes = canvas.tables.ask(asked, hidden=canvas.hidden).get((), [])
+    asked = Question(widget, widget.dimensions_used, widget.measures_used)
+    pairs = canvas.tables.ask(asked, hidden=canvas.hidden).get((), [])
     largest = sorted(
         (group for group in sizes if group.cells[0].value),
         key=lambda group: (-group.cells[0].value, group.names),
     )[: widget.limit]
     if len(largest) < 2 or not pairs:
         return nothing(widget, canvas)
-    rows = _square(largest, pairs)
+    square = _square(largest, pairs)
     names = [group.names[0] for group in largest]
     plan = Plan(canvas.say(widget.title), names, [], "Share", ".0%")
     spec = charts.draw_heat_map(plan, names, column_title="… is also in", highest=1.0)
     return as_chart(
-        widget, canvas, panel_id, {"-": pairs}, spec, lambda _: rows, ["Audience", *names]
+        widget, canvas, panel_id, {"-": pairs}, spec, lambda _: square, ["Audience", *names]
     )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from clvspark.reporting.dashboards.definition import Choice, Dashboard
 from clvspark.reporting.dashboards.number_panel import draw_number
 from clvspark.reporting.dashboards.overlap_panel import draw_overlap
 from clvspark.reporting.dashboards.panels import Canvas, Offered, Panel, draw_note
+from clvspark.reporting.dashboards.populations import Population
+from clvspark.reporting.dashboards.suppression import find_hidden
 from clvspark.reporting.dashboards.table_panel import draw_table
 from clvspark.reporting.dashboards.widgets import AnyWidget, NoteWidget, Widget
 from clvspark.reporting.document import Link, render_template
@@ -62,7 +65,7 @@ def build_page(
         with _named(dashboard, choice, f"filter by {choice.column!r}"):
             offered.append(_offer(choice, dashboard, tables))
     offered = [one for one in offered if one.options]
-    canvas = Canvas(tables, offered, words)
+    canvas = hide_few(dashboard, Canvas(tables, offered, words))
     panels: dict[str, Panel] = {}
     sections = []
     for number, section in enumerate(dashboard.sections, 1):
@@ -102,6 +105,16 @@ def build_page(
             if offered
         },
     )
+
+
+def hide_few(dashboard: Dashboard, canvas: Canvas) -> Canvas:
+    """The canvas, with the populations that none of the widgets may tell of."""
+    counts: dict[Population, float] = {}
+    for widget in dashboard.widgets:
+        if isinstance(widget, Widget):
+            with _named(dashboard, widget, f"widget {widget.title!r}"):
+                counts |= canvas.count_persons(widget)
+    return replace(canvas, hidden=find_hidden(counts, canvas.tables.smallest_group))
 
 
 @contextmanager

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from clvspark.reporting.blocks import Block, Chart, Grid, Note, Tile
-from clvspark.reporting.dashboards.answers import Cell, Choices, Group, Tables
+from clvspark.reporting.dashboards.answers import Cell, Choices, Group, Tables, count_persons
 from clvspark.reporting.dashboards.parts import Dimension, Measure
+from clvspark.reporting.dashboards.populations import Population
 from clvspark.reporting.dashboards.statements import Question
 from clvspark.reporting.dashboards.widgets import (
     HeatMapWidget,
     NoteWidget,
+    NumberWidget,
     OverlapWidget,
     Widget,
 )
@@ -62,11 +65,17 @@ class Panel:
 
 @dataclass(frozen=True)
 class Canvas:
-    """What widgets are drawn with: the rows, the lists above the page, and what stands for the braces in texts."""
+    """What widgets are drawn with: the rows, the lists above the page, and what stands for the braces in texts.
+
+    Parameters
+    ----------
+    hidden : populations of which something would follow from several widgets of the page.
+    """
 
     tables: Tables
     offered: Sequence[Offered]
     words: Mapping[str, str]
+    hidden: frozenset[Population] = frozenset()
 
     def say(self, text: str) -> str:
         """A text with its braces filled."""
@@ -94,14 +103,34 @@ class Canvas:
         widget: Widget,
         dimensions: Sequence[Dimension],
         measures: Sequence[Measure],
-        **more: Any,
+        *,
+        as_of: date | None = None,
     ) -> dict[str, list[Group]]:
         """The groups of each choice of a widget, by its key."""
         followed = [self.offered[n] for n in self.follows(widget)]
         question = Question(widget, dimensions, measures, [offered.column for offered in followed])
-        found = self.tables.ask(question, **more)
+        found = self.tables.ask(question, as_of=as_of, hidden=self.hidden)
         keyed = {_key(choice, followed): groups for choice, groups in found.items()}
         return {key: _share_out(groups, measures) for key, groups in keyed.items() if key}
+
+    def date_before(self, widget: Widget) -> date | None:
+        """The date that a number has changed since; None where it tells of no change."""
+        if not isinstance(widget, NumberWidget) or not widget.change:
+            return None
+        return self.tables.date_before(self.tables.datasets[widget.dataset])
+
+    def count_persons(self, widget: Widget) -> dict[Population, float]:
+        """Persons of all populations that a widget tells of."""
+        if self.tables.datasets[widget.dataset].persons is None:
+            return {}
+        choices = [self.offered[n].column for n in self.follows(widget)]
+        question = Question(widget, widget.dimensions_used, widget.measures_used, choices)
+        earlier = self.date_before(widget)
+        days = [None, earlier] if earlier else [None]
+        found: dict[Population, float] = {}
+        for day in days:
+            found |= count_persons(self.tables.answer(question, as_of=day))
+        return found
 
     def first_key(self, widget: Widget) -> str:
         """The choice that is shown at first."""

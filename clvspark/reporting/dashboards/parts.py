@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from clvspark.lakehouse.strict_model import Location, StrictModel, check
+from clvspark.lakehouse.strict_model import Disagreement, Location, StrictModel, as_known, check
 
 Scalar = bool | int | float | str | dt.date | dt.datetime
 Conditions = dict[str, Scalar | list[Scalar]]
@@ -36,21 +36,25 @@ class Texts(StrictModel):
     """What has texts that are shown."""
 
     @check
-    def _placeholders_that_are(self) -> Iterator[str]:
+    def _placeholders_that_are(self) -> Iterator[Disagreement]:
         for name in _SHOWN:
-            text = getattr(self, name, "")
-            if isinstance(text, str):
-                yield from _no_such_placeholder(name, text)
+            yield from as_known(self._refuse_placeholders(name))
+
+    def _refuse_placeholders(self, name: str) -> Iterator[Disagreement]:
+        text = getattr(self, name, "")
+        if isinstance(text, str):
+            for sentence in _no_such_placeholder(text):
+                yield Disagreement(sentence, (name,))
 
 
-def _no_such_placeholder(name: str, text: str) -> Iterator[str]:
+def _no_such_placeholder(text: str) -> Iterator[str]:
     try:
         named = {part for _, part, _, _ in string.Formatter().parse(text) if part is not None}
     except ValueError:
-        yield f"{name!r}: a brace stands alone; write {{{{ or }}}} for a brace itself"
+        yield "a brace stands alone; write {{ or }} for a brace itself"
         return
     for part in sorted(named - {*PLACEHOLDERS}):
-        yield f"{name!r}: there is no {{{part}}}. Allowed: {', '.join(PLACEHOLDERS)}"
+        yield f"there is no {{{part}}}. Allowed: {', '.join(PLACEHOLDERS)}"
 
 
 def _options(key: str, wanted: Conditions) -> Iterator[tuple[str, str, list[Scalar]]]:
@@ -119,16 +123,26 @@ class Measure(Texts):
             yield "'low' and 'high' go together"
 
 
-class Dimension(Texts):
-    """What groups of rows are told apart by."""
+class Labelled(Texts):
+    """A column, and how its values are shown."""
 
     column: str = Field(description="of the dataset; an id of a dimension is shown by its name")
-    attribute: str | None = Field(
-        None, description="column of the dimension that 'column' refers to, in place of its name"
-    )
     label: str = Field("", description="heading; by default the name of the column")
     names: dict[str, str] = Field({}, description="value: the text that is shown for it")
     order: list[str] = Field([], description="values in the order in which they are shown")
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+        return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()
+
+
+class Dimension(Labelled):
+    """What groups of rows are told apart by."""
+
+    attribute: str | None = Field(
+        None, description="column of the dimension that 'column' refers to, in place of its name"
+    )
     step: Literal["day", "month"] = Field("day", description="how dates are written")
     sorted_by: str | None = Field(None, description="column that the values are sorted by")
 
@@ -140,9 +154,9 @@ class Dimension(Texts):
             yield ("sorted_by",), self.sorted_by
 
     @property
-    def title(self) -> str:
-        """Its heading."""
-        return self.label or self.column.removesuffix("_id").replace("_", " ").capitalize()
+    def source(self) -> str:
+        """The column that groups are told apart by: its own, or of the dimension that it refers to."""
+        return f"{self.column}.{self.attribute}" if self.attribute else self.column
 
 
 class Rows(StrictModel):

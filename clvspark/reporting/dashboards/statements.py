@@ -36,7 +36,8 @@ def build_statement(
     """SQL of a question and the values that it binds.
 
     One row a choice and group: ``g0 ...`` whether all values of a choice count, ``f0 ...`` its value, ``d0, n0 ...``
-    key and name of each dimension, ``m0, l0, h0 ...`` each measure with its interval, ``persons``.
+    key and name of each dimension, ``m0, l0, h0 ...`` each measure with its interval, ``persons`` of the group, and
+    ``p0, q0 ...`` those of each measure's ``where`` and ``per_where``.
     """
     dataset = datasets[question.rows.dataset]
     inner, joins = ["t.*"], []
@@ -128,8 +129,17 @@ def _aggregates(question: Question, dataset: Dataset) -> tuple[list[str], list[A
                     expression = f"{expression} / {_whole(measure.per, of)}"
                 found.append(f'{expression} AS "{part}{n}"')
                 values += bound * times + (whole if measure.per else [])
-    persons = f'sum("{dataset.persons}")' if dataset.persons else "NULL"
-    return [*found, f"{persons} AS persons"], values
+        for part, wanted in (("p", measure.where), ("q", measure.per_where)):
+            if wanted:
+                of, bound = _hold(wanted, dataset)
+                found.append(f'{_count(dataset)} FILTER (WHERE {" AND ".join(of)}) AS "{part}{n}"')
+                values += bound
+    return [*found, f"{_count(dataset)} AS persons"], values
+
+
+def _count(dataset: Dataset) -> str:
+    """The persons of rows; NULL where rows tell nothing of persons."""
+    return f'sum("{dataset.persons}")' if dataset.persons else "sum(NULL)"
 
 
 def _aggregate(measure: Measure, function: str, column: str, where: str) -> tuple[str, int]:

@@ -100,6 +100,15 @@ class Widget(Rows, Shown):
         if all(name in DATASETS for _, name in self.datasets_at):
             yield from find_misfits(self, DATASETS)
 
+    @check
+    def _each_label_once(self) -> Iterator[Disagreement]:
+        seen: set[str] = set()
+        for at, measure in self.measures_at if self.is_chart else ():
+            if measure.label in seen:
+                sentence = f"another measure is called {measure.label!r}, so both would be drawn as one; rename one"
+                yield Disagreement(sentence, (*at, "label"))
+            seen.add(measure.label)
+
 
 class NumberWidget(Widget):
     """One number, and how it has changed since the date before."""
@@ -141,6 +150,14 @@ class TrendWidget(Widget):
     def single_columns(self) -> Sequence[SingleColumn]:
         """The dates."""
         return [SingleColumn(("over", "column"), self.over.column, TIMES)]
+
+    @check
+    def _one_measure_of_series(self) -> Iterator[Disagreement]:
+        if self.series is not None and len(self.measures) > 1:
+            sentence = (
+                "with 'series' the lines are of one measure; take the others, or 'series', out"
+            )
+            yield Disagreement(sentence, ("measures", 1))
 
 
 class BarWidget(Widget):
@@ -216,6 +233,16 @@ class OverlapWidget(Widget):
     kind: Literal["overlap"]
     dataset: Literal["fact_audience_overlap"] = "fact_audience_overlap"
     limit: int = Field(15, ge=2, le=40, description="audiences at most, the largest")
+
+    @property
+    def dimensions_used(self) -> Sequence[Dimension]:
+        """An audience and the other one."""
+        return [Dimension(column=name) for name in ("audience_id", "other_audience_id")]  # type: ignore[call-arg]
+
+    @property
+    def measures_used(self) -> Sequence[Measure]:
+        """Who is in both."""
+        return [Measure(label="Persons", sum="count_of_profiles")]  # type: ignore[call-arg]
 
 
 class FunnelWidget(Widget):

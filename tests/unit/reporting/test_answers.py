@@ -6,8 +6,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.star import AS_OF, MARCH, tables_of
 
 from clvspark.reporting.dashboards.answers import Cell, show_key
@@ -78,23 +76,6 @@ def test_each_choice_is_answered_and_all_of_them_together() -> None:
         ("top",): 40.0,
         ("new",): 60.0,
     }
-
-
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(1, 20))
-def test_no_group_of_few_persons_is_told_nor_follows_from_the_others(
-    sizes: list[int], smallest: int
-) -> None:
-    rows = [
-        {"audience_id": f"a{n}", "count_of_profiles": size, "clv": 1.0}
-        for n, size in enumerate(sizes)
-    ]
-    tables = tables_of(smallest_group=smallest, fact_profile_by_audience=rows)
-    asked = Rows(dataset="fact_profile_by_audience")
-    groups = tables.ask(Question(asked, [AUDIENCE], [MEMBERS]))[()]
-    told = [group.cells[0].value for group in groups if not group.is_small]
-    assert all(value == 0 or value >= smallest for value in told)
-    hidden = sum(group.is_small for group in groups)
-    assert hidden != 1 or sum(size > 0 for size in sizes) == 1
 
 
 def test_intervals_come_with_their_values() -> None:

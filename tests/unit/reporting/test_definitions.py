@@ -26,6 +26,10 @@ sections:
         dataset: fact_profile_by_audience
         measure: {label: Members, sum: count_of_profiles}
 """
+TWO_OF_SERIES = (
+    "kind: trend, over: {column: as_of_date}, series: {column: audience_id}, "
+    "measures: [{label: A, sum: clv}, {label: B, sum: clv}]"
+)
 
 
 class Holder(StrictModel):
@@ -68,9 +72,10 @@ def test_a_mark_is_of_a_column_that_there_is(tmp_path: Path) -> None:
         ("count_of_profiles}", "count_of_profile}", 9, "Did you mean 'count_of_profiles'?"),
         ("title: Members", "titel: Members", 7, "Did you mean 'title'?"),
         ("label: Members, sum", "label: Members, add", 9, "Allowed:"),
-        ("title: Members", "title: 'Members {as_off}'", 6, "there is no {as_off}. Allowed: as_of"),
+        ("title: Members", "title: 'Members {as_off}'", 7, "title: there is no {as_off}. Allowed: as_of"),
         ("id: mine", "id: My page", 1, "id"),
         ("sum: count_of_profiles", "sum: clv, mean: clv", 9, "a measure has one of sum, mean"),
+        ("sum: count_of_profiles", "format: percent", 9, "a measure has one of sum, mean"),
         ("sum: count_of_profiles", "max: clv, per: clv", 9, "'per' and 'share' go with 'sum'"),
         ("        measure:", "        filter: {audience: top}\n        measure:", 9, "has no column 'audience'"),
     ],
@@ -171,6 +176,74 @@ def test_what_is_drawn_must_be_of_a_type_that_can_be(
     assert f"widgets.0.{told}fact_profile_by_audience.audience_id is of type string;" in message
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("attribute: name", "filters.0.attribute: unknown key. Allowed: column, label, names, order, required"),
+        ("sorted_by: nonsense", "filters.0.sorted_by: unknown key."),
+        ("step: month", "filters.0.step: unknown key."),
+    ],
+)  # fmt: skip
+def test_a_list_of_values_takes_no_key_that_it_does_not_heed(
+    tmp_path: Path, key: str, told: str
+) -> None:
+    filters = f"filters:\n  - column: audience_id\n    {key}\nsections:"
+    message = faults(tmp_path, PAGE.replace("sections:", filters))
+    assert f"{tmp_path / 'mine.yaml'}, line 5: " in message
+    assert told in message
+
+
+def test_a_column_has_one_list(tmp_path: Path) -> None:
+    filters = (
+        "filters:\n  - {column: audience_id}\n  - {column: audience_id, label: Again}\nsections:"
+    )
+    message = faults(tmp_path, PAGE.replace("sections:", filters))
+    assert f"{tmp_path / 'mine.yaml'}, line 5: " in message
+    assert "filters.1.column: there is a list of 'audience_id' already" in message
+
+
+@pytest.mark.parametrize(
+    ("widget", "told"),
+    [
+        (
+            TWO_OF_SERIES,
+            "measures.1: with 'series' the lines are of one measure",
+        ),
+        (
+            "kind: bar, dimension: {column: audience_id}, measures: [{label: A, sum: clv}, {label: A, sum: entered}]",
+            "measures.1.label: another measure is called 'A'",
+        ),
+        (
+            "kind: bar, dimension: {column: audience_id}, measures: [{label: A, sum: clv}], line: {label: A, sum: clv}",
+            "line.label: another measure is called 'A'",
+        ),
+        (
+            "kind: number, measure: {label: A, one: audience_id, format: percent}",
+            "measure.format: fact_profile_by_audience.audience_id is of type string and not written as a number",
+        ),
+        (
+            "kind: table, dimensions: [{column: audience_id}], measures: [{label: A, max: as_of_date, digits: 2}]",
+            "measures.0.digits: fact_profile_by_audience.as_of_date is of type date and not written as a number",
+        ),
+    ],
+)
+def test_what_would_not_be_shown_is_refused(tmp_path: Path, widget: str, told: str) -> None:
+    head = PAGE.split("      - kind", maxsplit=1)[0]
+    text = f"{head}      - {{title: A, dataset: fact_profile_by_audience, {widget}}}\n"
+    message = faults(tmp_path, text)
+    assert "conf.yaml: 1 fault" in message
+    assert f"{tmp_path / 'mine.yaml'}, line 6: " in message
+    assert f"sections.0.widgets.0.{told}" in message
+
+
+def test_columns_of_a_table_may_be_called_alike(tmp_path: Path) -> None:
+    measures = "measures: [{label: Rate, sum: clv}, {label: Rate, sum: entered}]"
+    table = PAGE.replace("kind: number", "kind: table\n        dimensions: [{column: audience_id}]")
+    text = table.replace("measure: {label: Members, sum: count_of_profiles}", measures)
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    assert load_config(tmp_path / "mine.yaml", Dashboard).widgets[0].kind == "table"
+
+
 @pytest.mark.parametrize("value", ["2026-04-01", "'2026-04-01'"])
 def test_a_date_is_written_with_or_without_quotes(tmp_path: Path, value: str) -> None:
     text = f"{PAGE}        filter: {{as_of_date: {value}}}\n"
@@ -231,6 +304,35 @@ def test_a_dashboard_that_is_none_hides_no_fault_of_the_others(tmp_path: Path) -
     message = faults(tmp_path, text, more="  dashboards: [7]\n")
     assert "dashboards.0: input should be a valid dictionary" in message
     assert "there is no dataset 'fact_prophile'" in message
+
+
+@pytest.mark.parametrize(
+    ("broken", "line", "told"),
+    [
+        ("id: mine\ntitle: [\n", 3, "column 1: not valid YAML"),
+        ("id: 'a'\nid: b\n", 2, "column 1: not valid YAML (the key 'id' stands twice"),
+    ],
+)
+def test_a_file_that_is_no_yaml_hides_no_fault_of_the_others(
+    tmp_path: Path, broken: str, line: int, told: str
+) -> None:
+    (tmp_path / "mich.yaml").write_text(broken, encoding="utf-8")
+    text = PAGE.replace("fact_profile_by_audience", "fact_prophile").replace(
+        "kind: number", "kind: nmber"
+    )
+    other = PAGE.replace("id: mine", "id: other").replace("label: Members", "label: '{currncy}'")
+    (tmp_path / "mint.yaml").write_text(other, encoding="utf-8")
+    message = faults(tmp_path, text)
+    assert "conf.yaml: 3 faults" in message
+    assert f"{tmp_path / 'mich.yaml'}, line {line}, {told}" in message
+    assert f"{tmp_path / 'mine.yaml'}, line 6: " in message
+    assert f"{tmp_path / 'mint.yaml'}, line 9: " in message
+    assert "measure.label: there is no {currncy}. Allowed: as_of" in message
+
+
+def test_a_file_that_is_no_yaml_and_the_only_fault_is_named(tmp_path: Path) -> None:
+    message = faults(tmp_path, "id: [")
+    assert message.startswith(f"{tmp_path / 'mine.yaml'}: 1 fault")
 
 
 def test_a_filter_of_a_page_with_an_unreadable_widget_is_not_judged(tmp_path: Path) -> None:
