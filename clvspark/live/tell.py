@@ -88,8 +88,8 @@ def list_refused(events: DataFrame, others: Mapping[Table, DataFrame]) -> DataFr
         named = F.lower(F.trim("purpose")).alias("purpose")
         rows.append(others[CONSENT].where("val = 'n'").select(*_RECORD, "channel", named))
     if UNREAD_CONSENT in others:
-        every = F.lit(None).cast("string").alias("purpose")
-        rows.append(others[UNREAD_CONSENT].select(*_RECORD, "channel", every))
+        unnamed = F.lit(None).cast("string").alias("purpose")
+        rows.append(others[UNREAD_CONSENT].select(*_RECORD, "channel", unnamed))
     every = reduce(DataFrame.unionByName, rows)
     all_channels = F.array(*(F.lit(channel) for channel in CHANNELS))
     meant = F.when(F.col("channel") == ANY, all_channels).otherwise(F.array("channel"))

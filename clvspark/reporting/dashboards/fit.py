@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from clvspark.lakehouse.strict_model import Disagreement, Location, as_known
+from clvspark.reporting.dashboards.asking import Asking
 from clvspark.reporting.dashboards.column_types import FLAGS, NUMBERS, as_held, in_words, kind_of
 from clvspark.reporting.dashboards.parts import Measure, Scalar
 from clvspark.reporting.datasets import (
@@ -16,30 +15,12 @@ from clvspark.reporting.datasets import (
     referenced_dimension,
 )
 
-if TYPE_CHECKING:
-    from clvspark.reporting.dashboards.widgets import Widget
-
 _ADDED = {"sum": FLAGS, "mean": NUMBERS, "weight": NUMBERS, "per": FLAGS, "low": NUMBERS, "high": NUMBERS}  # fmt: skip
 
 _OF_NUMBERS = ("decimal", "percent", "significant")
 
 
-@dataclass(frozen=True)
-class SingleColumn:
-    """A column that a key of a widget names, and the types that it may be of; none named: any will do.
-
-    Parameters
-    ----------
-    dataset : that the column is of; None: that of the widget.
-    """
-
-    at: Location
-    name: str
-    types: Sequence[str]
-    dataset: str | None = None
-
-
-def find_misfits(widget: Widget, datasets: Mapping[str, Dataset]) -> Iterator[Disagreement]:
+def find_misfits(widget: Asking, datasets: Mapping[str, Dataset]) -> Iterator[Disagreement]:
     """Where a widget asks its dataset for a column that is not there, or for what its type does not give."""
     dataset = datasets[widget.dataset]
     for asked in (_find_rows, _find_dimensions, _find_measures, _find_single_columns):
@@ -47,7 +28,7 @@ def find_misfits(widget: Widget, datasets: Mapping[str, Dataset]) -> Iterator[Di
 
 
 def _find_rows(
-    widget: Widget, dataset: Dataset, _: Mapping[str, Dataset]
+    widget: Asking, dataset: Dataset, _: Mapping[str, Dataset]
 ) -> Iterator[Disagreement]:
     for at, name in widget.choosing_at:
         yield from _refuse_name(dataset, name, at)
@@ -56,7 +37,7 @@ def _find_rows(
 
 
 def _find_dimensions(
-    widget: Widget, dataset: Dataset, datasets: Mapping[str, Dataset]
+    widget: Asking, dataset: Dataset, datasets: Mapping[str, Dataset]
 ) -> Iterator[Disagreement]:
     for at, dimension in widget.dimensions_at:
         for below, name in dimension.columns_at:
@@ -72,7 +53,7 @@ def _find_dimensions(
 
 
 def _find_measures(
-    widget: Widget, dataset: Dataset, _: Mapping[str, Dataset]
+    widget: Asking, dataset: Dataset, _: Mapping[str, Dataset]
 ) -> Iterator[Disagreement]:
     for at, measure in widget.measures_at:
         yield from as_known(_refuse_measure(measure, dataset, at, is_drawn=widget.is_chart))
@@ -103,7 +84,7 @@ def _refuse_format(measure: Measure, dataset: Dataset, at: Location) -> Iterator
 
 
 def _find_single_columns(
-    widget: Widget, dataset: Dataset, datasets: Mapping[str, Dataset]
+    widget: Asking, dataset: Dataset, datasets: Mapping[str, Dataset]
 ) -> Iterator[Disagreement]:
     for single in widget.single_columns:
         asked = dataset if single.dataset is None else datasets[single.dataset]

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from clvspark.lakehouse.strict_model import (
     Disagreement,
-    Location,
     StrictModel,
     check,
     kind_given,
     kind_tag,
 )
+from clvspark.reporting.dashboards.asking import Asking, Places, SingleColumn, place_each, place_one
 from clvspark.reporting.dashboards.column_types import FLAGS, NUMBERS, TIMES
-from clvspark.reporting.dashboards.fit import SingleColumn, find_misfits
-from clvspark.reporting.dashboards.parts import Dimension, Measure, Rows, Texts
+from clvspark.reporting.dashboards.fit import find_misfits
+from clvspark.reporting.dashboards.parts import Dimension, Measure, Texts
 from clvspark.reporting.datasets import DATASETS
 
 MOST_GROUPS = 30
 _LIMIT = Field(MOST_GROUPS, ge=1, le=500, description="groups at most; the rest is left out")
 _MEASURES = Field(min_length=1, max_length=20)
 _SERIES = Field(min_length=1, max_length=4)
-Part = TypeVar("Part")
-Places = Sequence[tuple[Location, Part]]
-
-
-def _each(key: str, parts: Sequence[Part]) -> Places[Part]:
-    return [((key, n), part) for n, part in enumerate(parts)]
-
-
-def _one(key: str, part: Part | None) -> Places[Part]:
-    return [] if part is None else [((key,), part)]
 
 
 class Shown(Texts):
@@ -43,7 +33,7 @@ class Shown(Texts):
     hint: str = ""
 
 
-class Widget(Rows, Shown):
+class Widget(Asking, Shown):
     """What every widget that asks a dataset may say."""
 
     wide: bool = Field(
@@ -58,41 +48,6 @@ class Widget(Rows, Shown):
         "Nothing as of {as_of} yet.",
         description='said where there are no rows; with "" the widget is left out then',
     )
-
-    @property
-    def datasets_at(self) -> Places[str]:
-        """Names of the datasets that it asks, each with its place."""
-        return _one("dataset", self.dataset)
-
-    @property
-    def dimensions_at(self) -> Places[Dimension]:
-        """What its groups are told apart by, each with its place."""
-        return []
-
-    @property
-    def measures_at(self) -> Places[Measure]:
-        """Its numbers, each with its place."""
-        return []
-
-    @property
-    def single_columns(self) -> Sequence[SingleColumn]:
-        """Columns that it names by keys of its own."""
-        return []
-
-    @property
-    def is_chart(self) -> bool:
-        """Whether its measures are drawn, and so are numbers."""
-        return True
-
-    @property
-    def dimensions_used(self) -> Sequence[Dimension]:
-        """What its groups are told apart by."""
-        return [dimension for _, dimension in self.dimensions_at]
-
-    @property
-    def measures_used(self) -> Sequence[Measure]:
-        """Its numbers."""
-        return [measure for _, measure in self.measures_at]
 
     @check
     def _asks_for_what_is(self) -> Iterator[Disagreement]:
@@ -120,7 +75,7 @@ class NumberWidget(Widget):
     @property
     def measures_at(self) -> Places[Measure]:
         """The one."""
-        return _one("measure", self.measure)
+        return place_one("measure", self.measure)
 
     @property
     def is_chart(self) -> bool:
@@ -139,12 +94,12 @@ class TrendWidget(Widget):
     @property
     def dimensions_at(self) -> Places[Dimension]:
         """Time, and the lines."""
-        return [*_one("over", self.over), *_one("series", self.series)]
+        return [*place_one("over", self.over), *place_one("series", self.series)]
 
     @property
     def measures_at(self) -> Places[Measure]:
         """A line each."""
-        return _each("measures", self.measures)
+        return place_each("measures", self.measures)
 
     @property
     def single_columns(self) -> Sequence[SingleColumn]:
@@ -174,12 +129,12 @@ class BarWidget(Widget):
     @property
     def dimensions_at(self) -> Places[Dimension]:
         """The bars."""
-        return _one("dimension", self.dimension)
+        return place_one("dimension", self.dimension)
 
     @property
     def measures_at(self) -> Places[Measure]:
         """Those of a bar, and the line."""
-        return [*_each("measures", self.measures), *_one("line", self.line)]
+        return [*place_each("measures", self.measures), *place_one("line", self.line)]
 
 
 class DecilesWidget(Widget):
@@ -198,7 +153,7 @@ class DecilesWidget(Widget):
     @property
     def measures_at(self) -> Places[Measure]:
         """A series each."""
-        return _each("measures", self.measures)
+        return place_each("measures", self.measures)
 
     @property
     def single_columns(self) -> Sequence[SingleColumn]:
@@ -219,12 +174,12 @@ class HeatMapWidget(Widget):
     @property
     def dimensions_at(self) -> Places[Dimension]:
         """Down and across."""
-        return [*_one("rows", self.rows), *_one("columns", self.columns)]
+        return [*place_one("rows", self.rows), *place_one("columns", self.columns)]
 
     @property
     def measures_at(self) -> Places[Measure]:
         """The colour."""
-        return _one("measure", self.measure)
+        return place_one("measure", self.measure)
 
 
 class OverlapWidget(Widget):
@@ -254,7 +209,7 @@ class FunnelWidget(Widget):
     @property
     def measures_at(self) -> Places[Measure]:
         """From the first step to the last."""
-        return _each("steps", self.steps)
+        return place_each("steps", self.steps)
 
 
 class IntervalWidget(Widget):
@@ -269,12 +224,12 @@ class IntervalWidget(Widget):
     @property
     def dimensions_at(self) -> Places[Dimension]:
         """The estimates."""
-        return _one("dimension", self.dimension)
+        return place_one("dimension", self.dimension)
 
     @property
     def measures_at(self) -> Places[Measure]:
         """The point."""
-        return _one("measure", self.measure)
+        return place_one("measure", self.measure)
 
     @property
     def single_columns(self) -> Sequence[SingleColumn]:
@@ -323,12 +278,12 @@ class TableWidget(Widget):
     @property
     def dimensions_at(self) -> Places[Dimension]:
         """The first columns."""
-        return _each("dimensions", self.dimensions)
+        return place_each("dimensions", self.dimensions)
 
     @property
     def measures_at(self) -> Places[Measure]:
         """The other columns."""
-        return _each("measures", self.measures)
+        return place_each("measures", self.measures)
 
     @property
     def datasets_at(self) -> Places[str]:
