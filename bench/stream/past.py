@@ -131,7 +131,7 @@ def write_config(memory: str, broker: str | None) -> Path:
             "path": "live/*.jsonl",
         }
         config["stream"] = {"kafka": [topic]}
-    shutil.copy(ROOT / "conf" / "base.yaml", FOLDER)
+    shutil.copytree(ROOT / "conf", FOLDER, dirs_exist_ok=True)
     file = FOLDER / "stream.yaml"
     file.write_text(yaml.safe_dump(config))
     return file
