@@ -78,15 +78,23 @@ def _may_use(destination: Destination, purpose: str) -> Column:
     return F.coalesce(F.col(name), no) & (F.col(destination.identifier).isNull() | shared)
 
 
-def assign_members(judged: DataFrame, assigned: DataFrame, *, as_of: date) -> DataFrame:
+def assign_members(
+    judged: DataFrame, assigned: DataFrame, *, as_of: date, acted_on: date | None = None
+) -> DataFrame:
     """New rows of activation.assignment: who could have been told on this day, and who of them is held out.
 
-    In: verdicts over all destinations; the assignments so far, which stay as they are. Whoever may not be
-    addressed, for want of consent or address, is in no group: acting could not have reached them.
+    In: verdicts over all destinations; the assignments so far, which stay as they are; the day on which they are told,
+    the date if None. Whoever may not be addressed, for want of consent or address, is in no group: acting could not
+    have reached them.
     """
     could = judged.where("verdict IN ('eligible', 'held_out')")
     group = F.when(F.col("verdict") == "held_out", "holdout").otherwise("treatment")
     key = ["audience_id", "person_id"]
-    today = could.select(*key, F.lit(as_of).alias("as_of_date"), group.alias("split_group"))
+    today = could.select(
+        *key,
+        F.lit(as_of).alias("as_of_date"),
+        group.alias("split_group"),
+        F.lit(acted_on or as_of).alias("acted_on"),
+    )
     before = assigned.where(F.col("as_of_date") == F.lit(as_of)).select(*key)
     return today.distinct().join(before, on=key, how="left_anti").select(*ASSIGNMENT.names)

@@ -52,6 +52,11 @@ class People:
     consent: dict[str, DataFrame]
     values: DataFrame
 
+    @property
+    def all_entries(self) -> DataFrame:
+        """``person_id, entry``, of whatever kind."""
+        return reduce(DataFrame.unionByName, self.entries.values())
+
 
 def refusal_versions(lake: Lakehouse) -> dict[str, int | None]:
     """Versions of the tables that say who refuses; other ones mean that the gate must be passed again."""

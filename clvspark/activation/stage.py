@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-from functools import reduce
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -42,7 +41,7 @@ from clvspark.audiences.tables import DECILE, DEFINITION, ESTIMATE, MEMBERSHIP, 
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.dates import find_day_of_acting, rows_of
 from clvspark.lakehouse.errors import ConfigError, DeliveryError, MissingInputError
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
@@ -213,17 +212,21 @@ class _Gate:
         self.judged = _hold_campaigns(run, lake, config, people, judged, as_of)
         before = lake.read_or_empty(OUTBOX).localCheckpoint(eager=False)
         eligible = self.judged.where("verdict = 'eligible'")
-        assigned = assign_members(self.judged, lake.read_or_empty(ASSIGNMENT), as_of=as_of)
+        assigned = assign_members(
+            self.judged,
+            lake.read_or_empty(ASSIGNMENT),
+            as_of=as_of,
+            acted_on=find_day_of_acting(as_of, datetime.now(UTC)),
+        )
         instructions = write_instructions(before, eligible, as_of=as_of)
         run.merge_all({ASSIGNMENT: (assigned, None), OUTBOX: (instructions, None)})
 
 
 def _deal(run: Run, lake: Lakehouse, config: ActivationConfig, people: People, as_of: date) -> None:
     """Groups of the global holdout, of who comes up for the first time."""
-    every = reduce(DataFrame.unionByName, people.entries.values())
     groups = deal_groups(
         people.members,
-        every,
+        people.all_entries,
         lake.read_or_empty(HOLDOUT),
         lake.read_or_empty(ALIAS),
         config.holdout,
@@ -250,11 +253,13 @@ def _hold_campaigns(
     dealt = lake.read_or_empty(CAMPAIGN_HOLDOUT)
     run.merge(
         CAMPAIGN_HOLDOUT,
-        deal_campaigns(judged, dealt, aliases, people.values, campaigns, as_of=as_of),
+        deal_campaigns(
+            judged, people.all_entries, dealt, aliases, people.values, campaigns, as_of=as_of
+        ),
     )
     names = [campaign.audience for campaign in campaigns]
     current = lake.read(CAMPAIGN_HOLDOUT).where(F.col("audience_id").isin(*names))
-    return hold_campaigns(judged, current, aliases).localCheckpoint()
+    return hold_campaigns(judged, people.all_entries, current, aliases).localCheckpoint()
 
 
 def _refuse_unknown_audiences(lake: Lakehouse, config: ActivationConfig) -> None:

@@ -55,6 +55,12 @@ ASSIGNMENT = Table(
             required=True,
             check="split_group IN ('treatment', 'holdout')",
         ),
+        Column(
+            "acted_on",
+            "date",
+            "as_of_date, or the day before where that still went on, as in the stream: the first whose outcomes may "
+            "follow from it; NULL: as_of_date",
+        ),
     ),
     cluster_by=("as_of_date", "audience_id"),
 )

@@ -123,10 +123,7 @@ def _list_contacts(
     lake: Lakehouse, config: ActivationConfig, as_of: date
 ) -> tuple[DataFrame, DataFrame]:
     people = read_people(lake, config, as_of)
-    entries = None
-    for own in people.entries.values():
-        entries = own if entries is None else entries.unionByName(own)
-    assert entries is not None  # noqa: S101 - of e-mail where there is no destination
+    entries = people.all_entries
     dealt = deal_groups(
         lake.read(PERSON),
         entries,

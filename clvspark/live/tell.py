@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import reduce
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from clvspark.activation.tables import (
 from clvspark.activation.withdraw import withdraw
 from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse import Lakehouse, RunReport, Table
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.dates import find_day_of_acting, rows_of
 from clvspark.lakehouse.folders import recover_folders
 from clvspark.lakehouse.subsets import rows_among
 from clvspark.live.scene import NEW_GROUP, STRATUM, Scene
@@ -140,7 +140,12 @@ def write_news(
     )
     return {
         OUTBOX: write_instructions(told, eligible, as_of=scene.as_of),
-        ASSIGNMENT: assign_members(judged, assigned, as_of=scene.as_of),
+        ASSIGNMENT: assign_members(
+            judged,
+            assigned,
+            as_of=scene.as_of,
+            acted_on=find_day_of_acting(scene.as_of, datetime.now(UTC)),
+        ),
         HOLDOUT: groups.select(*HOLDOUT.names),
         **campaigns,
     }
@@ -159,13 +164,20 @@ def _hold_campaigns(
     if not campaigns:
         return judged, {}
     aliases, dealt = lake.read_or_empty(ALIAS), lake.read_or_empty(CAMPAIGN_HOLDOUT)
+    entries = _list_shared(scene, contacts)
     values = contacts.select("person_id", "lifecycle_stage", "clv_decile")
-    found = deal_campaigns(judged, dealt, aliases, values, campaigns, as_of=scene.as_of)
+    found = deal_campaigns(judged, entries, dealt, aliases, values, campaigns, as_of=scene.as_of)
     key = ["audience_id", "person_id"]
     new = found.join(dealt.select(*key), on=key, how="left_anti").localCheckpoint(eager=False)
     names = [campaign.audience for campaign in campaigns]
     current = dealt.unionByName(new).where(F.col("audience_id").isin(*names))
-    return hold_campaigns(judged, current, aliases), {CAMPAIGN_HOLDOUT: new}
+    return hold_campaigns(judged, entries, current, aliases), {CAMPAIGN_HOLDOUT: new}
+
+
+def _list_shared(scene: Scene, who: DataFrame) -> DataFrame:
+    """``person_id, entry``: addresses of the persons, with all others who have one of them, in memory."""
+    own = rows_among(scene.entries, who, "person_id").select("entry").distinct()
+    return rows_among(scene.entries, own, "entry").select("person_id", "entry").localCheckpoint()
 
 
 def take_off_lists(

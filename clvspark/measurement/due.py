@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from clvspark.history.tables import ORDER
 from clvspark.lakehouse import Lakehouse
+from clvspark.lakehouse.dates import day_of_acting
 from clvspark.measurement.outcomes import count_days_observed, last_order_day
 
 
@@ -44,6 +45,27 @@ def list_due(windows: DataFrame, last_day: date | None, *, as_of: date) -> list[
         for row in unfinished.collect()
         if _is_over(last_day, row["as_of_date"], row["window_days"])
     )
+
+
+def list_unseen(
+    assigned: DataFrame,
+    windows: DataFrame,
+    last_day: date | None,
+    *,
+    as_of: date,
+    window_days: int,
+) -> list[date]:
+    """Days before `as_of` on which the stream acted, of whose window, which is over now, nothing was written down yet.
+
+    In: activation.assignment, of which a row a day is collected; measurement.window. The stages that begin a day of the
+    stream are as of the next one, so that no run need have been as of the day itself.
+    """
+    day = day_of_acting().alias("as_of_date")
+    streamed = assigned.where("acted_on < as_of_date").where(day < F.lit(as_of))
+    seen = windows.select("as_of_date")
+    unseen = streamed.select(day).distinct().join(seen, on="as_of_date", how="left_anti")
+    days = [row["as_of_date"] for row in unseen.collect()]
+    return sorted(day for day in days if _is_over(last_day, day, window_days))
 
 
 def _is_over(last_day: date | None, as_of: date, window_days: int) -> bool:

@@ -62,7 +62,7 @@ def measure_goals(
     new = over.join(observed, on=key, how="left").where(again).drop("_observed").localCheckpoint()
     values, waiting = _value(lake, new, valuation)
     found = observe_goals(
-        new.where((F.col("measure") != PREDICTED) | ~F.col("entered_on").isin(waiting)),
+        new.where((F.col("measure") != PREDICTED) | ~F.col("begins_on").isin(waiting)),
         lake.read(PERSON_DAY),
         list_visits(lake.read(ORDER), lake.read_or_empty(SESSION), lake.read_or_empty(INTERACTION)),
         unite_values(spark, values),
@@ -75,18 +75,18 @@ def measure_goals(
 def _value(
     lake: Lakehouse, new: DataFrame, valuation: Valuation | None
 ) -> tuple[list[tuple[date, date, DataFrame]], list[date]]:
-    """Values by the models known at the entry, and entries that wait as no model had been fitted by then."""
+    """Values by the models known at the beginning, and beginnings that wait as no model had been fitted by then."""
     priced = new.where(F.col("measure") == PREDICTED)
-    dates = sorted(tuple(row) for row in priced.select("entered_on", "until").distinct().collect())
+    dates = sorted(tuple(row) for row in priced.select("begins_on", "until").distinct().collect())
     values, waiting = [], []
-    for entered, until in dates:
-        same = (F.col("entered_on") == F.lit(entered)) & (F.col("until") == F.lit(until))
+    for begins, until in dates:
+        same = (F.col("begins_on") == F.lit(begins)) & (F.col("until") == F.lit(until))
         theirs = priced.where(same)
-        worth = None if valuation is None else valuation.value_on(lake, theirs, entered, until)
+        worth = None if valuation is None else valuation.value_on(lake, theirs, begins, until)
         if worth is None:
-            waiting.append(entered)
+            waiting.append(begins)
         else:
-            values.append((entered, until, worth))
+            values.append((begins, until, worth))
     return values, waiting
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clvspark.identity.tables import resolve_aliases
+from clvspark.lakehouse.dates import day_of_acting
 from clvspark.lakehouse.table import MONEY
 from clvspark.measurement.experiments import Rows, correct_family, read_measures
 from clvspark.measurement.outcomes import (
@@ -25,15 +26,17 @@ from clvspark.measurement.tables import JOURNEY_OUTCOME, MOMENT_GOAL
 # Goals by the names that outcomes have.
 _OUTCOMES = {"orders": "purchases", "net_revenue": "revenue"}
 _PERSON = ["moment_id", "person_id"]
-_VALUED = ("person_id", "entered_on", "until")
+_VALUED = ("person_id", "begins_on", "until")
 
 
 def list_participants(journeys: DataFrame, assigned: DataFrame, aliases: DataFrame) -> DataFrame:
     """The first journey of each person of today through a moment, if they were dealt into a group on it.
 
     In: audiences.journey; activation.assignment; identity.alias. Out: ``journey_id, moment_id, person_id, split_group,
-    entered_on``. The group is that of the first step that was due; nothing was sent before it, so that nothing of what
-    was sent decides who is compared. Who has had a journey before has been acted upon, and does not count again.
+    entered_on, begins_on``, the first day that counts: that of the entry, or the day before where the first step was
+    told on it, as in the stream. The group is that of the first step that was due; nothing was sent before it, so that
+    nothing of what was sent decides who is compared. Who has had a journey before has been acted upon, and does not
+    count again.
     """
     first = F.min_by(
         F.struct("journey_id", "entered_on", "ends_on"), F.struct("entered_on", "journey_id")
@@ -44,16 +47,23 @@ def list_participants(journeys: DataFrame, assigned: DataFrame, aliases: DataFra
         "person_id",
         "split_group",
         "as_of_date",
+        day_of_acting().alias("acted_on"),
     )
     steps = steps.join(F.broadcast(own.select("moment_id").distinct()), on="moment_id")
     # Of two groups of one day, as of persons who turned out to be one, the holdout comes first.
-    dealt = F.min(F.struct("as_of_date", "split_group")).alias("_dealt")
+    dealt = F.min(F.struct("as_of_date", "split_group", "acted_on")).alias("_dealt")
     groups = resolve_aliases(steps, aliases).groupBy(*_PERSON).agg(dealt)
     on_it = F.col("_dealt.as_of_date").between(F.col("_first.entered_on"), F.col("_first.ends_on"))
     return (
         own.join(groups, on=_PERSON)
         .where(on_it)
-        .select("_first.journey_id", *_PERSON, "_dealt.split_group", "_first.entered_on")
+        .select(
+            "_first.journey_id",
+            *_PERSON,
+            "_dealt.split_group",
+            "_first.entered_on",
+            F.least("_first.entered_on", "_dealt.acted_on").alias("begins_on"),
+        )
     )
 
 
@@ -65,7 +75,7 @@ def list_goals(spark: SparkSession, goals: Mapping[str, Goal]) -> DataFrame:
 
 def add_goals(participants: DataFrame, goals: DataFrame) -> DataFrame:
     """Add the goal, as `list_goals` has it, and ``until``, the day after the last that counts."""
-    until = F.date_add("entered_on", F.col("within_days")).alias("until")
+    until = F.date_add("begins_on", F.col("within_days")).alias("until")
     return participants.join(F.broadcast(goals), on="moment_id").select("*", until)
 
 
@@ -78,8 +88,8 @@ def observe_goals(
     """
 
     def within(rows: DataFrame, *sums: Column) -> DataFrame:
-        here = (F.col("day") >= F.col("entered_on")) & (F.col("day") < F.col("until"))
-        own = over.select("journey_id", "person_id", "entered_on", "until")
+        here = (F.col("day") >= F.col("begins_on")) & (F.col("day") < F.col("until"))
+        own = over.select("journey_id", "person_id", "begins_on", "until")
         return own.join(rows, on="person_id").where(here).groupBy("journey_id").agg(*sums)
 
     found = (
@@ -136,20 +146,20 @@ def judge_goals(opened: Rows, comparisons: Iterable[Mapping[str, Any]]) -> Rows:
 
 
 def unite_values(spark: SparkSession, values: Iterable[tuple[date, date, DataFrame]]) -> DataFrame:
-    """``person_id, entered_on, until, residual_value`` of who had bought by the end of their days.
+    """``person_id, begins_on, until, residual_value`` of who had bought by the end of their days.
 
-    In: day of the entry, day after the last that counts, and what `plan.Valuation` says of them.
+    In: first day that counts, day after the last that counts, and what `plan.Valuation` says of them.
     """
     parts = [
         rows.select(
             "person_id",
-            F.lit(entered).alias("entered_on"),
+            F.lit(begins).alias("begins_on"),
             F.lit(until).alias("until"),
             F.col(PREDICTED).cast(MONEY).alias(PREDICTED),
         )
-        for entered, until, rows in values
+        for begins, until, rows in values
     ]
-    schema = f"person_id string, entered_on date, until date, {PREDICTED} {MONEY}"
+    schema = f"person_id string, begins_on date, until date, {PREDICTED} {MONEY}"
     return reduce(DataFrame.unionByName, parts, spark.createDataFrame([], schema))
 
 

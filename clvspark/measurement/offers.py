@@ -8,12 +8,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.history.tables import orders_that_stand
+from clvspark.lakehouse.dates import day_of_acting
 from clvspark.lakehouse.table import MONEY
 from clvspark.measurement.tables import OFFER_OUTCOME
 
 
 def choose_decisions(decisions: DataFrame, assigned: DataFrame, dealt: DataFrame) -> DataFrame:
-    """Decisions that something can be learnt from, with ``decided_on``.
+    """Decisions that something can be learnt from, with ``decided_on``, the day on which they were told.
 
     In: audiences.decision; activation.assignment; activation.holdout; all of persons as they were then. An offer counts
     where a destination was told of it, which leaves out holdouts, suppressed addresses and offers that no destination
@@ -30,7 +31,7 @@ def choose_decisions(decisions: DataFrame, assigned: DataFrame, dealt: DataFrame
     held = dealt.where("split_group = 'holdout'").select("person_id").distinct()
     nothing = ranked.where("channel IS NULL").join(held, on="person_id", how="left_anti")
     chosen = made.drop("audience_id").unionByName(nothing)
-    return chosen.withColumnRenamed("as_of_date", "decided_on")
+    return chosen.withColumn("decided_on", day_of_acting())
 
 
 def sum_offer_outcomes(

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from clvspark.audiences.tables import ranks_of_today
 from clvspark.identity.tables import current_links, resolve_aliases
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.dates import day_of_acting, rows_of
 from clvspark.lakehouse.table import MONEY
 
 BEFORE = "value_before"
@@ -48,13 +48,14 @@ def follow_persons(assigned: DataFrame, links: DataFrame) -> DataFrame:
 
 
 def first_assigned(assignments: DataFrame, links: DataFrame, *, as_of: date) -> DataFrame:
-    """``audience_id, person_id, split_group`` of the persons of today who were assigned on `as_of` and never before.
+    """``audience_id, person_id, split_group`` of the persons of today who were acted upon on `as_of` and never before.
 
     In: activation.assignment; identity.person_link with its history. Who is on a list for the second day has been
     acted upon: those who responded may have left it, and their value tells of it. They were judged on their first day.
     """
-    people = follow_persons(assignments.where(F.col("as_of_date") == F.lit(as_of)), links)
-    before = assignments.where(F.col("as_of_date") < F.lit(as_of)).drop("as_of_date").distinct()
+    people = follow_persons(assignments.where(day_of_acting() == F.lit(as_of)), links)
+    earlier = assignments.where(day_of_acting() < F.lit(as_of))
+    before = earlier.drop("as_of_date", "acted_on").distinct()
     if before.isEmpty():
         return people
     known = follow_persons(before, links).select("audience_id", "person_id")

@@ -22,7 +22,13 @@ from clvspark.lakehouse.dates import rows_of, rows_of_dates
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.config import MeasurementConfig
-from clvspark.measurement.due import list_due, name_day, read_last_order_day, read_today
+from clvspark.measurement.due import (
+    list_due,
+    list_unseen,
+    name_day,
+    read_last_order_day,
+    read_today,
+)
 from clvspark.measurement.experiment_stage import Experiments
 from clvspark.measurement.goal_stage import GOAL_TABLES, measure_goals
 from clvspark.measurement.outcomes import count_days_observed
@@ -97,7 +103,11 @@ def run_measure(
     ) as run:
         if not run.is_current:
             last = read_last_order_day(lake, today=today)
-            dates = [*list_due(lake.read_or_empty(WINDOW), last, as_of=as_of), as_of]
+            windows = lake.read_or_empty(WINDOW)
+            unseen = list_unseen(
+                lake.read(ASSIGNMENT), windows, last, as_of=as_of, window_days=config.window_days
+            )
+            dates = [*sorted({*list_due(windows, last, as_of=as_of), *unseen}), as_of]
             found: dict[Table, list[dict[str, Any]]] = {table: [] for table in _WRITES}
             for day in dates:
                 for table, rows in _judge(run, lake, config, day, last, plan, valuation).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -22,7 +22,7 @@ from clvspark.audiences.tables import DECILE, MEMBERSHIP_EVENT, members_of_today
 from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import ALIAS, PERSON, resolve_aliases
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.dates import find_day_of_acting, rows_of
 from clvspark.lakehouse.subsets import rows_among, rows_beside
 
 
@@ -54,7 +54,8 @@ def choose_offers(
     capacities = list_capacities(config, given, _count_used(today, config))
     cutoffs = find_cutoffs(scored, config, capacities)
     known = lake.spark.createDataFrame(posteriors, OFFER_POSTERIOR.schema)
-    return decide_offers(scored, board, cutoffs, known, config, as_of=as_of)
+    acted_on = find_day_of_acting(as_of, datetime.now(UTC))
+    return decide_offers(scored, board, cutoffs, known, config, as_of=as_of, acted_on=acted_on)
 
 
 def _gather(

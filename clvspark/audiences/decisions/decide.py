@@ -29,10 +29,12 @@ def decide_offers(
     config: DecisionsConfig,
     *,
     as_of: date,
+    acted_on: date | None = None,
 ) -> DataFrame:
     """What each person is offered, as audiences.decision.
 
-    In: rows of `add_scores`; cut-offs of `find_cutoffs`; audiences.offer_posterior of the date, which is broadcast.
+    In: rows of `add_scores`; cut-offs of `find_cutoffs`; audiences.offer_posterior of the date, which is broadcast; the
+    day on which they are told, the date if None.
     The offer with the highest score among those that can be had; where none of them can, the fallback of the decision
     point, if consent and caps allow it; else nothing. One row a person, no shuffle.
     """
@@ -55,6 +57,7 @@ def decide_offers(
     facts = {
         "decision_id": F.sha2(identity, 256),
         "as_of_date": F.lit(as_of),
+        "acted_on": F.lit(acted_on or as_of),
         "ranking": _of_point({point.id: point.ranking for point in config.points}),
         "reasons": _explain(config, cutoffs),
     }

@@ -68,6 +68,12 @@ DECISION = Table(
             required=True,
         ),
         Column("is_fallback", "boolean", "nothing that is ranked could be offered", required=True),
+        Column(
+            "acted_on",
+            "date",
+            "as_of_date, or the day before where that still went on, as in the stream: the first whose outcomes may "
+            "follow from it; NULL: as_of_date",
+        ),
     ),
     checks={"a_contact_has_a_channel": "(offer_id = 'none') = (channel IS NULL)"},
     cluster_by=("as_of_date", "person_id"),

@@ -59,23 +59,42 @@ def advance_journeys(
     moments: Sequence[Moment],
     *,
     until: date,
+    void: DataFrame | None = None,
 ) -> DataFrame:
     """audiences.journey after the day `until`.
 
     In: the journeys so far, at most one a person and moment under way; ``moment_id, person_id, triggered_on`` and
     ``moment_id, person_id, happened_on, reason`` of the days after those that the journeys know, up to `until`. Who is
-    under way does not enter again; who was may as the re-entry policy of the moment says.
+    under way does not enter again; who was may as the re-entry policy of the moment says, to which rows of `list_void`
+    are journeys as well; nobody enters on the day of such a one.
     """
     ends = endings.select(*_KEY, "happened_on", "reason")
     is_open = F.col("ended_on").isNull()
+    over = journeys.where(~is_open).select(*_KEY, "ended_on")
+    if void is not None:
+        over = over.unionByName(void)
+        same = void.withColumnRenamed("ended_on", "triggered_on")
+        triggers = triggers.join(same, on=[*_KEY, "triggered_on"], how="left_anti")
     under_way = _find_ends(journeys.where(is_open).drop("ended_on", "end_reason"), ends)
     wanted = triggers.select(*_KEY, F.col("triggered_on").alias("entered_on")).distinct()
     possible = _find_ends(_plan(wanted, moments), ends)
-    entered = _enter(possible, journeys.where(~is_open), under_way, moments)
+    entered = _enter(possible, over, under_way, moments)
     found = journeys.where(~is_open).select(*JOURNEY.names)
     for part in (under_way, entered):
         found = found.unionByName(_note_ends(part, until))
     return found
+
+
+def list_void(entered: DataFrame, triggers: DataFrame) -> DataFrame:
+    """``moment_id, person_id, ended_on`` of journeys that ended on the day of their entry, or do by what is known now.
+
+    In: rows of audiences.journey of days that are looked at again, see `keep_entered`; triggers of the same days.
+    """
+    own = entered.select(*_KEY, F.col("entered_on").alias("triggered_on"), "ended_on")
+    was_void = own.where("ended_on = triggered_on")
+    untriggered = own.join(triggers, on=[*_KEY, "triggered_on"], how="left_anti")
+    found = was_void.unionByName(untriggered)
+    return found.select(*_KEY, F.col("triggered_on").alias("ended_on")).distinct()
 
 
 def keep_entered(journeys: DataFrame, entered: DataFrame, endings: DataFrame) -> DataFrame:
@@ -169,9 +188,7 @@ def _enter(
     possible: DataFrame, over: DataFrame, under_way: DataFrame, moments: Sequence[Moment]
 ) -> DataFrame:
     """Those of the possible journeys that begin: each when the last one of the person is over, and allowed again."""
-    known = over.select(*_KEY, "ended_on").unionByName(
-        under_way.select(*_KEY, F.col("_end.happened_on").alias("ended_on"))
-    )
+    known = over.unionByName(under_way.select(*_KEY, F.col("_end.happened_on").alias("ended_on")))
     past = known.groupBy(*_KEY).agg(
         F.max("ended_on").alias("_over_on"), F.count(F.lit(1)).cast("int").alias("_journeys")
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -20,6 +20,7 @@ from clvspark.audiences.moments.advance import (
     advance_journeys,
     hold_back,
     keep_entered,
+    list_void,
     move_to_heirs,
     rewind_journeys,
 )
@@ -34,7 +35,7 @@ from clvspark.clv.tables import VALUE_CHANGE
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION, standing_purchases
 from clvspark.identity.tables import ALIAS, resolve_aliases
 from clvspark.lakehouse import Lakehouse
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.dates import goes_on, rows_of
 from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.subsets import rows_among
 
@@ -85,11 +86,6 @@ def read_days(lake: Lakehouse, moments: Sequence[Moment], as_of: date) -> Days:
 
     newest = max((row["newest"] for row in rows), default=None)
     return Days(as_of, last("settled"), last("before"), newest)
-
-
-def goes_on(as_of: date, now: datetime) -> bool:
-    """Whether it is the last day before a date, on which more may happen that counts."""
-    return now.astimezone(UTC).date() == as_of - timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -177,7 +173,8 @@ def look_at_journeys(
             evidence, moments, since=_entered_since(known, look.days.settled), until=as_of
         ),
     )
-    journeys = advance_journeys(known, triggers, endings, moments, until=as_of)
+    void = list_void(entered, triggers) if look.days.is_again else None
+    journeys = advance_journeys(known, triggers, endings, moments, until=as_of, void=void)
     if look.days.is_again:
         journeys = keep_entered(journeys, entered, endings)
     journeys = journeys.localCheckpoint()

@@ -11,7 +11,6 @@ from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.tables import DECISION
 from clvspark.audiences.moments.look import (
     Look,
-    goes_on,
     look_at_journeys,
     read_days,
     summarise_look,
@@ -22,7 +21,7 @@ from clvspark.clv.tables import VALUE_CHANGE
 from clvspark.history.tables import CLV_SUMMARY, INTERACTION, ORDER, SESSION
 from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
-from clvspark.lakehouse.dates import rows_of
+from clvspark.lakehouse.dates import goes_on, rows_of
 from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STAGE = "moments"

@@ -79,16 +79,16 @@ def test_groups_of_an_experiment_are_those_who_could_be_told_and_never_change(
 
     none = spark.createDataFrame([], ASSIGNMENT.schema)
     first = judged(ann="eligible", bob="held_out", cat="without_identifier", dan="without_consent")
-    day = ASSIGNMENT.conform(assign_members(first, none, as_of=APRIL)).localCheckpoint()
+    day = ASSIGNMENT.conform(assign_members(first, none, as_of=APRIL))
+    day = day.localCheckpoint()
     assert {(r["person_id"], r["split_group"], r["as_of_date"]) for r in day.collect()} == {
         ("ann", "treatment", APRIL),
         ("bob", "holdout", APRIL),
     }
     later = judged(ann="held_out", cat="eligible")
-    more = assign_members(later, day, as_of=APRIL)
-    assert [(row["person_id"], row["split_group"]) for row in more.collect()] == [
-        ("cat", "treatment")
-    ]
+    more = assign_members(later, day, as_of=APRIL, acted_on=MARCH)
+    told = [(row["person_id"], row["split_group"], row["acted_on"]) for row in more.collect()]
+    assert told == [("cat", "treatment", MARCH)]
     assert assign_members(later, day, as_of=MAY).count() == 2, "every date deals its own"
 
 

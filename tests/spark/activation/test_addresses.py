@@ -266,7 +266,8 @@ def test_who_is_held_out_by_one_address_is_held_out_by_every_destination(
     every = reduce(
         DataFrame.unionByName, [judge_members(members, contacts, to) for to in (email, sms)]
     )
-    assigned = assign_members(every, spark.createDataFrame([], ASSIGNMENT.schema), as_of=APRIL)
+    none = spark.createDataFrame([], ASSIGNMENT.schema)
+    assigned = assign_members(every, none, as_of=APRIL)
     verify_contract(ASSIGNMENT.conform(assigned), ASSIGNMENT)
 
 

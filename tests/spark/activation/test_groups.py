@@ -87,6 +87,8 @@ class Campaign:
         ]
         self.dealt = CAMPAIGN_HOLDOUT.rows(spark, rows)
         self.aliases = ALIAS.rows(spark, [])
+        # Addresses of persons who are not asked about.
+        self.others: dict[str, str] = {}
 
     def absorb(self, was: str, now: str) -> None:
         row = {
@@ -107,12 +109,16 @@ class Campaign:
         judged = self.spark.createDataFrame(rows, JUDGED)
         campaign = CampaignHoldout(audience="top", percent=50, salt="c")
         values = self.spark.createDataFrame([], VALUE)
+        known = [
+            (name, address.strip().lower()) for name, address in (addresses | self.others).items()
+        ]
+        entries = self.spark.createDataFrame(known, "person_id string, entry string")
         new = deal_campaigns(
-            judged, self.dealt, self.aliases, values, [campaign], as_of=MAY
+            judged, entries, self.dealt, self.aliases, values, [campaign], as_of=MAY
         ).localCheckpoint()
         verify_contract(CAMPAIGN_HOLDOUT.conform(new), CAMPAIGN_HOLDOUT)
         self.dealt = self.dealt.unionByName(new).localCheckpoint()
-        found = hold_campaigns(judged, self.dealt, self.aliases)
+        found = hold_campaigns(judged, entries, self.dealt, self.aliases)
         assert found.columns == judged.columns
         return {(row["audience_id"], row["person_id"]): row["verdict"] for row in found.collect()}
 
@@ -148,3 +154,15 @@ def test_persons_with_one_address_are_dealt_as_one(spark: SparkSession) -> None:
     assert all(len(group) == 1 for group in groups)
     assert {"held_out"} in groups
     assert {"eligible"} in groups
+
+
+@pytest.mark.parametrize("group", ["holdout", "treatment"])
+def test_who_shares_an_address_joins_also_who_is_not_asked_about(
+    spark: SparkSession, group: str
+) -> None:
+    campaign = Campaign(spark, ann=group)
+    campaign.others = {"ann": "home@x.org"}
+    people = {f"p{n}": "home@x.org" for n in range(8)}
+    verdicts = campaign.judge(**people)
+    verdict = "held_out" if group == "holdout" else "eligible"
+    assert {verdicts["top", name] for name in people} == {verdict}

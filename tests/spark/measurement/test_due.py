@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
+from clvspark.activation.tables import ASSIGNMENT
 from clvspark.history.tables import ORDER
-from clvspark.measurement.due import list_due, name_day, read_last_order_day
+from clvspark.measurement.due import list_due, list_unseen, name_day, read_last_order_day
 from clvspark.measurement.tables import WINDOW
 
 pytestmark = pytest.mark.spark
@@ -28,6 +29,36 @@ def test_windows_that_were_open_and_are_over_are_due_once(spark):
 
     assert due == [date(2026, 4, 18), date(2026, 4, 19)]
     assert list_due(rows, None, as_of=MAY) == []
+
+
+def test_days_on_which_only_the_stream_acted_are_due_once_their_window_is_over(spark):
+    days = [
+        (date(2026, 4, 10), None),  # by a batch, which is measured as of its own date
+        (date(2026, 4, 12), date(2026, 4, 11)),
+        (date(2026, 4, 13), date(2026, 4, 12)),
+        (date(2026, 4, 13), date(2026, 4, 13)),
+        (date(2026, 4, 29), date(2026, 4, 28)),
+        (date(2026, 5, 2), MAY),  # of the run itself
+    ]
+    told = [
+        {
+            "as_of_date": day,
+            "audience_id": "top",
+            "person_id": str(n),
+            "split_group": "treatment",
+            "acted_on": acted,
+        }
+        for n, (day, acted) in enumerate(days)
+    ]
+    windows = [{"as_of_date": date(2026, 4, 12), "window_days": 10, "days_observed": 0}]
+    found = list_unseen(
+        ASSIGNMENT.rows(spark, told),
+        WINDOW.rows(spark, windows),
+        date(2026, 4, 30),
+        as_of=MAY,
+        window_days=10,
+    )
+    assert found == [date(2026, 4, 11)]
 
 
 def test_a_day_that_goes_on_observes_nothing(lake):

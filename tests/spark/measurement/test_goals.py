@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from support.orders import land_order
 
 from clvspark.activation.tables import ASSIGNMENT
@@ -18,6 +18,7 @@ from clvspark.identity.tables import ALIAS, PERSON_LINK
 from clvspark.lakehouse import Lakehouse
 from clvspark.measurement import stage
 from clvspark.measurement.config import MeasurementConfig
+from clvspark.measurement.goals import add_goals, list_goals, list_participants
 from clvspark.measurement.plan import Goal, HoldoutPlan, Valuation
 from clvspark.measurement.tables import JOURNEY_OUTCOME, MOMENT_GOAL
 
@@ -189,3 +190,24 @@ def test_without_moments_there_are_no_tables_of_goals(
         stage.run_measure(lake, CONFIG, OVER, plan=HoldoutPlan(50.0))
     assert not lake.exists(MOMENT_GOAL)
     assert not lake.exists(JOURNEY_OUTCOME)
+
+
+def test_a_journey_that_the_stream_told_counts_from_that_day(spark: SparkSession) -> None:
+    entered = [("batch", ENTRY, ENTRY), ("stream", NEXT, ENTRY), ("later", ENTRY, NEXT)]
+    journeys = [journey("cart", who, on) for who, on, _ in entered]
+    groups = [
+        {
+            **dealt("cart.first", who, "treatment", on + timedelta(days=who == "later")),
+            "acted_on": acted,
+        }
+        for who, on, acted in entered
+    ]
+    found = list_participants(
+        JOURNEY.rows(spark, journeys), ASSIGNMENT.rows(spark, groups), ALIAS.rows(spark, [])
+    )
+    timed = add_goals(found, list_goals(spark, GOALS)).collect()
+    # Of `later` the first step was due a day after the entry: nothing was told before, and its days are those of it.
+    assert {row["person_id"]: row["begins_on"] for row in timed} == dict.fromkeys(
+        ("batch", "stream", "later"), ENTRY
+    )
+    assert {row["until"] for row in timed} == {ENTRY + timedelta(days=10)}

@@ -162,7 +162,9 @@ def write(lake: Lakehouse, *, last_day: date) -> None:
     groups = [(name, "treatment") for name in TREATED] + [(name, "holdout") for name in HELD]
     april = [("top", *pair) for pair in groups] + [("few", *groups[0]), ("few", *groups[-1])]
     rows = [(APRIL, *row) for row in april] + [(MAY, "top", "t0", "treatment")]
-    lake.overwrite(ASSIGNMENT, lake.spark.createDataFrame(rows, ASSIGNMENT.schema))
+    names = ("as_of_date", "audience_id", "person_id", "split_group")
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    lake.overwrite(ASSIGNMENT, ASSIGNMENT.rows(lake.spark, told))
     lake.overwrite(PERSON_LINK, PERSON_LINK.rows(lake.spark, []))
     bought = {(name, APRIL): 20 + n for n, name in enumerate(TREATED)} | {("gone", APRIL): 9999}
     lake.overwrite(PERSON_DAY, days(lake.spark, bought))

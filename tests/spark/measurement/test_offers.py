@@ -7,9 +7,11 @@ from decimal import Decimal
 
 from pyspark.sql import DataFrame, SparkSession
 
+from clvspark.activation.tables import ASSIGNMENT, HOLDOUT
+from clvspark.audiences.decisions.tables import DECISION
 from clvspark.history.tables import PERSON_DAY
 from clvspark.lakehouse.contract import verify_contract
-from clvspark.measurement.offers import sum_offer_outcomes
+from clvspark.measurement.offers import choose_decisions, sum_offer_outcomes
 from clvspark.measurement.tables import OFFER_OUTCOME
 
 APRIL, LATER = date(2026, 4, 1), date(2026, 4, 8)
@@ -61,3 +63,38 @@ def test_decisions_wait_until_their_window_is_over(spark: SparkSession) -> None:
         decide(spark), buy(spark), window_days=7, observed_until=date(2026, 4, 14)
     )
     assert set(sums(found)) == {("1 core", "coupon"), ("1 core", "none")}
+
+
+def test_what_the_stream_decided_counts_from_the_day_on_which_it_was_told(
+    spark: SparkSession,
+) -> None:
+    tomorrow = date(2026, 4, 2)
+    facts = {
+        "decision_point": "visit", "context": "1 core", "ranking": "learning", "expected_incremental_margin": 1.0,
+        "propensity": 0.5, "posterior_id": "p", "reasons": [], "is_fallback": False,
+    }  # fmt: skip
+    made = [
+        ("ann", "coupon", "email", APRIL, None),
+        ("bob", "coupon", "email", tomorrow, APRIL),
+        ("cat", "none", None, tomorrow, tomorrow),
+    ]
+    decisions = [
+        {**facts, "decision_id": who, "person_id": who, "offer_id": offer, "channel": channel, "as_of_date": day,
+         "acted_on": acted}
+        for who, offer, channel, day, acted in made
+    ]  # fmt: skip
+    told = [
+        {"as_of_date": day, "audience_id": "visit.coupon", "person_id": who, "split_group": "treatment"}
+        for who, day in (("ann", APRIL), ("bob", tomorrow))
+    ]  # fmt: skip
+    chosen = choose_decisions(
+        DECISION.rows(spark, decisions), ASSIGNMENT.rows(spark, told), HOLDOUT.rows(spark, [])
+    )
+    days = {row["person_id"]: row["decided_on"] for row in chosen.collect()}
+    assert days == {"ann": APRIL, "bob": APRIL, "cat": tomorrow}
+    # What bob and ann bought on the first of April follows from it.
+    found = sum_offer_outcomes(chosen, buy(spark), window_days=6, observed_until=LATER)
+    assert sums(found) == {
+        ("1 core", "coupon"): (2, 1, Decimal("10.00"), Decimal("100.0000")),
+        ("1 core", "none"): (1, 0, Decimal("0.00"), Decimal("0.0000")),
+    }

@@ -81,11 +81,12 @@ def draw_people() -> pd.DataFrame:
 
 def land(lake: Lakehouse, people: pd.DataFrame) -> None:
     spark, rows = lake.spark, people.to_dict("records")
-    ids = [(row["person_id"], row["split_group"]) for row in rows]
-    lake.overwrite(
-        ASSIGNMENT,
-        spark.createDataFrame([(APRIL, "top", *pair) for pair in ids], ASSIGNMENT.schema),
-    )
+    told = [
+        {"as_of_date": APRIL, "audience_id": "top"}
+        | {name: row[name] for name in ("person_id", "split_group")}
+        for row in rows
+    ]
+    lake.overwrite(ASSIGNMENT, ASSIGNMENT.rows(spark, told))
     lake.overwrite(PERSON_LINK, PERSON_LINK.rows(spark, []))
     day = {"orders": 1, "refunds": 0, "interactions": 0}
     bought = [

@@ -11,7 +11,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clvspark.audiences.moments.advance import advance_journeys, move_to_heirs, rewind_journeys
+from clvspark.audiences.moments.advance import (
+    advance_journeys,
+    list_void,
+    move_to_heirs,
+    rewind_journeys,
+)
 from clvspark.audiences.moments.definitions import Moment
 from clvspark.audiences.moments.steps import list_due_steps
 from clvspark.audiences.moments.tables import JOURNEY, JOURNEY_STEP
@@ -43,7 +48,9 @@ def advance(
     *,
     until: int,
     journeys: DataFrame | None = None,
+    entered: DataFrame | None = None,
 ) -> DataFrame:
+    """Journeys after a day; `entered`: those of days that are looked at again."""
     started = spark.createDataFrame(
         [(m, p, day(d)) for m, p, d in triggers],
         "moment_id string, person_id string, triggered_on date",
@@ -53,7 +60,8 @@ def advance(
         "moment_id string, person_id string, happened_on date, reason string",
     )
     known = journeys if journeys is not None else JOURNEY.rows(spark, [])
-    found = advance_journeys(known, started, ended, moments, until=day(until))
+    void = None if entered is None else list_void(entered, started)
+    found = advance_journeys(known, started, ended, moments, until=day(until), void=void)
     return JOURNEY.conform(found).localCheckpoint()
 
 
@@ -104,6 +112,33 @@ def test_re_entry_is_as_the_moment_says(
     triggers = [("win_back", "ann", number) for number in (0, 4, 8, 12, 16)]
     found = advance(spark, [moment(re_entry=re_entry)], triggers, [], until=20)
     assert sorted(entered for _, _, entered, _, _ in passages(found)) == entries
+
+
+@pytest.mark.parametrize(
+    ("re_entry", "entries"),
+    [({}, {"new"}), ({"after_days": 0}, {"ann", "bob", "new"}), ({"after_days": 3}, {"new"})],
+)
+def test_a_journey_that_was_void_counts_for_re_entry(
+    spark: SparkSession, re_entry: dict[str, int], entries: set[str]
+) -> None:
+    facts = {"moment_id": "win_back", "version": 1, "entered_on": day(1), "ends_on": day(8)}
+    entered = JOURNEY.rows(
+        spark,
+        [
+            {
+                **facts,
+                "journey_id": "ordered",
+                "person_id": "ann",
+                "ended_on": day(1),
+                "end_reason": "order",
+            },
+            {**facts, "journey_id": "untriggered since", "person_id": "bob"},
+        ],
+    )
+    # Of ann's what triggered it is still so; nobody enters twice on a day.
+    triggers = [("win_back", name, 2) for name in ("ann", "bob", "new")] + [("win_back", "ann", 1)]
+    found = advance(spark, [moment(re_entry=re_entry)], triggers, [], until=2, entered=entered)
+    assert {person for _, person, on, _, _ in passages(found) if on == 2} == entries
 
 
 def test_steps_fall_due_while_the_journey_goes_on_and_never_twice(spark: SparkSession) -> None:
