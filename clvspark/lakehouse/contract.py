@@ -1,8 +1,8 @@
-"""Verify a data frame against the contract of the table it is about to be written to."""
+"""Verify data frames against the contracts of the tables they are about to be written to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from pyspark.sql import Column as SparkColumn
@@ -34,6 +34,36 @@ def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) ->
     if any(suspects) and (faults := _count_faults(df, table, rules)):
         raise table.refusal(faults)
     return rows
+
+
+def verify_contracts(frames: Sequence[tuple[DataFrame, Table | None]]) -> list[int]:
+    """Numbers of rows of several small frames, each of a table verified as by `verify_contract`, in one job for all.
+
+    What takes most of the time of a job of a few rows is planning it.
+    """
+    parts = []
+    for n, (df, table) in enumerate(frames):
+        rules = broken_rules(df, table) if table else {}
+        keyed = F.xxhash64(*table.key) if table and table.key else F.lit(None).cast("bigint")
+        parts.append(
+            df.select(
+                F.lit(n).alias("_n"),
+                keyed.alias("_key"),
+                reduce(SparkColumn.__or__, rules.values(), F.lit(False)).alias("_is_broken"),
+            )
+        )
+    if not parts:
+        return []
+    rows, broken = F.count(F.lit(1)), F.count_if("_is_broken")
+    hashed = reduce(DataFrame.unionByName, parts).groupBy("_n", "_key")
+    alike = F.count_if((F.col("_rows") > 1) & F.col("_key").isNotNull())
+    sums = hashed.agg(rows.alias("_rows"), broken.alias("_broken")).groupBy("_n")
+    counts = sums.agg(F.sum("_rows").alias("_rows"), F.sum("_broken") + alike).collect()
+    numbers = {n: (int(rows), int(suspects)) for n, rows, suspects in counts}
+    for n, (df, table) in enumerate(frames):
+        if table and numbers.get(n, (0, 0))[1]:
+            verify_contract(df, table)
+    return [numbers.get(n, (0, 0))[0] for n in range(len(frames))]
 
 
 def _count_faults(df: DataFrame, table: Table, rules: Mapping[str, SparkColumn]) -> list[str]:

@@ -16,14 +16,13 @@ from pyspark.sql import functions as F
 
 from clvspark.lakehouse.compare import BROADCAST_ROWS, compare_rows, keep_first_values
 from clvspark.lakehouse.config import LakehouseConfig
-from clvspark.lakehouse.contract import verify_contract
+from clvspark.lakehouse.contract import verify_contract, verify_contracts
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.formats import properties_of, refuse_other_format
 from clvspark.lakehouse.lock import writer_lock
 from clvspark.lakehouse.overtaken import write_again
 from clvspark.lakehouse.run import Run
 from clvspark.lakehouse.run_log import RUN, RunLog
-from clvspark.lakehouse.side_by_side import all_of
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.transaction import Transaction
@@ -161,12 +160,14 @@ class Lakehouse:
         *,
         once: Transaction | None = None,
         cached: bool = False,
+        verified: int | None = None,
     ) -> int:
         """Add rows; return their number. Keys are verified within `df` only, which may come from a cache (`cached`).
 
-        A write that was done under the transaction `once` before is skipped.
+        A write that was done under the transaction `once` before is skipped. Where rows in memory have been verified
+        before, see `verify_contracts`, `verified` is their number.
         """
-        return self._write(table, df, "append", None, cached=cached, once=once)
+        return self._write(table, df, "append", None, cached=cached, once=once, verified=verified)
 
     def merge(
         self,
@@ -175,25 +176,31 @@ class Lakehouse:
         *,
         gone: DataFrame | None = None,
         once: Transaction | None = None,
+        verified: int | None = None,
     ) -> int:
         """Insert new keys, update known ones and delete those of `gone`, in one commit.
 
         A key that `df` and `gone` share is updated. Returns the number of rows written and deleted. A write that was
-        done under the transaction `once` before is skipped; one that lost against another writer is done again.
+        done under the transaction `once` before is skipped; one that lost against another writer is done again. Where
+        both are in memory, share no key and have been verified, see `verify_contracts`, `verified` is their number.
         """
         if not self.exists(table):
             return self._write(table, df, "append", None, cached=False, once=once)
-        # Kept while they are verified: one job instead of two.
-        source = table.conform(df).localCheckpoint(eager=False)
-        condition = None
-        if gone is None:
-            rows = verify_contract(source, table)
+        source, deleted, condition = table.conform(df), gone, None
+        if verified is None:
+            # Kept while they are verified: one job instead of two.
+            source = source.localCheckpoint(eager=False)
+            if gone is not None:
+                keys = gone.select(*table.key).distinct()
+                deleted = keys.join(source, on=table.key, how="left_anti")
+                deleted = deleted.localCheckpoint(eager=False)
+            parts = [(source, table), *([] if deleted is None else [(deleted, None)])]
+            rows = sum(verify_contracts(parts))
         else:
-            keys = gone.select(*table.key).distinct()
-            deleted = keys.join(source, on=table.key, how="left_anti").localCheckpoint(eager=False)
-            rows = sum(all_of(lambda: verify_contract(source, table), deleted.count))
+            rows = verified
+        if deleted is not None:
             marked = source.withColumn("_gone", F.lit(False))
-            empty = deleted.withColumn("_gone", F.lit(True))
+            empty = deleted.select(*table.key).withColumn("_gone", F.lit(True))
             source, condition = marked.unionByName(empty, allowMissingColumns=True), "s._gone"
         if rows:
             # Sent to every core, a small source spares a shuffle of the whole table.
@@ -276,12 +283,16 @@ class Lakehouse:
         where: str | None,
         cached: bool,
         once: Transaction | None = None,
+        verified: int | None = None,
     ) -> int:
         conformed = table.conform(df)
-        if not cached:
-            # Kept while they are verified: one job instead of two.
-            conformed = conformed.localCheckpoint(eager=False)
-        rows = verify_contract(conformed, table, where=where)
+        if verified is None:
+            if not cached:
+                # Kept while they are verified: one job instead of two.
+                conformed = conformed.localCheckpoint(eager=False)
+            rows = verify_contract(conformed, table, where=where)
+        else:
+            rows = verified
         if not self.exists(table):
             # A statement cannot mark a transaction: what is to be written once is written into an empty table.
             first = conformed if once is None else conformed.limit(0)

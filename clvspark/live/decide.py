@@ -13,22 +13,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
 
 from pyspark.sql import DataFrame
 
 from clvspark.activation.members import list_audience_members
-from clvspark.activation.tables import ASSIGNMENT, CAMPAIGN_HOLDOUT, HOLDOUT, OUTBOX
+from clvspark.activation.tables import OUTBOX
 from clvspark.audiences.tables import MEMBERSHIP, MEMBERSHIP_EVENT
 from clvspark.config import Config
 from clvspark.identity.tables import PERSON_LINK, current_links
-from clvspark.lakehouse import Lakehouse, Table
+from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.run_log import MICRO_BATCH
 from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
 from clvspark.lakehouse.subsets import rows_among, rows_beside
 from clvspark.lakehouse.transaction import Transaction
 from clvspark.live.kept import Kept, id_hash
-from clvspark.live.lists import evaluate_persons
+from clvspark.live.lists import compare_lists, evaluate_persons, read_lists
 from clvspark.live.people import (
     RECORD,
     count_unknown,
@@ -40,7 +39,15 @@ from clvspark.live.people import (
 )
 from clvspark.live.scene import Scene
 from clvspark.live.take import Taken, take_files
-from clvspark.live.tell import Refusals, find_refusals, list_refused, write_news
+from clvspark.live.tell import (
+    Refusals,
+    Told,
+    find_refusals,
+    list_refused,
+    read_told,
+    write_news,
+)
+from clvspark.live.writes import Change, Write, verify_changes
 from clvspark.sources.intake import Drop
 from clvspark.sources.tables import EVENT, FILE, QUARANTINE, SURVEY_RESPONSE
 
@@ -163,7 +170,6 @@ class Decider:
     ) -> None:
         """Take the files of a micro-batch, and evaluate who is of another person now (`relinked`: ``person_id``)."""
         scene, lake = self.scene, self._lake
-        once = transaction_of(account)
         with account.step("read"):
             taken = take_files(lake, drops, self._ids.rows, self._warn, as_of=scene.as_of)
         account.files = len(taken.files)
@@ -172,20 +178,33 @@ class Decider:
         }
         with account.step("recognise"):
             who = self._recognise(taken, account, relinked)
-        writes: dict[Table, Callable[[], object]] = {}
+        writes = list(taken.writes)
         if scene.definitions and account.counts["persons"]:
             with account.step("evaluate"):
-                writes |= self._evaluate(taken, who, account, once)
+                writes = [*self._evaluate(taken, who, account), *writes]
         with account.step("write"):
-            if account.counts["quarantined"]:
-                # First: what of the batch was known is told by the events, which follow.
-                self._append(QUARANTINE, taken.bad, once)
-            writes |= self._list_writes(taken, once)
-            side_by_side(lambda write: write(), writes.values(), at_once=_WRITES_AT_ONCE)
+            self._write(writes, account)
             self._remember(taken)
-        account.decided_at = datetime.now(UTC)
         with account.step("note"):
-            self._note(taken, account, once)
+            self._note(taken, account)
+
+    def _write(self, writes: Sequence[Write], account: Account) -> None:
+        """Write what a micro-batch comes to, the outbox first, as others wait for it."""
+        once = transaction_of(account)
+        rest = sorted(writes, key=lambda write: write.change.table is not OUTBOX)
+        for write in writes:
+            if write.change.table is QUARANTINE:
+                # What of the batch was known is told by the events, which follow.
+                write.do(self._lake, once)
+                rest.remove(write)
+
+        def write_one(write: Write) -> None:
+            write.do(self._lake, once)
+            if write.change.table is OUTBOX:
+                account.decided_at = datetime.now(UTC)
+
+        account.decided_at = datetime.now(UTC)
+        side_by_side(write_one, rest, at_once=_WRITES_AT_ONCE)
 
     def _remember(self, taken: Taken) -> None:
         if taken.counts["events"]:
@@ -216,37 +235,28 @@ class Decider:
         account.counts |= {"waiting": waiting, "persons": who.count()}
         return who
 
-    def _evaluate(
-        self, taken: Taken, who: DataFrame, account: Account, once: Transaction
-    ) -> dict[Table, Callable[[], object]]:
-        """Writes of audiences and the outbox that are to be done."""
-        scene, lake = self.scene, self._lake
-        happenings = self._gather_recent(taken, who)
-        lists = evaluate_persons(lake, scene, who, happenings)
-        members = list_audience_members(lists.after)
-        activation, contacts = self._config.activation, self.contacts()
-        news = write_news(lake, activation, scene, who, members, scene.ids, contacts)
-        news = dict(zip(news, keep_all(*news.values(), eager=False), strict=True))
-        frames = [*(part for pair in lists.changes.values() for part in pair), *news.values()]
-        counted = iter(side_by_side(lambda df: df.count(), frames))
-        writes: dict[Table, Callable[[], object]] = {}
-        for table, (rows, gone) in lists.changes.items():
-            changed, lost = next(counted), next(counted)
-            if changed or lost:
-                writes[table] = partial(
-                    lake.merge, table, rows, gone=gone if lost else None, once=once.of(table.name)
-                )
-            if table is MEMBERSHIP_EVENT:
-                account.counts["moves"] = changed + lost
-        for table, rows in news.items():
-            found = next(counted)
-            if table is OUTBOX:
-                account.counts["instructions"] = found
-            if found:
-                writes[table] = partial(self._append, table, rows, once)
-        # The outbox first: others wait for it.
-        order = (OUTBOX, MEMBERSHIP, MEMBERSHIP_EVENT, ASSIGNMENT, HOLDOUT, CAMPAIGN_HOLDOUT)
-        return {table: writes[table] for table in order if table in writes}
+    def _evaluate(self, taken: Taken, who: DataFrame, account: Account) -> list[Write]:
+        """Writes of audiences and the outbox."""
+        scene, lake, contacts = self.scene, self._lake, self.contacts()
+        lists, was, told = all_of(
+            lambda: evaluate_persons(scene, who, self._gather_recent(taken, who)),
+            lambda: read_lists(lake, scene, who),
+            lambda: read_told(lake, scene, who, scene.ids, contacts),
+        )
+        members = list_audience_members(lists.members)
+        (memberships, moves), news = all_of(
+            lambda: compare_lists(lists, was), lambda: self._list_news(told, members)
+        )
+        writes, _ = verify_changes([*news, memberships, moves])
+        rows = {write.change.table: write.rows for write in writes}
+        account.counts |= {"moves": rows[MEMBERSHIP_EVENT], "instructions": rows[OUTBOX]}
+        return writes
+
+    def _list_news(self, told: Told, members: DataFrame) -> list[Change]:
+        """New rows of activation.*, in memory."""
+        news = write_news(self._lake, self._config.activation, self.scene, told, members)
+        rows = keep_all(*(table.conform(df) for table, df in news.items()), eager=False)
+        return [Change(table, added=df) for table, df in zip(news, rows, strict=True)]
 
     def _gather_recent(self, taken: Taken, who: DataFrame) -> DataFrame:
         scene, lake = self.scene, self._lake
@@ -274,31 +284,16 @@ class Decider:
             default_margin_rate=self._config.history.default_margin_rate,
         )
 
-    def _list_writes(self, taken: Taken, once: Transaction) -> dict[Table, Callable[[], object]]:
-        """Writes of sources.* that are to be done."""
-        lake = self._lake
-        writes: dict[Table, Callable[[], object]] = {}
-        if taken.counts["events"] or taken.changed is not None:
-            writes[EVENT] = partial(self._write_events, taken, once)
-        for table, rows in taken.others.items():
-            writes[table] = partial(lake.merge, table, rows, once=once.of(table.name))
-        return writes
-
-    def _write_events(self, taken: Taken, once: Transaction) -> None:
-        if taken.counts["events"]:
-            self._append(EVENT, taken.news, once)
-        if taken.changed is not None and not taken.changed.isEmpty():
-            self._lake.merge(EVENT, taken.changed, once=once.of(f"{EVENT.name} changed"))
-
-    def _append(self, table: Table, rows: DataFrame, once: Transaction) -> int:
-        return self._lake.append(table, rows.coalesce(1), once=once.of(table.name), cached=True)
-
-    def _note(self, taken: Taken, account: Account, once: Transaction) -> None:
+    def _note(self, taken: Taken, account: Account) -> None:
         """Write which files were taken, and what became of them."""
-        lake = self._lake
-        if taken.files:
-            self._append(FILE, lake.spark.createDataFrame(taken.files, FILE.schema), once)
-        note(lake, account, self.scene.as_of)
+        lake, once = self._lake, transaction_of(account)
+
+        def note_files() -> None:
+            if taken.files:
+                rows = lake.spark.createDataFrame(taken.files, FILE.schema).coalesce(1)
+                lake.append(FILE, rows, once=once.of(FILE.name), cached=True)
+
+        all_of(note_files, lambda: note(lake, account, self.scene.as_of))
 
 
 def transaction_of(account: Account) -> Transaction:

@@ -37,12 +37,13 @@ from clvspark.history.tables import INTERACTION, ORDER, SESSION
 from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.compare import compare_rows
+from clvspark.lakehouse.contract import verify_contracts
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.run_log import LastRun
-from clvspark.lakehouse.side_by_side import all_of, keep_all, side_by_side
+from clvspark.lakehouse.side_by_side import all_of, keep_all
 from clvspark.live.called import list_called, read_called
 from clvspark.live.decide import Decider
-from clvspark.live.tell import write_news
+from clvspark.live.tell import read_told, write_news
 from clvspark.live.touched import list_touched
 from clvspark.pipeline import STAGES
 from clvspark.privacy.consent import CHANNELS
@@ -241,11 +242,10 @@ class Journeys:
             absorbed = add_absorbed(refused, lake.read_or_empty(ALIAS))
             who = who.unionByName(absorbed).distinct().localCheckpoint()
         members = read_called(lake, who, as_of=scene.as_of)
-        news = write_news(
-            lake, self._config.activation, scene, who, members, names, decider.contacts()
-        )
+        told = read_told(lake, scene, who, names, decider.contacts())
+        news = write_news(lake, self._config.activation, scene, told, members)
         frames = keep_all(*news.values())
-        counts = side_by_side(lambda df: df.count(), frames)
+        counts = verify_contracts([(df, None) for df in frames])
         for table, rows, count in zip(news, frames, counts, strict=True):
             if count:
                 run.append(table, rows)

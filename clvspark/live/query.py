@@ -147,11 +147,14 @@ class _Stream:
         self._metrics = Metrics(_metrics_file(config, self._local))
         self._renewer = Renewer(lake, config, report)
         self._journeys = Journeys(lake, config, report)
-        self._pool = ThreadPoolExecutor(1)
+        self._pool, self._messenger = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._delivery: Future[None] | None = None
         self._renewal: Future[None] | None = None
         self._renewed = self._maintained = time.monotonic()
-        # Deciding and delivering take turns, whichever thread they are done by.
+        # Whatever decides who is on a list takes turns, whichever thread it is done by.
         self._one_at_a_time = threading.RLock()
+        # Held while destinations are told; where both are held, this one was taken first.
+        self._delivering = threading.Lock()
         self._faults: list[Exception] = []
         self._query_id = ""
         self._started = threading.Event()
@@ -176,7 +179,7 @@ class _Stream:
         writer = (
             writer.trigger(processingTime=every) if every else writer.trigger(availableNow=True)
         )
-        with self._pool:
+        with self._pool, self._messenger:
             query = writer.start()
             self._query_id = str(query.id)
             self._started.set()
@@ -217,8 +220,8 @@ class _Stream:
         if as_of == self._decider.scene.as_of:
             return
         self._follow()
-        with self._one_at_a_time:
-            self._deliver_if_due(now=True)
+        self._deliver()
+        with self._delivering, self._one_at_a_time:
             self._decider.change_scene(self._open_day(as_of))
 
     def _take(self, batch: DataFrame, number: int) -> None:
@@ -252,7 +255,7 @@ class _Stream:
         self._decide_for_relinked()
 
     def _settle(self, account: Account) -> None:
-        """What follows a decision: it is counted, and told where it is time."""
+        """What follows a decision: it is counted, and is news where somebody is to be told."""
         self._metrics.add(account)
         self._has_news |= account.counts["instructions"] > 0 or self._decider.untold is not None
         self._report(
@@ -263,20 +266,35 @@ class _Stream:
                 {f"stream.{name}": count for name, count in account.counts.items()},
             )
         )
-        self._deliver_if_due()
 
-    def _deliver_if_due(self, *, now: bool = False) -> None:
-        with self._one_at_a_time:
-            if not self._has_news or not (now or time.monotonic() >= self._deliver_at):
+    def _begin_delivery(self) -> None:
+        """Let destinations be told, beside micro-batches, if there is news and it is time."""
+        if self._delivery is not None:
+            if not self._delivery.done():
                 return
-            config, decider = self._config.activation, self._decider
-            if decider.untold is not None:
-                self._take_off_lists(decider.untold)
-                decider.note_taken_off()
-            told = deliver(self._lake, config, decider.contacts, decider.scene.as_of)
+            self._delivery.result()  # its error is that of the stream
+            self._delivery = None
+        if self._has_news and time.monotonic() >= self._deliver_at:
+            self._delivery = self._messenger.submit(self._deliver)
+
+    def _deliver(self) -> None:
+        """Tell the destinations what waits for them, where there is news."""
+        with self._delivering:
+            with self._one_at_a_time:
+                if not self._has_news:
+                    return
+                # What comes from now on is news again.
+                self._has_news = False
+                decider = self._decider
+                if decider.untold is not None:
+                    self._take_off_lists(decider.untold)
+                    decider.note_taken_off()
+                as_of = decider.scene.as_of
+            told = deliver(self._lake, self._config.activation, decider.contacts, as_of)
             self._report(told)
             failed = bool(told.metrics.get(FAILED))
-            self._has_news = failed
+            if failed:
+                self._has_news = True
             pause = _RETRY_SECONDS if failed else self._config.stream.deliver_seconds
             self._deliver_at = time.monotonic() + pause
 
@@ -312,10 +330,10 @@ class _Stream:
                     query.stop()
                 continue
             self._begin_renewal()
+            self._begin_delivery()
             if not query.status["isTriggerActive"]:
                 self._change_day_if_over()
                 self._decide_for_relinked()
-                self._deliver_if_due()
 
     def _begin_renewal(self) -> None:
         """Let histories follow, if they do not yet and it is time."""
@@ -357,7 +375,10 @@ class _Stream:
     def _maintain(self) -> None:
         """Do what another process must not do in a lakehouse of one writer."""
         tables = [table for table in self._lake.tables.values() if self._lake.exists(table)]
-        with self._one_at_a_time:  # nothing may be merged into a file that is being replaced
+        with (
+            self._delivering,
+            self._one_at_a_time,
+        ):  # nothing may be merged into a file that is being replaced
             compact_tables(self._lake, tables)
         remove_old_files(self._lake, tables)
         self._maintained = time.monotonic()
@@ -378,9 +399,11 @@ class _Stream:
     def _drain(self) -> None:
         """Let everything follow that was decided, so that the tables are whole when the stream has ended."""
         self._wait_for_renewal()
+        if self._delivery is not None:
+            self._delivery.result()
         self._renew()
         self._decide_for_relinked()
-        self._deliver_if_due(now=True)
+        self._deliver()
         with self._one_at_a_time:
             last = read_last_batch(self._lake)
             if self._query_id and (last is None or last.query_id != self._query_id):

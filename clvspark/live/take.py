@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
+from typing import cast
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.compare import content_of, keep_first_values
-from clvspark.lakehouse.side_by_side import all_of
+from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.subsets import rows_among, rows_beside
 from clvspark.live.kept import id_hash
+from clvspark.live.writes import Change, Write, verify_changes
 from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.compare_rows import COPY, DUPLICATE
 from clvspark.sources.costs import date_costs
@@ -26,6 +28,7 @@ from clvspark.sources.tables import (
     EXCHANGE_RATE,
     NEWEST,
     PRODUCT,
+    QUARANTINE,
     TARGETS,
     UNREAD_ADDRESS,
     UNREAD_CONSENT,
@@ -47,7 +50,7 @@ class Taken:
     news : those that are not known.
     changed : those that are known as another one, of the same type.
     others : rows of the other tables `sources.*` that are to be inserted or updated.
-    bad : rows of sources.quarantine.
+    writes : what is to be written, quarantine first.
     files : mapping and name of the files, as sources.file.
     """
 
@@ -55,7 +58,7 @@ class Taken:
     news: DataFrame
     changed: DataFrame | None
     others: dict[Table, DataFrame]
-    bad: DataFrame
+    writes: list[Write]
     files: list[tuple[str, str]]
     counts: dict[str, int]
 
@@ -76,9 +79,9 @@ def take_files(
     changed and takes the place of the other, as the one of the later file does in a batch.
     """
     mapped, _ = map_drops(lake, drops)
-    names = {output.to for drop in drops for output in drop.spec.outputs} | {*_ALWAYS}
+    brought = {output.to for drop in drops for output in drop.spec.outputs}
     rates = lake.read_or_empty(EXCHANGE_RATE) if mapped.names_currency else None
-    judged = judge_rows(lake, mapped, warn, names=sorted(names), quoted=rates)
+    judged = judge_rows(lake, mapped, warn, names=sorted({*brought, *_ALWAYS}), quoted=rates)
     events = date_arrivals(judged.rows[EVENT], EVENT, published=as_of, as_of=as_of)
     known = _find_known(lake, events, known_ids)
     frames = judged.frames
@@ -94,28 +97,43 @@ def take_files(
         changed = rows_among(events, fates.where(F.col(_FATE) == "changed"), "event_id")
         changed = keep_first_values(changed, known, EVENT)
         changed = changed.localCheckpoint(eager=False)
-    bad = [build_quarantine(df.where("NOT _erased"), TARGETS[name]) for name, df in frames.items()]
+    # Of what no file brings there is nothing to plan.
+    bad = [
+        build_quarantine(frames[name].where("NOT _erased"), TARGETS[name])
+        for name in sorted({*brought, "event"})
+    ]
     others = {
         TARGETS[name]: _keep_newer(lake, judged, TARGETS[name], as_of)
-        for name in frames
-        if name != "event"
+        for name in sorted(brought - {"event"})
     }
-    others |= _list_unread(lake, judged)
-    kept = {table: df.localCheckpoint(eager=False) for table, df in others.items()}
-    quarantine = reduce(DataFrame.unionByName, bad).localCheckpoint(eager=False)
-    counted = {"events": news, "quarantined": quarantine, "read": events}
-    *filled, _ = all_of(*(df.count for df in (*counted.values(), *kept.values())), lambda: None)
-    counts = dict(zip(counted, filled, strict=False))
-    counts["repeated"] = counts["read"] - counts["events"]
-    present = [table for table, n in zip(kept, filled[len(counted) :], strict=True) if n]
+    if brought & {"consent", "customer_record"}:
+        others |= _list_unread(lake, judged)
+    refused, *kept = keep_all(
+        QUARANTINE.conform(reduce(DataFrame.unionByName, bad)),
+        *(table.conform(df) for table, df in others.items()),
+        eager=False,
+    )
+    (bad_rows, happened, *more), (read,) = verify_changes(
+        [
+            Change(QUARANTINE, refused),
+            Change(EVENT, EVENT.conform(news), None if changed is None else EVENT.conform(changed)),
+            *(Change(table, altered=df) for table, df in zip(others, kept, strict=True)),
+        ],
+        events,
+    )
+    present = [write for write in more if write.rows]
     return Taken(
         events,
         news,
-        changed,
-        {table: kept[table] for table in present},
-        quarantine,
+        changed if happened.altered else None,
+        {write.change.table: cast("DataFrame", write.change.altered) for write in present},
+        [bad_rows, happened, *present],
         [(drop.name, name) for drop in drops for name in drop.names(lake)],
-        counts,
+        {
+            "events": happened.added,
+            "repeated": read - happened.added,
+            "quarantined": bad_rows.added,
+        },
     )
 
 

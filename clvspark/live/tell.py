@@ -32,6 +32,7 @@ from clvspark.identity.tables import ALIAS
 from clvspark.lakehouse import Lakehouse, RunReport, Table
 from clvspark.lakehouse.dates import find_day_of_acting, rows_of
 from clvspark.lakehouse.folders import recover_folders
+from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.lakehouse.subsets import rows_among
 from clvspark.live.scene import NEW_GROUP, STRATUM, Scene
 from clvspark.privacy.consent import ANY, CHANNELS, MARKETING, REFUSALS, refused_channel
@@ -106,46 +107,61 @@ def find_refusals(refused: DataFrame, scene: Scene) -> Refusals:
     return Refusals(own.unionByName(shared).distinct().localCheckpoint())
 
 
-def write_news(
-    lake: Lakehouse,
-    config: ActivationConfig,
-    scene: Scene,
-    who: DataFrame,
-    members: DataFrame,
-    lists: Sequence[str],
-    contacts: DataFrame,
-) -> dict[Table, DataFrame]:
-    """New rows of activation.outbox, .assignment and .holdout, of some lists.
+@dataclass(frozen=True)
+class Told:
+    """What is known of persons who may be told about, in memory.
 
-    In: ``person_id``; ``audience_id, person_id, channel`` of those of them who should be on the lists; contacts, of at
-    least these persons. The same difference that a run of the batch writes, between what each list should hold and what
-    it was told, for these persons alone.
+    Parameters
+    ----------
+    lists : ids of the lists that are looked at.
+    contacts : of these persons.
+    outbox : their rows of activation.outbox, of these lists.
+    assigned : their rows of activation.assignment, of the date.
+    dealt : ``person_id`` of those in activation.holdout.
     """
-    theirs = rows_among(contacts, who, "person_id").localCheckpoint(eager=False)
-    judged = judge_all(members, theirs, config).localCheckpoint(eager=False)
-    told = lake.read_or_empty(OUTBOX).where(F.col("audience_id").isin(*lists))
-    told = rows_among(told, who, "person_id").localCheckpoint(eager=False)
-    judged, campaigns = _hold_campaigns(lake, config, scene, judged, lists, theirs)
+
+    lists: Sequence[str]
+    contacts: DataFrame
+    outbox: DataFrame
+    assigned: DataFrame
+    dealt: DataFrame
+
+
+def read_told(
+    lake: Lakehouse, scene: Scene, who: DataFrame, lists: Sequence[str], contacts: DataFrame
+) -> Told:
+    """Read what some lists were told of persons. In: ``person_id``; contacts, of at least these persons."""
+    outbox = lake.read_or_empty(OUTBOX).where(F.col("audience_id").isin(*lists))
+    assigned = lake.read_or_empty(ASSIGNMENT).where(rows_of(scene.as_of)).select(*ASSIGNMENT.names)
+    dealt = lake.read_or_empty(HOLDOUT).select("person_id")
+    every = (contacts, outbox, assigned, dealt)
+    kept = keep_all(*(rows_among(rows, who, "person_id") for rows in every), eager=False)
+    return Told(lists, *kept)
+
+
+def write_news(
+    lake: Lakehouse, config: ActivationConfig, scene: Scene, told: Told, members: DataFrame
+) -> dict[Table, DataFrame]:
+    """New rows of activation.outbox, .assignment and .holdout.
+
+    In: ``audience_id, person_id, channel`` of those of the persons who should be on the lists. The same difference that
+    a run of the batch writes, between what each list should hold and what it was told, for these persons alone.
+    """
+    judged = judge_all(members, told.contacts, config).localCheckpoint(eager=False)
+    judged, campaigns = _hold_campaigns(lake, config, scene, judged, told)
     eligible = judged.where("verdict = 'eligible'")
-    assigned = lake.read_or_empty(ASSIGNMENT).where(rows_of(scene.as_of))
-    assigned = rows_among(assigned, who, "person_id").select(*ASSIGNMENT.names)
-    dealt = rows_among(lake.read_or_empty(HOLDOUT), who, "person_id").select("person_id")
-    new = rows_among(theirs, members.select("person_id").distinct(), "person_id")
-    new = new.where(F.col(NEW_GROUP).isNotNull()).join(dealt, on="person_id", how="left_anti")
-    groups = new.select(
+    new = rows_among(told.contacts, members.select("person_id").distinct(), "person_id")
+    new = new.where(F.col(NEW_GROUP).isNotNull())
+    groups = new.join(told.dealt, on="person_id", how="left_anti").select(
         "person_id",
         F.col(NEW_GROUP).alias("split_group"),
         F.lit(scene.as_of).alias("assigned_on"),
         F.col(STRATUM).alias("stratum"),
     )
+    acted_on = find_day_of_acting(scene.as_of, datetime.now(UTC))
     return {
-        OUTBOX: write_instructions(told, eligible, as_of=scene.as_of),
-        ASSIGNMENT: assign_members(
-            judged,
-            assigned,
-            as_of=scene.as_of,
-            acted_on=find_day_of_acting(scene.as_of, datetime.now(UTC)),
-        ),
+        OUTBOX: write_instructions(told.outbox, eligible, as_of=scene.as_of),
+        ASSIGNMENT: assign_members(judged, told.assigned, as_of=scene.as_of, acted_on=acted_on),
         HOLDOUT: groups.select(*HOLDOUT.names),
         **campaigns,
     }
@@ -156,16 +172,15 @@ def _hold_campaigns(
     config: ActivationConfig,
     scene: Scene,
     judged: DataFrame,
-    lists: Sequence[str],
-    contacts: DataFrame,
+    told: Told,
 ) -> tuple[DataFrame, dict[Table, DataFrame]]:
     """Verdicts after the holdouts of single lists, and the groups that are dealt."""
-    campaigns = [c for c in config.campaign_holdouts if c.audience in lists]
+    campaigns = [c for c in config.campaign_holdouts if c.audience in told.lists]
     if not campaigns:
         return judged, {}
     aliases, dealt = lake.read_or_empty(ALIAS), lake.read_or_empty(CAMPAIGN_HOLDOUT)
-    entries = _list_shared(scene, contacts)
-    values = contacts.select("person_id", "lifecycle_stage", "clv_decile")
+    entries = _list_shared(scene, told.contacts)
+    values = told.contacts.select("person_id", "lifecycle_stage", "clv_decile")
     found = deal_campaigns(judged, entries, dealt, aliases, values, campaigns, as_of=scene.as_of)
     key = ["audience_id", "person_id"]
     new = found.join(dealt.select(*key), on=key, how="left_anti").localCheckpoint(eager=False)

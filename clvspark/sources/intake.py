@@ -9,6 +9,7 @@ from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from clvspark.lakehouse import Lakehouse, Table
 from clvspark.lakehouse.files import FoundFile, qualify
@@ -177,6 +178,8 @@ def _judge_together(
         if known is not None:
             rates = rates.unionByName(known.join(rates, on=EXCHANGE_RATE.key, how="left_anti"))
         united = convert_amounts(united, rates, currency=lake.config.currency)
+    if not mapped.rows[name]:
+        return united
     rows = quarantine_repeats(united, table).localCheckpoint()
     if name != "event":
         return rows
@@ -190,11 +193,11 @@ def _judge_together(
 
 def _gather(lake: Lakehouse, table: Table, mapped: Mapped) -> DataFrame:
     """Mapped rows of one target over all systems."""
-    nothing = lake.spark.createDataFrame([], table.schema).select(
-        "*",
-        *(F.lit(None).cast("string").alias(column) for column in BOOKKEEPING),
-        F.array().cast("array<string>").alias("_reasons"),
-    )
+    told = [
+        *(StructField(column, StringType()) for column in BOOKKEEPING),
+        StructField("_reasons", ArrayType(StringType())),
+    ]
+    nothing = lake.spark.createDataFrame([], StructType([*table.schema.fields, *told]))
     return reduce(
         lambda left, right: left.unionByName(right, allowMissingColumns=True),
         mapped.rows[table.name.split(".")[1]],

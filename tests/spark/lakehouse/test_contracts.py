@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from clvspark.audiences.tables import DECILE
 from clvspark.lakehouse import Column, Lakehouse, Table
-from clvspark.lakehouse.contract import verify_contract
+from clvspark.lakehouse.contract import verify_contract, verify_contracts
 from clvspark.lakehouse.errors import ContractError
 
 PRICE = Table(
@@ -140,3 +140,21 @@ def test_a_contract_that_contradicts_itself_is_refused(columns, message: str) ->
 def test_a_table_is_named_by_schema_and_table() -> None:
     with pytest.raises(ContractError, match=r"'schema\.table'"):
         Table("price", "", (Column("a", "int"),))
+
+
+def test_several_frames_are_verified_at_once_each_by_its_own_contract(
+    spark: SparkSession, good: DataFrame
+) -> None:
+    nothing, keyless = prices(spark), good.select("item")
+    assert verify_contracts([]) == []
+    assert verify_contracts([(nothing, PRICE), (good, PRICE), (keyless, None)]) == [0, 2, 2]
+    twice = good.unionByName(prices(spark, ("a", DAY, 9.0, None)))
+    with pytest.raises(
+        ContractError, match=r"shop.price: 1 keys \(item, day\) occur more than once"
+    ):
+        verify_contracts([(good, PRICE), (twice, PRICE)])
+    # What one frame has another may have as well, and of what has no contract nothing is asked.
+    assert verify_contracts([(good, PRICE), (good, PRICE), (twice, None)]) == [2, 2, 3]
+    below = good.unionByName(prices(spark, ("c", DAY, -1.0, None)))
+    with pytest.raises(ContractError, match=r"breaks \(price >= 0\): 1 rows"):
+        verify_contracts([(good, PRICE), (below, PRICE)])
