@@ -38,6 +38,7 @@ _CONSENT = {
     "recorded_at": "at",
 }
 _WITHIN = {"within_hours": 24}
+_STEPS = 1_000_000
 _AUDIENCES = [
     {
         "id": "cart_left",
@@ -78,10 +79,12 @@ def make_past(spark: SparkSession, persons: int, events: int) -> None:
     )
     is_order = draw("type", 2) == 0
     order = F.concat(F.lit("o"), "n")
+    # Some are customers more than others, as a model of how they differ needs.
+    whose = F.floor(persons * F.pow(draw("record", _STEPS) / _STEPS, 2)).cast("bigint")
     rows.select(
         F.concat(F.lit("p"), "n").alias("id"),
         F.when(is_order, "order").otherwise("view").alias("type"),
-        F.concat(F.lit("c"), draw("record", persons)).alias("customer"),
+        F.concat(F.lit("c"), whose).alias("customer"),
         F.date_format(at, "yyyy-MM-dd HH:mm:ss").alias("at"),
         F.lit("web").alias("channel"),
         F.when(is_order, order).alias("order"),

@@ -53,6 +53,8 @@ from clvspark.sources.tables import EVENT, FILE, QUARANTINE, SURVEY_RESPONSE
 
 # Written beside one another; more would wait for the cores.
 _WRITES_AT_ONCE = 6
+# One by one, before the others.
+_WRITTEN_FIRST = (OUTBOX, QUARANTINE)
 # Tables whose versions a batch leaves behind, so that a table that was restored is found.
 GUARDED = (EVENT, FILE, MEMBERSHIP, MEMBERSHIP_EVENT, OUTBOX)
 _COUNTS = ("events", "repeated", "quarantined", "waiting", "persons", "moves", "instructions")
@@ -191,20 +193,17 @@ class Decider:
     def _write(self, writes: Sequence[Write], account: Account) -> None:
         """Write what a micro-batch comes to, the outbox first, as others wait for it."""
         once = transaction_of(account)
-        rest = sorted(writes, key=lambda write: write.change.table is not OUTBOX)
-        for write in writes:
-            if write.change.table is QUARANTINE:
-                # What of the batch was known is told by the events, which follow.
-                write.do(self._lake, once)
-                rest.remove(write)
-
-        def write_one(write: Write) -> None:
+        # And what is refused before the events, as these tell what of the batch was known.
+        first = [
+            write for table in _WRITTEN_FIRST for write in writes if write.change.table is table
+        ]
+        for write in first:
             write.do(self._lake, once)
             if write.change.table is OUTBOX:
                 account.decided_at = datetime.now(UTC)
+        rest = [write for write in writes if write.change.table not in _WRITTEN_FIRST]
 
-        account.decided_at = datetime.now(UTC)
-        side_by_side(write_one, rest, at_once=_WRITES_AT_ONCE)
+        side_by_side(lambda write: write.do(self._lake, once), rest, at_once=_WRITES_AT_ONCE)
 
     def _remember(self, taken: Taken) -> None:
         if taken.counts["events"]:
