@@ -194,15 +194,13 @@ class Decider:
         """Write what a micro-batch comes to, the outbox first, as others wait for it."""
         once = transaction_of(account)
         # And what is refused before the events, as these tell what of the batch was known.
-        first = [
-            write for table in _WRITTEN_FIRST for write in writes if write.change.table is table
-        ]
-        for write in first:
-            write.do(self._lake, once)
-            if write.change.table is OUTBOX:
+        for table in _WRITTEN_FIRST:
+            for write in writes:
+                if write.change.table is table:
+                    write.do(self._lake, once)
+            if table is OUTBOX:
                 account.decided_at = datetime.now(UTC)
         rest = [write for write in writes if write.change.table not in _WRITTEN_FIRST]
-
         side_by_side(lambda write: write.do(self._lake, once), rest, at_once=_WRITES_AT_ONCE)
 
     def _remember(self, taken: Taken) -> None:
