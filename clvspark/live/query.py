@@ -375,10 +375,8 @@ class _Stream:
     def _maintain(self) -> None:
         """Do what another process must not do in a lakehouse of one writer."""
         tables = [table for table in self._lake.tables.values() if self._lake.exists(table)]
-        with (
-            self._delivering,
-            self._one_at_a_time,
-        ):  # nothing may be merged into a file that is being replaced
+        # Nothing may be merged into a file that is being replaced.
+        with self._delivering, self._one_at_a_time:
             compact_tables(self._lake, tables)
         remove_old_files(self._lake, tables)
         self._maintained = time.monotonic()
