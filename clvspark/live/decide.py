@@ -283,14 +283,13 @@ class Decider:
 
     def _note(self, taken: Taken, account: Account) -> None:
         """Write which files were taken, and what became of them."""
-        lake, once = self._lake, transaction_of(account)
-
-        def note_files() -> None:
-            if taken.files:
-                rows = lake.spark.createDataFrame(taken.files, FILE.schema).coalesce(1)
-                lake.append(FILE, rows, once=once.of(FILE.name), cached=True)
-
-        all_of(note_files, lambda: note(lake, account, self.scene.as_of))
+        lake = self._lake
+        if taken.files:
+            rows = lake.spark.createDataFrame(taken.files, FILE.schema).coalesce(1)
+            once = transaction_of(account).of(FILE.name)
+            lake.append(FILE, rows, once=once, cached=True)
+        # After the files: it says which versions the tables have come to.
+        note(lake, account, self.scene.as_of)
 
 
 def transaction_of(account: Account) -> Transaction:
