@@ -123,14 +123,22 @@ class Decider:
     """Decides for the persons of each micro-batch, upon a scene that is replaced when everybody's has changed."""
 
     def __init__(
-        self, lake: Lakehouse, config: Config, scene: Scene, warn: Callable[[str], None]
+        self,
+        lake: Lakehouse,
+        config: Config,
+        scene: Scene,
+        warn: Callable[[str], None],
+        events_at: int | None = None,
     ) -> None:
-        """Begin with a scene; nobody is known to have refused anything since it was set."""
+        """Begin with a scene; nobody is known to have refused anything since it was set.
+
+        `events_at` is a version of sources.event that is known, the newest if None; see `guard.find_version_before`.
+        """
         self._lake, self._config, self._warn = lake, config, warn
         self.scene = scene
         self._refusals: Refusals | None = None
         self._untold: DataFrame | None = None
-        self._keep_events()
+        self._keep_events(events_at)
 
     def change_scene(self, scene: Scene) -> None:
         """Decide upon another scene from now on.
@@ -143,9 +151,9 @@ class Decider:
             self._refusals = self._untold = None
             self._keep_events()
 
-    def _keep_events(self) -> None:
+    def _keep_events(self, version: int | None = None) -> None:
         """Keep the ids of all events, and the recent ones, as the stages that begin a day have left them."""
-        events = self._lake.read(EVENT)
+        events = self._lake.read(EVENT, version=version)
         self._ids = Kept(events.select(id_hash()))
         self._recent = Kept(since(events, first_instant(self.scene.as_of), "occurred_at"))
 

@@ -18,6 +18,7 @@ from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import CheckpointError
 from clvspark.lakehouse.files import list_files, literal, read_first_line, write_line
 from clvspark.lakehouse.run_log import MICRO_BATCH
+from clvspark.sources.tables import EVENT, FILE
 
 _AFRESH = (
     "Next step: put the copy of the {what} back that was made with the other; or begin again: clvspark run, which "
@@ -110,9 +111,8 @@ def refuse_other_files(lake: Lakehouse, checkpoint: str, number: int, files: Seq
     file, which is the same one as long as its content is. Asked before anything of the batch is written.
     """
     digest = hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()
-    name = f"{checkpoint}/{_PAYLOAD}"
     now = f"{number} {digest}"
-    was = read_first_line(lake.spark, name) if list_files(lake.spark, literal(name)) else None
+    was = _read_begun(lake, checkpoint)
     if was == now:
         return
     if was is not None and int(was.split()[0]) == number:
@@ -121,7 +121,25 @@ def refuse_other_files(lake: Lakehouse, checkpoint: str, number: int, files: Seq
             "they said first may be in some tables already. Next step: clvspark run, which brings every table up to "
             "the landing files as they are now, then: clvspark stream --restart. Land what changes as a new file."
         )
-    write_line(lake.spark, name, now)
+    write_line(lake.spark, f"{checkpoint}/{_PAYLOAD}", now)
+
+
+def find_version_before(lake: Lakehouse, checkpoint: str, last: LastBatch | None) -> int | None:
+    """Version of sources.event before a micro-batch that was begun and not written whole; None where there is none.
+
+    What such a batch has written is no news to it when it is taken again, and no copy of it either.
+    """
+    if last is None or lake.version(FILE) != last.versions.get(FILE.name):
+        return None
+    begun = _read_begun(lake, checkpoint)
+    is_begun = begun is not None and int(begun.split()[0]) > last.batch_id
+    return last.versions.get(EVENT.name) if is_begun else None
+
+
+def _read_begun(lake: Lakehouse, checkpoint: str) -> str | None:
+    """Number and digest of the files of the micro-batch that was begun last."""
+    name = f"{checkpoint}/{_PAYLOAD}"
+    return read_first_line(lake.spark, name) if list_files(lake.spark, literal(name)) else None
 
 
 def read_query_id(lake: Lakehouse, checkpoint: str) -> str | None:

@@ -36,6 +36,7 @@ from clvspark.live.explain import explain
 from clvspark.live.guard import (
     RELINKED,
     LastBatch,
+    find_version_before,
     read_last_batch,
     refuse_other_files,
     refuse_other_state,
@@ -164,9 +165,9 @@ class _Stream:
     def run(self, every: str | None) -> None:
         """Run the query to its end, and what follows of it."""
         with self._one_at_a_time:
-            self._decider = Decider(
-                self._lake, self._config, self._open_day(self._day()), self._warn
-            )
+            scene = self._open_day(self._day())
+            at = find_version_before(self._lake, self._checkpoint, self._last)
+            self._decider = Decider(self._lake, self._config, scene, self._warn, at)
             # Somebody may have refused before an end that left no time for what follows of it.
             self._take_off_lists()
         known = None if self._last is None else self._last.link_version
@@ -182,6 +183,9 @@ class _Stream:
         with self._pool, self._messenger:
             query = writer.start()
             self._query_id = str(query.id)
+            if self._last is None or self._last.query_id != self._query_id:
+                # Of a new checkpoint; from now on it is the one that counts.
+                note(self._lake, Account(self._query_id, -1, None, self._links), scene.as_of)
             self._started.set()
             try:
                 self._await_end(query)
@@ -402,12 +406,6 @@ class _Stream:
         self._renew()
         self._decide_for_relinked()
         self._deliver()
-        with self._one_at_a_time:
-            last = read_last_batch(self._lake)
-            if self._query_id and (last is None or last.query_id != self._query_id):
-                # Of a new checkpoint nothing may have come yet; from now on it is the one that counts.
-                account = Account(self._query_id, -1, None, self._links)
-                note(self._lake, account, self._decider.scene.as_of)
         self._forget_stop()
 
     def _is_asked_to_stop(self) -> bool:

@@ -69,6 +69,25 @@ def test_a_crash_between_two_tables_leaves_no_trace(watch, undisturbed, monkeypa
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.parametrize("begin", ["of a new checkpoint", "of one that goes on"])
+def test_a_batch_that_is_taken_again_is_no_copy_of_itself(watch, monkeypatch, begin):
+    if begin == "of one that goes on":
+        land(watch.shop, "events0", [event("early", "view", "c1", "08:00:00")])
+        watch.start()
+    before = watch.rows("sources.quarantine", "quarantine_id", "reason")
+    land(watch.shop, "events1", TODAY)  # of which nothing is refused
+    end_before(monkeypatch, "sources.file")
+    with pytest.raises(CrashError):
+        watch.start()
+    monkeypatch.undo()
+    watch.start()
+
+    assert watch.rows("sources.quarantine", "quarantine_id", "reason") == before
+    ids = [id_ for (id_,) in watch.rows("sources.event", "event_id")]
+    assert len(ids) == len(set(ids))
+    assert {f"shop:{one['id']}" for one in TODAY} <= set(ids)
+
+
 def test_a_file_that_changes_while_its_batch_is_unfinished_is_told(watch, monkeypatch):
     """Fault 7: what it said first may be written already, under the transaction of the batch."""
     land(watch.shop, "events1", FIRST)
