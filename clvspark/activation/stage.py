@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -216,7 +216,7 @@ class _Gate:
             self.judged,
             lake.read_or_empty(ASSIGNMENT),
             as_of=as_of,
-            acted_on=find_day_of_acting(as_of, datetime.now(UTC)),
+            acted_on=find_day_of_acting(as_of),
         )
         instructions = write_instructions(before, eligible, as_of=as_of)
         run.merge_all({ASSIGNMENT: (assigned, None), OUTBOX: (instructions, None)})

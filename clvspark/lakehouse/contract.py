@@ -37,9 +37,9 @@ def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) ->
 
 
 def verify_contracts(frames: Sequence[tuple[DataFrame, Table | None]]) -> list[int]:
-    """Numbers of rows of several small frames, each of a table verified as by `verify_contract`, in one job for all.
+    """Numbers of rows of several frames, each of a table verified as by `verify_contract`, in one job for all.
 
-    What takes most of the time of a job of a few rows is planning it.
+    Of a job of a few rows planning it takes the most time.
     """
     parts = []
     for n, (df, table) in enumerate(frames):

@@ -29,9 +29,12 @@ def goes_on(as_of: date, now: datetime) -> bool:
     return now.astimezone(UTC).date() == as_of - timedelta(days=1)
 
 
-def find_day_of_acting(as_of: date, now: datetime) -> date:
-    """The day on which what is decided as of a date is told: the date, or the day before while that goes on."""
-    return as_of - timedelta(days=1) if goes_on(as_of, now) else as_of
+def find_day_of_acting(as_of: date, now: datetime | None = None) -> date:
+    """The day on which what is decided as of a date is told: the date, or the day before while that goes on.
+
+    `now` is the clock if None.
+    """
+    return as_of - timedelta(days=1) if goes_on(as_of, now or datetime.now(UTC)) else as_of
 
 
 def day_of_acting() -> Column:

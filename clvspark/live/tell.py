@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import reduce
 from pathlib import Path
 
@@ -158,7 +158,7 @@ def write_news(
         F.lit(scene.as_of).alias("assigned_on"),
         F.col(STRATUM).alias("stratum"),
     )
-    acted_on = find_day_of_acting(scene.as_of, datetime.now(UTC))
+    acted_on = find_day_of_acting(scene.as_of)
     return {
         OUTBOX: write_instructions(told.outbox, eligible, as_of=scene.as_of),
         ASSIGNMENT: assign_members(judged, told.assigned, as_of=scene.as_of, acted_on=acted_on),

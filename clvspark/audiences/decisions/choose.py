@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -54,7 +54,7 @@ def choose_offers(
     capacities = list_capacities(config, given, _count_used(today, config))
     cutoffs = find_cutoffs(scored, config, capacities)
     known = lake.spark.createDataFrame(posteriors, OFFER_POSTERIOR.schema)
-    acted_on = find_day_of_acting(as_of, datetime.now(UTC))
+    acted_on = find_day_of_acting(as_of)
     return decide_offers(scored, board, cutoffs, known, config, as_of=as_of, acted_on=acted_on)
 
 
