@@ -17,7 +17,6 @@ from clvspark.activation.members import (
     list_offer_members,
     list_step_members,
 )
-from clvspark.activation.suppression import mark_suppressed
 from clvspark.activation.tables import HOLDOUT, SUPPRESSION
 from clvspark.audiences.decisions.tables import DECISION
 from clvspark.audiences.moments.tables import JOURNEY, JOURNEY_STEP
@@ -29,6 +28,7 @@ from clvspark.lakehouse.side_by_side import keep_all
 from clvspark.privacy.addresses import add_unread_entries, judge_entries, list_entries
 from clvspark.privacy.consent import CHANNELS, MARKETING, consent_by_channel
 from clvspark.privacy.statements import read_consent
+from clvspark.privacy.suppression import mark_suppressed
 from clvspark.sources.tables import CONSENT, CUSTOMER_RECORD, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 # What may change whether somebody may be told, while a run goes on.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.activation.tables import SUPPRESSION
-from clvspark.privacy.identifiers import address_key, hash_identifier
+from clvspark.privacy.identifiers import address_key
 
 
 def read_suppressed(
@@ -33,23 +33,3 @@ def read_suppressed(
         .distinct()
         .select(*SUPPRESSION.names)
     )
-
-
-def mark_suppressed(contacts: DataFrame, suppression: DataFrame, identifier: str) -> DataFrame:
-    """Add ``<identifier>_suppressed``: whether the contact's address is on the list.
-
-    In: contacts, one row a person; activation.suppression. An address is compared in the form in which two spellings
-    are equal, and as advertising platforms hash it, since lists come from there as well.
-    """
-    own = suppression.where(F.col("identifier") == identifier).select("address_sha256").distinct()
-    address = F.col(identifier)
-    forms = contacts.where(address.isNotNull()).select(
-        "person_id", F.explode(F.array(*_digests(identifier, address))).alias("address_sha256")
-    )
-    found = forms.join(own, on="address_sha256", how="left_semi").select("person_id").distinct()
-    mark = F.lit(True).alias(f"{identifier}_suppressed")
-    return contacts.join(found.select("person_id", mark), on="person_id", how="left")
-
-
-def _digests(identifier: str, address: Column) -> list[Column]:
-    return [F.sha2(address_key(identifier, address), 256), hash_identifier(address)]

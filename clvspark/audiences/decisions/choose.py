@@ -24,6 +24,7 @@ from clvspark.identity.tables import ALIAS, PERSON, resolve_aliases
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.dates import find_day_of_acting, rows_of
 from clvspark.lakehouse.subsets import rows_among, rows_beside
+from clvspark.privacy.suppression import LISTED, blank_suppressed
 
 
 def choose_offers(
@@ -83,10 +84,18 @@ def _gather(
         theirs(lake.read_or_empty(DECILE)).where(rows_of(as_of)),
         members_of_today(members, aliases),
         theirs(consent),
-        theirs(lake.read_or_empty(PERSON)),
+        _read_reachable(lake, theirs(lake.read_or_empty(PERSON))),
         count_contacts(contacts, aliases, config.caps, config.offers, as_of=as_of),
         config,
     )
+
+
+def _read_reachable(lake: Lakehouse, persons: DataFrame) -> DataFrame:
+    """The persons without addresses that are suppressed: an offer made there would reach nobody."""
+    listed = lake.tables.get(LISTED)
+    if listed is None or not lake.exists(listed):
+        return persons
+    return blank_suppressed(persons, lake.read(listed))
 
 
 def _count_given(decisions: DataFrame, config: DecisionsConfig) -> dict[str, int]:

@@ -22,6 +22,7 @@ from clvspark.clv.tables import CUSTOMER_VALUE
 from clvspark.identity.tables import ALIAS, PERSON, PERSON_LINK
 from clvspark.lakehouse import Lakehouse, Run, RunReport
 from clvspark.lakehouse.dates import rows_of
+from clvspark.privacy.suppression import LISTED
 from clvspark.sources.tables import CONSENT, EVENT, UNREAD_ADDRESS, UNREAD_CONSENT
 
 STAGE = "decide"
@@ -48,8 +49,8 @@ def run(lake: Lakehouse, config: DecisionsConfig, as_of: date) -> RunReport:
     A rerun of the newest date replaces its decisions; those of a date before it stay, and the run warns. Contacts that
     moments of the same date call for count for the caps, so moments come first.
     """
-    outcomes = lake.tables.get(OUTCOMES)
-    reads = (*READS, *([outcomes] if outcomes else []))
+    later = (lake.tables.get(name) for name in (OUTCOMES, LISTED))
+    reads = (*READS, *(table for table in later if table))
     # Without offers, now or ever, there is nothing to decide, and no table.
     writes = TABLES if config.offers or lake.exists(DECISION) else ()
     with lake.run(STAGE, as_of=as_of, config=config, reads=reads, writes=writes) as run:

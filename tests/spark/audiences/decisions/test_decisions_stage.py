@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pyspark.sql import functions as F
 from support.retailer import write_people
 
+from clvspark.activation.tables import SUPPRESSION
 from clvspark.audiences.decisions import stage
 from clvspark.audiences.decisions.config import DecisionsConfig
 from clvspark.audiences.decisions.tables import DECISION, OFFER_POSTERIOR
@@ -143,3 +145,16 @@ def test_without_points_or_outcomes_there_is_nothing_to_decide(
     run(lake, APRIL, DecisionsConfig.model_validate({"offers": [GIFT]}))
     assert lake.read(DECISION).isEmpty()
     assert lake.read(OFFER_POSTERIOR).select("context").distinct().collect() == [("*",)]
+
+
+def test_an_offer_to_a_suppressed_address_would_reach_nobody(lake: Lakehouse) -> None:
+    run(lake, APRIL)
+    digest = sha256(b"ann@example.com").hexdigest()
+    row = {"identifier": "email", "address_sha256": digest, "reason": "complaint"}
+    lake.merge(SUPPRESSION, SUPPRESSION.rows(lake.spark, [{**row, "recorded_on": APRIL}]))
+    assert run(lake, APRIL).status == "success", "the list is among what the stage reads"
+    found = {row["person_id"]: row for row in lake.read(DECISION).collect()}
+    assert [tuple(reason) for reason in found["ann"]["reasons"]] == [("gift", "without_address")]
+    assert {name: row["offer_id"] for name, row in found.items()} == {
+        "ann": "none", "bob": "gift", "cat": "gift",
+    }  # fmt: skip
