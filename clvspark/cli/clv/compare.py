@@ -17,6 +17,7 @@ from clvspark.cli.clv.options import (
     Cut,
     DateColumn,
     DateFormat,
+    DecimalComma,
     HoldoutEnd,
     SkipFaultyRows,
     Transactions,
@@ -64,6 +65,7 @@ def compare(
     ] = None,
     value_column: ValueColumn = None,
     date_format: DateFormat = None,
+    decimal_comma: DecimalComma = False,
     calibration_end: CalibrationEnd = None,
     holdout_end: HoldoutEnd = None,
     time_unit: Unit = TimeUnit.WEEK,
@@ -78,7 +80,7 @@ def compare(
     names = [name.strip() for name in (models or "").split(",") if name.strip()]
     for name in names:
         make_model(name, time_unit=time_unit)
-    columns = LogColumns(customer_column, date_column, value_column, date_format)
+    columns = LogColumns(customer_column, date_column, value_column, date_format, decimal_comma)
     cut = Cut(time_unit, calibration_end, holdout_end)
     with console.progress() as show:
         show("reading", str(transactions))

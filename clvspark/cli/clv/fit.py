@@ -16,6 +16,7 @@ from clvspark.cli.clv.options import (
     Cut,
     DateColumn,
     DateFormat,
+    DecimalComma,
     HoldoutEnd,
     SkipFaultyRows,
     Transactions,
@@ -69,6 +70,7 @@ def fit(
     ],
     value_column: ValueColumn = None,
     date_format: DateFormat = None,
+    decimal_comma: DecimalComma = False,
     calibration_end: CalibrationEnd = None,
     holdout_end: HoldoutEnd = None,
     time_unit: Unit = TimeUnit.WEEK,
@@ -93,7 +95,7 @@ def fit(
     make_model(
         model, time_unit=time_unit
     )  # so that a wrong name is told before a large log is read
-    columns = LogColumns(customer_column, date_column, value_column, date_format)
+    columns = LogColumns(customer_column, date_column, value_column, date_format, decimal_comma)
     cut = Cut(time_unit, calibration_end, holdout_end)
     with console.progress() as show:
         show("reading", str(transactions))

@@ -50,6 +50,10 @@ DateFormat = Annotated[
     str | None,
     typer.Option("--date-format", help="how other dates are written, in strptime signs: %d/%m/%Y"),
 ]
+DecimalComma = Annotated[
+    bool,
+    typer.Option("--decimal-comma", help="values are written with a comma: 1.234,50 or 1234,50"),
+]
 CalibrationEnd = Annotated[
     datetime | None,
     typer.Option(

@@ -17,15 +17,17 @@ _TEXT = {".csv", ".txt", ".tsv"}
 
 @dataclass(frozen=True)
 class LogColumns:
-    """Names of the columns of a log, and how its dates are written.
+    """Names of the columns of a log, and how its dates and numbers are written.
 
-    `date_format` in the signs of strptime, for example ``%d/%m/%Y``; without it dates are year-month-day.
+    `date_format` in the signs of strptime, for example ``%d/%m/%Y``; without it dates are year-month-day. With
+    `decimal_comma` a text is a number as in 1.234,50, the dots may be left out; without it as in 1234.50.
     """
 
     customer: str
     date: str
     value: str | None = None
     date_format: str | None = None
+    decimal_comma: bool = False
 
     @property
     def names(self) -> list[str]:

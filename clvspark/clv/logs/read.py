@@ -18,6 +18,8 @@ from clvspark.lakehouse.errors import MissingInputError
 
 # Money sums exactly, in any order and on any number of threads. Eighteen digits are read forty times as fast as more.
 _MONEY = "DECIMAL(18, 6)"
+# A dot anywhere but before three digits is no mark of groups: 12.50 is not read as 1250.
+_WITH_COMMA = r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d*)?"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def _open_file(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, s
 
 def _group_by_day(columns: LogColumns, types: dict[str, str]) -> str:
     """Purchase days with what is wrong with their rows; rows without customer or day are groups of their own."""
-    value = f"TRY_CAST({_quoted(columns.value)} AS {_MONEY})" if columns.value else f"0::{_MONEY}"
+    value = f"TRY_CAST({_number(columns, types)} AS {_MONEY})" if columns.value else f"0::{_MONEY}"
     return f"""
         CREATE TABLE purchase_day AS
         WITH parsed AS (
@@ -105,6 +107,16 @@ def _customer(name: str, types: dict[str, str]) -> str:
     if types[name] in {"FLOAT", "DOUBLE"}:
         return f"nullif({column}, 'nan'::{types[name]})"
     return column
+
+
+def _number(columns: LogColumns, types: dict[str, str]) -> str:
+    """The value, of a text what a cast reads as the number it stands for, NULL where it is not written as told."""
+    column = _quoted(columns.value)
+    if not columns.decimal_comma or types[columns.value or ""] != "VARCHAR":
+        return column
+    text = f"trim({column})"
+    plain = f"replace(replace({text}, '.', ''), ',', '.')"
+    return f"CASE WHEN regexp_full_match({text}, '{_WITH_COMMA}') THEN {plain} END"
 
 
 def _day(columns: LogColumns, types: dict[str, str]) -> str:
@@ -176,10 +188,15 @@ def _refuse_faults(
         if columns.date_format
         else "dates as 2024-12-31 or 20241231, with or without a time; --date-format says how others are written"
     )
+    numbers = (
+        "numbers such as 1.234,50 or 1234,50"
+        if columns.decimal_comma
+        else "numbers such as 1234.50 (--decimal-comma reads 1.234,50)"
+    )
     kinds = (
         (columns.customer, "name no customer", "any text or number"),
         (columns.date, "hold no date that can be read", dates),
-        (columns.value, "hold no number", "numbers such as 1234.50, below 1,000,000,000,000"),
+        (columns.value, "hold no number", f"{numbers}, below 1,000,000,000,000"),
         (
             columns.value,
             "hold a negative value",

@@ -70,6 +70,31 @@ def test_a_format_says_how_dates_are_written(write_log: Writer) -> None:
         purchase_days(file, columns)
 
 
+def test_a_decimal_comma_is_read_where_it_is_said_and_nothing_is_guessed(
+    write_log: Writer,
+) -> None:
+    columns = LogColumns("who", "when", "amount", decimal_comma=True)
+    rows = {"ann": "1.234,50", "bob": "1234,5", "cat": "7", "dan": " 1.234.567,25 ", "eve": "1.234"}
+    body = "".join(f"{who};2024-01-01;{amount}\n" for who, amount in rows.items())
+    file = write_log("who;when;amount\n" + body)
+    assert [value for _, _, value in purchase_days(file, columns)] == [
+        1234.5,
+        1234.5,
+        7.0,
+        1234567.25,
+        1234.0,
+    ]
+    for amount in ("12.50", "1,234.50", "1.23,4", "1,2,3", ",", "1.2345"):
+        file = write_log(f"who;when;amount\nann;2024-01-01;{amount}\n")
+        with pytest.raises(
+            TransactionLogError,
+            match=r"1 of 1 rows hold no number; allowed: numbers such as 1\.234,50",
+        ):
+            purchase_days(file, columns)
+    with pytest.raises(TransactionLogError, match=r"--decimal-comma reads 1\.234,50"):
+        purchase_days(write_log("who;when;amount\nann;2024-01-01;1.234,50\n"))
+
+
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     table = pa.table(
         {
