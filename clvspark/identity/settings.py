@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
+import duckdb
+import sqlglot
 from pydantic import Field
+from sqlglot import exp
+from sqlglot.errors import ParseError
 
 from clvspark.lakehouse.load_config import load_config
 from clvspark.lakehouse.strict_model import StrictModel, check, repeated
@@ -38,7 +43,10 @@ DERIVED: dict[Kind, dict[str, str]] = {
 
 
 # Columns that steps of resolution add to records.
-_TAKEN = ("match_key", "match_probability", "match_weight", "touched", "unique_id")
+_TAKEN = (
+    "basis", "component", "decision_hash", "evidence_hash", "is_divided", "is_touched", "match_key",
+    "match_probability", "match_weight", "record_hash", "shared", "touched", "unique_id",
+)  # fmt: skip
 
 
 class Attribute(StrictModel):
@@ -56,7 +64,8 @@ class Attribute(StrictModel):
     max_distinct_names: int | None = Field(
         None,
         ge=1,
-        description="seen with more given names than this, the identifier is no evidence",
+        description="seen with more given names than this, the identifier is no evidence; nicknames, initials and "
+        "slips of the pen count once",
     )
 
     @property
@@ -155,6 +164,27 @@ class IdentitySettings(StrictModel):
                     f"attributes: {name} is a name that resolution uses itself (as are {', '.join(_TAKEN)}, _... and "
                     "tf_...); rename the column"
                 )
+            elif not _is_plain(name):
+                yield f"attributes: {name} is a word of SQL, in which Splink compares; rename the column"
+
+    @check
+    def _derived_names_are_free(self) -> Iterator[str]:
+        named = {attribute.column for attribute in self.attributes}
+        for attribute in self.attributes:
+            for name in sorted(named & attribute.derived.keys()):
+                yield (
+                    f"attributes: {name} is also what {attribute.column} ({attribute.kind}) is taken apart into; "
+                    "rename the column, or drop the attribute"
+                )
+
+    @check
+    def _names_tell_who_shares(self) -> Iterator[str]:
+        bounded = [a.column for a in self.attributes if a.max_distinct_names is not None]
+        if bounded and not (self.column_of("given_name") or self.column_of("full_name")):
+            yield (
+                f"max_distinct_names of {', '.join(bounded)} counts given names, of which no attribute tells: add one "
+                "of kind given_name or full_name (compare: false), or drop the bound"
+            )
 
     @check
     def _rules_name_attributes(self) -> Iterator[str]:
@@ -221,3 +251,19 @@ class IdentitySettings(StrictModel):
     def from_yaml(cls, path: str | Path) -> Self:
         """Read settings from a file; ConfigError lists every fault."""
         return load_config(path, cls)
+
+
+@cache
+def _is_plain(name: str) -> bool:
+    """Whether SQL takes a name for a column, not for a word of its own."""
+    try:
+        column = isinstance(sqlglot.parse_one(name, read="duckdb"), exp.Column)
+    except ParseError:
+        return False
+    return column and name.lower() not in _reserved_words()
+
+
+@cache
+def _reserved_words() -> frozenset[str]:
+    query = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+    return frozenset(word for (word,) in duckdb.sql(query).fetchall())

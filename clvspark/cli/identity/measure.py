@@ -78,7 +78,10 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(told, indent=2))
         return
-    steps = told.pop("seconds_by_step")
+    steps, unreadable = told.pop("seconds_by_step"), told.pop("unreadable_values")
+    if unreadable:
+        rows = [(name, count) for name, count in unreadable.items()]
+        console.table("Values that cannot be read, and tell nothing", ["column", "values"], rows)
     console.table("Records to persons", ["measure", "value"], list(told.items()))
     console.table("Where the time went", ["step", "seconds"], list(steps.items()))
 
@@ -95,6 +98,8 @@ def describe_evaluation(found: Evaluation, *, seconds: float) -> dict[str, Any]:
         "records": found.records,
         "pairs": found.pairs,
         "seconds": round(seconds, 2),
+        "labelled_records": quality.records,
+        "unreadable_values": found.unreadable,
         "found_pairs": quality.found_pairs,
         "true_pairs": quality.true_pairs,
         "true_clusters": quality.true_clusters,
@@ -154,5 +159,7 @@ def propose(
     )
     if out:
         console.out.print(
-            f"wrote {out}. Next step: clvspark identity evaluate --settings {out}", markup=False
+            f"wrote {out}. Next steps: read its comments; where a column tells who is who, clvspark identity evaluate "
+            f"--settings {out} --records {records} --truth-column COLUMN",
+            markup=False,
         )

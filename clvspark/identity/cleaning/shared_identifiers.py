@@ -10,44 +10,70 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from clvspark.identity.cleaning.alike_names import count_unlike_names
 from clvspark.identity.settings import Attribute, IdentitySettings
 from clvspark.identity.tables import SHARED_IDENTIFIER
 from clvspark.lakehouse.elements import known_elements
 
 
 def bounded_attributes(settings: IdentitySettings) -> list[Attribute]:
-    """Attributes that are evidence only up to a number of distinct given names; none without a given name."""
-    if settings.column_of("given_name") is None:
-        return []
+    """Attributes that are evidence only up to a number of distinct given names."""
     return [a for a in settings.attributes if a.max_distinct_names is not None]
 
 
 def list_identifiers(standard: DataFrame, settings: IdentitySettings, *also: str) -> DataFrame:
-    """Bounded identifiers of each standardised record: ``unique_id, kind, value, initial``, one row each.
+    """Bounded identifiers of each standardised record: ``unique_id, kind, value, name, forms``, one row each.
 
-    `also`: further columns of the record. Names that may be one (Liz, Elizabeth) count once for each initial.
+    `also`: further columns of the record. `name` is the first word of the given name, of a whole name where the
+    settings know no other; `forms` all that it may be short for.
     """
     cells = [
         F.struct(F.lit(a.column).alias("kind"), F.col(a.column).alias("value"))
         for a in bounded_attributes(settings)
     ]
-    initial = F.col(f"{settings.column_of('given_name')}_initial").alias("initial")
-    listed = standard.select("unique_id", initial, *also, F.inline(F.array(*cells)))
-    return listed.where("value IS NOT NULL").select("unique_id", "kind", "value", "initial", *also)
+    names = (column.alias(name) for name, column in _name_and_forms(settings).items())
+    listed = standard.select("unique_id", *names, *also, F.inline(F.array(*cells)))
+    return listed.where("value IS NOT NULL").select(
+        "unique_id", "kind", "value", "name", "forms", *also
+    )
+
+
+def _name_and_forms(settings: IdentitySettings) -> dict[str, Column]:
+    given, whole = settings.column_of("given_name"), settings.column_of("full_name")
+    name = F.substring_index(F.col(str(given or whole)), " ", 1)
+    return {"name": name, "forms": F.col(f"{given}_forms") if given else F.array(name)}
 
 
 def count_identifiers(listed: DataFrame, settings: IdentitySettings) -> DataFrame:
-    """``kind, value, distinct_names, records, is_shared`` of each value. In: `list_identifiers` of all its records."""
+    """``kind, value, distinct_names, records, is_shared`` of each value. In: `list_identifiers` of all its records.
+
+    Names that may be one, see `count_unlike_names`, count once; that is only asked where there are more than the bound.
+    """
     bounds = [
         F.struct(F.lit(a.column), F.lit(a.max_distinct_names).cast("int"))
         for a in bounded_attributes(settings)
     ]
-    bound = F.map_from_entries(F.array(*bounds))[F.col("kind")]
-    counted = listed.groupBy("kind", "value").agg(
-        F.count_distinct("initial").cast("int").alias("distinct_names"),
-        F.count(F.lit(1)).cast("int").alias("records"),
+    is_beyond = F.col("distinct_names") > F.map_from_entries(F.array(*bounds))[F.col("kind")]
+    names = listed.groupBy("kind", "value", "name").agg(
+        F.first("forms").alias("forms"), F.count(F.lit(1)).alias("records")
     )
-    return counted.withColumn("is_shared", F.col("distinct_names") > bound)
+    counted = names.groupBy("kind", "value").agg(
+        F.count("name").cast("int").alias("distinct_names"),
+        F.sum("records").cast("int").alias("records"),
+    )
+    crowded = counted.where(is_beyond).select("kind", "value")
+    unlike = (
+        names.where("name IS NOT NULL")
+        .join(crowded, on=["kind", "value"], how="left_semi")
+        .groupBy("kind", "value")
+        .agg(count_unlike_names(F.collect_list(F.struct("name", "forms"))).alias("_unlike"))
+    )
+    return (
+        counted.join(unlike, on=["kind", "value"], how="left")
+        .withColumn("distinct_names", F.coalesce("_unlike", "distinct_names"))
+        .withColumn("is_shared", is_beyond)
+        .drop("_unlike")
+    )
 
 
 def mark_shared(rows: DataFrame, verdicts: DataFrame, settings: IdentitySettings) -> DataFrame:

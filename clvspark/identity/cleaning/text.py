@@ -72,9 +72,18 @@ def clean_texts(values: pa.Array) -> pa.Array:
     return squeeze(pc.replace_substring_regex(fold(values), "[^a-z0-9]+", " "))
 
 
+# What people and systems write where there is no code.
+_NO_CODE = (
+    r"^(?:0+|X+|NA|NAN|NIL|NONE|NULL|EMPTY|MISSING|UNKNOWN|UNDEFINED|NOTAPPLICABLE|NOTAVAILABLE|NOTKNOWN|NOTPROVIDED|"
+    r"UNBEKANNT|KEINE?|INCONNU|AUCUNE?|DESCONOCIDO|NINGUN[AO]|SCONOSCIUTO|NESSUN[AO]?|ONBEKEND|GEEN)$"
+)
+
+
 def clean_codes(values: pa.Array) -> pa.Array:
-    """Letters and digits in upper case: postcodes, card numbers, device ids."""
-    return null_if_empty(pc.ascii_upper(pc.replace_substring_regex(fold(values), "[^a-z0-9]+", "")))
+    """Letters and digits in upper case: postcodes, card numbers, device ids. Placeholders (n/a, 0000) are NULL."""
+    codes = pc.ascii_upper(pc.replace_substring_regex(fold(values), "[^a-z0-9]+", ""))
+    placeholder = pc.match_substring_regex(codes, _NO_CODE)
+    return null_if_empty(pc.if_else(placeholder, pa.scalar(None, pa.string()), codes))
 
 
 def postcode_areas(codes: pa.Array) -> pa.Array:

@@ -11,9 +11,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clvspark.identity.blocking.sizes import count_all_blocks, refuse_explosion
-from clvspark.identity.cleaning.standardise import input_columns, refuse_missing_columns
+from clvspark.identity.cleaning.shared_identifiers import drop_shared_identifiers
+from clvspark.identity.cleaning.standardise import (
+    input_columns,
+    refuse_missing_columns,
+    standardise_records,
+)
 from clvspark.identity.engines import EngineName
 from clvspark.identity.evaluate.clusters import PairwiseQuality, evaluate_clusters
+from clvspark.identity.evaluate.unreadable import count_unreadable
 from clvspark.identity.record_ids import record_id, refuse_bad_ids
 from clvspark.identity.resolver import IdentityResolver
 from clvspark.identity.settings import IdentitySettings
@@ -28,7 +34,8 @@ class Evaluation:
     """What the settings made of the records.
 
     quality : agreement with the truth. records, clusters, largest_cluster : of all records, also those without truth.
-    pairs : scored pairs from `link_weight` on. steps : seconds by step.
+    pairs : scored pairs from `link_weight` on. unreadable : values that cannot be read, by column, see
+    `count_unreadable`. steps : seconds by step.
     """
 
     quality: PairwiseQuality
@@ -36,6 +43,7 @@ class Evaluation:
     clusters: int
     largest_cluster: int
     pairs: int
+    unreadable: dict[str, int]
     steps: dict[str, float]
 
 
@@ -72,14 +80,15 @@ def evaluate_records(
 
     The truth is taken off before anything else, and joined after clustering. Ids are replaced by digests: ties are
     broken by ids, and an id that begins with the true cluster would break them rightly. ConfigError for columns that
-    are missing, settings that use the truth and blocking rules that would compare too many pairs; ContractError for
-    ids that are missing or repeated.
+    are missing, a truth without a value, settings that use it and blocking rules that would compare too many pairs;
+    ContractError for ids that are missing or repeated.
     """
     clock = _Clock(step)
     clock.start("reading records")
     _refuse_truth_in_use(records, settings, truth_column)
     refuse_missing_columns(records, [*settings.unique_id, *input_columns(settings)])
     refuse_bad_ids(records, settings)
+    _refuse_empty_truth(records, truth_column)
     blind_id = F.substring(F.sha2(record_id(settings), 256), 1, 24)
     names = [F.col(f"`{name}`") for name in input_columns(settings)]
     blind = records.drop(truth_column).select(blind_id.alias(_BLIND), *names)
@@ -89,8 +98,11 @@ def evaluate_records(
     blind_settings = settings.model_copy(update={"unique_id": [_BLIND]})
     resolver = IdentityResolver(records.sparkSession, blind_settings, engine=engine)
     try:
-        standard = resolver.standardise(blind).localCheckpoint()
-        refuse_explosion(count_all_blocks(standard, settings), settings)
+        plain = standardise_records(blind, blind_settings).localCheckpoint()
+        unreadable = count_unreadable(blind, plain, settings)
+        standard = drop_shared_identifiers(plain, settings).localCheckpoint()
+        if settings.blocking_rules:
+            refuse_explosion(count_all_blocks(standard, settings), settings)
         clock.start("training")
         model = resolver.train(standard) if settings.compared else None
         clock.start("linking and clustering")
@@ -105,7 +117,7 @@ def evaluate_records(
         resolver.engine.release()
     clock.start("")
     records_in, clusters, largest = (int(value or 0) for value in whole)
-    return Evaluation(quality, records_in, clusters, largest, pairs, clock.seconds)
+    return Evaluation(quality, records_in, clusters, largest, pairs, unreadable, clock.seconds)
 
 
 def _refuse_truth_in_use(records: DataFrame, settings: IdentitySettings, truth: str) -> None:
@@ -124,6 +136,13 @@ def _refuse_truth_in_use(records: DataFrame, settings: IdentitySettings, truth: 
     ]
     if faults:
         raise ConfigError("truth column", faults)
+
+
+def _refuse_empty_truth(records: DataFrame, truth: str) -> None:
+    """ConfigError where nothing can be compared: all measures would be 1."""
+    if records.where(F.col(f"`{truth}`").isNotNull()).isEmpty():
+        fault = f"{truth!r} has no value in any record; name the column that is equal for records of one person"
+        raise ConfigError("truth column", [fault])
 
 
 class _Clock:

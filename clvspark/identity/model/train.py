@@ -119,10 +119,11 @@ def _refuse_empty(sample: pa.Table, settings: IdentitySettings) -> None:
         )
     empty = [a.column for a in settings.compared if sample[a.column].null_count == len(sample)]
     if empty:
+        is_bounded = any(a.max_distinct_names for a in settings.compared if a.column in empty)
+        shared = ", or too many given names share each (max_distinct_names)" if is_bounded else ""
         raise TrainingError(
-            f"No record has a value of {', '.join(empty)} that could be read, or too many given names share each "
-            "(max_distinct_names), so nothing can be learnt of it. Next "
-            "step: take it out of 'attributes' and of the rules of the settings, or give 'column' the name of the "
+            f"No record has a value of {', '.join(empty)} that could be read{shared}, so nothing can be learnt of it. "
+            "Next step: take it out of 'attributes' and of the rules of the settings, or give 'column' the name of the "
             "column that has it."
         )
 

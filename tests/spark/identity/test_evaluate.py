@@ -167,6 +167,40 @@ def test_the_module_is_a_door_too() -> None:
     assert "--truth-column" in shown
 
 
+def test_settings_that_compare_nothing_are_measured_too(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """A semicolon parts the cells, dates are written in another order, and a family has one address."""
+    file = tmp_path / "shop.csv"
+    file.write_text(
+        "id;who;given;born;mail\n1;a;John;01/02/1970;s@x.org\n2;b;Jane;;s@x.org\n3;c;Al;1980-02-03;o@x.org\n"
+        "4;c;Al;1980-02-03;o@x.org\n"
+    )
+    exact = IdentitySettings.model_validate(
+        {
+            "unique_id": ["id"],
+            "attributes": [
+                {"column": "given", "kind": "given_name", "compare": False},
+                {"column": "born", "kind": "birth_date", "compare": False},
+                {"column": "mail", "kind": "email", "compare": False, "max_distinct_names": 1},
+            ],
+            "trusted_identifiers": ["mail"],
+        }
+    )
+    found = evaluate_records(read_records(spark, file), exact, truth_column="who")
+    assert (found.quality.precision, found.quality.recall, found.clusters) == (1.0, 1.0, 3)
+    assert found.unreadable == {"born": 1}
+
+
+def test_a_truth_without_a_value_measures_nothing(spark: SparkSession) -> None:
+    records = spark.createDataFrame(
+        [{**row, "unique_id": f"{n}", "person": None} for n, row in enumerate(make_people()[:20])],
+        ", ".join(f"{name} string" for name in FIELDS),
+    )
+    with pytest.raises(ConfigError, match="'person' has no value in any record"):
+        evaluate_records(records, IdentitySettings.model_validate(LABELLED), truth_column="person")
+
+
 def test_clusters_are_counted_against_the_truth(spark: SparkSession) -> None:
     clusters = spark.createDataFrame(
         [("1", "a"), ("2", "a"), ("3", "a"), ("4", "b"), ("5", "b"), ("6", "c")],

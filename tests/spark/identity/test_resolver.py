@@ -67,7 +67,7 @@ def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> N
     shop, family = "shop@example.com", "lee@example.com"
     records = raw(
         spark, ("1", None, "ann", shop), ("2", None, "bob", shop), ("3", None, "carl", shop),
-        ("4", None, "ann", family), ("5", None, "bob", family), ("6", None, "alice", family),
+        ("4", None, "ann", family), ("5", None, "bob", family), ("6", None, "bobby", family),
     )  # fmt: skip
     resolver = IdentityResolver(spark, CARDS)
     standard = resolving.standardise_records(records, CARDS)
@@ -83,6 +83,67 @@ def test_identifiers_of_too_many_names_are_no_evidence(spark: SparkSession) -> N
     assert shop not in str(described)
     assert len(described["identifier_sha256"]) == 64
     assert resolver.standardise(records).where("email IS NULL").count() == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "people"),
+    [
+        (["john", "jane", "june"], 3),  # one initial is not one name
+        (["elizabeth", "liz", "beth"], 1),
+        (["bob", "robert", "rob"], 1),
+        (["j", "john", "jhon", "jane"], 2),  # an initial is neither of them, and no third one
+        (["brian", "brain"], 1),
+        (["mary", "mark", "tim", "tom"], 4),
+        (["philip", "phillip"], 1),
+        (["anne marie", "anne"], 1),
+        ([5 * chr(97 + n // 26) + 3 * chr(97 + n % 26) for n in range(250)], 250),
+    ],
+)
+def test_names_that_may_be_one_count_once(
+    spark: SparkSession, names: list[str], people: int
+) -> None:
+    """However few are allowed: the bound only says from where on it is counted."""
+    settings = CARDS.model_copy(
+        update={
+            "attributes": [
+                a.model_copy(update={"max_distinct_names": 1}) if a.kind == "email" else a
+                for a in CARDS.attributes
+            ]
+        }
+    )
+    rows = [
+        (str(n), None, name, "a@example.com") for n, name in enumerate([*names, names[0], None])
+    ]
+    standard = resolving.standardise_records(raw(spark, *rows), settings)
+    (counted,) = count_identifiers(list_identifiers(standard, settings), settings).collect()
+    assert (counted["distinct_names"], counted["records"]) == (people, len(rows))
+    assert counted["is_shared"] == (people > 1)
+
+
+def test_whole_names_tell_who_shares_an_identifier_where_there_are_no_others(
+    spark: SparkSession,
+) -> None:
+    settings = IdentitySettings.model_validate(
+        {
+            "unique_id": ["id"],
+            "attributes": [
+                {"column": "name", "kind": "full_name", "compare": False},
+                {"column": "email", "kind": "email", "compare": False, "max_distinct_names": 1},
+            ],
+            "trusted_identifiers": ["email"],
+        }
+    )
+    rows = [
+        ("1", "John Smith", "s@x.org"),
+        ("2", "Smith, Jane", "s@x.org"),
+        ("3", "Dr Al Ott", "o@x.org"),
+        ("4", "Al Ott", "o@x.org"),
+    ]
+    standard = IdentityResolver(spark, settings).standardise(
+        spark.createDataFrame(rows, "id string, name string, email string")
+    )
+    kept = {row["unique_id"]: row["email"] for row in standard.collect()}
+    assert kept == {"1": None, "2": None, "3": "o@x.org", "4": "o@x.org"}
 
 
 def test_raw_records_that_look_like_standardised_ones_are_standardised(

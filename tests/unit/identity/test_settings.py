@@ -46,6 +46,22 @@ GOOD: dict[str, Any] = {
             {"attributes": [{"column": "email", "kind": "email"}] * 2},
             "attributes: email is given twice",
         ),
+        (
+            {"attributes": [*GOOD["attributes"], {"column": "email_local", "kind": "text"}]},
+            "email_local is also what email (email) is taken apart into; rename the column",
+        ),
+        (
+            {"attributes": [*GOOD["attributes"], {"column": "shared", "kind": "text"}]},
+            "shared is a name that resolution uses itself",
+        ),
+        (
+            {"attributes": [*GOOD["attributes"], {"column": "order", "kind": "text"}]},
+            "order is a word of SQL",
+        ),
+        (
+            {"attributes": [{"column": "email", "kind": "email", "max_distinct_names": 6}]},
+            "max_distinct_names of email counts given names, of which no attribute tells",
+        ),
         ({"cut_wieght": 1}, "Did you mean 'cut_weight'?"),
     ],
 )
