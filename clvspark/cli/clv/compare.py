@@ -74,8 +74,10 @@ def compare(
 ) -> None:
     """Compare models on a log."""
     from clvspark.clv.logs import LogColumns, compare_models
+    from clvspark.clv.logs.compare import BASELINES
     from clvspark.clv.logs.summarise import count_customers
     from clvspark.clv.names import make_model
+    from clvspark.lakehouse.errors import TrainingError
 
     names = [name.strip() for name in (models or "").split(",") if name.strip()]
     for name in names:
@@ -95,8 +97,11 @@ def compare(
             }
     if as_json:
         typer.echo(json.dumps(told, indent=2))
-        return
-    print_comparison(found)
+    else:
+        print_comparison(found)
+    fits = [one for one in found if one.name not in BASELINES]
+    if all(one.reason for one in fits):
+        raise TrainingError(f"None of {len(fits)} models could be fitted: {fits[0].reason}")
 
 
 def print_comparison(found: Sequence[Contender]) -> None:

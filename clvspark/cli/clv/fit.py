@@ -134,9 +134,10 @@ def print_fit(found: LogFit, time_unit: TimeUnit, told: dict[str, Any]) -> None:
     if CORRELATION in told:
         fitted.append(("correlation of spend and frequency", told[CORRELATION]))
     if expected_residual := told.get("expected_residual"):
+        coming = "renewals" if found.name == "sbg" else "purchases"
         fitted += [
             (
-                "expected purchases still to come, discounted, per customer",
+                f"expected {coming} still to come, discounted, per customer",
                 expected_residual["per_customer"],
             ),
             ("in all", expected_residual["total"]),

@@ -59,7 +59,8 @@ CalibrationEnd = Annotated[
     typer.Option(
         "--calibration-end",
         formats=["%Y-%m-%d"],
-        help="last day that the models know; what comes after judges them; default: last day of the log, no holdout",
+        help="last day that the models know, also after the log where nobody has bought since; what comes after judges "
+        "them; default: last day of the log, no holdout",
     ),
 ]
 HoldoutEnd = Annotated[
@@ -102,6 +103,11 @@ def opened(
     with open_log(transactions, columns, skip_faulty_rows=skip_faulty_rows) as log:
         if log.skipped_rows:
             say(f"{log.skipped_rows:,} of {log.rows:,} rows are faulty and were left out")
+        if log.rows_after_today:
+            say(
+                f"{log.rows_after_today:,} of {log.rows:,} rows are dated after today, the last one {log.last_day}; "
+                "without --calibration-end everybody counts as observed until then"
+            )
         yield split_log(
             log,
             time_unit=cut.time_unit,

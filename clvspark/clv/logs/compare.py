@@ -14,7 +14,7 @@ from clvspark.clv.logs.holdout import Holdout, judge
 from clvspark.clv.logs.split import SplitLog
 from clvspark.clv.logs.summarise import summarise_purchases
 
-LAST_PERIOD, AVERAGE_RATE = "last_period", "average_rate"
+BASELINES = LAST_PERIOD, AVERAGE_RATE = "last_period", "average_rate"
 _PURCHASE_TIMES = ("bg_nbd", "mbg_nbd", "bg_cnbd_2", "mbg_cnbd_2", "pareto_nbd", "nbd")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import duckdb
 
 from clvspark.clv.logs.columns import LogColumns, is_text, refuse_missing_columns, unreadable
 from clvspark.clv.logs.errors import TransactionLogError
-from clvspark.lakehouse.errors import MissingInputError
+from clvspark.lakehouse.errors import ConfigError, MissingInputError
 
 # Money sums exactly, in any order and on any number of threads. Eighteen digits are read forty times as fast as more.
 _MONEY = "DECIMAL(18, 6)"
@@ -36,6 +37,7 @@ class TransactionLog:
     last_day: date
     rows: int
     skipped_rows: int
+    rows_after_today: int
 
 
 @contextmanager
@@ -56,6 +58,7 @@ def open_log(
         connection.execute(
             "SET enable_progress_bar = false; SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
         )
+        _refuse_date_format(connection, columns)
         try:
             types = _open_file(connection, Path(path))
             refuse_missing_columns(path, columns, list(types))
@@ -65,18 +68,31 @@ def open_log(
         yield _checked(connection, path, columns, skip_faulty_rows)
 
 
+def _refuse_date_format(connection: duckdb.DuckDBPyConnection, columns: LogColumns) -> None:
+    """ConfigError for signs that strptime does not know: else the file would be blamed."""
+    if columns.date_format is None:
+        return
+    try:
+        connection.execute("SELECT try_strptime('', ?)", [columns.date_format])
+    except duckdb.Error:
+        fault = f"{columns.date_format!r} is no format of strptime; a day is written with %d, %m and %Y: %d/%m/%Y"
+        raise ConfigError("date format", [fault]) from None
+
+
 def _open_file(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
     """Create the view ``transaction``; return its columns with their types."""
     if not file.exists():
         raise MissingInputError(
             f"{file} does not exist; name a CSV or Parquet file of transactions."
         )
+    # A name may hold signs for which others could stand.
+    name = glob.escape(str(file))
     if is_text(file):
         if file.stat().st_size == 0:
             raise MissingInputError(f"{file} is empty; name a CSV file with a header.")
-        found = connection.read_csv(str(file), header=True, all_varchar=True)
+        found = connection.read_csv(name, header=True, all_varchar=True)
     else:
-        found = connection.read_parquet(str(file / "**/*.parquet" if file.is_dir() else file))
+        found = connection.read_parquet(f"{name}/**/*.parquet" if file.is_dir() else name)
     found.create_view("transaction")
     return dict(zip(found.columns, map(str, found.types), strict=True))
 
@@ -130,7 +146,8 @@ def _day(columns: LogColumns, types: dict[str, str]) -> str:
     # Only what can be read in one way: the year first.
     return f"""CASE
         WHEN {text}[5] IN ('-', '/') THEN TRY_CAST({text} AS DATE)
-        WHEN length({text}) = 8 THEN TRY_CAST({text}[1:4] || '-' || {text}[5:6] || '-' || {text}[7:8] AS DATE)
+        WHEN regexp_full_match({text}, '[0-9]{{8}}([ T].*)?')
+        THEN TRY_CAST({text}[1:4] || '-' || {text}[5:6] || '-' || {text}[7:8] AS DATE)
     END"""
 
 
@@ -148,15 +165,21 @@ def _checked(
     connection.execute(
         "DELETE FROM purchase_day WHERE customer IS NULL OR day IS NULL OR value IS NULL"
     )
-    kept, first, last = _row(
+    kept, first, last, later = _row(
         connection,
-        "SELECT sum(row_count - unpriced - negative)::BIGINT, min(day), max(day) FROM purchase_day",
+        "SELECT sum(row_count - unpriced - negative)::BIGINT, min(day), max(day), "
+        f"coalesce(sum(row_count) FILTER (day > DATE '{today()}'), 0)::BIGINT FROM purchase_day",
     )
     if not kept:
         raise TransactionLogError(str(path), ["every row is faulty, so that none is left"])
     return TransactionLog(
-        connection, str(path), columns.value is not None, first, last, rows, rows - kept
+        connection, str(path), columns.value is not None, first, last, rows, rows - kept, later
     )
+
+
+def today() -> date:
+    """The day in UTC: no transaction is later, and nobody has been observed for longer."""
+    return datetime.now(UTC).date()
 
 
 def _count_faults(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
@@ -209,10 +232,10 @@ def _refuse_faults(
         if count
     ]
     if faults:
+        without = "name another column, or say how it is written"
+        left_out = "correct these rows, or leave them out: --skip-faulty-rows"
         raise TransactionLogError(
-            str(path),
-            faults,
-            next_step="correct these rows, or leave them out: --skip-faulty-rows",
+            str(path), faults, next_step=without if rows in counts else left_out
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from clvspark.clv.logs.read import TransactionLog
+from clvspark.clv.logs.read import TransactionLog, today
 from clvspark.clv.models.units import TimeUnit
 from clvspark.lakehouse.errors import ConfigError
 
@@ -68,14 +68,21 @@ def split_log(
 ) -> SplitLog:
     """Cut a log at the end of `calibration_end`; without it all is known and there is no holdout.
 
-    The holdout ends with the last day of the log, unless `holdout_end` says until when purchases would be in it.
-    ConfigError for days outside the log.
+    An end after the last day of the log says that nobody has bought since. The holdout ends with the last day of the
+    log, unless `holdout_end` says until when purchases would be in it. ConfigError for ends before the log or after
+    today, and for a holdout of which the log knows nothing.
     """
     faults = []
     end = calibration_end or log.last_day
-    if not log.first_day <= end <= log.last_day:
+    newest = max(log.last_day, today())
+    if not log.first_day <= end <= newest:
         faults.append(
-            f"calibration end: {end} lies outside the log; allowed: from {log.first_day} to {log.last_day}"
+            f"calibration end: {end} lies outside the log; allowed: from {log.first_day}, its first day, to {newest}"
+        )
+    elif holdout_end is not None and end >= log.last_day:
+        faults.append(
+            f"calibration end: {end} leaves no holdout, as the log ends on {log.last_day}; choose an earlier one, or "
+            "drop the holdout end"
         )
     if holdout_end is not None and (calibration_end is None or holdout_end <= end):
         faults.append(

@@ -94,7 +94,7 @@ class LifetimeModel(ABC):
         `DegenerateDataError` for data without information about the model, and
         `ConvergenceError` when the likelihood has no verified interior maximum.
         """
-        self._estimate(self._select_groups(self._read_groups(summary, max_groups)))
+        self._estimate(self._estimable_groups(self._read_groups(summary, max_groups)))
         return self
 
     def check_summary(self, summary: Any) -> None:
@@ -124,7 +124,7 @@ class LifetimeModel(ABC):
         self, sample: Groups, *, together: ManyObjective, n_customers: float
     ) -> Maximum:
         """Maximum of a likelihood that is summed elsewhere, from the best start for a sample of the rows."""
-        sample = self._select_groups(sample)
+        sample = self._estimable_groups(sample)
         return maximise(
             lambda point: together([point])[0],
             self._working_starts(sample),
@@ -162,7 +162,7 @@ class LifetimeModel(ABC):
         number. The same rows and seed give the same draws, in whatever order the rows come.
         Raises `ConvergenceError` where most resamples do not identify the model.
         """
-        groups = self._select_groups(self._read_groups(summary, max_groups))
+        groups = self._estimable_groups(self._read_groups(summary, max_groups))
         return resample_maxima(
             self._objective,
             groups,
@@ -379,9 +379,18 @@ class LifetimeModel(ABC):
             return pd.Series(values, index=summary.index, name=output)
         return values
 
+    def _estimable_groups(self, groups: Groups) -> Groups:
+        """The groups that enter the likelihood; `DegenerateDataError` where they cannot determine the parameters."""
+        selected = self._select_groups(groups)
+        self._refuse_degenerate(selected)
+        return selected
+
     def _select_groups(self, groups: Groups) -> Groups:
-        """Return the groups that enter the likelihood; raise `DegenerateDataError` if too few."""
+        """The groups that enter the likelihood."""
         return groups
+
+    def _refuse_degenerate(self, groups: Groups) -> None:  # noqa: B027 - none is too little for some models
+        """Raise `DegenerateDataError` where the groups that enter the likelihood say too little to be fitted."""
 
     @abstractmethod
     def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:

@@ -76,7 +76,7 @@ class CondensedBetaGeoModel(TransactionModel):
     def fit(self, summary: Any, *, max_groups: int = MAX_GROUPS) -> Self:
         """Estimate the parameters, and k unless it was given; see `LifetimeModel.fit`."""
         total = 0.0 if self.regularity == 1 else _total_log_intervals(summary)
-        groups = self._select_groups(self._read_groups(summary, max_groups))
+        groups = self._estimable_groups(self._read_groups(summary, max_groups))
         candidates = range(1, MAX_REGULARITY + 1) if self.regularity is None else [self.regularity]
         best: CondensedBetaGeoModel | None = None
         for k in candidates:

@@ -140,13 +140,14 @@ class GammaGammaModel(LifetimeModel):
         )
 
     def _select_groups(self, groups: Groups) -> Groups:
-        repeaters = groups.where(groups["frequency"] > 0)
-        if len(repeaters) < 2 or np.ptp(repeaters["monetary_value"]) == 0:
+        return groups.where(groups["frequency"] > 0)
+
+    def _refuse_degenerate(self, groups: Groups) -> None:
+        if len(groups) < 2 or np.ptp(groups["monetary_value"]) == 0:
             raise DegenerateDataError(
                 "summary.monetary_value: fewer than two repeat customers, or all spend the same; "
                 "spend must vary between customers; add customers, or use the mean itself"
             )
-        return repeaters
 
     def _starts(self, groups: Groups) -> list[tuple[float, ...]]:
         mean = groups.mean("monetary_value")

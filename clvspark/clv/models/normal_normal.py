@@ -66,18 +66,19 @@ class NormalNormalModel(LifetimeModel):
         )
 
     def _select_groups(self, groups: Groups) -> Groups:
-        repeaters = groups.where(groups["frequency"] > 0)
+        return groups.where(groups["frequency"] > 0)
+
+    def _refuse_degenerate(self, groups: Groups) -> None:
         if (
-            len(repeaters) < 3
-            or np.ptp(repeaters["monetary_value"]) == 0
-            or np.ptp(repeaters["frequency"]) == 0
+            len(groups) < 3
+            or np.ptp(groups["monetary_value"]) == 0
+            or np.ptp(groups["frequency"]) == 0
         ):
             raise DegenerateDataError(
                 "summary: fewer than three different repeat customers, or all of one frequency or "
                 "one mean; both must vary to tell customers from purchases; add customers, or use "
                 "the mean itself"
             )
-        return repeaters
 
     def _estimate(self, groups: Groups) -> None:
         """In units of a typical amount, so that the search is the same in every currency."""

@@ -95,14 +95,13 @@ class ShiftedBetaGeoModel(LifetimeModel):
             )
         require(columns["recency"] <= columns["T"], "recency", "exceeds T", "renewals made <= due")
 
-    def _select_groups(self, groups: Groups) -> Groups:
+    def _refuse_degenerate(self, groups: Groups) -> None:
         cancelled = groups["recency"] < groups["T"]
         if not np.any(cancelled) or not np.any(groups["recency"] > 0):
             raise DegenerateDataError(
                 "summary.recency: nobody cancelled, or nobody ever renewed; both must occur to "
                 "estimate retention; observe more renewals"
             )
-        return groups
 
     def _starts(self, groups: Groups) -> list[tuple[float, ...]]:
         renewed = groups.mean("recency") / groups.mean("T")

@@ -159,13 +159,12 @@ class TransactionModel(LifetimeModel):
     def _check_columns(self, columns: Mapping[str, FloatArray]) -> None:
         check_transaction_columns(columns)
 
-    def _select_groups(self, groups: Groups) -> Groups:
+    def _refuse_degenerate(self, groups: Groups) -> None:
         if not np.any(groups["frequency"] > 0):
             raise DegenerateDataError(
                 "summary.frequency: 0 for every customer; at least some repeat purchases are "
                 "needed to estimate rates; lengthen the history"
             )
-        return groups
 
     @staticmethod
     def _purchase_rate(groups: Groups) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -84,6 +85,16 @@ def test_no_customers(model: type[LifetimeModel]) -> None:
 def test_nobody_came_back(model: type[LifetimeModel]) -> None:
     with pytest.raises(DegenerateDataError, match="frequency: 0 for every customer"):
         model(time_unit="week").fit({"frequency": [0, 0], "recency": [0, 0], "T": [9.0, 8.0]})
+
+
+def test_a_holdout_in_which_nobody_came_back_has_a_likelihood() -> None:
+    """Nothing is estimated of it: P(no purchase in (0, T]) = (alpha / (alpha + T))^r, in BG/NBD."""
+    model = BetaGeoModel.from_params(
+        {"r": 0.25, "alpha": 4.0, "a": 0.8, "b": 2.4}, time_unit="week"
+    )
+    rows = {"frequency": [0, 0], "recency": [0, 0], "T": [5.0, 9.0]}
+    expected = 0.25 * (math.log(4 / 9) + math.log(4 / 13))
+    assert model.log_likelihood(rows) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("model", TRANSACTION_MODELS)

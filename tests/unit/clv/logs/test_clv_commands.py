@@ -143,8 +143,9 @@ def test_spend_of_unknown_mean_is_no_fit(run: Run, tmp_path: Path) -> None:
     assert (told["converged"], told["params"], told["holdout"]) == (False, {}, None)
     assert "q <= 1 is not ruled out" in told["reason"]
     assert told["reason"] in err
-    code, out, _ = run("compare", *options, "--models", "gamma_gamma", "--json")
-    assert code == 0
+    code, out, err = run("compare", *options, "--models", "gamma_gamma", "--json")
+    assert code == errors.TrainingError.exit_code
+    assert "None of 1 models could be fitted" in err
     assert "q <= 1 is not ruled out" in json.loads(out)["models"][0]["reason"]
 
 
@@ -155,7 +156,10 @@ def test_spend_of_unknown_mean_is_no_fit(run: Run, tmp_path: Path) -> None:
         (["--model", "gamma_gamma"], 2, "--value-column"),
         (["--model", "bg_nbd", "--value-column", "amout"], 2, "Did you mean 'amount'?"),
         (["--model", "bg_nbd", "--calibration-end", "2023-01-01"], 2, "lies outside the log"),
+        (["--model", "bg_nbd", "--calibration-end", "2124-01-01"], 2, "lies outside the log"),
         (["--model", "bg_nbd", "--date-format", "%d.%m.%Y"], 4, "2 of 2 rows hold no date"),
+        (["--model", "bg_nbd", "--date-format", "%d.%m.%Y"], 4, "say how it is written"),
+        (["--model", "bg_nbd", "--date-format", "%Q"], 2, "'%Q' is no format of strptime"),
     ],
 )
 def test_faults_are_one_message(
@@ -194,6 +198,6 @@ def test_left_out_rows_are_told(run: Run, write_log: Writer) -> None:
     file = write_log(SMALL + "cat,never,3\n")
     options = ["--transactions", file, *SMALL_OPTIONS, "--models", "bg_nbd", "--skip-faulty-rows"]
     code, _, err = run("compare", *options)
-    assert code == 0
+    assert code == errors.TrainingError.exit_code, "two customers are too few"
     assert "1 of 3 rows are faulty and were left out" in err
     assert "bg_nbd could not be fitted: summary.frequency: 0 for every customer" in err

@@ -53,7 +53,18 @@ def test_dates_with_the_year_first_are_read(write_log: Writer, written: str) -> 
 
 
 @pytest.mark.parametrize(
-    "written", ["05/01/2024", "2024-02-30", "01-02-03", "soon", "infinity", ""]
+    "written",
+    [
+        "202401015",
+        "20240230",
+        "20240101x",
+        "05/01/2024",
+        "2024-02-30",
+        "01-02-03",
+        "soon",
+        "infinity",
+        "",
+    ],
 )
 def test_other_dates_are_not_guessed(write_log: Writer, written: str) -> None:
     file = write_log(f"who,when,amount\nann,{written},1\nann,2024-01-01,1\n")
@@ -93,6 +104,24 @@ def test_a_decimal_comma_is_read_where_it_is_said_and_nothing_is_guessed(
             purchase_days(file, columns)
     with pytest.raises(TransactionLogError, match=r"--decimal-comma reads 1\.234,50"):
         purchase_days(write_log("who;when;amount\nann;2024-01-01;1.234,50\n"))
+
+
+def test_a_name_with_signs_that_stand_for_others_is_that_file_alone(tmp_path: Path) -> None:
+    for name, who in (
+        ("log[1].csv", "ann"),
+        ("log1.csv", "bob"),
+        ("a*.csv", "cat"),
+        ("ab.csv", "dan"),
+    ):
+        (tmp_path / name).write_text(f"who,when,amount\n{who},2024-01-01,1\n")
+    assert purchase_days(tmp_path / "log[1].csv")[0][0] == "ann"
+    assert purchase_days(tmp_path / "a*.csv") == [("cat", "2024-01-01", 1.0)]
+    (tmp_path / "days [1]").mkdir()
+    table = pa.table({"who": ["eve"], "when": ["20240101 12:30:00"], "amount": [1.0]})
+    pq.write_table(table, tmp_path / "days [1]" / "p[1].parquet")
+    pq.write_table(table.slice(0, 0), tmp_path / "p1.parquet")
+    for path in (tmp_path / "days [1]", tmp_path / "days [1]" / "p[1].parquet"):
+        assert purchase_days(path) == [("eve", "2024-01-01", 1.0)]
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:

@@ -64,15 +64,32 @@ def test_customers_alike_are_one_row(write_log: Writer) -> None:
     assert rows_of(found, "frequency", "recency", "T", "weight") == [(1, 1, 1, 500)]
 
 
-def test_the_end_lies_within_the_log(write_log: Writer) -> None:
+def test_the_end_is_after_the_first_day_and_not_in_the_future(write_log: Writer) -> None:
     with open_log(write_log(), COLUMNS) as log:
-        for end in (date(2023, 12, 31), date(2024, 2, 20)):
-            with pytest.raises(ConfigError, match="from 2024-01-01 to 2024-02-19"):
+        for end in (date(2023, 12, 31), date(2924, 2, 20)):
+            with pytest.raises(ConfigError, match="from 2024-01-01, its first day, to 20"):
                 split_log(log, time_unit="week", calibration_end=end)
         with pytest.raises(ConfigError, match="holdout end: 2024-02-01 needs a calibration end"):
             split_log(log, time_unit="week", calibration_end=END, holdout_end=date(2024, 2, 1))
         later = split_log(log, time_unit="week", calibration_end=END, holdout_end=date(2024, 2, 26))
         assert later.horizon == 3.0
+
+
+def test_nobody_has_bought_between_the_last_day_and_a_later_end(write_log: Writer) -> None:
+    end = date(2024, 3, 18)
+    with open_log(write_log(), COLUMNS) as log:
+        split = split_log(log, time_unit="week", calibration_end=end)
+        assert (split.calibration_end, split.holdout_end) == (end, None)
+        assert summarise_purchases(split)["T"].max() == (end - log.first_day).days / 7
+        with pytest.raises(ConfigError, match="leaves no holdout, as the log ends on 2024-02-19"):
+            split_log(log, time_unit="week", calibration_end=end, holdout_end=date(2024, 4, 1))
+
+
+def test_days_after_today_are_counted(write_log: Writer) -> None:
+    with open_log(
+        write_log("who,when,amount\nann,2024-01-01,1\nann,9999-12-31,2\n"), COLUMNS
+    ) as log:
+        assert log.rows_after_today == 1
 
 
 def test_spend_is_the_mean_of_repeat_days(write_log: Writer) -> None:
