@@ -152,12 +152,11 @@ def _write(
 def _draw_up_ledger(work: Work, renewal: Renewal, update: Update, known: Knowledge) -> Ledger:
     run, lake = work.run, work.lake
     whole = lake.read_or_empty(PERSON_LINK)
-    newest, last, known_records = whole.agg(  # type: ignore[misc]
-        F.max("valid_from"),
-        F.max(F.greatest("valid_from", "valid_to")),
-        F.count_if(F.col("valid_to").isNull()),
+    last, known_records = whole.agg(  # type: ignore[misc]
+        F.max(F.greatest("valid_from", "valid_to")), F.count_if(F.col("valid_to").isNull())
     ).first()
-    changed_on = max(work.as_of, newest) if newest else work.as_of
+    # Never before a link began or ended: a record would be two persons in between.
+    changed_on = max(work.as_of, last) if last else work.as_of
     entry = Entry(changed_on, run.started_at, run.run_id)
     links = whole.withColumn("unique_id", unique_id())
     if update.labels is not None:

@@ -75,7 +75,8 @@ EVIDENCE = Table(
 )
 PERSON_LINK = Table(
     "identity.person_link",
-    "Which person a record belongs to, from when until when, and when that was known. Rows are closed, never changed.",
+    "Which person a record belongs to, from when until when, and when that was known. Rows are closed, never taken "
+    "back; reason and probability are those of the newest run that looked at the record.",
     (
         _SYSTEM,
         _RECORD,
@@ -293,7 +294,8 @@ def current_links(links: DataFrame) -> DataFrame:
 def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = None) -> DataFrame:
     """Who every record was on `valid_on`, as was known at `known_at`; as is known today where it is None.
 
-    In and out: identity.person_link. Of a link whose end was not known yet `valid_to` and `closed_at` are NULL.
+    In and out: identity.person_link. Of a link whose end was not known yet `valid_to` and `closed_at` are NULL; its
+    reason and probability are always those that are known today.
     """
     known = links
     if known_at is not None:

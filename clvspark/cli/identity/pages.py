@@ -87,7 +87,13 @@ def cohesion(view: PersonView) -> list[str]:
     """What holds the person together, in sentences."""
     said = []
     if view.asked != view.person_id:
-        said.append(f"{view.asked} is retired; {view.person_id} has absorbed it.")
+        is_record = any(record["unique_id"] == view.asked for record in view.records)
+        became = (
+            f"is a record of {view.person_id}"
+            if is_record
+            else f"is retired; {view.person_id} has absorbed it"
+        )
+        said.append(f"{view.asked} {became}.")
     if len(view.records) == 1:
         return [*said, "The person has one record."]
     if view.weakest is not None:

@@ -80,13 +80,16 @@ def explain(
     rich_help_panel=PERSONS,
     help=with_examples(
         "One person: golden record, records, links with their weights, the weakest link, bridges, identifiers that "
-        "are ignored, history. A retired id leads to the person that absorbed it. Shows personal data.",
+        "are ignored, history. A retired id leads to the person that absorbed it, SYSTEM:RECORD to the person of the "
+        "record. Shows personal data.",
         "clvspark identity person p0123456789abcdef012 --config conf/mine.yaml",
         "clvspark identity person p0123456789abcdef012 --html person.html",
     ),
 )
 def person(
-    person_id: Annotated[str, typer.Argument(metavar="ID", help="id of the person")],
+    person_id: Annotated[
+        str, typer.Argument(metavar="ID", help="id of the person, or SYSTEM:RECORD")
+    ],
     config: ConfigFile = DEFAULT_CONFIG,
     html: HtmlFile = None,
 ) -> None:

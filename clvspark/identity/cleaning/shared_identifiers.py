@@ -14,6 +14,7 @@ from clvspark.identity.cleaning.alike_names import count_unlike_names
 from clvspark.identity.settings import Attribute, IdentitySettings
 from clvspark.identity.tables import SHARED_IDENTIFIER
 from clvspark.lakehouse.elements import known_elements
+from clvspark.lakehouse.subsets import rows_among
 
 
 def bounded_attributes(settings: IdentitySettings) -> list[Attribute]:
@@ -54,22 +55,16 @@ def count_identifiers(listed: DataFrame, settings: IdentitySettings) -> DataFram
         for a in bounded_attributes(settings)
     ]
     is_beyond = F.col("distinct_names") > F.map_from_entries(F.array(*bounds))[F.col("kind")]
-    names = listed.groupBy("kind", "value", "name").agg(
-        F.first("forms").alias("forms"), F.count(F.lit(1)).alias("records")
+    counted = listed.groupBy("kind", "value").agg(
+        F.count_distinct("name").cast("int").alias("distinct_names"),
+        F.count(F.lit(1)).cast("int").alias("records"),
     )
-    counted = names.groupBy("kind", "value").agg(
-        F.count("name").cast("int").alias("distinct_names"),
-        F.sum("records").cast("int").alias("records"),
-    )
-    crowded = counted.where(is_beyond).select("kind", "value")
-    unlike = (
-        names.where("name IS NOT NULL")
-        .join(crowded, on=["kind", "value"], how="left_semi")
-        .groupBy("kind", "value")
-        .agg(count_unlike_names(F.collect_list(F.struct("name", "forms"))).alias("_unlike"))
-    )
+    counted = counted.localCheckpoint(eager=False)
+    crowded = rows_among(listed, counted.where(is_beyond), "kind", "value")
+    names = F.collect_set(F.when(F.col("name").isNotNull(), F.struct("name", "forms")))
+    unlike = crowded.groupBy("kind", "value").agg(count_unlike_names(names).alias("_unlike"))
     return (
-        counted.join(unlike, on=["kind", "value"], how="left")
+        counted.join(F.broadcast(unlike), on=["kind", "value"], how="left")
         .withColumn("distinct_names", F.coalesce("_unlike", "distinct_names"))
         .withColumn("is_shared", is_beyond)
         .drop("_unlike")

@@ -17,10 +17,13 @@ def count_unreadable(
 ) -> dict[str, int]:
     """By column of an attribute, how many more records have something there than have it when standardised.
 
-    In: records, and what `standardise_records` made of them. Columns that can be read throughout are left out.
+    In: records, and what `standardise_records` made of them. Columns that can be read throughout are left out, and
+    given names where these may turn out to be surnames.
     """
-    names = [attribute.column for attribute in settings.attributes]
-    filled = [F.count_if(_is_filled(raw, a)).alias(a.column) for a in settings.attributes]
+    moved = {"given_name"} if settings.lone_names_may_be_surnames else set()
+    attributes = [a for a in settings.attributes if a.kind not in moved]
+    names = [attribute.column for attribute in attributes]
+    filled = [F.count_if(_is_filled(raw, a)).alias(a.column) for a in attributes]
     known = [F.count(f"`{name}`").alias(name) for name in names]
     there, read = all_of(
         lambda: raw.agg(*filled).collect()[0], lambda: standard.agg(*known).collect()[0]

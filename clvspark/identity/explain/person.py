@@ -46,8 +46,9 @@ class Link:
 class PersonView:
     """Everything about one person.
 
-    asked : the id that was asked for, another one if it is retired. golden : attribute, value, origin. links : the
-    strongest first. weakest : the link at which the records would first part if links below a weight did not count.
+    asked : the id that was asked for, another one if it is retired or that of a record. golden : attribute, value,
+    origin. links : the strongest first. weakest : the link at which the records would first part if links below a
+    weight did not count.
     parts : groups of records that no link connects, which only the evidence of whole groups holds together.
     """
 
@@ -65,7 +66,7 @@ class PersonView:
 
 
 def view_person(lake: Lakehouse, settings: IdentitySettings, asked: str) -> PersonView:
-    """Read one person; a retired id is followed to the person that absorbed it."""
+    """Read one person; a retired id leads to the person that absorbed it, that of a record to the person of today."""
     if not lake.exists(PERSON_LINK):
         raise MissingInputError("No records have been resolved yet. Next step: clvspark resolve")
     changes = lake.read(PERSON_CHANGE)
@@ -75,8 +76,8 @@ def view_person(lake: Lakehouse, settings: IdentitySettings, asked: str) -> Pers
     current = [row for row in history if row["valid_to"] is None]
     if not current:
         raise MissingInputError(
-            f"{PERSON.name} has no person of this id today, and no other has absorbed it. Person ids are shown by "
-            "clvspark identity explain, and are in identity.person_link."
+            f"{PERSON.name} has no person of this id today, no other has absorbed it, and no record is named so. Ids "
+            "are shown by clvspark identity explain, and are in identity.person_link."
         )
     model = read_champion(lake)
     ids = sorted(row["unique_id"] for row in current)
@@ -152,6 +153,10 @@ def _graph(ids: list[str], links: list[Link]) -> igraph.Graph:
 
 
 def _follow(lake: Lakehouse, person_id: str) -> str:
+    if ":" in person_id:  # an id of a record; no person has such a one
+        current = lake.read(PERSON_LINK).where("valid_to IS NULL").where(unique_id() == person_id)
+        record = current.first()
+        return person_id if record is None else record["person_id"]
     row = lake.read_or_empty(ALIAS).where(F.col("retired_id") == person_id).first()
     return person_id if row is None else row["person_id"]
 

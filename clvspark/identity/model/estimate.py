@@ -217,7 +217,8 @@ def _release(model: dict[str, Any]) -> dict[str, Any]:
     """The model as it is used: nothing is held or random, levels that no pair showed have probabilities of their own.
 
     Splink leaves them out of its file, and would make up others when it reads it. A level that no pair of the EM
-    runs showed says nothing (m = u); one that no sampled pair showed has u = `LEAST_U`.
+    runs showed says nothing (m = u); one that no sampled pair showed has u = `LEAST_U`. No m is below `LEAST_M`: EM
+    ends at 1e-70 where a sample shows no slip of the pen, and the first one of a later day would outweigh all else.
     """
     model.pop("linker_uid", None)  # drawn anew by every linker; the same model has the same id
     for comparison in model["comparisons"]:
@@ -225,5 +226,5 @@ def _release(model: dict[str, Any]) -> dict[str, Any]:
             level.pop("fix_m_probability", None)
         for level in _trainable(comparison):
             u = level.setdefault("u_probability", LEAST_U)
-            level.setdefault("m_probability", u)
+            level["m_probability"] = max(level.get("m_probability", u), LEAST_M)
     return model

@@ -69,8 +69,10 @@ def assign_person_ids(clusters: DataFrame, links: DataFrame) -> DataFrame:
         .select("cluster", "person_id")
     )
     linked = links.groupBy(F.col("unique_id").alias("cluster")).agg(F.count("*").alias("_times"))
-    again = F.coalesce(F.concat(F.lit("#"), F.col("_times").cast("string")), F.lit(""))
-    minted = F.concat(F.lit("p"), F.substring(F.sha2(F.concat("cluster", again), 256), 1, 19))
+    once = F.sha2("cluster", 256)
+    # Of the digest, not of the record: no id of a record looks like this, and one may end with #1.
+    again = F.sha2(F.concat(once, F.lit("#"), F.col("_times").cast("string")), 256)
+    minted = F.concat(F.lit("p"), F.substring(F.coalesce(again, once), 1, 19))
     return (
         clusters.join(kept, on="cluster", how="left")
         .join(linked, on="cluster", how="left")

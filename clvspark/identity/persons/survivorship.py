@@ -41,7 +41,11 @@ class SurvivorshipSettings(StrictModel):
     default: list[Rule] = Field(
         ["most_recent"], description="where `rules` do not name an attribute"
     )
-    rules: dict[Survivor, list[Rule]] = Field(_NAMES_WHOLE, description="rules of one attribute")
+    rules: dict[Survivor, list[Rule]] = Field(
+        {},
+        description="rules of one attribute; those of names are most_complete, most_frequent, most_recent where it "
+        "does not name them",
+    )
     trusted_sources: list[str] = Field([], description="source systems, the most trusted first")
 
     @check
@@ -62,7 +66,8 @@ class SurvivorshipSettings(StrictModel):
 
     def of(self, survivor: str) -> list[Rule]:
         """Rules of an attribute."""
-        return self.rules.get(survivor, self.default)  # type: ignore[call-overload]
+        own: dict[Survivor, list[Rule]] = _NAMES_WHOLE | self.rules
+        return own.get(survivor, self.default)  # type: ignore[call-overload]
 
 
 def rank(rule: Rule, survivor: str, settings: SurvivorshipSettings) -> Column:

@@ -31,6 +31,7 @@ from clvspark.identity.tables import (
     REVIEW_PAIR,
     SHARED_IDENTIFIER,
     TERM_FREQUENCY,
+    links_as_of,
 )
 from clvspark.lakehouse import Lakehouse, Run, Table
 from clvspark.lakehouse.errors import ContractError, MissingInputError
@@ -388,3 +389,27 @@ def test_decisions_survive_retraining_and_contradictions_write_nothing(
 
 def _id(row: Row) -> Row:
     return {name: row[name] for name in ("source_system", "source_record_id")}
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_date_gives_no_record_two_persons(
+    new_world: Callable[..., World],
+) -> None:
+    """A file is missing on one day, and resolved again for a day before that: links end and begin on the later one."""
+    chance = random.Random(4)
+    world = new_world()
+    records = [draw_record(chance, number) for number in range(12)]
+    world.put(*records)
+    world.resolve()
+    world.day += timedelta(days=8)
+    world.drop(*records[:4])
+    world.resolve()
+    world.put(*records[:4])
+    world.day = START + timedelta(days=4)
+    world.resolve()
+    links = world.lake.read(PERSON_LINK)
+    for day in range(1, 14):
+        of_day = links_as_of(links, START + timedelta(days=day))
+        assert (
+            of_day.count() == of_day.select("source_system", "source_record_id").distinct().count()
+        )

@@ -180,6 +180,18 @@ def test_no_id_is_ever_given_twice(spark: SparkSession) -> None:
     assert len({first, alone[1], back[1]}) == 3
 
 
+def test_an_id_minted_again_is_none_that_another_record_could_mint(spark: SparkSession) -> None:
+    """Record `a` was linked once before; `a#1` is new."""
+    gone = {
+        "source_system": "s", "source_record_id": "a", "valid_from": MARCH, "valid_to": APRIL, "person_id": "p1",
+        "recorded_at": f"{MARCH} 06:00:00", "closed_at": f"{APRIL} 06:00:00", "reason": "single", "probability": 1,
+    }  # fmt: skip
+    links = PERSON_LINK.rows(spark, [gone]).withColumn("unique_id", F.lit("s:a"))
+    ids = [(name, name) for name in ("s:a", "s:a#1", "s:a#2", "s:b")]
+    clusters = spark.createDataFrame(ids, "unique_id string, cluster string")
+    assert assign_person_ids(clusters, links).select("person_id").distinct().count() == len(ids)
+
+
 def test_a_change_tells_run_and_reason(spark: SparkSession) -> None:
     ledger = Ledger(spark, (1, "p1", MARCH), (2, "p2", MARCH), (3, "p3", MARCH), (4, "p4", MARCH))
     causes = {1: "records", 2: "decision", 3: "model"}

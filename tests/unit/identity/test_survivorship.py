@@ -31,6 +31,7 @@ def test_rules_of_an_attribute_go_before_the_default() -> None:
     settings = SurvivorshipSettings(default=["most_frequent"], rules={"email": ["most_recent"]})
     assert settings.of("email") == ["most_recent"]
     assert settings.of("phone") == ["most_frequent"]
+    assert settings.of("surname") == SurvivorshipSettings().of("surname") != ["most_frequent"]
 
 
 def test_every_attribute_of_the_golden_record_survives_by_rules() -> None:
