@@ -17,7 +17,7 @@ PLAIN = "Made by clvspark from identity.model. No personal data is on this page,
 def explanation_sections(found: Explanation) -> list[Section]:
     """Verdict, waterfall, comparisons, identifiers that do not count."""
     verdict: list[Block] = [Note(" ".join(found.verdict))]
-    verdict += [Note(bond) for bond in found.bonds]
+    verdict += [Note(bond.sentence) for bond in found.bonds]
     verdict += [Note(line) for line in describe_ignored(found.ignored)]
     sections = [Section("verdict", "Verdict", f"{found.left} and {found.right}", verdict)]
     if found.evidence is None:

@@ -66,7 +66,11 @@ def explain(
         rows = pages.evidence_rows(found)
         title = f"{found.left} and {found.right}"
         console.table(title, pages.EVIDENCE_COLUMNS, rows, left=4)
-    say(*found.verdict, *found.bonds[1:], *pages.describe_ignored(found.ignored))
+    say(
+        *found.verdict,
+        *(bond.sentence for bond in found.bonds[1:]),
+        *pages.describe_ignored(found.ignored),
+    )
     write_page(
         html,
         "Why",

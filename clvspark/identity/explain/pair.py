@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspark.sql import functions as F
 
@@ -23,6 +24,13 @@ from clvspark.lakehouse.errors import ConfigError
 _DECIDED = {"same": "one person", "different": "two persons"}
 
 
+class Bond(NamedTuple):
+    """What goes before the weight of a pair, as a sentence, and whether it joins the two or keeps them apart."""
+
+    sentence: str
+    joins: bool
+
+
 @dataclass(frozen=True)
 class Explanation:
     """Two records, what speaks for and against them, and what became of them.
@@ -36,7 +44,7 @@ class Explanation:
     right: str
     evidence: PairEvidence | None
     is_blocked: bool
-    bonds: list[str]
+    bonds: list[Bond]
     ignored: list[Ignored]
     persons: tuple[str | None, str | None]
     verdict: list[str]
@@ -66,7 +74,8 @@ def explain_pair(lake: Lakehouse, settings: IdentitySettings, left: str, right: 
     weight = None if evidence is None else evidence.weight
     verdict = judge(persons, weight, settings, bonds=bonds, is_blocked=is_blocked)
     if decision and None not in persons and (decision[0] == "same") != (persons[0] == persons[1]):
-        verdict.append("The last run did not know this decision yet. Next step: clvspark resolve")
+        unknown = "The last run did not know this decision yet. Next step: clvspark resolve"
+        verdict = [verdict[0], bonds[0].sentence, unknown]
     return Explanation(
         left, right, evidence, is_blocked, bonds, inspected.ignored, persons, verdict
     )
@@ -78,20 +87,23 @@ def list_bonds(
     decision: tuple[str, str | None] | None,
     left: str,
     right: str,
-) -> list[str]:
-    """What goes before the weight of a pair, strongest first, as sentences."""
+) -> list[Bond]:
+    """What goes before the weight of a pair, strongest first."""
     found = []
     if decision:
         by = f" by {decision[1]}" if decision[1] else ""
-        found.append(f"Decided{by}: they are {_DECIDED[decision[0]]}.")
+        said = f"Decided{by}: they are {_DECIDED[decision[0]]}."
+        found.append(Bond(said, joins=decision[0] == "same"))
     for name in settings.unique_identifiers:
         one, other = inspected.value(left, name), inspected.value(right, name)
         if one and other and one != other:
-            found.append(f"Their {name} differs, of which a person has at most one.")
+            said = f"Their {name} differs, of which a person has at most one."
+            found.append(Bond(said, joins=False))
     for name in settings.trusted_identifiers:
         one, other = inspected.value(left, name), inspected.value(right, name)
         if one and one == other:
-            found.append(f"They share a {name}, which is trusted: it alone makes one person.")
+            said = f"They share a {name}, which is trusted: it alone makes one person."
+            found.append(Bond(said, joins=True))
     return found
 
 
@@ -100,7 +112,7 @@ def judge(
     weight: float | None,
     settings: IdentitySettings,
     *,
-    bonds: list[str],
+    bonds: list[Bond],
     is_blocked: bool,
 ) -> list[str]:
     """What became of two records, and the reason, in sentences."""
@@ -108,9 +120,15 @@ def judge(
         return ["At least one of them was not there at the last run. Next step: clvspark resolve"]
     together = persons[0] == persons[1]
     said = [f"They are one person, {persons[0]}." if together else "They are two persons."]
+    if bonds and bonds[0].joins == together:
+        return [*said, f"What counts most: {bonds[0].sentence}"]
     if bonds:
-        said.append(f"What counts most: {bonds[0]}")
-        return said
+        what = "hold them together" if together else "keep them apart"
+        return [
+            *said,
+            bonds[0].sentence,
+            f"But decisions about other records, or their identifiers, {what}.",
+        ]
     if weight is None:
         return [*said, "Nothing is compared: only identifiers and decisions join records here."]
     links = weight >= settings.link_weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clvspark.identity.explain.pair import judge
+from clvspark.identity.explain.pair import Bond, judge
 from clvspark.identity.explain.person import CERTAIN, find_links, weakest_link
 from clvspark.identity.explain.records import PairEvidence
 from clvspark.identity.settings import IdentitySettings
@@ -52,7 +52,21 @@ def test_the_weakest_link_is_the_one_at_which_records_part_first() -> None:
         (("p", "q"), -3.0, [], False, "no other records bring them together"),
         (("p", "q"), 3.0, [], False, "no blocking rule"),
         (("p", "q"), 3.0, [], True, "groups of records around them"),
-        (("p", "q"), 30.0, ["Decided: they are different."], True, "Decided: they are different."),
+        (("p", "q"), 30.0, [Bond("They differ.", joins=False)], True, "counts most: They differ."),
+        (
+            ("p", "q"),
+            30.0,
+            [Bond("A card.", joins=True)],
+            True,
+            "A card. But decisions about other records",
+        ),
+        (
+            ("p", "p"),
+            30.0,
+            [Bond("They differ.", joins=False)],
+            True,
+            "identifiers, hold them together.",
+        ),
         (("p", None), 3.0, [], True, "Next step: clvspark resolve"),
         (("p", "p"), None, [], False, "Nothing is compared"),
     ],
@@ -60,7 +74,7 @@ def test_the_weakest_link_is_the_one_at_which_records_part_first() -> None:
 def test_the_verdict_gives_the_reason(
     persons: tuple[str | None, str | None],
     weight: float | None,
-    bonds: list[str],
+    bonds: list[Bond],
     blocked: bool,
     words: str,
 ) -> None:
