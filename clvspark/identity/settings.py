@@ -165,7 +165,7 @@ class IdentitySettings(StrictModel):
                     "tf_...); rename the column"
                 )
             elif not _is_plain(name):
-                yield f"attributes: {name} is a word of SQL, in which Splink compares; rename the column"
+                yield f"attributes: {name} is a word of SQL, which Splink cannot take for a column; rename it"
 
     @check
     def _derived_names_are_free(self) -> Iterator[str]:
@@ -257,10 +257,10 @@ class IdentitySettings(StrictModel):
 def _is_plain(name: str) -> bool:
     """Whether SQL takes a name for a column, not for a word of its own."""
     try:
-        column = isinstance(sqlglot.parse_one(name, read="duckdb"), exp.Column)
+        (selected,) = sqlglot.parse_one(f"SELECT {name}", read="duckdb").selects
     except ParseError:
         return False
-    return column and name.lower() not in _reserved_words()
+    return isinstance(selected, exp.Column) and name.lower() not in _reserved_words()
 
 
 @cache
