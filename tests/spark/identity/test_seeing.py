@@ -154,7 +154,10 @@ def test_a_person_is_shown_with_links_and_history(resolved: SimpleNamespace) -> 
         assert words in shown
     assert "1 of 1 links are bridges" in shown
     assert "Golden record" in page.read_text()
-    assert "no person of this id" in fails(resolved, MissingInputError, "person", "p000")
+    of_record = run(resolved, "person", "b:0100")
+    assert f"b:0100 is a record of {person_id}." in " ".join(of_record.stdout.split())
+    for unknown in ("p000", "b:nobody"):
+        assert "no person of this id" in fails(resolved, MissingInputError, "person", unknown)
 
 
 def test_the_model_is_shown_and_holds_no_personal_data(resolved: SimpleNamespace) -> None:
