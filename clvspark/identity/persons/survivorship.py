@@ -42,9 +42,9 @@ class SurvivorshipSettings(StrictModel):
         ["most_recent"], description="where `rules` do not name an attribute"
     )
     rules: dict[Survivor, list[Rule]] = Field(
-        {},
+        _NAMES_WHOLE,
         description="rules of one attribute; those of names are most_complete, most_frequent, most_recent where it "
-        "does not name them",
+        "does not name them; {}: the default decides on all",
     )
     trusted_sources: list[str] = Field([], description="source systems, the most trusted first")
 
@@ -66,8 +66,8 @@ class SurvivorshipSettings(StrictModel):
 
     def of(self, survivor: str) -> list[Rule]:
         """Rules of an attribute."""
-        own: dict[Survivor, list[Rule]] = _NAMES_WHOLE | self.rules
-        return own.get(survivor, self.default)  # type: ignore[call-overload]
+        named: dict[Survivor, list[Rule]] = _NAMES_WHOLE | self.rules if self.rules else {}
+        return named.get(survivor, self.default)  # type: ignore[call-overload]
 
 
 def rank(rule: Rule, survivor: str, settings: SurvivorshipSettings) -> Column:
