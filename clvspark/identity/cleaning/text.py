@@ -82,8 +82,7 @@ _NO_CODE = (
 def clean_codes(values: pa.Array) -> pa.Array:
     """Letters and digits in upper case: postcodes, card numbers, device ids. Placeholders (n/a, 0000) are NULL."""
     codes = pc.ascii_upper(pc.replace_substring_regex(fold(values), "[^a-z0-9]+", ""))
-    placeholder = pc.match_substring_regex(codes, _NO_CODE)
-    return null_if_empty(pc.if_else(placeholder, pa.scalar(None, pa.string()), codes))
+    return null_if_empty(pc.replace_substring_regex(codes, _NO_CODE, ""))
 
 
 def postcode_areas(codes: pa.Array) -> pa.Array:

@@ -22,7 +22,15 @@ from clvspark.identity.explain.records import (
 )
 from clvspark.identity.record_ids import unique_id
 from clvspark.identity.settings import IdentitySettings
-from clvspark.identity.tables import ALIAS, DECISION, PAIR, PERSON, PERSON_CHANGE, PERSON_LINK
+from clvspark.identity.tables import (
+    ALIAS,
+    DECISION,
+    PAIR,
+    PERSON,
+    PERSON_CHANGE,
+    PERSON_LINK,
+    current_links,
+)
 from clvspark.lakehouse import Lakehouse
 from clvspark.lakehouse.errors import MissingInputError
 
@@ -154,8 +162,8 @@ def _graph(ids: list[str], links: list[Link]) -> igraph.Graph:
 
 def _follow(lake: Lakehouse, person_id: str) -> str:
     if ":" in person_id:  # an id of a record; no person has such a one
-        current = lake.read(PERSON_LINK).where("valid_to IS NULL").where(unique_id() == person_id)
-        record = current.first()
+        links = current_links(lake.read(PERSON_LINK))
+        record = links.where(unique_id() == person_id).first()
         return person_id if record is None else record["person_id"]
     row = lake.read_or_empty(ALIAS).where(F.col("retired_id") == person_id).first()
     return person_id if row is None else row["person_id"]
