@@ -257,7 +257,7 @@ class IdentitySettings(StrictModel):
 def _is_plain(name: str) -> bool:
     """Whether SQL takes a name for a column, not for a word of its own."""
     try:
-        (selected,) = sqlglot.parse_one(f"SELECT {name}", read="duckdb").selects
+        (selected,) = sqlglot.parse_one(f"SELECT {name}", read="duckdb", into=exp.Select).selects
     except ParseError:
         return False
     return isinstance(selected, exp.Column) and name.lower() not in _reserved_words()
