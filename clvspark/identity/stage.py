@@ -52,7 +52,7 @@ from clvspark.lakehouse.compare import BROADCAST_ROWS
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.side_by_side import all_of, by_key
 from clvspark.lakehouse.texts import hash_columns
-from clvspark.lakehouse.tracking import Tracker, open_tracker
+from clvspark.lakehouse.tracking import open_tracker
 from clvspark.sources.tables import CUSTOMER_RECORD
 
 STAGE = "resolve"
@@ -166,25 +166,22 @@ def _list_written(work: Work) -> DataFrame | None:
 
 def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> IdentityModel:
     """Train on all records, freeze the term frequencies with the model."""
-    run, lake = work.run, work.lake
+    run, lake, config = work.run, work.lake, work.config
     run.step("training the linkage model")
     evidence = blank_shared(renewal.renewed, work.settings)
-    model = resolver.train(evidence)
+    model, tracker = all_of(
+        lambda: resolver.train(evidence),
+        lambda: open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root),
+    )
     run.step("registering the model")
-
-    def register() -> tuple[Tracker, str]:
-        config = work.config
-        tracker = open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root)
-        return tracker, register_model(tracker, model, as_of=work.as_of)
-
-    def freeze_frequencies() -> None:
-        run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model))
-
-    (tracker, version), _ = all_of(register, freeze_frequencies)
+    version, _ = all_of(
+        lambda: register_model(tracker, model, as_of=work.as_of),
+        lambda: run.overwrite(TERM_FREQUENCY, count_term_frequencies(evidence, model)),
+    )
     models = crown(
         lake.read_or_empty(MODEL),
         model,
-        work.config,
+        config,
         trained_on=work.as_of,
         registry_version=version,
     )

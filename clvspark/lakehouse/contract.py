@@ -19,9 +19,7 @@ def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) ->
     With `where`, a row for which it does not hold is a violation. One pass, whose only shuffle is of hashes of keys;
     where it finds something, a second one counts what. The message counts violations and never shows a value.
     """
-    rules = broken_rules(df, table)
-    if where is not None:
-        rules[f"row outside ({where})"] = ~F.coalesce(F.expr(where), F.lit(False))
+    rules = broken_rules(df, table, where=where)
     is_broken = reduce(SparkColumn.__or__, rules.values(), F.lit(False))
     counts = [F.count(F.lit(1)).alias("_rows"), F.count_if(is_broken).alias("_broken")]
     if table.key:
@@ -36,14 +34,17 @@ def verify_contract(df: DataFrame, table: Table, *, where: str | None = None) ->
     return rows
 
 
-def verify_contracts(frames: Sequence[tuple[DataFrame, Table | None]]) -> list[int]:
+def verify_contracts(
+    frames: Sequence[tuple[DataFrame, Table | None]], *, where: str | None = None
+) -> list[int]:
     """Numbers of rows of several frames, each of a table verified as by `verify_contract`, in one job for all.
 
-    Of a job of a few rows planning it takes the most time.
+    Of a job of a few rows planning it takes the most time. With `where`, a row of a table for which it does not hold is
+    a violation.
     """
     parts = []
     for n, (df, table) in enumerate(frames):
-        rules = broken_rules(df, table) if table else {}
+        rules = broken_rules(df, table, where=where) if table else {}
         keyed = F.xxhash64(*table.key) if table and table.key else F.lit(None).cast("bigint")
         parts.append(
             df.select(
@@ -62,7 +63,7 @@ def verify_contracts(frames: Sequence[tuple[DataFrame, Table | None]]) -> list[i
     numbers = {n: (int(rows), int(suspects)) for n, rows, suspects in counts}
     for n, (df, table) in enumerate(frames):
         if table and numbers.get(n, (0, 0))[1]:
-            verify_contract(df, table)
+            verify_contract(df, table, where=where)
     return [numbers.get(n, (0, 0))[0] for n in range(len(frames))]
 
 
@@ -79,8 +80,10 @@ def _count_faults(df: DataFrame, table: Table, rules: Mapping[str, SparkColumn])
     return faults
 
 
-def broken_rules(df: DataFrame, table: Table) -> dict[str, SparkColumn]:
-    """One boolean column for each rule of the contract, true where a row breaks it."""
+def broken_rules(
+    df: DataFrame, table: Table, *, where: str | None = None
+) -> dict[str, SparkColumn]:
+    """One boolean column for each rule of the contract, and for `where`, true where a row breaks it."""
     rules = {f"{name} is NULL": F.col(name).isNull() for name in table.required}
     for spark in df.schema.fields:
         if isinstance(spark.dataType, DoubleType | FloatType):
@@ -88,4 +91,6 @@ def broken_rules(df: DataFrame, table: Table) -> dict[str, SparkColumn]:
             rules[f"{spark.name} is not finite"] = F.coalesce(finite, F.lit(False))
     for name, predicate in table.predicates.items():
         rules[f"{name} breaks ({predicate})"] = ~F.coalesce(F.expr(predicate), F.lit(True))
+    if where is not None:
+        rules[f"row outside ({where})"] = ~F.coalesce(F.expr(where), F.lit(False))
     return {name.replace("`", ""): rule for name, rule in rules.items()}

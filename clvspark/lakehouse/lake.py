@@ -23,6 +23,7 @@ from clvspark.lakehouse.lock import writer_lock
 from clvspark.lakehouse.overtaken import write_again
 from clvspark.lakehouse.run import Run
 from clvspark.lakehouse.run_log import RUN, RunLog
+from clvspark.lakehouse.side_by_side import by_key, side_by_side
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.transaction import Transaction
@@ -153,6 +154,29 @@ class Lakehouse:
         """
         return self._write(table, df, "overwrite", where, cached)
 
+    def overwrite_all(
+        self, frames: Mapping[Table, DataFrame], *, where: str | None = None, cached: bool = False
+    ) -> dict[Table, int]:
+        """Replace several tables at once, as `overwrite` does; the numbers of rows written.
+
+        All are verified in one job, before the first is written. Small writes wait for the driver more than for the
+        cores, so a few are under way at a time.
+        """
+
+        def keep(item: tuple[Table, DataFrame]) -> DataFrame:
+            table, df = item
+            conformed = table.conform(df)
+            return conformed if cached else conformed.localCheckpoint(eager=False)
+
+        kept = dict(zip(frames, side_by_side(keep, frames.items()), strict=True))
+        counts = verify_contracts([(df, table) for table, df in kept.items()], where=where)
+        verified = dict(zip(kept, counts, strict=True))
+
+        def write(table: Table) -> int:
+            return self._write(table, kept[table], "overwrite", where, verified=verified[table])
+
+        return by_key(write, kept)
+
     def append(
         self,
         table: Table,
@@ -281,7 +305,7 @@ class Lakehouse:
         df: DataFrame,
         mode: Literal["append", "overwrite"],
         where: str | None,
-        cached: bool,
+        cached: bool = True,
         once: Transaction | None = None,
         verified: int | None = None,
     ) -> int:

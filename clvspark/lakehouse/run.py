@@ -136,8 +136,15 @@ class Run:
     def overwrite_all(
         self, frames: Mapping[Table, DataFrame], *, where: str | None = None, cached: bool = False
     ) -> None:
-        """Replace several tables at once; small writes wait for the driver more than for the cores."""
-        side_by_side(lambda item: self.overwrite(*item, where=where, cached=cached), frames.items())
+        """Replace several tables at once; none is written before all are verified."""
+        self.step(f"writing {len(frames)} tables")
+        try:
+            written = self.lake.overwrite_all(frames, where=where, cached=cached)
+        finally:  # also those that were written before an error
+            for table in frames:
+                self.lake.log.forget_version(table)
+        for table, rows in written.items():
+            self._wrote(table, rows)
 
     def renew(self, table: Table, df: DataFrame) -> int:
         """Bring a table of this stage to the rows of `df`; only what differs is written."""

@@ -55,12 +55,15 @@ class Tracker:
 
         `documents` become JSON files, the first of which is the model.
         """
+        from mlflow.entities import Metric, Param
+
         run = self._client.create_run(self._experiment, run_name=run_name)
         run_id = run.info.run_id
-        for key, value in params.items():
-            self._client.log_param(run_id, key, value)
-        for key, number in metrics.items():
-            self._client.log_metric(run_id, key, float(number))
+        now = int(run.info.start_time)
+        told = [Param(key, str(value)) for key, value in params.items()]
+        measured = [Metric(key, float(number), now, 0) for key, number in metrics.items()]
+        # One transaction instead of one a value.
+        self._client.log_batch(run_id, metrics=measured, params=told)
         with tempfile.TemporaryDirectory() as folder:
             for file, document in documents.items():
                 path = Path(folder) / file

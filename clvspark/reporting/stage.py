@@ -19,7 +19,7 @@ from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.dates import rows_of
 from clvspark.lakehouse.errors import ConfigError, MissingInputError
 from clvspark.lakehouse.run import Run
-from clvspark.lakehouse.side_by_side import all_of, by_key, keep_all, side_by_side
+from clvspark.lakehouse.side_by_side import all_of, by_key, keep_all
 from clvspark.lakehouse.table import Table
 from clvspark.measurement.tables import WINDOW
 from clvspark.reporting.config import ReportingConfig
@@ -149,10 +149,9 @@ def _build(moment: Moment, parts: Sequence[Part], made: dict[Table, DataFrame]) 
 
 
 def _write(run: Run, parts: Sequence[Part], made: Mapping[Table, DataFrame], as_of: date) -> None:
-    date_of = {part.table: rows_of(as_of) if part.has_dates else None for part in parts}
-    side_by_side(
-        lambda table: run.overwrite(table, made[table], where=date_of[table], cached=True), date_of
-    )
+    for has_dates in (True, False):
+        frames = {p.table: made[p.table] for p in parts if p.has_dates is has_dates}
+        run.overwrite_all(frames, where=rows_of(as_of) if has_dates else None, cached=True)
 
 
 def _render(

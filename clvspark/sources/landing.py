@@ -136,20 +136,19 @@ def _read_jsonl(spark: SparkSession, files: list[FoundFile], spec: LandingFile) 
     )
     df = parsed.select("_framed.*", "_keys", "value", "_metadata")
     df = df.select("_row.*", "_row", "_end", CORRUPT, "_keys", "value", "_metadata")
+    top = sorted({column.split(".")[0] for column in (*spec.columns, *spec.ignore)})
+    found = [F.array_contains("_keys", F.lit(name)).cast("int") for name in top]
+    # Sets are dear to make, and nearly every row has known keys, each once.
+    is_usual = F.size("_keys") == reduce(Column.__add__, found, F.lit(0))
+    is_repeated = F.size("_keys") > F.size(F.array_distinct("_keys"))
     malformed = (
         F.col(CORRUPT).isNotNull()
         | F.col("_row").isNull()
         | F.col("_end").isNull()
-        | (F.size("_keys") > F.size(F.array_distinct("_keys")))
+        | (~is_usual & is_repeated)
     )
-    top = F.array(
-        *(
-            F.lit(name)
-            for name in sorted({column.split(".")[0] for column in (*spec.columns, *spec.ignore)})
-        )
-    )
-    extra = F.array_except("_keys", top)
-    unknown = F.when(F.size(extra) > 0, F.array_join(F.array_sort(extra), ", "))
+    extra = F.array_except("_keys", F.array(*map(F.lit, top)))
+    unknown = F.when(~is_usual & (F.size(extra) > 0), F.array_join(F.array_sort(extra), ", "))
     return _select(df, spec, raw=F.col("value"), malformed=malformed, unknown=unknown)
 
 

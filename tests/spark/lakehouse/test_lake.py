@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -283,6 +284,22 @@ def test_rows_outside_the_condition_are_refused_at_the_first_write(open_lake, tm
     with pytest.raises(ContractError, match="row outside"):
         lake.overwrite(day, rows, where="day = DATE'2026-02-01'")
     assert not lake.exists(day)
+
+
+def test_of_several_tables_none_is_written_where_the_rows_of_one_are_refused(
+    lake: Lakehouse,
+) -> None:
+    of_april = f"as_of_date = DATE'{APRIL}'"
+    sides = replace(DECILE, name="audiences.other_decile")
+    right, wrong = deciles(lake, APRIL, 1, 2), deciles(lake, MARCH, 3)
+
+    with pytest.raises(ContractError, match=r"audiences\.other_decile\.row outside .*: 1 rows"):
+        lake.overwrite_all({DECILE: right, sides: wrong}, where=of_april)
+    assert not lake.exists(DECILE)
+
+    written = lake.overwrite_all({DECILE: right, sides: deciles(lake, APRIL, 4)}, where=of_april)
+    assert written == {DECILE: 2, sides: 1}
+    assert (lake.read(DECILE).count(), lake.read(sides).count()) == (2, 1)
 
 
 def test_a_column_that_a_contract_gains_is_null_in_old_rows(open_lake, tmp_path):
