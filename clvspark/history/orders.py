@@ -52,6 +52,7 @@ def add_up_lines(
     changes = measure_changes(costed)
     is_purchase = F.col("row_type") == "purchase"
     changed_on = F.when(~is_purchase, F.to_date("ordered_at")).alias("_changed_on")
+    currency = F.coalesce("currency", F.lit(""))
     orders = changes.groupBy("order_id", "row_type", changed_on).agg(
         F.min("person_id").alias("_named"),
         F.min("ordered_at").alias("ordered_at"),
@@ -61,7 +62,8 @@ def add_up_lines(
         F.count(F.lit(1)).cast("int").alias("lines"),
         F.sum("change_quantity").alias("_pieces"),
         F.sum(f"change_{ORIGINAL}").alias("_original"),
-        F.collect_set(F.coalesce("currency", F.lit(""))).alias("_currencies"),
+        F.min(currency).alias("_least_currency"),
+        F.max(currency).alias("_most_currency"),
         *(F.sum(f"change_{name}").cast(MONEY).alias(name) for name in AMOUNTS),
     )
     order = Window.partitionBy("order_id")
@@ -85,9 +87,10 @@ def _judge_status(order: WindowSpec) -> Column:
         return F.max(F.col("row_type") == row_type).over(order)
 
     # A cancellation says no amount, and needs no currency.
-    names = F.when(F.col("row_type") != "cancellation", F.col("_currencies"))
-    currencies = F.array_distinct(F.flatten(F.collect_list(names).over(order)))
-    rest = F.when(F.size(currencies) == 1, F.sum("_original").over(order)).otherwise(
+    says_amounts = F.col("row_type") != "cancellation"
+    least = F.min(F.when(says_amounts, F.col("_least_currency"))).over(order)
+    most = F.max(F.when(says_amounts, F.col("_most_currency"))).over(order)
+    rest = F.when(least == most, F.sum("_original").over(order)).otherwise(
         F.sum("net_revenue").over(order)
     )
     return (

@@ -20,7 +20,7 @@ class SparkConfig(StrictModel):
     master: str | None = None
     driver_memory: str = Field("4g", pattern=r"^\d+[gm]$")
     shuffle_partitions: int | None = Field(
-        None, ge=1, description="None: cores locally, AQE on clusters"
+        None, ge=1, description="None: by cores and rows locally, AQE on clusters"
     )
     conf: dict[str, str] = Field(default_factory=dict)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel
 from pyspark.sql import DataFrame
 
+from clvspark.lakehouse.partitions import spread
 from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.table import Table
 
@@ -110,8 +111,11 @@ class Run:
         return last if versions == last.output_versions else None
 
     def __enter__(self) -> Self:
-        """Announce the stage."""
+        """Announce the stage; where it has work to do, shuffles fit the tables that it reads."""
         self.lake.progress(self.stage, "")
+        if not self.is_current:
+            rows = (self.lake.storage.rows(name) for name in self.input_versions)
+            spread(self.lake.spark, max((count or 0 for count in rows), default=0))
         return self
 
     def step(self, name: str) -> None:

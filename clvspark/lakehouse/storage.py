@@ -93,6 +93,12 @@ class Storage:
             return newest_version(folder)
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
 
+    def rows(self, name: str) -> int | None:
+        """Rows of a local table, as its log tells them without Spark; None where it does not."""
+        folder = self._folder(name)
+        log = read_short_log(folder) if folder and is_table(folder) else None
+        return None if log is None else log.rows
+
     def properties(self, name: str) -> dict[str, str]:
         """Properties of the table; of a local one its log tells them without Spark."""
         if (folder := self._folder(name)) and (log := read_short_log(folder)):

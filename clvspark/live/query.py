@@ -23,6 +23,7 @@ from clvspark.config import Config
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
 from clvspark.lakehouse.files import is_folder
+from clvspark.lakehouse.partitions import keep_few
 from clvspark.lakehouse.vacuum import compact_tables, remove_old_files
 from clvspark.live.arrivals import (
     find_mapping,
@@ -170,6 +171,7 @@ class _Stream:
             self._decider = Decider(self._lake, self._config, scene, self._warn, at)
             # Somebody may have refused before an end that left no time for what follows of it.
             self._take_off_lists()
+        keep_few(self._lake.spark)
         known = None if self._last is None else self._last.link_version
         self._links = self._decider.scene.link_version if known is None else known
         self._has_news = something_waits(self._lake, self._config.activation)

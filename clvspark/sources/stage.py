@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, Row
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
 from clvspark.lakehouse.files import digest_files
+from clvspark.lakehouse.partitions import spread
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
 from clvspark.sources.config import SourcesConfig
@@ -41,6 +42,8 @@ from clvspark.sources.unread_consent import (
 )
 
 STAGE = "ingest"
+# Of a landing file, by which the number of its rows is guessed.
+_BYTES_A_ROW = 100
 
 
 def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> RunReport:
@@ -86,6 +89,8 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
 
 def _ingest(run: Run, lake: Lakehouse, drops: list[Drop], as_of: date | None) -> None:
     run.step("reading landing files")
+    size = sum(file.size for drop in drops for file in drop.files)
+    spread(lake.spark, size // _BYTES_A_ROW)
     mapped, received = map_drops(lake, drops)
     judged, landed = all_of(
         lambda: judge_rows(lake, mapped, run.warn), lambda: _collect_all(received)

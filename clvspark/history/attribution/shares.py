@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from clvspark.history.attribution.config import AttributionConfig, PositionConfig
 from clvspark.history.tables import ATTRIBUTION
+from clvspark.lakehouse.table import MONEY
 
 ChannelValues = Mapping[str, Mapping[str, float]]
 """By method that judges channels, what each channel is worth."""
 
-_UNITS = 1_000_000_000
-_SHARE = ["person_id", "order_id", "method"]
+_UNITS = 100_000_000
+"""Of a weight of 1, as many as a credit has."""
+
+_AMOUNTS = {"attributed_revenue": "net_revenue", "attributed_margin": "margin"}
+_CENT = Decimal("0.01")
+# Twice the square of a sum of units up to this is a bigint.
+_MOST_UNITS = 2_000_000_000
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
@@ -27,52 +34,74 @@ def share_orders(
     Credits of an order sum to 1, attributed revenue and margin to those of the order, for each method.
     Touchpoints that a method gives nothing have no row.
     """
-    amounts = {
-        "credit": F.lit(1).cast("decimal(9,8)"),
-        "attributed_revenue": F.col("net_revenue"),
-        "attributed_margin": F.col("margin"),
-    }
-    led = paths.where("order_id IS NOT NULL").withColumns(amounts)
+    led = paths.where("order_id IS NOT NULL")
     shared = weigh_touchpoints(
         led.where("path_length > 1"), config=config, channel_values=channel_values
     )
-    for name in amounts:
-        shared = share_exactly(shared, name)
-    # Most orders have one touchpoint or none: it gets the whole by every method, without being sorted.
+    parts = {
+        name: (_part(_cents(amount)) * F.lit(_CENT)).cast(MONEY)
+        for name, amount in _AMOUNTS.items()
+    }
+    credit = _part(F.lit(_UNITS).cast("bigint")) * F.lit(Decimal(1) / _UNITS)
+    shared = shared.withColumns({"credit": credit.cast("decimal(9,8)"), **parts})
+    # Most orders have one touchpoint or none: it gets the whole by every method.
     methods = F.explode(F.array(*(F.lit(method) for method in config.methods))).alias("method")
     whole = led.where("path_length = 1").select("*", methods)
+    whole = whole.withColumns(
+        {
+            "credit": F.lit(1).cast("decimal(9,8)"),
+            **{name: F.col(amount) for name, amount in _AMOUNTS.items()},
+        }
+    )
     return shared.select(*ATTRIBUTION.names).unionByName(whole.select(*ATTRIBUTION.names))
 
 
 def weigh_touchpoints(
     led: DataFrame, *, config: AttributionConfig, channel_values: ChannelValues
 ) -> DataFrame:
-    """Touchpoints once for each method, with ``method``, the weight ``_units`` by it and its sum ``_total``.
+    """Touchpoints once for each method, with ``method``, the weight by it, ``_units``, and two sums of the path.
 
-    In: rows of `build_paths` that led to an order. Touchpoints of no weight are left out; where all of an order have
-    none, as those of channels that are worth nothing, they weigh alike, or the order would be lost.
+    In: rows of `build_paths` that led to an order. ``_until`` is the sum of the weights up to and with the touchpoint,
+    ``_total`` that of the path. Touchpoints of no weight are left out; where all of an order have none, as those of
+    channels that are worth nothing, they weigh alike, or the order would be lost.
     """
+    alike = Window.partitionBy("person_id", "path", "channel")
+    led = led.withColumn("_alike", F.count(F.lit(1)).over(alike))
     units = {
         f"_units_{method}": _count_units(_weigh(method, config, channel_values.get(method, {})))
         for method in config.methods
     }
-    path = Window.partitionBy("person_id", "path")
-    # Summed before the rows are multiplied.
-    totals = {name.replace("units", "total"): F.sum(name).over(path) for name in units}
-    weighed = led.withColumns(units).withColumns(totals)
+    # Summed before the rows are multiplied, in one order, so that each path is sorted once.
+    until = _of_path(Window.currentRow)
+    sums = {
+        name.replace("units", side): F.sum(name).over(rows)
+        for name in units
+        for side, rows in (("until", until), ("total", _of_path()))
+    }
+    weighed = led.withColumns(units).withColumns(sums)
+    one = F.lit(_UNITS).cast("bigint")
     by_method = [
         F.struct(
             F.lit(method).alias("method"),
-            F.when(F.col(f"_total_{method}") > 0, F.col(f"_units_{method}"))
-            .otherwise(F.lit(_UNITS).cast("bigint"))
-            .alias("_units"),
-            F.when(F.col(f"_total_{method}") > 0, F.col(f"_total_{method}"))
-            .otherwise(F.col("path_length") * _UNITS)
+            F.when(is_worth, F.col(f"_units_{method}")).otherwise(one).alias("_units"),
+            F.when(is_worth, F.col(f"_until_{method}"))
+            .otherwise(F.col("position") * one)
+            .alias("_until"),
+            F.when(is_worth, F.col(f"_total_{method}"))
+            .otherwise(F.col("path_length") * one)
             .alias("_total"),
         )
         for method in config.methods
+        for is_worth in [F.col(f"_total_{method}") > 0]
     ]
-    return weighed.select(*led.columns, F.inline(F.array(*by_method))).where("_units > 0")
+    kept = [name for name in led.columns if name != "_alike"]
+    return weighed.select(*kept, F.inline(F.array(*by_method))).where("_units > 0")
+
+
+def _of_path(last: int = Window.unboundedFollowing) -> WindowSpec:
+    """Rows of a path up to one of them; of the whole path in the same order, so that one sort does for both."""
+    path = Window.partitionBy("person_id", "path").orderBy("position")
+    return path.rowsBetween(Window.unboundedPreceding, last)
 
 
 def _count_units(weight: Column) -> Column:
@@ -83,7 +112,6 @@ def _count_units(weight: Column) -> Column:
 def _weigh(method: str, config: AttributionConfig, values: Mapping[str, float]) -> Column:
     """Weight of a touchpoint within its path, between 0 and 1; only ratios count."""
     position, length = F.col("position"), F.col("path_length")
-    path = Window.partitionBy("person_id", "path")
     if method == "first":
         return (position == 1).cast("double")
     if method == "last":
@@ -93,7 +121,7 @@ def _weigh(method: str, config: AttributionConfig, values: Mapping[str, float]) 
     if method == "time_decay":
         # Against the last touchpoint, so that a path that ended long before its order has weights too.
         last, this = (
-            F.unix_micros(at) for at in (F.max("touched_at").over(path), F.col("touched_at"))
+            F.unix_micros(at) for at in (F.max("touched_at").over(_of_path()), F.col("touched_at"))
         )
         days = (last - this) / _MICROSECONDS_PER_DAY
         return F.coalesce(F.pow(F.lit(0.5), days / config.half_life_days), F.lit(1.0))
@@ -115,33 +143,37 @@ def _weigh_channel(values: Mapping[str, float]) -> Column:
     if most <= 0:
         return F.lit(0.0)
     pairs = [F.lit(item) for name, worth in sorted(values.items()) for item in (name, worth / most)]
-    of_channel = Window.partitionBy("person_id", "path", "channel")
-    worth = F.element_at(F.create_map(*pairs), F.col("channel"))
-    return worth / F.count(F.lit(1)).over(of_channel)
+    return F.element_at(F.create_map(*pairs), F.col("channel")) / F.col("_alike")
 
 
-def share_exactly(shares: DataFrame, amount: str) -> DataFrame:
-    """The amount of the whole, on each of its rows, replaced by the part of the row; the parts sum to the whole.
+def _cents(amount: str) -> Column:
+    return (F.col(amount) * 100).cast("bigint")
 
-    In: rows of `weigh_touchpoints` with the amount, a decimal. Parts are rounded down in the
-    smallest unit of the decimal, and what is left goes, one unit each, to the largest remainders (Hamilton's
-    method), of equal ones to the earliest touchpoint. A negative amount is shared as the positive one.
+
+def _part(whole: Column) -> Column:
+    """The touchpoint's part of a whole number, in rows of `weigh_touchpoints`; the parts sum to the whole.
+
+    What is due to the touchpoints so far is rounded to the nearest number, and the part is what that adds: it is what
+    is due to the touchpoint, rounded up or down (Balinski & Young 1975, The quota method of apportionment, ask for
+    that), and no path is sorted by remainders. A negative number is shared as the positive one.
     """
-    kind = shares.schema[amount].dataType
-    scale = 10**kind.scale  # type: ignore[attr-defined]
-    whole = Window.partitionBy(*_SHARE)
-    cents = (F.abs(F.col(amount)) * scale).cast("decimal(18,0)")
-    due = cents * F.col("_units").cast("decimal(10,0)")
-    of_units = shares.withColumns({"_due": due, "_of": F.col("_total").cast("decimal(18,0)")})
-    parts = of_units.withColumns(
-        {"_part": F.expr("_due div _of"), "_remainder": F.col("_due") % F.col("_of")}
+    before = F.col("_until") - F.col("_units")
+    return F.sign(whole).cast("bigint") * (
+        _due(F.abs(whole), F.col("_until")) - _due(F.abs(whole), before)
     )
-    largest = whole.orderBy(F.desc("_remainder"), "position")
-    left = cents - F.sum("_part").over(whole)
-    part = F.col("_part") + (F.row_number().over(largest) <= left).cast("int")
-    exact = (part.cast("decimal(18,0)") / F.lit(scale)).cast(kind) * F.signum(amount).cast("int")
-    shared = parts.withColumn(amount, exact.cast(kind))
-    return shared.drop("_due", "_of", "_part", "_remainder")
+
+
+def _due(whole: Column, until: Column) -> Column:
+    """``whole * until / _total``, rounded half up, exactly."""
+    total = F.col("_total")
+    times, rest = F.call_function("div", whole, total), whole % total
+
+    def round_rest(kind: str) -> Column:
+        doubled = 2 * until.cast(kind) * rest.cast(kind) + total.cast(kind)
+        return F.call_function("div", doubled, 2 * total.cast(kind))
+
+    rounded = F.when(total <= _MOST_UNITS, round_rest("bigint"))
+    return times * until + rounded.otherwise(round_rest("decimal(18,0)"))
 
 
 def sum_by_method(attribution: DataFrame) -> DataFrame:

@@ -142,8 +142,8 @@ def test_every_step_of_every_path_is_counted(paths: DataFrame) -> None:
 SHARES = {
     "first": {"t1": "99.95"},
     "last": {"t3": "99.95"},
-    # 33.31 2/3 each: two cents are left, and go to the earliest.
-    "linear": {"t1": "33.32", "t2": "33.32", "t3": "33.31"},
+    # 33.31 2/3 each: 33.32 are due to the first, 66.63 to the first two.
+    "linear": {"t1": "33.32", "t2": "33.31", "t3": "33.32"},
     "position": {"t1": "39.98", "t2": "19.99", "t3": "39.98"},
     # 2^-1 : 2^-(4/7) : 1 = 0.5 : 0.67295 : 1, of 2.17295.
     "time_decay": {"t1": "23.00", "t2": "30.95", "t3": "46.00"},
@@ -270,15 +270,28 @@ def test_shares_sum_to_the_order_whatever_the_path_and_the_partitioning(
     assert sorted(map(str, shuffled.collect())) == sorted(map(str, found.collect()))
 
 
-def test_each_part_is_within_a_cent_of_the_exact_share(spark: SparkSession) -> None:
-    orders = [order("o1", "a", "2026-03-10", "-100.00", margin="0.02")]
-    touches = [touch(f"t{n}", "a", f"2026-03-0{n}", "email") for n in range(1, 8)]
+@pytest.mark.parametrize("touchpoints", [7, 40], ids=["few", "many"])
+def test_each_part_is_within_a_cent_of_the_exact_share(
+    spark: SparkSession, touchpoints: int
+) -> None:
+    revenue, margin = Decimal("-123456789012345.67"), Decimal("0.02")
+    orders = [order("o1", "a", "2026-03-10", str(revenue), margin=str(margin))]
+    touches = [
+        touch(f"t{n:02}", "a", f"2026-03-09 00:{n:02}:00", "email") for n in range(touchpoints)
+    ]
     config = AttributionConfig(methods=["linear"])  # type: ignore[call-arg]
     found = attribute(ORDER.rows(spark, orders), INTERACTION.rows(spark, touches), config)
-    rows = found.orderBy("event_id").collect()
-    # 10000 = 7 x 1428 + 4.
-    assert [str(r["attributed_revenue"]) for r in rows] == ["-14.29"] * 4 + ["-14.28"] * 3
-    assert [str(r["attributed_margin"]) for r in rows] == ["0.01"] * 2 + ["0.00"] * 5
+    rows = found.collect()
+
+    assert len(rows) == touchpoints
+    for whole, name, unit in (
+        (revenue, "attributed_revenue", Decimal("0.01")),
+        (margin, "attributed_margin", Decimal("0.01")),
+        (Decimal(1), "credit", Decimal("0.00000001")),
+    ):
+        parts = [row[name] for row in rows]
+        assert sum(parts) == whole
+        assert all(abs(part - whole / touchpoints) < unit for part in parts)
 
 
 def test_a_person_of_many_touchpoints_costs_no_more_rows_than_these(spark: SparkSession) -> None:
