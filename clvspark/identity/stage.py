@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -169,10 +170,12 @@ def _train(work: Work, resolver: IdentityResolver, renewal: Renewal) -> Identity
     run, lake, config = work.run, work.lake, work.config
     run.step("training the linkage model")
     evidence = blank_shared(renewal.renewed, work.settings)
-    model, tracker = all_of(
-        lambda: resolver.train(evidence),
-        lambda: open_tracker(config.mlflow_uri, config.experiment, lake.storage.local_root),
-    )
+    with ThreadPoolExecutor(1) as beside:  # as importing MLflow takes seconds
+        opening = beside.submit(
+            open_tracker, config.mlflow_uri, config.experiment, lake.storage.local_root
+        )
+        model = resolver.train(evidence)
+        tracker = opening.result()
     run.step("registering the model")
     version, _ = all_of(
         lambda: register_model(tracker, model, as_of=work.as_of),

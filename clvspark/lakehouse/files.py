@@ -72,6 +72,12 @@ def is_folder(spark: SparkSession, name: str) -> bool:
     return bool(system.exists(path) and system.getFileStatus(path).isDirectory())
 
 
+def size_of_folder(spark: SparkSession, name: str) -> int:
+    """Bytes of all files below a folder."""
+    path, system = _open_path(spark, name)
+    return int(system.getContentSummary(path).getLength())
+
+
 def digest_files(spark: SparkSession, files: list[FoundFile]) -> str:
     """One digest of names, sizes and modification times.
 

@@ -23,7 +23,7 @@ from clvspark.lakehouse.lock import writer_lock
 from clvspark.lakehouse.overtaken import write_again
 from clvspark.lakehouse.run import Run
 from clvspark.lakehouse.run_log import RUN, RunLog
-from clvspark.lakehouse.side_by_side import by_key, side_by_side
+from clvspark.lakehouse.side_by_side import side_by_side
 from clvspark.lakehouse.storage import Storage
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.transaction import Transaction
@@ -145,37 +145,34 @@ class Lakehouse:
         return Run(self, stage, as_of, config, reads, writes, also or {})
 
     def overwrite(
-        self, table: Table, df: DataFrame, *, where: str | None = None, cached: bool = False
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        where: str | None = None,
+        cached: bool = False,
+        verified: int | None = None,
     ) -> int:
         """Replace the table, or its rows for which `where` holds; return the number of rows written.
 
         `df` is verified and then written, so it is kept in memory meanwhile, unless it comes from a cache
-        (`cached`).
+        (`cached`). Where rows in memory have been verified before, see `verify_all`, `verified` is their number.
         """
-        return self._write(table, df, "overwrite", where, cached)
+        return self._write(table, df, "overwrite", where, cached, verified=verified)
 
-    def overwrite_all(
+    def verify_all(
         self, frames: Mapping[Table, DataFrame], *, where: str | None = None, cached: bool = False
-    ) -> dict[Table, int]:
-        """Replace several tables at once, as `overwrite` does; the numbers of rows written.
-
-        All are verified in one job, before the first is written. Small writes wait for the driver more than for the
-        cores, so a few are under way at a time.
-        """
+    ) -> dict[Table, tuple[DataFrame, int]]:
+        """Rows of several tables, in memory and verified as by `overwrite`, in one job for all; and their numbers."""
 
         def keep(item: tuple[Table, DataFrame]) -> DataFrame:
             table, df = item
             conformed = table.conform(df)
             return conformed if cached else conformed.localCheckpoint(eager=False)
 
-        kept = dict(zip(frames, side_by_side(keep, frames.items()), strict=True))
-        counts = verify_contracts([(df, table) for table, df in kept.items()], where=where)
-        verified = dict(zip(kept, counts, strict=True))
-
-        def write(table: Table) -> int:
-            return self._write(table, kept[table], "overwrite", where, verified=verified[table])
-
-        return by_key(write, kept)
+        kept = side_by_side(keep, frames.items())
+        counts = verify_contracts(list(zip(kept, frames, strict=True)), where=where)
+        return dict(zip(frames, zip(kept, counts, strict=True), strict=True))
 
     def append(
         self,
@@ -305,7 +302,7 @@ class Lakehouse:
         df: DataFrame,
         mode: Literal["append", "overwrite"],
         where: str | None,
-        cached: bool = True,
+        cached: bool,
         once: Transaction | None = None,
         verified: int | None = None,
     ) -> int:

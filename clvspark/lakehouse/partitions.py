@@ -11,20 +11,28 @@ import math
 
 from pyspark.sql import SparkSession
 
-AUTOMATIC = "spark.clvspark.partitions.automatic"
 SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
+LEAST = "spark.clvspark.partitions.least"
+"""The least number, where the configuration leaves it open."""
+
+_HELD = "spark.clvspark.partitions.held"
 # A few hundred bytes each in memory, four frames at a time.
 _ROWS = 250_000
 
 
 def spread(spark: SparkSession, rows: int) -> None:
-    """Shuffle from now on into partitions for tables of up to so many rows, unless the configuration names a number."""
-    if spark.conf.get(AUTOMATIC, "false") == "true":
-        partitions = max(spark.sparkContext.defaultParallelism, math.ceil(rows / _ROWS))
-        spark.conf.set(SHUFFLE_PARTITIONS, partitions)
+    """Shuffle from now on into partitions for tables of up to so many rows, where their number is open."""
+    least = spark.conf.get(LEAST, None)
+    if least is not None and spark.conf.get(_HELD, "false") == "false":
+        spark.conf.set(SHUFFLE_PARTITIONS, max(int(least), math.ceil(rows / _ROWS)))
 
 
 def keep_few(spark: SparkSession) -> None:
-    """As many partitions as cores from now on, whatever is read: what a stream shuffles is a few rows of it."""
+    """The least number until `let_go`, whatever is read: what a micro-batch shuffles is a few rows of it."""
     spread(spark, 0)
-    spark.conf.set(AUTOMATIC, "false")
+    spark.conf.set(_HELD, "true")
+
+
+def let_go(spark: SparkSession) -> None:
+    """Let the number go by rows again."""
+    spark.conf.set(_HELD, "false")

@@ -82,6 +82,7 @@ class Run:
             library_versions(),
         )
         self.fingerprint = _digest(self.basis, str(as_of), self.input_versions, dict(also))
+        self._reads = reads
         self._writes = {table.name: table for table in writes}
         self._clock = time.monotonic()
         self._rows: dict[str, int] = {}
@@ -111,11 +112,13 @@ class Run:
         return last if versions == last.output_versions else None
 
     def __enter__(self) -> Self:
-        """Announce the stage; where it has work to do, shuffles fit the tables that it reads."""
+        """Announce the stage; its shuffles fit the tables that it reads.
+
+        Tables that keep every date are no measure: a stage works on one of their dates.
+        """
         self.lake.progress(self.stage, "")
-        if not self.is_current:
-            rows = (self.lake.storage.rows(name) for name in self.input_versions)
-            spread(self.lake.spark, max((count or 0 for count in rows), default=0))
+        rows = (self.lake.storage.rows(t.name) for t in self._reads if "as_of_date" not in t.names)
+        spread(self.lake.spark, max((count or 0 for count in rows), default=0))
         return self
 
     def step(self, name: str) -> None:
@@ -141,14 +144,14 @@ class Run:
         self, frames: Mapping[Table, DataFrame], *, where: str | None = None, cached: bool = False
     ) -> None:
         """Replace several tables at once; none is written before all are verified."""
-        self.step(f"writing {len(frames)} tables")
-        try:
-            written = self.lake.overwrite_all(frames, where=where, cached=cached)
-        finally:  # also those that were written before an error
-            for table in frames:
-                self.lake.log.forget_version(table)
-        for table, rows in written.items():
-            self._wrote(table, rows)
+        verified = self.lake.verify_all(frames, where=where, cached=cached)
+
+        def write(table: Table) -> None:
+            rows, count = verified[table]
+            self.step(table.name)
+            self._wrote(table, self.lake.overwrite(table, rows, where=where, verified=count))
+
+        side_by_side(write, verified)
 
     def renew(self, table: Table, df: DataFrame) -> int:
         """Bring a table of this stage to the rows of `df`; only what differs is written."""

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from clvspark.lakehouse import runtime
 from clvspark.lakehouse.config import SparkConfig
 from clvspark.lakehouse.fixed_conf import FIXED
-from clvspark.lakehouse.partitions import AUTOMATIC, SHUFFLE_PARTITIONS
+from clvspark.lakehouse.partitions import LEAST, SHUFFLE_PARTITIONS
 from clvspark.lakehouse.runtime.gateway import remember_classes, start_context
 
 # PySpark logs errors before it raises them, with the literals of the plan and the value that was at fault.
@@ -77,11 +77,12 @@ def _sizing(config: SparkConfig, has_catalog: bool) -> dict[str, str]:
         if not has_catalog:
             sizing["spark.sql.warehouse.dir"] = str(runtime.cache_root() / "warehouse")
         sizing[SHUFFLE_PARTITIONS] = str(config.shuffle_partitions or os.cpu_count() or 2)
-        is_open = config.shuffle_partitions is None and SHUFFLE_PARTITIONS not in config.conf
-        sizing[AUTOMATIC] = str(is_open).lower()
+        if config.shuffle_partitions is None and SHUFFLE_PARTITIONS not in config.conf:
+            sizing[LEAST] = sizing[SHUFFLE_PARTITIONS]
         # Else it grows with the heap to 64 MB, which every hash table takes at least, the smallest broadcast's as well.
         sizing["spark.buffer.pageSize"] = "2m"
-        # With as many partitions as cores there is nothing to adapt; planning once is cheaper.
+        # Small tables have as many partitions as cores; for large ones stages set the number (`partitions.spread`):
+        # planning once is cheaper.
         sizing["spark.sql.adaptive.enabled"] = "false"
         # VACUUM lists folders in as many tasks as this; the default is 10,000.
         sizing["spark.sql.sources.parallelPartitionDiscovery.parallelism"] = "8"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 from clvspark.lakehouse.config import LakehouseConfig
+from clvspark.lakehouse.errors import DamagedFileError
 from clvspark.lakehouse.plain_files import read_plain_files
 from clvspark.lakehouse.table import Table
 from clvspark.lakehouse.table_log import folder_of, is_table, newest_version, read_short_log
+
+# Of a log that is read for the number of rows.
+_MOST_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,14 @@ class Storage:
         return int(self.delta(name).history(1).select("version").first()[0])  # type: ignore[index]
 
     def rows(self, name: str) -> int | None:
-        """Rows of a local table, as its log tells them without Spark; None where it does not."""
+        """Rows of a local table, as its log tells them without Spark; None where it does not, or is long or damaged."""
         folder = self._folder(name)
-        log = read_short_log(folder) if folder and is_table(folder) else None
-        return None if log is None else log.rows
+        if folder is None or not is_table(folder):
+            return None
+        with suppress(DamagedFileError):
+            log = read_short_log(folder, most_bytes=_MOST_BYTES)
+            return None if log is None else log.rows
+        return None
 
     def properties(self, name: str) -> dict[str, str]:
         """Properties of the table; of a local one its log tells them without Spark."""

@@ -62,7 +62,7 @@ class Tracker:
         now = int(run.info.start_time)
         told = [Param(key, str(value)) for key, value in params.items()]
         measured = [Metric(key, float(number), now, 0) for key, number in metrics.items()]
-        # One transaction instead of one a value.
+        # One call instead of one a value.
         self._client.log_batch(run_id, metrics=measured, params=told)
         with tempfile.TemporaryDirectory() as folder:
             for file, document in documents.items():

@@ -23,7 +23,7 @@ from clvspark.config import Config
 from clvspark.lakehouse import Lakehouse, RunReport
 from clvspark.lakehouse.errors import CheckpointError, ConfigError, MissingInputError
 from clvspark.lakehouse.files import is_folder
-from clvspark.lakehouse.partitions import keep_few
+from clvspark.lakehouse.partitions import keep_few, let_go
 from clvspark.lakehouse.vacuum import compact_tables, remove_old_files
 from clvspark.live.arrivals import (
     find_mapping,
@@ -171,7 +171,6 @@ class _Stream:
             self._decider = Decider(self._lake, self._config, scene, self._warn, at)
             # Somebody may have refused before an end that left no time for what follows of it.
             self._take_off_lists()
-        keep_few(self._lake.spark)
         known = None if self._last is None else self._last.link_version
         self._links = self._decider.scene.link_version if known is None else known
         self._has_news = something_waits(self._lake, self._config.activation)
@@ -200,6 +199,7 @@ class _Stream:
                 if query.isActive:
                     query.stop()
             self._drain()
+            let_go(self._lake.spark)
 
     def _on_batch(self, batch: DataFrame, number: int) -> None:
         if self._stopping.is_set():
@@ -313,8 +313,9 @@ class _Stream:
 
     def _open_day(self, as_of: date) -> Scene:
         """Let the stages of the batch begin a day, where they have not, and look at everybody."""
-        log = self._lake.log
+        log, spark = self._lake.log, self._lake.spark
         log.forget_everything()
+        let_go(spark)
         if not all(log.last_success(name, as_of) for name in _OPENED):
             for name in OPENING:
                 if name == "fit" and self._lake.exists(MODEL):
@@ -322,6 +323,7 @@ class _Stream:
                 if name in ("learn", "decide") and not self._config.decisions.offers:
                     continue
                 self._report(STAGES[name](self._lake, self._config, as_of))
+        keep_few(spark)
         return self._look(as_of)
 
     def _look(self, as_of: date) -> Scene:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Row
 
 from clvspark.lakehouse import Lakehouse, Run, RunReport, Table
 from clvspark.lakehouse.errors import MissingInputError
-from clvspark.lakehouse.files import digest_files
+from clvspark.lakehouse.files import digest_files, size_of_folder
 from clvspark.lakehouse.partitions import spread
 from clvspark.lakehouse.side_by_side import all_of
 from clvspark.sources.arrival import HAPPENED_AT, date_arrivals
@@ -42,8 +42,10 @@ from clvspark.sources.unread_consent import (
 )
 
 STAGE = "ingest"
-# Of a landing file, by which the number of its rows is guessed.
-_BYTES_A_ROW = 100
+# Of landing files, by which the number of their rows is guessed.
+_BYTES_A_ROW, _BYTES_A_PACKED_ROW = 100, 25
+_TEXTS = frozenset({"csv", "jsonl"})
+_PACKED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
 
 
 def run(lake: Lakehouse, config: SourcesConfig, as_of: date | None = None) -> RunReport:
@@ -87,10 +89,18 @@ def _find_drops(lake: Lakehouse, config: SourcesConfig) -> list[Drop]:
     return drops
 
 
+def _guess_rows(lake: Lakehouse, drop: Drop) -> int:
+    rows = 0
+    for file in drop.files:
+        is_plain = drop.spec.format in _TEXTS and not file.name.endswith(_PACKED)
+        size = size_of_folder(lake.spark, file.path) if file.is_folder else file.size
+        rows += size // (_BYTES_A_ROW if is_plain else _BYTES_A_PACKED_ROW)
+    return rows
+
+
 def _ingest(run: Run, lake: Lakehouse, drops: list[Drop], as_of: date | None) -> None:
     run.step("reading landing files")
-    size = sum(file.size for drop in drops for file in drop.files)
-    spread(lake.spark, size // _BYTES_A_ROW)
+    spread(lake.spark, sum(_guess_rows(lake, drop) for drop in drops))
     mapped, received = map_drops(lake, drops)
     judged, landed = all_of(
         lambda: judge_rows(lake, mapped, run.warn), lambda: _collect_all(received)

@@ -71,7 +71,7 @@ def weigh_touchpoints(
         f"_units_{method}": _count_units(_weigh(method, config, channel_values.get(method, {})))
         for method in config.methods
     }
-    # Summed before the rows are multiplied, in one order, so that each path is sorted once.
+    # Summed before the rows are multiplied, in one order, so that one sort of the paths does for all sums.
     until = _of_path(Window.currentRow)
     sums = {
         name.replace("units", side): F.sum(name).over(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from clvspark.lakehouse.files import digest_files, list_files
+from clvspark.lakehouse.files import digest_files, list_files, size_of_folder
 
 
 def digest(spark: SparkSession, folder: Path) -> str:
@@ -57,3 +57,12 @@ def test_a_commit_changes_the_digest_of_a_delta_table_and_housekeeping_does_not(
     assert digest(spark, table) == before
     spark.range(1).write.format("delta").mode("append").save(str(table))
     assert digest(spark, table) != before
+
+
+def test_a_folder_is_as_large_as_what_is_below_it(spark: SparkSession, folder: Path) -> None:
+    below = sum(
+        file.stat().st_size
+        for file in folder.rglob("*")
+        if file.suffix != ".crc" and file.is_file()
+    )
+    assert size_of_folder(spark, str(folder)) == below

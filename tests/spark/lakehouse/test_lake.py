@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from clvspark.audiences.tables import DECILE
 from clvspark.catalogue import TABLES
-from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, StrictModel, Table
+from clvspark.lakehouse import Column, Lakehouse, LakehouseConfig, RunReport, StrictModel, Table
 from clvspark.lakehouse.errors import ContractError, MissingInputError, VersionError
 from clvspark.lakehouse.run_log import METRIC, RUN, newest_runs
 from clvspark.lakehouse.side_by_side import side_by_side
@@ -293,12 +293,18 @@ def test_of_several_tables_none_is_written_where_the_rows_of_one_are_refused(
     sides = replace(DECILE, name="audiences.other_decile")
     right, wrong = deciles(lake, APRIL, 1, 2), deciles(lake, MARCH, 3)
 
+    def write(other: DataFrame) -> RunReport:
+        settings, tables = Settings(), [DECILE, sides]
+        with lake.run("rank", as_of=APRIL, config=settings, reads=[], writes=tables) as run:
+            run.overwrite_all({DECILE: right, sides: other}, where=of_april)
+        return run.report
+
     with pytest.raises(ContractError, match=r"audiences\.other_decile\.row outside .*: 1 rows"):
-        lake.overwrite_all({DECILE: right, sides: wrong}, where=of_april)
+        write(wrong)
     assert not lake.exists(DECILE)
 
-    written = lake.overwrite_all({DECILE: right, sides: deciles(lake, APRIL, 4)}, where=of_april)
-    assert written == {DECILE: 2, sides: 1}
+    report = write(deciles(lake, APRIL, 4))
+    assert report.rows == {DECILE.name: 2, sides.name: 1}
     assert (lake.read(DECILE).count(), lake.read(sides).count()) == (2, 1)
 
 
