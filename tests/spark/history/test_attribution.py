@@ -270,6 +270,18 @@ def test_shares_sum_to_the_order_whatever_the_path_and_the_partitioning(
     assert sorted(map(str, shuffled.collect())) == sorted(map(str, found.collect()))
 
 
+def test_what_is_due_so_far_is_rounded(spark: SparkSession) -> None:
+    orders = [order("o1", "a", "2026-03-10", "-100.00", margin="0.02")]
+    touches = [touch(f"t{n}", "a", f"2026-03-0{n}", "email") for n in range(1, 8)]
+    config = AttributionConfig(methods=["linear"])  # type: ignore[call-arg]
+    found = attribute(ORDER.rows(spark, orders), INTERACTION.rows(spark, touches), config)
+    rows = found.orderBy("event_id").collect()
+    # Due are 14.29, 28.57, 42.86, 57.14, 71.43, 85.71 and 100; of two cents 0, 1, 1, 1, 1, 2 and 2.
+    expected = ["-14.29", "-14.28", "-14.29", "-14.28", "-14.29", "-14.28", "-14.29"]
+    assert [str(r["attributed_revenue"]) for r in rows] == expected
+    assert [100 * r["attributed_margin"] for r in rows] == [0, 1, 0, 0, 0, 1, 0]
+
+
 @pytest.mark.parametrize("touchpoints", [7, 40], ids=["few", "many"])
 def test_each_part_is_within_a_cent_of_the_exact_share(
     spark: SparkSession, touchpoints: int
