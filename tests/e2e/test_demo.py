@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.browser import choose_everything, find_faults, open_browser
 from support.landing import amounts_of, newest_versions
-from support.measured import run_measured
+from support.measured import Measured, run_measured
 from support.notebooks import NOTEBOOKS, open_kernel
 from support.shops import command_line, environment, rows_of
 
@@ -31,12 +31,17 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.whole]
 class Ran:
     """One run of ``clvspark demo``."""
 
-    code: int
+    measured: Measured
     printed: str
-    seconds: float
-    others: float
-    speed: float
     versions: dict[str, str]
+
+    @property
+    def code(self) -> int:
+        return self.measured.done.returncode
+
+    @property
+    def seconds(self) -> float:
+        return self.measured.seconds
 
     @property
     def pipeline_seconds(self) -> float:
@@ -53,7 +58,7 @@ def run_demo(folder: Path) -> Ran:
     ran = run_measured(command_line("demo"), cwd=folder, env=environment(), timeout=900)
     versions = newest_versions(folder / "demo/lakehouse")
     printed = ran.done.stdout + ran.done.stderr
-    return Ran(ran.done.returncode, printed, ran.seconds, ran.others, ran.speed, versions)
+    return Ran(ran, printed, versions)
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +92,14 @@ def test_the_demo_says_that_all_its_promises_held(first):
 
 def test_the_pipeline_takes_at_most_three_minutes(first, capsys):
     """Of a machine of its own and of the speed promised for: a slower one has as much longer as it is slower."""
-    seconds = first.pipeline_seconds * (1 - first.others) * first.speed
+    ran = first.measured
+    seconds = first.pipeline_seconds * (1 - ran.others) * ran.speed
+    stalled = ", ".join(f"{cause} {waited:.0f} s" for cause, waited in sorted(ran.stalled.items()))
     with capsys.disabled():
         print(
             f"\npipeline of the whole demo: {first.pipeline_seconds:.1f} s, while other programs had "
-            f"{first.others:.0%} of the cores, at {first.speed:.0%} of the speed promised for: {seconds:.1f} s of 180 s"
+            f"{ran.others:.0%} of the cores, at {ran.speed:.0%} of the speed promised for: {seconds:.1f} s of 180 s; "
+            f"the whole command used {ran.used:.0f} s of CPU in {ran.seconds:.0f} s, waited for: {stalled or 'unknown'}"
         )
 
     assert seconds <= 180

@@ -36,12 +36,16 @@ class Measured:
     """What a program printed, how long it took, the share of the machine that it could not have, and its speed.
 
     `speed` is 1 on the machine for which seconds are promised, 0.5 on one half as fast, and never more than 1.
+    `used` are the seconds of CPU that the program took, `stalled` those in which some program of the machine had to
+    wait, by what it waited for; they tell a program that computes longer from one that is kept waiting.
     """
 
     done: subprocess.CompletedProcess[str]
     seconds: float
     others: float
     speed: float
+    used: float
+    stalled: dict[str, float]
 
 
 def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout: float) -> Measured:
@@ -60,7 +64,7 @@ def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout:
         while not ended.wait(_EVERY_TRY):
             tries.append(_try_yardstick())
 
-    before, started = _busy_seconds(), time.monotonic()
+    before, stalled, started = _busy_seconds(), _stalled_seconds(), time.monotonic()
     with subprocess.Popen(
         command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:
@@ -78,10 +82,16 @@ def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout:
             for watcher in watchers:
                 watcher.join()
     seconds = time.monotonic() - started
-    others = max(0.0, _busy_seconds() - before - sum(own.values()))
-    done = subprocess.CompletedProcess(command, program.returncode, out, err)
-    share = others / (seconds * (os.cpu_count() or 1))
-    return Measured(done, seconds, share, min(1.0, _REFERENCE / statistics.fmean(tries)))
+    used = sum(own.values())
+    others = max(0.0, _busy_seconds() - before - used)
+    return Measured(
+        done=subprocess.CompletedProcess(command, program.returncode, out, err),
+        seconds=seconds,
+        others=others / (seconds * (os.cpu_count() or 1)),
+        speed=min(1.0, _REFERENCE / statistics.fmean(tries)),
+        used=used,
+        stalled={cause: total - stalled[cause] for cause, total in _stalled_seconds().items()},
+    )
 
 
 def _try_yardstick() -> float:
@@ -112,3 +122,12 @@ def _busy_seconds() -> float:
     """CPU time that all cores together were not idle."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+
+
+def _stalled_seconds() -> dict[str, float]:
+    """Seconds in which some program waited for the CPU, the disk or memory, as the kernel counts them, if it does."""
+    found = {}
+    for cause in Path("/proc/pressure").glob("*"):
+        some, *_ = cause.read_text().splitlines()
+        found[cause.name] = int(some.rpartition("total=")[2]) / 1e6
+    return found
