@@ -179,7 +179,9 @@ def _draw_up_ledger(work: Work, renewal: Renewal, update: Update, known: Knowled
         last,
         update_links(links.drop("unique_id"), explained, entry),
         changes,
-        update_aliases(lake.read_or_empty(ALIAS), changes, links, assigned),
+        update_aliases(
+            lake.read_or_empty(ALIAS), changes, links, assigned, lake.read_or_empty(PERSON_CHANGE)
+        ),
         assigned.select("unique_id", "person_id"),
         was.join(assigned.select("person_id").distinct(), on="person_id", how="left_anti"),
     )

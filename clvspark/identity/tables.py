@@ -164,7 +164,9 @@ ALIAS = Table(
     "identity.alias",
     "Where a retired person id leads today; never to another retired id that was absorbed.",
     (
-        Column("retired_id", "string", "a person id that was absorbed", key=True),
+        Column(
+            "retired_id", "string", "absorbed; or ended, and its records have come back", key=True
+        ),
         _PERSON,
         Column("retired_on", "date", "as_of date of the run that retired it", required=True),
         Column("recorded_at", "timestamp", "start of that run", required=True),

@@ -4,7 +4,7 @@ Rules. An id stays with the cluster that holds most of its records, then with th
 that so fall to one cluster survives that with most records in it, then the oldest, then the smallest; the others are
 absorbed. A cluster without an id gets a new one, a digest of its smallest record and of how often the ledger has
 linked that record before. All this depends on clusters and ledger alone, so that the same inputs give the same ids,
-and no id is ever given twice.
+and no id is ever given twice. An id that ended as all its records were gone leads to who has them when they come back.
 
 The ledger is bitemporal. A row says that a record was of a person from `valid_from` until `valid_to`, as_of dates of
 runs, and it says since when we know: `recorded_at` for the row, `closed_at` for its end. Rows are opened and closed,
@@ -204,21 +204,23 @@ def _list_retired(flows: DataFrame) -> DataFrame:
 
 
 def update_aliases(
-    aliases: DataFrame, changes: DataFrame, links: DataFrame, assigned: DataFrame
+    aliases: DataFrame, changes: DataFrame, links: DataFrame, assigned: DataFrame, told: DataFrame
 ) -> DataFrame:
     """Rows of identity.alias that a run adds or points elsewhere.
 
-    In: the table before; `list_changes`; links, as `list_changes` has them; `assign_person_ids`. An alias goes where
-    most of the records go that it led to: a merger that is undone gives a retired id to who now has its records.
+    In: the table before; `list_changes`; links, as `list_changes` has them; `assign_person_ids`; identity.person_change
+    before. An alias goes where most of the records go that it led to: a merger that is undone gives a retired id to who
+    now has its records.
     """
-    absorbed = changes.where("change_type = 'absorbed'")
-    added = absorbed.select(
+    retired = ["retired_id", "person_id", "retired_on", "recorded_at"]
+    absorbed = changes.where("change_type = 'absorbed'").select(
         F.col("person_id").alias("retired_id"),
         F.col("other_person_id").alias("person_id"),
         F.col("changed_on").alias("retired_on"),
         "recorded_at",
     )
-    heirs = absorbed.select("person_id", F.col("other_person_id").alias("_heir"))
+    added = absorbed.unionByName(_list_returned(aliases, links, assigned, told).select(*retired))
+    heirs = added.select(F.col("retired_id").alias("person_id"), F.col("person_id").alias("_heir"))
     led = _count_led(aliases, links, assigned).where("_now <> person_id")
     led = led.join(heirs, on="person_id", how="left_anti").select("retired_id", "_now")
     moved = (
@@ -229,6 +231,33 @@ def update_aliases(
         .withColumn("person_id", F.col("_to"))
     )
     return added.unionByName(moved.select(*ALIAS.names)).select(*ALIAS.names)
+
+
+def _list_returned(
+    aliases: DataFrame, links: DataFrame, assigned: DataFrame, told: DataFrame
+) -> DataFrame:
+    """``retired_id, person_id, retired_on, recorded_at`` of persons that ended and whose records are back.
+
+    A record that is of nobody was last of the person whose link ended last; where most of them are now leads the id.
+    """
+    last = links.groupBy("unique_id").agg(
+        F.count_if(F.col("valid_to").isNull()).alias("_open"),
+        F.max_by("person_id", F.struct("valid_to", "closed_at")).alias("retired_id"),
+    )
+    back = last.where("_open = 0").join(assigned, on="unique_id").groupBy("retired_id", "person_id")
+    most = F.min_by("person_id", F.struct((-F.col("records")).alias("n"), "person_id"))
+    heirs = (
+        back.agg(F.count(F.lit(1)).alias("records"))
+        .groupBy("retired_id")
+        .agg(most.alias("person_id"))
+        .join(aliases, on="retired_id", how="left_anti")
+    )
+    ended = told.where("change_type = 'ended'").select(
+        F.col("person_id").alias("retired_id"),
+        F.col("changed_on").alias("retired_on"),
+        "recorded_at",
+    )
+    return ended.join(F.broadcast(heirs), on="retired_id")
 
 
 def _count_led(aliases: DataFrame, links: DataFrame, assigned: DataFrame) -> DataFrame:

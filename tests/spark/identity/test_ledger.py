@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, spark: SparkSession, *rows: tuple[int, str, date]) -> None:
         self.spark = spark
         self.aliases = ALIAS.rows(spark, [])
+        self.told = PERSON_CHANGE.rows(spark, [])
         self.links = PERSON_LINK.rows(
             spark,
             [
@@ -77,11 +78,12 @@ class Ledger:
         self.changes = PERSON_CHANGE.conform(list_changes(assigned, self.named, caused, entry))
         self.changes = self.changes.localCheckpoint()
         retired = ALIAS.conform(
-            update_aliases(self.aliases, self.changes, self.named, assigned)
+            update_aliases(self.aliases, self.changes, self.named, assigned, self.told)
         ).localCheckpoint()
         assert retired.count() == retired.select("retired_id").distinct().count()
         same = self.aliases.join(retired, on="retired_id", how="left_anti").select(*ALIAS.names)
         self.aliases = same.unionByName(retired).localCheckpoint()
+        self.told = self.told.unionByName(self.changes).localCheckpoint()
         described = assigned.select(
             F.lit("s").alias("source_system"),
             F.expr("substring(unique_id, 3)").alias("source_record_id"),
@@ -98,6 +100,10 @@ class Ledger:
             for row in self.changes.collect()
         }
         return {int(row["unique_id"][2:]): row["person_id"] for row in assigned.collect()}, happened
+
+    def leads(self) -> dict[str, str]:
+        """Where each retired id leads."""
+        return {row["retired_id"]: row["person_id"] for row in self.aliases.collect()}
 
     def rows(self) -> Seen:
         rows = self.links.collect()
@@ -178,6 +184,32 @@ def test_no_id_is_ever_given_twice(spark: SparkSession) -> None:
     assert ledger.enter([[2, 3]], on(MARCH, 3))[1] == {(alone[1], "ended", None)}
     back = ledger.enter([[1], [2, 3]], on(MARCH, 4))[0]
     assert len({first, alone[1], back[1]}) == 3
+
+
+def test_who_comes_back_is_found_by_the_id_that_ended(spark: SparkSession) -> None:
+    """A file that is missing for a day ends persons; those who had absorbed others lead these on."""
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p1", MARCH), (3, "p2", MARCH), (4, "p4", MARCH))
+    assert ledger.enter([[1, 2, 3], [4]], on(MARCH, 7))[1] >= {("p2", "absorbed", "p1")}
+    _, changes = ledger.enter([[4]], on(APRIL))
+    assert changes == {("p1", "ended", None)}
+    back, changes = ledger.enter([[1, 2], [3, 4]], on(APRIL, 8))
+    assert changes == {(back[1], "created", None)}
+    assert back[1] not in {"p1", "p2"}
+    assert back[3] == "p4"
+    assert ledger.leads() == {"p1": back[1], "p2": back[1]}
+    ledger.enter([[3, 4]], on(MAY))
+    again, _ = ledger.enter([[1, 2, 3, 4]], on(MAY, 7))
+    assert again[1] == "p4"
+    assert ledger.leads() == {"p1": "p4", "p2": "p4", back[1]: "p4"}
+
+
+def test_an_id_of_somebody_who_still_is_leads_nowhere(spark: SparkSession) -> None:
+    """Record 2 left p1 for p3 before it was lost; both live on without it."""
+    ledger = Ledger(spark, (1, "p1", MARCH), (2, "p1", MARCH), (3, "p3", MARCH), (4, "p3", MARCH))
+    ledger.enter([[1], [2, 3, 4]], on(MARCH, 7))
+    ledger.enter([[1], [3, 4]], on(APRIL))
+    ledger.enter([[1], [2], [3, 4]], on(APRIL, 7))
+    assert ledger.leads() == {}
 
 
 def test_an_id_minted_again_is_none_that_another_record_could_mint(spark: SparkSession) -> None:
