@@ -86,7 +86,7 @@ READS = (
     SAVED_MEMBER,
 )
 # Beyond this share of persons whom a change can reach it is cheaper to evaluate all of them.
-RENEWED_SHARE = 0.2
+RENEWED_SHARE = 0.1
 
 
 def run(lake: Lakehouse, config: AudiencesConfig, as_of: date) -> RunReport:
@@ -177,7 +177,7 @@ def _prepare(
     conditions = [c for d in definitions if d.id not in resting for c in d.conditions]
     evidence = gather_evidence(lake, conditions, before=before, consent=consent, links=links)
     standings = build_standings(evidence, conditions, as_of=as_of).localCheckpoint(eager=False)
-    states = describe_states(standings).localCheckpoint(eager=False)
+    states = describe_states(standings, conditions, as_of=as_of).localCheckpoint(eager=False)
     learns = any(isinstance(condition, Similar) for condition in conditions)
     who = None
     if last is not None and last == lake.log.last_success(STAGE, as_of) and not learns:

@@ -108,7 +108,9 @@ STATE = Table(
     "What the last evaluation knew of a person beside their events; whom it no longer fits is evaluated again.",
     (
         Column("person_id", "string", key=True, references="identity.person"),
-        Column("state_hash", "bigint", "of everything that rules ask for", required=True),
+        Column(
+            "state_hash", "bigint", "of what the conditions of rules answer about it", required=True
+        ),
         Column("clv", "double", unit="lakehouse currency"),
         *(
             Column(f"reach_{channel}", "boolean", "may be contacted there", required=True)

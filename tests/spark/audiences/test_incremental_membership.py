@@ -7,13 +7,17 @@ from random import Random
 from typing import Any
 
 import pytest
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from support import rule_interpreter
 from support.audience_lake import evaluate, write_persons
 from support.random_rules import TODAY, draw_definitions, draw_person
 from support.rule_evidence import deal_buckets
 
-from clvspark.audiences import save_audience
+from clvspark.audiences import save_audience, stage
+from clvspark.audiences.change import describe_states, find_moved
+from clvspark.audiences.compile.names import metric_column
+from clvspark.audiences.rules import Decile, Event, Value
 from clvspark.lakehouse import Lakehouse
 
 TABLES = ("membership", "membership_event", "estimate", "overlap", "state", "decile")
@@ -42,7 +46,11 @@ def change(random: Random, person: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_renewed_members_are_those_of_a_full_evaluation(lake: Lakehouse) -> None:
+def test_renewed_members_are_those_of_a_full_evaluation(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of so few persons a change reaches more than a tenth.
+    monkeypatch.setattr(stage, "RENEWED_SHARE", 0.2)
     random = Random(20260301)
     persons = [draw_person(random, f"p{n}") for n in range(60)]
     deal_buckets(lake.spark, persons)
@@ -94,11 +102,32 @@ def _compare_with_interpreter(
 def test_a_new_list_is_evaluated_for_everybody(lake: Lakehouse) -> None:
     random = Random(1)
     write_persons(lake, [draw_person(random, f"p{n}") for n in range(10)])
-    stage = [{"id": "a", "name": "a", "include": {"stage": {"any_of": ["core", "new", "lapsed"]}}}]
-    evaluate(lake, stage)
+    staged = [{"id": "a", "name": "a", "include": {"stage": {"any_of": ["core", "new", "lapsed"]}}}]
+    evaluate(lake, staged)
     save_audience(lake, "few", lake.table("identity.person").where("person_id < 'p4'"))
-    report = evaluate(lake, stage)
+    report = evaluate(lake, staged)
     assert report.metrics["persons_reached"] == 10
     assert {r["person_id"] for r in lake.table("audiences.membership").where("audience_id = 'few'").collect()} == {
         "p0", "p1", "p2", "p3"
     }  # fmt: skip
+
+
+def test_who_crosses_no_bound_that_is_asked_for_has_not_moved(spark: SparkSession) -> None:
+    conditions = [
+        Decile(metric="revenue_all", at_most=5),
+        Value(name="p_alive", at_least=0.5),
+        Event(type="order", at_least=1),
+    ]
+    were = {"a": (6, 0.9), "b": (5, 0.9), "c": (6, 0.6), "d": (None, 0.1), "gone": (1, 0.9)}
+    are = {"a": (7, 0.6), "b": (6, 0.9), "c": (6, 0.4), "d": (10, None), "new": (1, 0.9)}
+
+    def states(known: dict[str, tuple[int | None, float | None]]) -> DataFrame:
+        columns = "person_id string, metric_revenue_all int, p_alive double, member_of array<string>, clv double"
+        reach = "reach_email boolean, reach_sms boolean, reach_push boolean"
+        rows = [(name, *told, None, 1.0, True, True, True) for name, told in known.items()]
+        standings = spark.createDataFrame(rows, f"{columns}, {reach}")
+        standings = standings.withColumnRenamed("metric_revenue_all", metric_column("revenue_all"))
+        return describe_states(standings, conditions, as_of=TODAY)
+
+    moved = {row["person_id"] for row in find_moved(states(are), states(were)).collect()}
+    assert moved == {"b", "c", "gone", "new"}
