@@ -312,7 +312,7 @@ def links_as_of(links: DataFrame, valid_on: date, known_at: datetime | None = No
 
 
 def resolve_aliases(rows: DataFrame, aliases: DataFrame) -> DataFrame:
-    """Rows with the ids in ``person_id`` that were absorbed replaced by those they lead to today.
+    """Rows with the retired ids in ``person_id`` replaced by those they lead to today.
 
     In: any rows with ``person_id``; identity.alias.
     """
