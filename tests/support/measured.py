@@ -17,13 +17,13 @@ _EVERY = 0.5  # seconds between two looks at the processes
 # Text, dictionaries and sorting: what a program of the JVM that is busy with rows does as well.
 _YARDSTICK = """
 import time
-begun = time.process_time()
+begun, started = time.process_time(), time.perf_counter()
 words = [str(n * 2654435761 % 1_000_003) for n in range(400_000)]
 counts = {}
 for word in words:
     counts[word] = counts.get(word, 0) + 1
 sorted(words)
-print(time.process_time() - begun)
+print(time.process_time() - begun, time.perf_counter() - started)
 """
 # CPU seconds of the yardstick, while the demo runs, on the machine for which seconds are promised; docs/promises.md
 # tells how it was found.
@@ -37,7 +37,8 @@ class Measured:
 
     `speed` is 1 on the machine for which seconds are promised, 0.5 on one half as fast, and never more than 1.
     `used` are the seconds of CPU that the program took, `stalled` those in which some program of the machine had to
-    wait, by what it waited for; they tell a program that computes longer from one that is kept waiting.
+    wait, by what it waited for, and `delay` how long the yardstick waited for a second of CPU beside the program; they
+    tell a program that computes longer from one that is kept waiting.
     """
 
     done: subprocess.CompletedProcess[str]
@@ -46,6 +47,7 @@ class Measured:
     speed: float
     used: float
     stalled: dict[str, float]
+    delay: float
 
 
 def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout: float) -> Measured:
@@ -88,18 +90,20 @@ def run_measured(command: list[str], *, cwd: Path, env: dict[str, str], timeout:
         done=subprocess.CompletedProcess(command, program.returncode, out, err),
         seconds=seconds,
         others=others / (seconds * (os.cpu_count() or 1)),
-        speed=min(1.0, _REFERENCE / statistics.fmean(tries)),
+        speed=min(1.0, _REFERENCE / statistics.fmean(cpu for cpu, _ in tries)),
         used=used,
         stalled={cause: total - stalled[cause] for cause, total in _stalled_seconds().items()},
+        delay=statistics.fmean(wall / cpu for cpu, wall in tries) - 1,
     )
 
 
-def _try_yardstick() -> float:
-    """CPU seconds that the yardstick takes now."""
+def _try_yardstick() -> tuple[float, float]:
+    """Seconds of CPU that the yardstick takes now, and seconds until it is through."""
     tried = subprocess.run(
         [sys.executable, "-c", _YARDSTICK], capture_output=True, check=True, text=True
     )
-    return float(tried.stdout)
+    cpu, wall = map(float, tried.stdout.split())
+    return cpu, wall
 
 
 def _family(program: psutil.Process) -> list[psutil.Process]:
