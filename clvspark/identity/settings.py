@@ -52,7 +52,10 @@ _TAKEN = (
 class Attribute(StrictModel):
     """One column of the records and what kind of thing it holds."""
 
-    column: str = Field(pattern=r"^[A-Za-z_]\w*$", description="a plain name, as it goes into SQL")
+    column: str = Field(
+        pattern=r"^[^\W\d]\w*$",
+        description="letters of any alphabet, digits and underscores, as it goes into SQL",
+    )
     kind: Kind
     fallbacks: list[str] = Field(
         [], description="columns that give the value where `column` is empty"

@@ -132,6 +132,12 @@ def propose(
         ),
     ] = None,
     country: Annotated[str, typer.Option(help="country of national phone numbers")] = "GB",
+    truth_column: Annotated[
+        str | None,
+        typer.Option(
+            "--truth-column", help="column that is equal for records of one person: left out"
+        ),
+    ] = None,
     driver_memory: DriverMemory = "2g",
 ) -> None:
     """Propose settings."""
@@ -140,7 +146,9 @@ def propose(
     with console.progress() as show:
         spark = quick_session(driver_memory)
         show("reading columns and counting pairs")
-        proposal = propose_from_file(spark, records, pair_budget=pair_budget, country=country)
+        proposal = propose_from_file(
+            spark, records, pair_budget=pair_budget, country=country, truth_column=truth_column
+        )
     if out is None:
         typer.echo(proposal.text, nl=False)
     else:
@@ -160,6 +168,6 @@ def propose(
     if out:
         console.out.print(
             f"wrote {out}. Next steps: read its comments; where a column tells who is who, clvspark identity evaluate "
-            f"--settings {out} --records {records} --truth-column COLUMN",
+            f"--settings {out} --records {records} --truth-column {truth_column or 'COLUMN'}",
             markup=False,
         )

@@ -54,9 +54,9 @@ def explain_pair(lake: Lakehouse, settings: IdentitySettings, left: str, right: 
     """Explain what the last run made of two records named SYSTEM:ID."""
     if left == right:
         raise ConfigError("identity explain", ["both records are the same; name two of them"])
-    left, right = sorted((left, right))
     model = read_champion(lake)
     inspected = inspect_records(lake, settings, [left, right], model)
+    left, right = sorted((left, right))
     evidence = None if model is None else score_all_pairs(inspected, settings, model)[0]
     same_pair = (F.col("unique_id_l") == left) & (F.col("unique_id_r") == right)
     is_blocked = bool(lake.read_or_empty(PAIR).where(same_pair).limit(1).count())

@@ -26,7 +26,8 @@ from clvspark.identity.record_files import read_records
 from clvspark.identity.settings import Attribute, IdentitySettings, TrainingSettings
 from clvspark.lakehouse.errors import ConfigError
 
-_PLAIN = r"^[A-Za-z_]\w*$"
+_PLAIN = r"^[^\W\d]\w*$"
+_FEWEST = 2
 _SAMPLE = 20_000
 _PAIRS_A_RECORD = 30
 _LEAST_BUDGET = 1_000_000
@@ -47,15 +48,21 @@ class Proposal:
 
 
 def propose_settings(
-    records: DataFrame, *, pair_budget: int | None = None, country: str = "GB"
+    records: DataFrame,
+    *,
+    pair_budget: int | None = None,
+    country: str = "GB",
+    truth_column: str | None = None,
 ) -> Proposal:
     """Settings for a table of records nobody has described yet.
 
     Kinds are told from a sample of 20,000 records on the driver, ids and the pairs of blocking rules from all of
-    them. `pair_budget` bounds the pairs of all rules together; by default 30 a record. ConfigError says what the
-    records lack: an id, anything to compare, or a rule within the budget.
+    them. `pair_budget` bounds the pairs of all rules together; by default 30 a record. `truth_column` tells who is who
+    and is left out. ConfigError says what the records lack: an id, anything to compare, or a rule within the budget.
     """
-    sample, left_out = _sample(records)
+    sample, left_out = _sample(_without_truth(records, truth_column))
+    if truth_column is not None:
+        left_out[truth_column] = "it is the truth, which must not reach a model"
     unique_id = find_unique_id(records, sample)
     attributes, findings = find_attributes(sample, unique_id, country=country)
     used = {name for a in attributes for name in (a.column, *a.fallbacks)}
@@ -95,10 +102,29 @@ def propose_settings(
 
 
 def propose_from_file(
-    spark: SparkSession, path: str | Path, *, pair_budget: int | None = None, country: str = "GB"
+    spark: SparkSession,
+    path: str | Path,
+    *,
+    pair_budget: int | None = None,
+    country: str = "GB",
+    truth_column: str | None = None,
 ) -> Proposal:
     """`propose_settings` for a CSV file with a header, or Parquet."""
-    return propose_settings(read_records(spark, path), pair_budget=pair_budget, country=country)
+    return propose_settings(
+        read_records(spark, path),
+        pair_budget=pair_budget,
+        country=country,
+        truth_column=truth_column,
+    )
+
+
+def _without_truth(records: DataFrame, truth_column: str | None) -> DataFrame:
+    if truth_column is None:
+        return records
+    if truth_column not in records.columns:
+        fault = f"have no column {truth_column!r}; they have {', '.join(records.columns)}"
+        raise ConfigError("records", [fault])
+    return records.drop(F.col(f"`{truth_column}`"))
 
 
 def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:
@@ -111,7 +137,7 @@ def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:
                 f"columns of type {field.dataType.simpleString()} are not compared"
             )
         elif not re.search(_PLAIN, field.name):
-            left_out[field.name] = "rename it: letters, digits and underscores only"
+            left_out[field.name] = "rename it: letters, digits and underscores, no digit first"
     names = [name for name in records.columns if name not in left_out]
     if not names:
         faults = [f"column {name!r}: {reason}" for name, reason in left_out.items()]
@@ -119,7 +145,11 @@ def _sample(records: DataFrame) -> tuple[pa.Table, dict[str, str]]:
         raise ConfigError("records", [*faults, fault])
     texts = records.select(*(column_as_text(records, name) for name in names))
     order = F.xxhash64(*(F.col(f"`{name}`") for name in names))
-    return texts.orderBy(order, *(f"`{name}`" for name in names)).limit(_SAMPLE).toArrow(), left_out
+    sample = texts.orderBy(order, *(f"`{name}`" for name in names)).limit(_SAMPLE).toArrow()
+    if sample.num_rows < _FEWEST:
+        fault = f"there is {sample.num_rows} of them; kinds and rules are told from many. Next step: give a larger file"
+        raise ConfigError("records", [fault])
+    return sample, left_out
 
 
 def _draft(unique_id: list[str], country: str, attributes: list[Attribute]) -> IdentitySettings:

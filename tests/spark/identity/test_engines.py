@@ -394,7 +394,8 @@ def test_nothing_is_resolved_into_nothing(spark: SparkSession, world: SimpleName
 def test_columns_of_any_name_are_compared(spark: SparkSession) -> None:
     """Letters of any alphabet; names that look like those of two records; names that a step might use itself."""
     names = {
-        "given_name": "prénom",
+        "given_name": "имя",
+        "birth_date": "né_le",
         "surname": "word",
         "email": "courriel_l",
         "city": "key",
@@ -404,8 +405,8 @@ def test_columns_of_any_name_are_compared(spark: SparkSession) -> None:
     for attribute in document["attributes"]:
         attribute["column"] = names.get(attribute["column"], attribute["column"])
     document |= {
-        "blocking_rules": [["word", "key"], ["prénom_forms", "word"], ["hash_email"]],
-        "refining_columns": ["key", "birth_date"],
+        "blocking_rules": [["word", "key"], ["имя_forms", "word"], ["hash_email"]],
+        "refining_columns": ["key", "né_le"],
         "training": {"deterministic_rules": [["courriel_l"]], "em_rules": [["courriel_l"]]},
         "max_block_records": 30,
     }

@@ -234,3 +234,24 @@ def test_files_are_read_as_texts(spark: SparkSession, tmp_path: Path) -> None:
     assert propose_from_file(spark, file).settings.unique_id == ["rec_id"]
     with pytest.raises(MissingInputError, match="does not exist"):
         propose_from_file(spark, tmp_path / "none.csv")
+
+
+def test_the_truth_is_left_out_whatever_its_name(spark: SparkSession) -> None:
+    rows = [{("who" if name == "cluster" else name): v for name, v in row.items()} for row in ROWS]
+    found = propose_settings(table(spark, rows), pair_budget=20_000, truth_column="who")
+    assert "who" in found.left_out
+    assert "who" not in found.settings.model_dump_json()
+    with pytest.raises(ConfigError, match="have no column 'nobody'"):
+        propose_settings(table(spark, rows), truth_column="nobody")
+
+
+def test_names_of_columns_may_be_of_any_alphabet(spark: SparkSession) -> None:
+    letters = {"given_name": "имя_given_name", "surname": "φαμιλία_surname"}
+    rows = [{letters.get(name, name): value for name, value in row.items()} for row in ROWS]
+    found = propose_settings(table(spark, rows), pair_budget=20_000)
+    assert set(letters.values()) <= {a.column for a in found.settings.attributes}
+
+
+def test_a_single_record_is_told_to_be_too_few(spark: SparkSession) -> None:
+    with pytest.raises(ConfigError, match="there is 1 of them"):
+        propose_settings(table(spark, ROWS[:1]))
