@@ -140,6 +140,7 @@ def test_a_record_that_is_not_there_is_refused_without_its_name(resolved: Simple
     told = fails(resolved, MissingInputError, "explain", "a:0100", "a:ann@example.com")
     assert "number 2" in told
     assert "ann@example.com" not in told
+    assert "number 2" in fails(resolved, MissingInputError, "explain", "b:0100", "a:0999")
     assert "name two of them" in fails(resolved, ConfigError, "explain", "a:0100", "a:0100")
 
 
