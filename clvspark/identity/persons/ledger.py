@@ -212,19 +212,18 @@ def update_aliases(
     before. An alias goes where most of the records go that it led to: a merger that is undone gives a retired id to who
     now has its records.
     """
-    retired = ["retired_id", "person_id", "retired_on", "recorded_at"]
     absorbed = changes.where("change_type = 'absorbed'").select(
         F.col("person_id").alias("retired_id"),
         F.col("other_person_id").alias("person_id"),
         F.col("changed_on").alias("retired_on"),
         "recorded_at",
     )
-    added = absorbed.unionByName(_list_returned(aliases, links, assigned, told).select(*retired))
+    added = absorbed.unionByName(_list_returned(aliases, links, assigned, told))
     heirs = added.select(F.col("retired_id").alias("person_id"), F.col("person_id").alias("_heir"))
     led = _count_led(aliases, links, assigned).where("_now <> person_id")
     led = led.join(heirs, on="person_id", how="left_anti").select("retired_id", "_now")
     moved = (
-        aliases.join(F.broadcast(heirs), on="person_id", how="left")
+        aliases.join(heirs, on="person_id", how="left")
         .join(F.broadcast(led), on="retired_id", how="left")
         .withColumn("_to", F.coalesce("_heir", "_now"))
         .where("_to IS NOT NULL")
@@ -239,6 +238,7 @@ def _list_returned(
     """``retired_id, person_id, retired_on, recorded_at`` of persons that ended and whose records are back.
 
     A record that is of nobody was last of the person whose link ended last; where most of them are now leads the id.
+    They may be as many as a file has that was missing for a day, so nothing is sent to every core.
     """
     last = links.groupBy("unique_id").agg(
         F.count_if(F.col("valid_to").isNull()).alias("_open"),
@@ -257,7 +257,7 @@ def _list_returned(
         F.col("changed_on").alias("retired_on"),
         "recorded_at",
     )
-    return ended.join(F.broadcast(heirs), on="retired_id")
+    return ended.join(heirs, on="retired_id")
 
 
 def _count_led(aliases: DataFrame, links: DataFrame, assigned: DataFrame) -> DataFrame:
