@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +133,7 @@ def _stalled_seconds() -> dict[str, float]:
     """Seconds in which some program waited for the CPU, the disk or memory, as the kernel counts them, if it does."""
     found = {}
     for cause in Path("/proc/pressure").glob("*"):
-        some, *_ = cause.read_text().splitlines()
-        found[cause.name] = int(some.rpartition("total=")[2]) / 1e6
+        with suppress(OSError):  # a kernel that was told not to count has the files, and refuses to read them
+            some, *_ = cause.read_text().splitlines()
+            found[cause.name] = int(some.rpartition("total=")[2]) / 1e6
     return found
