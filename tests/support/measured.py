@@ -133,7 +133,8 @@ def _stalled_seconds() -> dict[str, float]:
     """Seconds in which some program waited for the CPU, the disk or memory, as the kernel counts them, if it does."""
     found = {}
     for cause in Path("/proc/pressure").glob("*"):
-        with suppress(OSError):  # a kernel that was told not to count has the files, and refuses to read them
+        # A kernel that was told not to count has the files, and refuses to read them.
+        with suppress(OSError):
             some, *_ = cause.read_text().splitlines()
             found[cause.name] = int(some.rpartition("total=")[2]) / 1e6
     return found
